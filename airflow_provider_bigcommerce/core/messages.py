@@ -1,0 +1,75 @@
+"""The only shapes that cross the wire boundary: a request to send, an answer that came.
+
+A transport knows these two and nothing else; it must not look at resources, quotas or pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+
+#: Query values as callers write them; lists become comma-separated text, booleans ``true``/``false``.
+QueryValue = str | int | float | bool | list[str] | list[int] | tuple[str | int, ...]
+Query = Mapping[str, QueryValue]
+
+#: Methods that may be repeated without asking whether the first one was carried out (RFC 9110, 9.2.2).
+REPEATABLE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def query_text(value: QueryValue) -> str:
+    """Write one query value as BigCommerce reads it: ``true``/``false``, comma-separated lists."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return ",".join(str(item) for item in value)
+    return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request below the store's base URL.
+
+    :param method: upper-case HTTP method.
+    :param path: API path such as ``/v3/catalog/products``; the store hash is the transport's affair.
+    :param params: query parameters in the order they are sent, values as text, not URL-encoded.
+    :param body: encoded JSON, or None.
+    """
+
+    method: str
+    path: str
+    params: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = field(default=None, repr=False)
+
+    @classmethod
+    def get(cls, path: str, query: Query | None = None) -> Request:
+        """A GET with the query written as BigCommerce reads it."""
+        return cls("GET", path, tuple((name, query_text(value)) for name, value in (query or {}).items()))
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether sending it again cannot change the store twice."""
+        return self.method in REPEATABLE_METHODS
+
+    def with_params(self, **params: QueryValue) -> Request:
+        """A copy in which the named parameters replace those of the same name, or are added at the end."""
+        kept = tuple(item for item in self.params if item[0] not in params)
+        return replace(self, params=kept + tuple((name, query_text(value)) for name, value in params.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One HTTP answer: status, headers with lower-case names, the body as bytes (already un-gzipped)."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    def json(self) -> Any:
+        """Decode the body; an empty body (V2's 204) is None.
+
+        :raises msgspec.DecodeError: the body is not JSON.
+        """
+        return msgspec.json.decode(self.body) if self.body.strip() else None

@@ -1,0 +1,173 @@
+"""The errors of this package, in three kinds that tell a reader what to do.
+
+::
+
+    BigCommerceError
+    ├── you can act
+    │   ├── CredentialsError            a connection field is missing, empty, masked or malformed
+    │   ├── UnknownResourceError        no such resource; carries the nearest names
+    │   ├── InvalidQueryError           a parameter, window, format or mode that cannot work; nothing was sent
+    │   ├── AuthenticationError         401: the token is wrong, or belongs to another store
+    │   ├── PermissionDeniedError       403: the token lacks a scope; carries its name
+    │   ├── NotFoundError               404
+    │   ├── ConflictError               409, 423
+    │   ├── ValidationError             400, 413, 422 and other 4xx; carries BigCommerce's field errors
+    │   ├── StoreSuspendedError         503 that says so; waiting does not help
+    │   ├── RedirectRefusedError        a redirect to another host, or from https to http
+    │   └── DestinationError            files could not be written where asked
+    ├── try again (the client already did, within its limits)
+    │   ├── RateLimitError              429 until the limits of attempts or time were used up
+    │   ├── ServerError                 5xx, likewise
+    │   └── TransportError              no usable answer: name resolution, TLS, time-out, cut connection
+    └── BigCommerce or we have a bug
+        ├── UnexpectedAnswerError       not JSON (often a proxy's page), wrong envelope, record without its key
+        ├── PaginationLoopError         the same page or cursor twice
+        └── IncompleteReadError         counts that must agree do not
+
+No error of this tree carries a credential, a response body or a customer's data: BigCommerce's own title,
+field names and field messages, the request id, the method and the path are all it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+
+class BigCommerceError(Exception):
+    """Base of all errors raised by this package."""
+
+
+class CredentialsError(BigCommerceError):
+    """A connection field is missing, empty, masked (``***``) or malformed; the message names it."""
+
+
+class UnknownResourceError(BigCommerceError):
+    """There is no resource of that name in the catalog.
+
+    :param name: the name that was asked for.
+    :param nearest: catalog names that resemble it, best first; may be empty.
+    """
+
+    def __init__(self, name: str, nearest: Iterable[str] = ()) -> None:
+        self.name = name
+        self.nearest = tuple(nearest)
+        hint = f" Did you mean {', '.join(map(repr, self.nearest))}?" if self.nearest else ""
+        super().__init__(
+            f"Unknown BigCommerce resource {name!r}.{hint} "
+            "Accepted: a catalog name (docs/reference/resources.md) or a path such as '/v3/catalog/products'."
+        )
+
+
+class InvalidQueryError(BigCommerceError):
+    """An argument that cannot work; found before anything was sent."""
+
+
+class DestinationError(BigCommerceError):
+    """Files could not be written to, or read from, the destination."""
+
+
+class RedirectRefusedError(BigCommerceError):
+    """The answer redirects to another scheme, host or port, where the access token must not go."""
+
+
+class ApiError(BigCommerceError):
+    """BigCommerce answered, and the answer is a refusal.
+
+    :param message: the sentence for the reader.
+    :param status: HTTP status.
+    :param title: BigCommerce's own title or message, or None where the body had none.
+    :param errors: field name -> BigCommerce's message for it; empty where the body had none.
+    :param method: HTTP method of the request.
+    :param path: API path below the store, such as ``/v3/catalog/products``; never with a query string.
+    :param request_id: BigCommerce's request id, where a header carried one.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        title: str | None = None,
+        errors: Mapping[str, str] | None = None,
+        method: str = "",
+        path: str = "",
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.title = title
+        self.errors = dict(errors or {})
+        self.method = method
+        self.path = path
+        self.request_id = request_id
+
+
+class AuthenticationError(ApiError):
+    """401: the access token is wrong, was deleted, or belongs to another store."""
+
+
+class PermissionDeniedError(ApiError):
+    """403: the token lacks an OAuth scope.
+
+    :attr scopes: scope names that would allow the request, where the catalog knows them.
+    """
+
+    def __init__(self, message: str, *, scopes: Iterable[str] = (), **kwargs: object) -> None:
+        super().__init__(message, **kwargs)  # type: ignore[arg-type]  # same keywords as ApiError
+        self.scopes = tuple(scopes)
+
+
+class NotFoundError(ApiError):
+    """404: no record, or no store, at that path."""
+
+
+class ConflictError(ApiError):
+    """409 or 423: the record is locked, or changed meanwhile."""
+
+
+class ValidationError(ApiError):
+    """400, 413, 422 or another 4xx: BigCommerce refused the request's content."""
+
+
+class StoreSuspendedError(ApiError):
+    """503 whose text says that the store is suspended; waiting does not help."""
+
+
+class RateLimitError(ApiError):
+    """429 until the limits of attempts or time were used up.
+
+    :attr retry_after: seconds after which the store said to try again, or None.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None, **kwargs: object) -> None:
+        super().__init__(message, **kwargs)  # type: ignore[arg-type]  # same keywords as ApiError
+        self.retry_after = retry_after
+
+
+class ServerError(ApiError):
+    """5xx: BigCommerce failed, and kept failing as long as the limits allowed."""
+
+
+class TransportError(BigCommerceError):
+    """No usable answer arrived: name resolution, TLS, time-out or a cut connection.
+
+    :attr cause: one of ``"dns"``, ``"tls"``, ``"timeout"``, ``"refused"``, ``"cut"``.
+    """
+
+    def __init__(self, message: str, *, cause: str, method: str = "", path: str = "") -> None:
+        super().__init__(message)
+        self.cause = cause
+        self.method = method
+        self.path = path
+
+
+class UnexpectedAnswerError(BigCommerceError):
+    """The answer is not what BigCommerce documents: not JSON, another envelope, a record without its key."""
+
+
+class PaginationLoopError(BigCommerceError):
+    """The store named a page or cursor that was already read; going on would never end."""
+
+
+class IncompleteReadError(BigCommerceError):
+    """Numbers that must agree do not: the rows read are not the rows the store says it has."""
