@@ -1,18 +1,13 @@
-"""What BigCommerce has to read and write: one row a resource, each a fact with its source.
+"""What a catalog row can say: the fields, their closed sets and the scope pairs.
 
-Data, not code: the client reads these rows and never asks for a resource's name. A resource that differs has a field
-that says how.
+Types only; the rows are in the ``rows_*`` modules beside this one. It may not know any resource by name.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal
-
-from airflow_provider_bigcommerce.exceptions import UnknownResourceError
 
 Kind = Literal["collection", "singleton", "by_id", "lookup"]
 
@@ -25,6 +20,10 @@ Envelope = Literal["data", "bare"]
 
 #: How dates are written in filters: V3 wants ISO-8601 with a full time, V2 takes RFC-2822.
 DateFormat = Literal["iso8601", "rfc2822"]
+
+#: What a full read promises while the store changes under it. ``exact``: every row that existed throughout, once (keyset by id,
+#: cursor, or one answer). ``checked``: page numbers shift, so totals are compared and a difference fails.
+Guarantee = Literal["exact", "checked"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,25 +42,39 @@ class DateFilter:
     format: DateFormat
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Write:
     """One way to change a resource.
 
     :param method: HTTP method.
-    :param path: as in :class:`Resource`, placeholders included.
+    :param path: as in :class:`Resource`. A placeholder that ends the path is the row's key; any other is the row's column of that name.
     :param batch_size: rows a request may carry, 1 where the body is one object, None where a list's limit is unpublished.
-    :param required_filters: query parameters without which the call must not be sent (a bulk DELETE that would empty the store).
+    :param required_filters: query parameters without which the call must not be sent (a bulk DELETE that would empty the store);
+        for a DELETE of many, the first one takes the keys.
     :param concurrency: documented requests at once, or None.
     """
 
     method: Literal["POST", "PUT", "DELETE"]
     path: str
+    _: KW_ONLY
     batch_size: int | None = 1
     required_filters: tuple[str, ...] = ()
     concurrency: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
+class Scopes:
+    """The OAuth scopes of one BigCommerce permission.
+
+    :param read: scopes of which one is enough to read; the read-only one first.
+    :param modify: scopes of which one is enough to change.
+    """
+
+    read: tuple[str, ...] = ()
+    modify: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Resource:
     """One readable resource of the Management API.
 
@@ -91,11 +104,14 @@ class Resource:
     :param required_params: parameters without which the store refuses the list.
     :param channel_filter: parameter that narrows to a channel, or None.
     :param count_path: endpoint that counts the rows of the same filters, or None (V3 counts by meta.pagination.total).
-    :param read_scopes: OAuth scopes of which one is enough to read.
-    :param modify_scopes: OAuth scopes of which one is enough to change.
+    :param scopes: OAuth scopes that open it; empty where any token will do.
     :param envelope: shape of the answer.
     :param concurrency: documented GETs at once, or None.
     :param webhook_scopes: events that announce a change.
+    :param create: how to add rows, or None.
+    :param update: how to change rows, or None.
+    :param delete: how to remove rows, or None.
+    :param upsert: whether ``update`` also adds rows that do not exist.
     :param deprecated: whether BigCommerce has deprecated it.
     :param replaced_by: catalog name of the successor, or None.
     :param spec_file: BigCommerce's OpenAPI file that documents it, or None.
@@ -108,10 +124,10 @@ class Resource:
     path: str
     kind: Kind = "collection"
     parent: str | None = None
-    parent_keys: Mapping[str, str] = MappingProxyType({})
+    parent_keys: Mapping[str, str] = field(default_factory=dict)
     paging: Paging = "v3_page"
     page_size: int = 250
-    include_page_size: Mapping[str, int] = MappingProxyType({})
+    include_page_size: Mapping[str, int] = field(default_factory=dict)
     primary_key: tuple[str, ...] = ("id",)
     modified: DateFilter | None = None
     created: DateFilter | None = None
@@ -121,15 +137,14 @@ class Resource:
     id_max: str | None = None
     id_in: str | None = None
     includes: tuple[str, ...] = ()
-    include_companions: Mapping[str, str] = MappingProxyType({})
+    include_companions: Mapping[str, str] = field(default_factory=dict)
     can_select_fields: bool = False
     can_exclude_fields: bool = False
     filters: tuple[str, ...] = ()
     required_params: tuple[str, ...] = ()
     channel_filter: str | None = None
     count_path: str | None = None
-    read_scopes: tuple[str, ...] = ()
-    modify_scopes: tuple[str, ...] = ()
+    scopes: Scopes = Scopes()
     envelope: Envelope = "data"
     concurrency: int | None = None
     webhook_scopes: tuple[str, ...] = ()
@@ -148,21 +163,36 @@ class Resource:
         """``v2`` or ``v3``, from the path."""
         return "v2" if self.path.startswith("/v2/") else "v3"
 
+    @property
+    def read_scopes(self) -> tuple[str, ...]:
+        """OAuth scopes of which one is enough to read, the read-only one first."""
+        return self.scopes.read
 
-#: Other names people know, and the catalog's name for each.
-ALIASES: Mapping[str, str] = MappingProxyType({"variants": "product_variants", "line_items": "order_products"})
+    @property
+    def modify_scopes(self) -> tuple[str, ...]:
+        """OAuth scopes of which one is enough to change."""
+        return self.scopes.modify
 
-_ROWS: tuple[Resource, ...] = ()
+    @property
+    def guarantee(self) -> Guarantee:
+        """What a full read promises while the store changes: ``exact`` or ``checked``."""
+        by_key = self.id_min is not None and self.sort_by_id is not None
+        return "exact" if by_key or self.paging in ("v3_cursor", "keyset", "single") else "checked"
 
-CATALOG: Mapping[str, Resource] = MappingProxyType({row.name: row for row in _ROWS})
+
+#: V3's usual pairs, and V2's.
+MODIFIED = DateFilter(since="date_modified:min", until="date_modified:max", field="date_modified", format="iso8601")
+CREATED = DateFilter(since="date_created:min", until="date_created:max", field="date_created", format="iso8601")
+V2_MODIFIED = DateFilter(since="min_date_modified", until="max_date_modified", field="date_modified", format="rfc2822")
+V2_CREATED = DateFilter(since="min_date_created", until="max_date_created", field="date_created", format="rfc2822")
 
 
-def find(name: str) -> Resource:
-    """The catalog row of that name or alias.
+def _pair(modify: str) -> Scopes:
+    return Scopes(read=(f"{modify}_read_only", modify), modify=(modify,))
 
-    :raises UnknownResourceError: with the nearest names.
-    """
-    known = CATALOG.get(ALIASES.get(name, name))
-    if known is None:
-        raise UnknownResourceError(name, difflib.get_close_matches(name, [*CATALOG, *ALIASES], n=3, cutoff=0.5))
-    return known
+
+PRODUCTS = _pair("store_v2_products")
+CUSTOMERS = _pair("store_v2_customers")
+ORDERS = _pair("store_v2_orders")
+INFORMATION = _pair("store_v2_information")
+CHANNEL_SETTINGS = _pair("store_channel_settings")

@@ -1,0 +1,70 @@
+"""Order rows: orders and what hangs on them."""
+
+from __future__ import annotations
+
+from airflow_provider_bigcommerce.core.catalog.resource import ORDERS, V2_CREATED, V2_MODIFIED, Resource, Write
+
+ROWS: tuple[Resource, ...] = (
+    Resource(
+        name="orders",
+        area="orders",
+        path="/v2/orders",
+        paging="v2_page",
+        envelope="bare",
+        scopes=ORDERS,
+        modified=V2_MODIFIED,
+        created=V2_CREATED,
+        sort_by_id={"sort": "id:asc"},
+        sort_by_modified={"sort": "date_modified:asc"},
+        id_min="min_id",
+        id_max="max_id",
+        includes=("consignments", "consignments.line_items", "fees"),
+        include_companions={"consignment_structure": "object"},
+        channel_filter="channel_id",
+        filters=(
+            "min_total", "max_total", "customer_id", "email", "status_id", "cart_id", "payment_method", "external_order_id",
+            "consignment_structure", "sort",
+        ),
+        count_path="/v2/orders/count",
+        create=Write("POST", "/v2/orders"),
+        update=Write("PUT", "/v2/orders/{order_id}"),
+        delete=Write("DELETE", "/v2/orders/{order_id}"),
+        webhook_scopes=("store/order/created", "store/order/updated", "store/order/archived", "store/order/statusUpdated"),
+        spec_file="orders.v2.oas2.yml",
+    ),
+    Resource(
+        name="order_products",
+        area="orders",
+        path="/v2/orders/{order_id}/products",
+        parent="orders",
+        parent_keys={"order_id": "id"},
+        paging="v2_page",
+        envelope="bare",
+        scopes=ORDERS,
+        webhook_scopes=("store/order/updated",),
+        spec_file="orders.v2.oas2.yml",
+    ),
+    Resource(
+        name="order_shipping_addresses",
+        area="orders",
+        path="/v2/orders/{order_id}/shipping_addresses",
+        parent="orders",
+        parent_keys={"order_id": "id"},
+        paging="v2_page",
+        envelope="bare",
+        scopes=ORDERS,
+        update=Write("PUT", "/v2/orders/{order_id}/shipping_addresses/{id}"),
+        webhook_scopes=("store/order/updated",),
+        spec_file="orders.v2.oas2.yml",
+    ),
+    Resource(
+        name="order_statuses",
+        area="orders",
+        path="/v2/order_statuses",
+        paging="single",
+        page_size=0,
+        envelope="bare",
+        scopes=ORDERS,
+        spec_file="orders.v2.oas2.yml",
+    ),
+)
