@@ -1,0 +1,189 @@
+"""Windows of change dates: what a run reads, how it is written for BigCommerce, what is refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import pytest
+
+from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
+from airflow_provider_bigcommerce.core.windows import (
+    DEFAULT_OVERLAP,
+    Window,
+    incremental_window,
+    moment,
+    read_moment,
+    require_modified,
+    window_query,
+    written,
+)
+from airflow_provider_bigcommerce.exceptions import InvalidQueryError
+
+NOON = datetime(2026, 3, 29, 12, 0, 0, tzinfo=UTC)
+
+
+def test_v3_dates_are_iso_8601_with_a_time_and_z() -> None:
+    query = window_query(CATALOG["products"], Window(NOON - timedelta(days=1), NOON))
+
+    assert query == {"date_modified:min": "2026-03-28T12:00:00Z", "date_modified:max": "2026-03-29T12:00:00Z"}
+
+
+def test_v2_dates_are_rfc_2822_with_an_offset() -> None:
+    query = window_query(CATALOG["orders"], Window(datetime(2017, 4, 20, 11, 32, tzinfo=UTC), NOON))
+
+    assert query == {
+        "min_date_modified": "Thu, 20 Apr 2017 11:32:00 +0000",
+        "max_date_modified": "Sun, 29 Mar 2026 12:00:00 +0000",
+    }
+
+
+def test_a_date_of_another_zone_is_sent_in_utc() -> None:
+    query = window_query(CATALOG["orders"], Window(datetime(2017, 4, 20, 11, 32, tzinfo=timezone(timedelta(hours=-4)))))
+
+    assert query == {"min_date_modified": "Thu, 20 Apr 2017 15:32:00 +0000"}
+
+
+def test_no_window_sends_no_parameter() -> None:
+    assert window_query(CATALOG["brands"], Window()) == {}
+
+
+def test_bounding_a_list_without_date_filter_names_those_that_have_one() -> None:
+    with pytest.raises(InvalidQueryError, match=r"'brands' has no date filter.*Resources with a date filter: .*orders"):
+        window_query(CATALOG["brands"], Window(NOON))
+
+
+def test_incremental_reading_of_a_list_without_change_date_names_those_that_have_one() -> None:
+    with pytest.raises(InvalidQueryError, match=r"mode='incremental'.*'categories'.*products") as caught:
+        require_modified(CATALOG["categories"])
+
+    assert "product_variants" not in str(caught.value).split("incrementally:")[1]
+
+
+def test_an_end_that_the_resource_cannot_filter_is_refused() -> None:
+    products = CATALOG["products"]
+    assert products.modified is not None
+    only_since = Resource(
+        name="price_records",
+        area="pricing",
+        path="/v3/x",
+        modified=type(products.modified)(since="date_modified:min", until=None, field="date_modified", format="iso8601"),
+    )
+
+    assert window_query(only_since, Window(NOON)) == {"date_modified:min": "2026-03-29T12:00:00Z"}
+    with pytest.raises(InvalidQueryError, match="no parameter for until"):
+        window_query(only_since, Window(None, NOON))
+
+
+def test_since_after_until_is_refused_with_both_values() -> None:
+    with pytest.raises(InvalidQueryError, match="since=2026-03-29T12:00:01Z is after until=2026-03-29T12:00:00Z"):
+        Window(NOON + timedelta(seconds=1), NOON)
+
+
+def test_a_window_of_one_second_is_a_window() -> None:
+    assert Window(NOON, NOON).as_json() == {"since": "2026-03-29T12:00:00Z", "until": "2026-03-29T12:00:00Z"}
+
+
+def test_the_first_run_begins_at_initial_since() -> None:
+    start = NOON - timedelta(days=90)
+
+    assert incremental_window(watermark=None, until=NOON, initial_since=start) == Window(start, NOON)
+    assert incremental_window(watermark=None, until=NOON) == Window(None, NOON)
+
+
+def test_a_later_run_goes_back_by_the_overlap() -> None:
+    watermark = NOON - timedelta(hours=24)
+
+    expected = Window(watermark - timedelta(minutes=5), NOON)
+    assert incremental_window(watermark=watermark, until=NOON, initial_since=NOON) == expected
+    assert timedelta(minutes=5) == DEFAULT_OVERLAP
+    assert incremental_window(watermark=watermark, until=NOON, overlap=timedelta(0)) == Window(watermark, NOON)
+
+
+def test_a_watermark_slightly_ahead_of_the_store_is_covered_by_the_overlap() -> None:
+    ahead = NOON + timedelta(minutes=3)
+
+    assert incremental_window(watermark=ahead, until=NOON) == Window(NOON - timedelta(minutes=2), NOON)
+
+
+def test_a_watermark_in_the_future_is_refused() -> None:
+    with pytest.raises(InvalidQueryError, match="watermark 2026-03-29T13:00:00Z lies after this window's end 2026-03-29T12:00:00Z"):
+        incremental_window(watermark=NOON + timedelta(hours=1), until=NOON)
+
+
+def test_a_negative_overlap_is_refused() -> None:
+    with pytest.raises(InvalidQueryError, match="negative"):
+        incremental_window(watermark=NOON, until=NOON, overlap=timedelta(minutes=-5))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2026-03-29T12:00:00Z", NOON),
+        ("2026-03-29 12:00:00+00:00", NOON),  # str() of what {{ data_interval_start }} holds
+        ("2026-03-29T14:00:00+02:00", NOON),
+        (" 2026-03-29T12:00:00.999999Z ", NOON),  # whole seconds
+        (NOON, NOON),
+        ("2026-03-29", datetime(2026, 3, 29, tzinfo=UTC)),
+        (None, None),
+        ("", None),
+    ],
+)
+def test_a_beginning_is_read_to_the_whole_utc_second(value: str | datetime | None, expected: datetime | None) -> None:
+    assert moment(value, "since") == expected
+
+
+def test_the_hour_that_summer_time_repeats_is_told_apart_by_its_offset() -> None:
+    first = moment("2026-10-25T02:30:00+02:00", "since")
+    second = moment("2026-10-25T02:30:00+01:00", "since")
+
+    assert first is not None
+    assert second is not None
+    assert second - first == timedelta(hours=1)
+
+
+def test_a_bare_date_as_an_end_is_refused_with_both_readings() -> None:
+    with pytest.raises(InvalidQueryError, match="'2026-03-29T00:00:00Z' or '2026-03-29T23:59:59Z'"):
+        moment("2026-03-29", "until")
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("yesterday", "not a date and time"),
+        ("None", "not a date and time"),
+        ("2026-13-01", "not a date"),
+        ("2016-12-31T23:59:60Z", "not a date and time"),
+        ("2026-03-29T12:00:00", "no offset"),
+        (datetime(2026, 3, 29, 12), "no offset"),  # noqa: DTZ001 - the naive datetime is the subject
+        (date(2026, 3, 29), "is a date, not text"),
+        (1774785600, "is a int, not text"),
+    ],
+)
+def test_what_is_no_moment_is_refused_with_an_example(value: object, reason: str) -> None:
+    with pytest.raises(InvalidQueryError, match=reason) as caught:
+        moment(value, "since")  # type: ignore[arg-type]  # wrong types are the subject
+
+    assert str(caught.value).startswith("since=")
+    assert "2026-01-31T00:00:00Z" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Sun, 29 Mar 2026 12:00:00 +0000", NOON),
+        ("2026-03-29T12:00:00+00:00", NOON),
+        ("2026-03-29T12:00:00Z", NOON),
+        ("2026-03-29T12:00:00", NOON),
+        ("", None),
+        ("0000-00-00", None),
+        ("soon", None),
+        (None, None),
+        (7, None),
+    ],
+)
+def test_a_rows_date_is_read_in_both_formats_or_not_at_all(text: object, expected: datetime | None) -> None:
+    assert read_moment(text) == expected
+
+
+def test_none_is_written_as_none() -> None:
+    assert written(None) is None
