@@ -15,8 +15,8 @@ import msgspec
 QueryValue = str | int | float | bool | list[str] | list[int] | tuple[str | int, ...]
 Query = Mapping[str, QueryValue]
 
-#: Methods that may be repeated without asking whether the first one was carried out (RFC 9110, 9.2.2).
-REPEATABLE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+#: Methods whose repetition leaves the store as one sending does (RFC 9110, 9.2.2). POST is not among them.
+IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 
 def query_text(value: QueryValue) -> str:
@@ -36,12 +36,14 @@ class Request:
     :param path: API path such as ``/v3/catalog/products``; the store hash is the transport's affair.
     :param params: query parameters in the order they are sent, values as text, not URL-encoded.
     :param body: encoded JSON, or None.
+    :param is_read: the caller's word that this POST only reads (a GraphQL query), so that it may be repeated.
     """
 
     method: str
     path: str
     params: tuple[tuple[str, str], ...] = ()
     body: bytes | None = field(default=None, repr=False)
+    is_read: bool = False
 
     @classmethod
     def get(cls, path: str, query: Query | None = None) -> Request:
@@ -51,9 +53,9 @@ class Request:
     @property
     def is_repeatable(self) -> bool:
         """Whether sending it again cannot change the store twice."""
-        return self.method in REPEATABLE_METHODS
+        return self.is_read or self.method in IDEMPOTENT_METHODS
 
-    def with_params(self, **params: QueryValue) -> Request:
+    def with_params(self, params: Query) -> Request:
         """A copy in which the named parameters replace those of the same name, or are added at the end."""
         kept = tuple(item for item in self.params if item[0] not in params)
         return replace(self, params=kept + tuple((name, query_text(value)) for name, value in params.items()))

@@ -1,0 +1,573 @@
+"""The one place that sends a verb of ours to BigCommerce: session, quota, retries and walks, awaited.
+
+Decides nothing itself: ``core`` says which request comes next, whether it may be sent, and what an answer means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import logging
+import random as random_module
+import ssl
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import urljoin, urlsplit
+
+import aiohttp
+import msgspec
+
+from airflow_provider_bigcommerce import __version__
+from airflow_provider_bigcommerce.core.budget import Budget
+from airflow_provider_bigcommerce.core.catalog import Resource, Write
+from airflow_provider_bigcommerce.core.credentials import StoreCredentials
+from airflow_provider_bigcommerce.core.messages import Query, Request, Response
+from airflow_provider_bigcommerce.core.paging import FanOut, Walk
+from airflow_provider_bigcommerce.core.planning import column_of, filled, full_query, placeholders, resource_of, walk_of
+from airflow_provider_bigcommerce.core.policy import Deliver, Fail, Fault, Limits, Wait, judge
+from airflow_provider_bigcommerce.core.reading import Listing, Meta, read_listing, read_record
+from airflow_provider_bigcommerce.core.windows import Window, whole_seconds, window_query
+from airflow_provider_bigcommerce.exceptions import InvalidQueryError, NotFoundError, UnexpectedAnswerError
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+#: A key of a parent: its id, or placeholder -> value where the path has several.
+ParentId = int | str | Mapping[str, int | str]
+
+#: Ids of one request go into its URL; proxies and servers refuse URLs much over 8 KB.
+_IDS_TEXT = 4000
+_MAX_REDIRECTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """How a store is talked to; the connection's extras set these.
+
+    :param timeout: seconds without a byte from BigCommerce before an attempt is given up.
+    :param verify: whether to check TLS certificates, or the path of a CA file.
+    :param proxy: URL of an HTTP proxy, or None.
+    :param quota_share: fraction of the store's quota that may be used; the rest stays for the merchant's other apps.
+    :param max_concurrency: requests at once.
+    :param max_attempts: attempts of one request after faults and 5xx, the first included.
+    :param max_wait: seconds that one request may spend waiting in all, quota waits included.
+    :param correlation_id: value of ``X-Correlation-Id``, the same for all requests of a task; empty for none.
+    :param user_agent: value of ``User-Agent``.
+    """
+
+    timeout: float = 60.0
+    verify: bool | str = True
+    proxy: str | None = None
+    quota_share: float = 1.0
+    max_concurrency: int = 20
+    max_attempts: int = 10
+    max_wait: float = 900.0
+    correlation_id: str = ""
+    user_agent: str = f"airflow-provider-bigcommerce/{__version__}"
+
+
+@dataclass(slots=True)
+class ReadStats:
+    """What a store object has done so far; counts, seconds and bytes.
+
+    :param requests: requests sent, repetitions included.
+    :param throttled: answers with status 429.
+    :param retries: repetitions after faults and 5xx.
+    :param waited_seconds: time spent waiting for the quota or before repetitions, summed over requests.
+    :param vanished_parents: parents whose child list answered 404: deleted while reading.
+    :param quota: requests the store grants a window, None where unknown or unlimited.
+    :param quota_left: what is left of it for us.
+    """
+
+    requests: int = 0
+    throttled: int = 0
+    retries: int = 0
+    waited_seconds: float = 0.0
+    bytes: int = 0
+    pages: int = 0
+    rows: int = 0
+    vanished_parents: int = 0
+    quota: int | None = None
+    quota_left: int | None = None
+    window_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows of a list, as they came.
+
+    :param records: raw JSON of each row, in the list's order, with the parent's key columns.
+    :param number: 1-based position among the pages of this read.
+    :param total: rows the store says the whole list has, where it says so.
+    """
+
+    records: Sequence[msgspec.Raw] = field(repr=False)
+    number: int = 1
+    total: int | None = None
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows as dicts."""
+        return [msgspec.json.decode(record) for record in self.records]
+
+
+class BigCommerceStore:
+    """One store, async; a context manager that keeps a session.
+
+    A resource is named by its catalog name (``products``) or a path (``/v3/catalog/products``).
+
+    :param credentials: the store and its token.
+    :param settings: how to talk to it.
+    :param clock: monotonic seconds, for the quota's window.
+    :param sleep: waits that many seconds.
+    :param random: a number from 0 to 1, for jitter.
+    """
+
+    def __init__(
+        self,
+        credentials: StoreCredentials,
+        settings: StoreSettings | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        random: Callable[[], float] = random_module.random,
+    ) -> None:
+        self._credentials = credentials
+        self._settings = settings or StoreSettings()
+        self._clock, self._sleep, self._random = clock, sleep, random
+        self._limits = Limits(self._settings.max_attempts, self._settings.max_wait)
+        self._budget = Budget(self._settings.quota_share)
+        self._answered = asyncio.Event()
+        self._session: aiohttp.ClientSession | None = None
+        self._caps: dict[tuple[str, str], asyncio.Semaphore] = {}
+        self._told_until = 0.0
+        self.stats = ReadStats()
+
+    @property
+    def store_hash(self) -> str:
+        """The store's hash."""
+        return self._credentials.store_hash
+
+    async def __aenter__(self) -> Self:
+        settings = self._settings
+        tls: ssl.SSLContext | bool = bool(settings.verify)
+        if isinstance(settings.verify, str):
+            tls = await asyncio.to_thread(ssl.create_default_context, cafile=settings.verify)
+        headers = {"X-Auth-Token": self._credentials.access_token, "Accept": "application/json", "User-Agent": settings.user_agent}
+        if settings.correlation_id:
+            headers["X-Correlation-Id"] = settings.correlation_id
+        self._session = aiohttp.ClientSession(
+            headers=headers,
+            connector=aiohttp.TCPConnector(limit=settings.max_concurrency, ssl=tls),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=min(settings.timeout, 30.0), sock_read=settings.timeout),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=True,
+        )
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._session is not None:
+            session, self._session = self._session, None
+            await session.close()
+
+    # -- reading ------------------------------------------------------------------------------------------------------------
+
+    async def request(self, method: str, path: str, *, params: Query | None = None, json: object = None) -> Response:
+        """Send any request below the store, with the same quota, retry and error rules as every verb.
+
+        :param path: ``/v3/...`` or ``/v2/...``.
+        :param json: what to send as the JSON body; None sends none.
+        :raises ApiError: BigCommerce refused; :class:`TransportError`: no answer.
+        """
+        if not path.startswith("/") or path.startswith("//") or ".." in path:
+            raise InvalidQueryError(f"{path!r} is no API path. Accepted: paths below the store such as '/v3/catalog/products'.")
+        body = None if json is None else msgspec.json.encode(json)
+        plain = Request.get(path, params)
+        return await self._send(Request(method.upper(), path, plain.params, body), lambda response: response)
+
+    async def get(self, resource: str, id: int | str | None = None, *, query: Query | None = None) -> dict[str, Any]:  # noqa: A002  # BigCommerce's noun
+        """One record: a singleton, or the row of that id.
+
+        :param resource: catalog name or path; a path may already end with the id.
+        :raises NotFoundError: there is none.
+        """
+        row = resource_of(resource)
+        path, params = row.path, full_query(row, query)
+        if id is not None:
+            names = placeholders(path)
+            if names:
+                path = filled(path, {names[0]: id})
+            elif row.id_in and row.update is not None and not placeholders(row.update.path):
+                params[row.id_in] = str(id)  # no GET by id exists (V3 customers)
+            else:
+                path = f"{path}/{id}"
+        request = Request.get(path, params)
+        try:
+            return await self._send(request, lambda response: read_record(request, response), resource=row)
+        except UnexpectedAnswerError as error:
+            if row.id_in in params and "0 records" in str(error):
+                raise NotFoundError(f"{row.name} has no row with id {id!r}.", status=404, method="GET", path=path) from None
+            raise
+
+    async def pages(
+        self,
+        resource: str,
+        *,
+        query: Query | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        parent_ids: Iterable[ParentId] | None = None,
+    ) -> AsyncGenerator[Page, None]:
+        """The pages of a list, in order, read ahead within the quota and ``max_concurrency``.
+
+        :param query: filters; ``include`` brings what it needs beside it.
+        :param since: only rows changed at or after this moment (created, where the list knows no change date).
+        :param until: only rows changed at or before it.
+        :param parent_ids: for a child resource, the parents to read; None reads the children of all parents.
+        :raises InvalidQueryError: before anything is sent.
+        """
+        row = resource_of(resource)
+        params = {**window_query(row, Window(since, until)), **(query or {})}
+        number = 0
+        async for records, total in self._records(row, params, parent_ids):
+            number += 1
+            self.stats.pages += 1
+            self.stats.rows += len(records)
+            yield Page(records, number, total)
+
+    async def rows(
+        self,
+        resource: str,
+        *,
+        query: Query | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        parent_ids: Iterable[ParentId] | None = None,
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """The rows of a list as dicts, in order; arguments as in :meth:`pages`."""
+        pages = self.pages(resource, query=query, since=since, until=until, parent_ids=parent_ids)
+        try:
+            async for page in pages:
+                for row in page.rows():
+                    yield row
+        finally:
+            await pages.aclose()
+
+    async def count(
+        self, resource: str, *, query: Query | None = None, since: datetime | None = None, until: datetime | None = None
+    ) -> int:
+        """How many rows a list has: by its count endpoint or ``meta.pagination.total`` where there is one, else by reading it."""
+        row = resource_of(resource)
+        params = {**window_query(row, Window(since, until)), **(query or {})}
+        if row.count_path and not row.parent:
+            answer = await self._send(Request.get(row.count_path, params), Response.json, resource=row)
+            return int(answer["count"])
+        if row.api_version == "v3" and row.kind == "collection" and not row.parent and row.page_size:
+            request = Request.get(row.path, {**full_query(row, params), "limit": 1})
+            listing = await self._read(request, row)
+            if listing.meta.pagination is not None and listing.meta.pagination.total is not None:
+                return listing.meta.pagination.total
+        count = 0
+        async for records, _ in self._records(row, params, None):
+            count += len(records)
+        return count
+
+    async def now(self) -> datetime:
+        """The store's own time, from the ``Date`` header of a cheap answer; whole seconds, UTC."""
+        response = await self.request("GET", "/v2/time")
+        try:
+            return whole_seconds(email.utils.parsedate_to_datetime(response.headers["date"]).replace(tzinfo=UTC))
+        except (KeyError, ValueError):
+            raise UnexpectedAnswerError("GET /v2/time answered without a readable Date header; the store's time is unknown.") from None
+
+    # -- writing ------------------------------------------------------------------------------------------------------------
+
+    async def create(self, resource: str, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Create one row; the answer's record, ``{}`` where BigCommerce sends none. Never repeated after an unclear failure."""
+        known = resource_of(resource)
+        write = _write(known, known.create, "created")
+        return await self._write(known, write, write.path, row, key=None)
+
+    async def update(self, resource: str, id: int | str, row: Mapping[str, Any]) -> dict[str, Any]:  # noqa: A002  # BigCommerce's noun
+        """Change one row; the answer's record, ``{}`` where BigCommerce sends none."""
+        known = resource_of(resource)
+        write = _write(known, known.update, "updated")
+        return await self._write(known, write, write.path, row, key=id)
+
+    async def delete(self, resource: str, *, ids: Sequence[int | str]) -> None:
+        """Delete (orders: archive) the rows of these ids.
+
+        :raises InvalidQueryError: no ids: BigCommerce would take that for "all".
+        """
+        known = resource_of(resource)
+        write = _write(known, known.delete, "deleted")
+        if not ids or isinstance(ids, str):
+            raise InvalidQueryError(f"delete({known.name!r}) got no list of ids. Without ids, BigCommerce would delete everything.")
+        names = placeholders(write.path)
+        if names:
+            for key in ids:
+                path = filled(write.path, {names[-1]: key})
+                await self._send(Request("DELETE", path), lambda response: response, resource=known, write=write)
+            return
+        parameter = write.required_filters[0] if write.required_filters else known.id_in
+        if parameter is None:
+            raise InvalidQueryError(f"{known.name!r} cannot be deleted by id.")
+        for chunk in _chunks(ids, write.batch_size):
+            await self._send(Request("DELETE", write.path, ((parameter, chunk),)), lambda response: response, resource=known, write=write)
+
+    async def _write(self, known: Resource, write: Write, path: str, row: Mapping[str, Any], *, key: int | str | None) -> dict[str, Any]:
+        names = placeholders(path)
+        body: dict[str, Any] = dict(row)
+        values: dict[str, int | str] = {name: body.pop(column_of(name)) for name in names if column_of(name) in body}
+        if key is not None:
+            if names:
+                values[names[-1]] = key
+            else:
+                body = {known.primary_key[-1]: key, **body}
+        is_batch = write.batch_size != 1
+        request = Request(write.method, filled(path, values), (), msgspec.json.encode([body] if is_batch else body))
+
+        def record(response: Response) -> dict[str, Any]:
+            return {} if response.status == 204 or not response.body.strip() else read_record(request, response)
+
+        return await self._send(request, record, resource=known, write=write)
+
+    # -- walking ------------------------------------------------------------------------------------------------------------
+
+    async def _records(
+        self, row: Resource, query: Query, parent_ids: Iterable[ParentId] | None
+    ) -> AsyncGenerator[tuple[Sequence[msgspec.Raw], int | None], None]:
+        if not placeholders(row.path):
+            if parent_ids is not None:
+                raise InvalidQueryError(f"{row.name!r} is one list for the whole store; parent_ids does not apply. Use query=.")
+            async for found in self._walk(walk_of(row, row.path, query), row):
+                yield found
+            return
+        if parent_ids is not None:
+            async for found in self._fan_out(row, query, parent_ids):
+                yield found
+            return
+        if row.parent is None:
+            raise InvalidQueryError(f"{row.name!r} has no list: BigCommerce reads it by id only. Give parent_ids=[...].")
+        async for parents, _ in self._records(resource_of(row.parent), {}, None):
+            async for found in self._fan_out(row, query, [_keys(row, msgspec.json.decode(parent)) for parent in parents]):
+                yield found
+
+    async def _fan_out(
+        self, row: Resource, query: Query, parent_ids: Iterable[ParentId]
+    ) -> AsyncGenerator[tuple[Sequence[msgspec.Raw], int | None], None]:
+        names = placeholders(row.path)
+
+        def walks() -> Iterator[tuple[Mapping[str, int | str], Walk]]:
+            for parent in parent_ids:
+                keys = dict(parent) if isinstance(parent, Mapping) else {names[-1]: parent}
+                yield {column_of(name): value for name, value in keys.items()}, walk_of(row, filled(row.path, keys), query)
+
+        async for found in self._walk(FanOut(walks()), row, parent_may_vanish=True):
+            yield found
+
+    async def _walk(
+        self, walk: Walk, row: Resource, *, parent_may_vanish: bool = False
+    ) -> AsyncGenerator[tuple[Sequence[msgspec.Raw], int | None], None]:
+        """Send what the walk plans, look ahead as far as ``max_concurrency``, deliver in order."""
+        slots: deque[tuple[Request, asyncio.Task[Listing]]] = deque()
+
+        def start(request: Request) -> tuple[Request, asyncio.Task[Listing]]:
+            return request, asyncio.create_task(self._read(request, row, parent_may_vanish=parent_may_vanish))
+
+        try:
+            while True:
+                while len(slots) < self._settings.max_concurrency and (planned := walk.next_request()) is not None:
+                    slots.append(start(planned))
+                if not slots:
+                    return
+                request, task = slots.popleft()
+                try:
+                    listing = await task
+                except BaseException:
+                    task.cancel()
+                    raise
+                step = walk.absorb(request, listing)
+                slots.extendleft(start(follow) for follow in reversed(step.follow))
+                if step.records:
+                    yield step.records, step.total
+        finally:
+            for _, task in slots:
+                task.cancel()
+            await asyncio.gather(*(task for _, task in slots), return_exceptions=True)
+
+    async def _read(self, request: Request, row: Resource, *, parent_may_vanish: bool = False) -> Listing:
+        try:
+            return await self._send(request, lambda response: read_listing(request, response, envelope=row.envelope), resource=row)
+        except NotFoundError:
+            if not parent_may_vanish:
+                raise
+            self.stats.vanished_parents += 1
+            return Listing([], Meta())
+
+    # -- sending ------------------------------------------------------------------------------------------------------------
+
+    async def _send(
+        self, request: Request, parse: Callable[[Response], T], *, resource: Resource | None = None, write: Write | None = None
+    ) -> T:
+        """One request until it is delivered or judged hopeless; ``parse`` belongs to the attempt, for a cut body is a fault."""
+        concurrency = write.concurrency if write else (resource.concurrency if resource and request.method == "GET" else None)
+        scopes = () if resource is None else resource.modify_scopes if write else resource.read_scopes
+        attempt, waited = 1, 0.0
+        while True:
+            outcome: Response | Fault
+            async with self._cap(request.method, write.path if write else resource.path if resource else request.path, concurrency):
+                outcome = await self._attempt(request)
+            verdict = judge(request, outcome, attempt=attempt, waited=waited, limits=self._limits, random=self._random, scopes=scopes)
+            if isinstance(verdict, Deliver) and isinstance(outcome, Response):
+                try:
+                    return parse(outcome)
+                except msgspec.DecodeError:
+                    fault = Fault("not_json", outcome.headers.get("content-type", "no content type").split(";")[0])
+                    verdict = judge(request, fault, attempt=attempt, waited=waited, limits=self._limits, random=self._random)
+            if isinstance(verdict, Fail):
+                raise verdict.error
+            if isinstance(verdict, Deliver):
+                raise TypeError("a fault cannot be delivered")
+            self._tell(request, verdict)
+            if not verdict.is_quota:
+                attempt += 1
+                self.stats.retries += 1
+            waited += verdict.seconds
+            self.stats.waited_seconds += verdict.seconds
+            await self._sleep(verdict.seconds)
+
+    def _cap(self, method: str, path: str, concurrency: int | None) -> asyncio.Semaphore:
+        key = (method, path if concurrency else "")
+        if key not in self._caps:
+            self._caps[key] = asyncio.Semaphore(min(concurrency or self._settings.max_concurrency, self._settings.max_concurrency))
+        return self._caps[key]
+
+    async def _attempt(self, request: Request) -> Response | Fault:
+        """Wait for the quota, send once, follow redirects on the same origin only."""
+        if self._session is None:
+            raise RuntimeError("The store is not open: use 'async with hook.astore() as store' (or 'with hook.store() as store').")
+        url = self._credentials.store_url + request.path
+        params: Sequence[tuple[str, str]] = request.params
+        for _ in range(_MAX_REDIRECTS):
+            ticket = await self._admit()
+            headers: Mapping[str, str] | None = None
+            try:
+                async with self._session.request(
+                    request.method,
+                    url,
+                    params=params,
+                    data=request.body,
+                    headers={"Content-Type": "application/json"} if request.body is not None else None,
+                    allow_redirects=False,
+                    proxy=self._settings.proxy,
+                ) as answer:
+                    headers = {name.lower(): value for name, value in answer.headers.items()}
+                    body = await answer.read()
+            except (TimeoutError, aiohttp.ClientError, OSError) as error:
+                return _fault(error)
+            finally:
+                self._budget.receive(ticket, headers, self._clock())
+                self._learned()
+            self.stats.bytes += len(body)
+            response = Response(answer.status, headers, body)
+            if response.status == 429:
+                self.stats.throttled += 1
+            target = urljoin(str(answer.url), headers.get("location", ""))
+            if not (
+                300 <= response.status < 400 and request.method == "GET" and _origin(target) == _origin(url) and headers.get("location")
+            ):
+                return response
+            url, params = target, ()
+        return response
+
+    async def _admit(self) -> Any:
+        """Wait until the store's quota lets one request through."""
+        while (delay := self._budget.delay(self._clock())) > 0:
+            self._answered.clear()
+            if delay == float("inf"):
+                await self._answered.wait()
+                continue
+            self._tell_quota(delay)
+            started = self._clock()
+            await self._sleep(delay)
+            self.stats.waited_seconds += self._clock() - started
+        self.stats.requests += 1
+        return self._budget.send(self._clock())
+
+    def _learned(self) -> None:
+        self._answered.set()
+        self.stats.quota, self.stats.quota_left = self._budget.quota, self._budget.left
+        self.stats.window_seconds = self._budget.window_seconds
+
+    def _tell(self, request: Request, verdict: Wait) -> None:
+        if verdict.is_quota:
+            self._tell_quota(verdict.seconds)
+        else:
+            log.info("%s %s: %s; trying again in %.1f s.", request.method, request.path, verdict.reason, verdict.seconds)
+
+    def _tell_quota(self, seconds: float) -> None:
+        """One line a window, not one a waiting request."""
+        now = self._clock()
+        if now < self._told_until or seconds < 1:
+            return
+        self._told_until = now + seconds
+        others = self._budget.used_by_others
+        by_others = f", of which other apps on the store used {others}" if others else ""
+        log.info(
+            "The store's quota is used up (%s requests / %.0f s%s); waiting %.1f s for the next window.",
+            self._budget.quota, self._budget.window_seconds or 0, by_others, seconds,
+        )  # fmt: skip
+
+
+def _keys(row: Resource, parent: Mapping[str, Any]) -> dict[str, int | str]:
+    """Placeholder -> value, from a parent's row."""
+    try:
+        return {name: parent[source] for name, source in row.parent_keys.items()}
+    except KeyError as error:
+        raise UnexpectedAnswerError(f"A row of {row.parent!r} has no {error}, which {row.name!r} needs for its path.") from None
+
+
+def _write(known: Resource, write: Write | None, done: str) -> Write:
+    if write is None:
+        raise InvalidQueryError(f"{known.name!r} cannot be {done} through BigCommerce's API.")
+    return write
+
+
+def _chunks(ids: Sequence[int | str], size: int | None) -> Iterator[str]:
+    """Comma-separated lists of ids, none longer than a URL takes or than ``size`` ids."""
+    chunk: list[str] = []
+    length = 0
+    for key in ids:
+        text = str(key)
+        if chunk and (length + len(text) + 1 > _IDS_TEXT or len(chunk) == (size or len(ids))):
+            yield ",".join(chunk)
+            chunk, length = [], 0
+        chunk.append(text)
+        length += len(text) + 1
+    yield ",".join(chunk)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+
+
+def _fault(error: Exception) -> Fault:
+    """What happened to an attempt, from aiohttp's exception; the detail names no header and no query."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return Fault("dns", error.host)
+    if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError, aiohttp.ClientSSLError)):
+        reason = getattr(error, "certificate_error", None) or getattr(error, "os_error", None)
+        return Fault("tls", getattr(reason, "verify_message", "") or type(reason).__name__)
+    if isinstance(error, TimeoutError):
+        return Fault("timeout")
+    if isinstance(error, aiohttp.InvalidURL):
+        raise InvalidQueryError("The connection's API base URL or the path does not make a URL.") from None
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return Fault("refused", error.os_error.strerror or "")
+    return Fault("cut", type(error).__name__)

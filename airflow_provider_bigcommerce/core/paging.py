@@ -1,0 +1,379 @@
+"""How to walk a list: which requests, in which order, and when it has ended.
+
+A walk is asked for requests ahead of the answers (``next_request``) and fed the answers in the order of its requests
+(``absorb``); it never sends, waits or decodes rows. Every walk refuses to read the same page or cursor twice.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import msgspec
+
+from airflow_provider_bigcommerce.core.messages import Request
+from airflow_provider_bigcommerce.core.reading import Listing
+from airflow_provider_bigcommerce.exceptions import PaginationLoopError, UnexpectedAnswerError
+
+#: A page of exactly one of these lengths may be a cap that the specs do not name, so it is not taken for the last one.
+#: Source: the defaults and maxima found in BigCommerce's specs (facts, section 6).
+KNOWN_CAPS = frozenset({50, 100, 200, 250, 500, 1000})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one answer brought.
+
+    :param records: raw rows, in order.
+    :param follow: requests that belong directly after this answer, before any that was planned ahead.
+    :param total: rows the store says the whole walk has, where it says so.
+    """
+
+    records: Sequence[msgspec.Raw]
+    follow: Sequence[Request] = ()
+    total: int | None = None
+
+
+class Walk(Protocol):
+    """One way through a list."""
+
+    def next_request(self) -> Request | None:
+        """The next request that can be sent without waiting for more answers; None where there is none now."""
+
+    def absorb(self, request: Request, listing: Listing) -> Step:
+        """Take the answer to ``request``; answers come in the order of the requests."""
+
+
+def _loop(request: Request, what: str) -> PaginationLoopError:
+    return PaginationLoopError(
+        f"{request.method} {request.path} answered {what} twice: the store does not turn the page, and going on would never end. "
+        "Remove paging parameters from the query, or report the endpoint."
+    )
+
+
+class _Count(msgspec.Struct):
+    count: int
+
+
+def _count_of(request: Request, listing: Listing) -> int:
+    try:
+        return msgspec.json.decode(listing.records[0], type=_Count).count
+    except (IndexError, msgspec.DecodeError):
+        raise UnexpectedAnswerError(f"{request.method} {request.path} answered no 'count'.") from None
+
+
+def _digest(records: Sequence[msgspec.Raw]) -> int:
+    checksum = len(records)
+    for record in records:
+        checksum = zlib.crc32(record, checksum)
+    return checksum
+
+
+@dataclass(slots=True)
+class SinglePage:
+    """One request, one answer: singletons, and lists that take no page."""
+
+    request: Request
+    _is_sent: bool = False
+
+    def next_request(self) -> Request | None:
+        """The request, once."""
+        if self._is_sent:
+            return None
+        self._is_sent = True
+        return self.request
+
+    def absorb(self, request: Request, listing: Listing) -> Step:  # noqa: ARG002  # the protocol's signature
+        """All rows; there is no more."""
+        return Step(listing.records, total=len(listing.records))
+
+
+class PageNumbers:
+    """``page`` and ``limit``: V3, where the first answer tells how many pages there are, and V2, where only a short page does.
+
+    :param request: the list's request without paging parameters.
+    :param limit: rows a page.
+    :param total: rows in the list where a count is known beforehand (V2), so that pages can be read at once.
+
+    Source: products_catalog.v3.yml (``meta.pagination``); V2 lists have no meta and may end with 204.
+    """
+
+    def __init__(self, request: Request, limit: int, *, total: int | None = None) -> None:
+        self._base = request
+        self._limit = limit
+        self._planned = 0  # pages asked for
+        self._pages: int | None = 1 if total is None else max(1, math.ceil(total / limit))
+        self._total = total
+        self._absorbed = 0
+        self._last_digest: int | None = None
+
+    def next_request(self) -> Request | None:
+        """The next page that is known to exist, or to be worth asking for."""
+        if self._pages is not None and self._planned >= self._pages:
+            return None
+        self._planned += 1
+        return self._base.with_params({"page": self._planned, "limit": self._limit})
+
+    def absorb(self, request: Request, listing: Listing) -> Step:
+        """A page's rows; plans the pages that it tells of."""
+        self._absorbed += 1
+        page = self._absorbed
+        about = listing.meta.pagination
+        current = about.current_page if about else None
+        if current is not None and current != page:
+            raise _loop(request, f"page {current} when asked for page {page}, so page {current} came")
+        digest = _digest(listing.records)
+        if current is None and listing.records and digest == self._last_digest:
+            raise _loop(request, f"the same rows for page {page - 1} and page {page}, so they came")
+        self._last_digest = digest
+        if about is not None and about.total is not None:
+            self._total = about.total
+        if about is not None and about.total_pages is not None:
+            # A list that grew while it was read has more pages than the first answer said.
+            self._pages = max(self._pages or 0, about.total_pages) if listing.records else self._pages
+        elif self._planned == page and not self._is_last(listing):
+            self._pages = page + 1
+        return Step(listing.records, total=self._total)
+
+    def _is_last(self, listing: Listing) -> bool:
+        rows = len(listing.records)
+        return rows == 0 or (rows < self._limit and rows not in KNOWN_CAPS)
+
+
+class Cursors:
+    """``after`` = the last answer's ``end_cursor``.
+
+    The metafield specs swap the two cursors in their text; ``end_cursor`` leads forward everywhere.
+    Source: customers.v3.yml, price_lists.v3.yml; facts, section 6.
+    """
+
+    def __init__(self, request: Request, limit: int) -> None:
+        self._base = request.with_params({"limit": limit}) if limit else request
+        self._next: Request | None = self._base
+        self._seen: set[int] = set()  # hashes: a million rows are 4,000 cursors
+        self._total: int | None = None
+
+    def next_request(self) -> Request | None:
+        """The page after the last answer, once it is known."""
+        request, self._next = self._next, None
+        return request
+
+    def absorb(self, request: Request, listing: Listing) -> Step:
+        """A page's rows; the cursor tells the next."""
+        if listing.meta.pagination and listing.meta.pagination.total is not None:
+            self._total = listing.meta.pagination.total
+        about = listing.meta.cursor_pagination
+        if listing.records and about and about.end_cursor and not self._says_last(listing):
+            cursor = hash(about.end_cursor)
+            if cursor in self._seen:
+                raise _loop(request, "the same cursor")
+            self._seen.add(cursor)
+            self._next = self._base.with_params({"after": about.end_cursor})
+        return Step(listing.records, total=self._total)
+
+    @staticmethod
+    def _says_last(listing: Listing) -> bool:
+        """Only a page that is short by the store's own measure, with no next link, is the last without asking."""
+        about = listing.meta.cursor_pagination
+        if about is None or about.per_page is None:
+            return False
+        has_next = about.links is not None and bool(about.links.next)
+        return len(listing.records) < about.per_page and not has_next
+
+
+class KeysetAfter:
+    """``after`` (or another parameter) = the last row's key, until a page is empty. Source: channels.v3.yml (listings)."""
+
+    def __init__(self, request: Request, limit: int, parameter: str, key_of: Callable[[msgspec.Raw], int | str], *, step: int = 0) -> None:
+        self._base = request.with_params({"limit": limit}) if limit else request
+        self._limit = limit
+        self._parameter = parameter
+        self._key_of = key_of
+        self._step = step  # 1 where the parameter means "at or above"
+        self._next: Request | None = self._base
+        self._last: int | str | None = None
+
+    def next_request(self) -> Request | None:
+        """The page after the last answer, once it is known."""
+        request, self._next = self._next, None
+        return request
+
+    def absorb(self, request: Request, listing: Listing) -> Step:
+        """A page's rows; the last row's key tells the next."""
+        rows = len(listing.records)
+        if rows and (rows >= self._limit or rows in KNOWN_CAPS):
+            last = self._key_of(listing.records[-1])
+            if last == self._last:
+                raise _loop(request, "a page that ends with the same key")
+            self._last = last
+            after = last + self._step if isinstance(last, int) else last
+            self._next = self._base.with_params({self._parameter: after})
+        return Step(listing.records)
+
+
+class IdRanges:
+    """Reads a list by ranges of its integer key, many at once, each row in exactly one range.
+
+    Page numbers shift when rows come, go or leave a date filter during the read; ranges of ids do not, so every row that exists
+    throughout is read exactly once. The width of a range follows the density of the ids met so far, so that dense ids cost the
+    same number of requests as pages. A range that holds more than a page is continued from its last id.
+
+    :param request: the list's request, with ascending key order asked for, without paging parameters.
+    :param limit: rows a page.
+    :param id_min: parameter for "key at or above".
+    :param id_max: parameter for "key at or below".
+    :param key_of: reads a row's key.
+    :param count: request whose answer ``{"count": n}`` tells how many rows there are (V2); None where each answer does (V3).
+    """
+
+    def __init__(
+        self, request: Request, limit: int, id_min: str, id_max: str, key_of: Callable[[msgspec.Raw], int], *, count: Request | None = None
+    ) -> None:
+        self._base = request.with_params({"limit": limit})
+        self._limit = limit
+        self._id_min, self._id_max = id_min, id_max
+        self._key_of = key_of
+        self._count = count
+        self._asked = False
+        self._total: int | None = None
+        self._rows = 0  # absorbed
+        self._expected: list[float] = []  # rows expected of each bounded range under way
+        self._next_id: int | None = None  # first id that no request covers yet; None before the first answer
+        self._first_id = 0
+        self._bounds: dict[Request, int | None] = {}  # request -> last id it covers, None for open-ended
+        self._is_open = False  # an open-ended request is under way: nothing can be planned behind it
+        self._is_beyond = False  # a range came back empty: a hole, or the end; only an open-ended request tells
+        self._is_done = False
+
+    def next_request(self) -> Request | None:
+        """The next range by the density so far; the last one is open-ended, so that nothing above it is missed."""
+        if self._is_done or self._is_open:
+            return None
+        if self._next_id is None:
+            return self._plan(self._base, None)
+        if self._count is not None and self._total is None:
+            count, self._asked = (None if self._asked else self._count), True
+            return count  # planned once; the ranges wait for its answer
+        if self._total is None:  # nothing tells where the list ends: one page after the other
+            return self._plan(self._base.with_params({self._id_min: self._next_id}), None)
+        remaining = self._total - self._rows - sum(self._expected)
+        density = min(1.0, max(self._rows, 1) / max(1, self._covered()))
+        if self._is_beyond or remaining <= self._limit * (1.0 if density == 1.0 else 0.9):
+            self._is_beyond = False
+            return self._plan(self._base.with_params({self._id_min: self._next_id}), None)
+        # Two standard deviations of room where ids have holes, none where they are dense.
+        rows = self._limit if density == 1.0 else self._limit - 2 * math.sqrt(self._limit * (1 - density))
+        width = max(self._limit, int(rows / density))
+        last = self._next_id + width - 1
+        request = self._base.with_params({self._id_min: self._next_id, self._id_max: last})
+        self._next_id = last + 1
+        self._expected.append(width * density)
+        return self._plan(request, last)
+
+    def absorb(self, request: Request, listing: Listing) -> Step:
+        """A range's rows; continues the range where it holds more than a page."""
+        if request is self._count:
+            self._total = _count_of(request, listing)
+            return Step((), total=self._total)
+        last_covered = self._bounds.pop(request)
+        records = listing.records
+        rows = len(records)
+        is_first = self._next_id is None
+        if last_covered is None:
+            self._is_open = False
+        elif self._expected:
+            self._expected.pop(0)
+        about = listing.meta.pagination
+        in_range = about.total if about else None
+        if last_covered is None and in_range is not None:
+            self._total = self._rows + in_range  # the store counts what is left from here on
+        self._rows += rows
+        is_full = rows >= self._limit or (in_range is not None and in_range > rows) or (in_range is None and rows in KNOWN_CAPS)
+        if not rows or not is_full:
+            self._is_done = self._is_done or last_covered is None
+            self._is_beyond = not rows
+            return Step(records, total=self._total)
+        last = self._key_of(records[-1])
+        if is_first:
+            self._first_id = self._key_of(records[0])
+        if self._id_min in dict(request.params) and last < int(dict(request.params)[self._id_min]):
+            raise _loop(request, "rows below the range that was asked for; they came")
+        if last_covered is None:
+            self._next_id = last + 1
+            return Step(records, total=self._total)
+        if last >= last_covered:
+            return Step(records, total=self._total)
+        follow = self._base.with_params({self._id_min: last + 1, self._id_max: last_covered})
+        self._bounds[follow] = last_covered
+        self._expected.insert(0, 0.0)
+        return Step(records, (follow,), total=self._total)
+
+    def _covered(self) -> int:
+        """Width of the ids already asked for, less what is under way."""
+        return max(1, (self._next_id or 0) - self._first_id - sum(self._widths()))
+
+    def _widths(self) -> Iterator[int]:
+        for request, last in self._bounds.items():
+            if last is not None:
+                yield last - int(dict(request.params)[self._id_min]) + 1
+
+    def _plan(self, request: Request, last: int | None) -> Request:
+        self._bounds[request] = last
+        self._is_open = last is None
+        return request
+
+
+@dataclass(slots=True)
+class FanOut:
+    """The lists of many parents, each read to its end, in the order of the parents.
+
+    :param walks: the parent's key columns and the walk of its list, one pair a parent; their requests differ in the path.
+    """
+
+    walks: Iterable[tuple[Mapping[str, int | str], Walk]]
+    _iterator: Iterator[tuple[Mapping[str, int | str], Walk]] = field(init=False)
+    _by_path: dict[str, tuple[Mapping[str, int | str], Walk]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._iterator = iter(self.walks)
+
+    def next_request(self) -> Request | None:
+        """The first request of the next parent's list."""
+        for columns, walk in self._iterator:
+            request = walk.next_request()
+            if request is not None:
+                self._by_path[request.path] = (columns, walk)
+                return request
+        return None
+
+    def absorb(self, request: Request, listing: Listing) -> Step:
+        """One parent's rows, with its key columns on each; the rest of that parent's list follows at once."""
+        columns, walk = self._by_path[request.path]
+        step = walk.absorb(request, listing)
+        follow = [*step.follow]
+        while (planned := walk.next_request()) is not None:
+            follow.append(planned)
+        return Step(with_columns(step.records, columns), follow)
+
+
+def with_columns(records: Sequence[msgspec.Raw], columns: Mapping[str, int | str]) -> list[msgspec.Raw]:
+    """The records with the columns added at their end, where they do not have them; bytes are spliced, rows are not decoded."""
+    if not columns:
+        return list(records)
+    names = {f"c{i}": name for i, name in enumerate(columns)}
+    fields = [(attribute, msgspec.Raw | msgspec.UnsetType, msgspec.UNSET) for attribute in names]
+    present: msgspec.json.Decoder[Any] = msgspec.json.Decoder(msgspec.defstruct("Present", fields, rename=names))
+    encoded = [(attribute, msgspec.json.encode(name) + b":" + msgspec.json.encode(columns[name])) for attribute, name in names.items()]
+    out: list[msgspec.Raw] = []
+    for record in records:
+        has = present.decode(record)
+        extra = b",".join(text for attribute, text in encoded if getattr(has, attribute) is msgspec.UNSET)
+        if not extra:
+            out.append(record)
+            continue
+        inner = bytes(record).rstrip()[:-1].rstrip()
+        out.append(msgspec.Raw(inner + (b"" if inner == b"{" else b",") + extra + b"}"))
+    return out

@@ -1,0 +1,152 @@
+"""Chooses the walk for a resource and a query: by id ranges where that is exact, else by cursor, else by page number.
+
+Pure; reads catalog rows and never asks for a resource's name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource, find
+from airflow_provider_bigcommerce.core.messages import Query, QueryValue, Request, query_text
+from airflow_provider_bigcommerce.core.paging import Cursors, IdRanges, KeysetAfter, PageNumbers, SinglePage, Walk
+from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnexpectedAnswerError
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+#: A query with one of these walks as the caller says, not by ids.
+_ORDERED = frozenset({"sort", "direction", "page", "before", "after"})
+#: Parameters that shape rows and do not change which there are, so that a count does not take them.
+_SHAPE = frozenset({"include", "include_fields", "exclude_fields", "consignment_structure", "sort", "direction", "page", "limit"})
+
+
+def resource_of(name_or_path: str) -> Resource:
+    """The catalog row of a name, an alias, a catalog path, or a path with ids filled in (``/v2/orders/7/products``).
+
+    A path that no row has is read as its version's plain list.
+
+    :raises UnknownResourceError: a name that is not in the catalog.
+    :raises InvalidQueryError: a path outside V2 and V3, or with a query string.
+    """
+    if not name_or_path.startswith("/"):
+        return find(name_or_path)
+    path = name_or_path.rstrip("/")
+    version = path[1:3]
+    if version not in ("v2", "v3") or any(mark in path for mark in "?#") or ".." in path:
+        raise InvalidQueryError(
+            f"{name_or_path!r} is no API path. Accepted: paths below the store such as '/v3/catalog/products', without a query string."
+        )
+    for row in CATALOG.values():
+        if row.path == path:
+            return row
+    for row in CATALOG.values():
+        if row.parent and re.fullmatch(_PLACEHOLDER.sub("[^/]+", re.escape(row.path).replace(r"\{", "{").replace(r"\}", "}")), path):
+            return replace(row, path=path, parent=None, parent_keys={})
+    is_v2 = version == "v2"
+    return Resource(
+        name=path, area="", path=path, primary_key=(), paging="v2_page" if is_v2 else "v3_page", envelope="bare" if is_v2 else "data"
+    )
+
+
+def placeholders(path: str) -> tuple[str, ...]:
+    """Names of a path's placeholders, in order."""
+    return tuple(_PLACEHOLDER.findall(path))
+
+
+def column_of(placeholder: str) -> str:
+    """The column that carries a parent's key on each row: the placeholder in snake case (``customerId`` -> ``customer_id``)."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", placeholder).lower()
+
+
+def filled(path: str, keys: Mapping[str, int | str]) -> str:
+    """The path with its placeholders filled.
+
+    :param keys: placeholder -> value.
+    :raises InvalidQueryError: a placeholder without a value, or a value that would change the path.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        key = keys.get(match[1])
+        text = str(key)
+        if key is None or not text or re.search(r"[/?#%\s]|^\.+$", text):
+            raise InvalidQueryError(f"{path} needs {match[1]}, and {key!r} is no id.")
+        return text
+
+    return _PLACEHOLDER.sub(value, path)
+
+
+def full_query(resource: Resource, query: Query | None) -> dict[str, QueryValue]:
+    """The caller's query with what its ``include`` needs beside it, such as ``consignment_structure=object``."""
+    out = dict(query or {})
+    if not out.get("include"):
+        out.pop("include", None)
+    else:
+        for name, value in resource.include_companions.items():
+            out.setdefault(name, value)
+    return out
+
+
+def walk_of(resource: Resource, path: str, query: Query | None = None) -> Walk:
+    """How to walk that list.
+
+    :param path: the resource's path with its placeholders filled.
+    :param query: filters as the caller wrote them; ``limit`` lowers the page size, ``page`` asks for that page alone.
+    """
+    params = full_query(resource, query)
+    limit = _limit(resource, params)
+    params.pop("limit", None)
+    request = Request.get(path, params)
+    if resource.kind != "collection" or resource.paging == "single" or limit == 0:
+        return SinglePage(request)
+    if "page" in params:
+        return SinglePage(request.with_params({"limit": limit}))
+    if (keys := _key_range(resource, params)) is not None:
+        count = Request.get(resource.count_path, {k: v for k, v in params.items() if k not in _SHAPE}) if resource.count_path else None
+        id_min, id_max, order = keys
+        return IdRanges(request.with_params(dict(order)), limit, id_min, id_max, integer_key(resource), count=count)
+    if resource.paging == "v3_cursor":
+        return Cursors(request, limit)
+    if resource.paging == "keyset":
+        return KeysetAfter(request, limit, "after", integer_key(resource))
+    return PageNumbers(request, limit)
+
+
+def _limit(resource: Resource, params: Mapping[str, QueryValue]) -> int:
+    limits = [resource.page_size]
+    if asked := params.get("limit"):
+        try:
+            limits.append(int(query_text(asked)))
+        except ValueError:
+            raise InvalidQueryError(f"limit={asked!r} is no number; accepted: 1 to {resource.page_size}.") from None
+    included = query_text(params.get("include", "")).split(",")
+    limits += [size for name, size in resource.include_page_size.items() if name in included]
+    return max(min(limits), 0)
+
+
+def _key_range(resource: Resource, params: Mapping[str, QueryValue]) -> tuple[str, str, Mapping[str, str]] | None:
+    """Lower bound, upper bound and key order, where the list can be walked by ranges of its key and the query leaves that free."""
+    if not (resource.id_min and resource.id_max and resource.sort_by_id) or len(resource.primary_key) != 1:
+        return None
+    taken = {resource.id_min, resource.id_max, resource.id_in, "id", "id:greater", "id:less", *_ORDERED}
+    return None if taken & params.keys() else (resource.id_min, resource.id_max, resource.sort_by_id)
+
+
+def integer_key(resource: Resource) -> Callable[[msgspec.Raw], int]:
+    """A reader of the integer that a row's last key field holds, which decodes nothing else of the row.
+
+    :raises UnexpectedAnswerError: (by the reader) a row without it.
+    """
+    name = resource.primary_key[-1] if resource.primary_key else "id"
+    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(msgspec.defstruct("Key", [("key", int)], rename={"key": name}))
+
+    def key_of(record: msgspec.Raw) -> int:
+        try:
+            return int(decoder.decode(record).key)
+        except msgspec.DecodeError as error:
+            raise UnexpectedAnswerError(f"A record of {resource.name} has no usable key {name!r}: {error}.") from None
+
+    return key_of

@@ -1,0 +1,199 @@
+"""Judges one attempt: deliver it, wait and send again, or fail with which error.
+
+Pure: the attempt's number, the time already spent and the randomness are arguments; nothing is sent or slept here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from airflow_provider_bigcommerce.core.messages import Request, Response
+from airflow_provider_bigcommerce.core.reading import error_from, retry_after
+from airflow_provider_bigcommerce.exceptions import (
+    BigCommerceError,
+    RateLimitError,
+    RedirectRefusedError,
+    StoreSuspendedError,
+    TransportError,
+    UnexpectedAnswerError,
+)
+
+FaultKind = Literal["dns", "tls", "timeout", "refused", "cut", "not_json"]
+
+#: Faults in which no byte of the request reached BigCommerce, so that even a POST may be sent again.
+NEVER_SENT: frozenset[FaultKind] = frozenset({"dns", "refused"})
+
+#: Waiting does not cure these; BigCommerce asks not to retry 501 and 505. Source: docs/start/migration/4_errors.md
+RETRYABLE_STATUSES = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An attempt that brought no usable answer.
+
+    :param kind: what happened to it.
+    :param detail: the operating system's or library's words, free of credentials.
+    """
+
+    kind: FaultKind
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a request is kept alive.
+
+    :param max_attempts: attempts after faults and 5xx, the first included.
+    :param max_wait: seconds that one request may spend waiting in all, quota waits included.
+    """
+
+    max_attempts: int = 10
+    max_wait: float = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """The answer is good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Send again after ``seconds``.
+
+    :param reason: for the log, in words.
+    :param is_quota: the store's quota is used up, nothing is broken.
+    """
+
+    seconds: float
+    reason: str
+    is_quota: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """Give up with this error."""
+
+    error: BigCommerceError
+
+
+Verdict = Deliver | Wait | Fail
+
+
+def backoff(attempt: int, random: Callable[[], float], *, first: float = 0.1, factor: float = 3.0, cap: float = 30.0) -> float:
+    """Seconds before attempt ``attempt + 1``: growing, capped, jittered between half and whole so that workers spread."""
+    return min(cap, first * factor ** (attempt - 1)) * (0.5 + 0.5 * random())
+
+
+def judge(
+    request: Request,
+    outcome: Response | Fault,
+    *,
+    attempt: int,
+    waited: float,
+    limits: Limits,
+    random: Callable[[], float],
+    scopes: Sequence[str] = (),
+) -> Verdict:
+    """Decide what one attempt means.
+
+    :param attempt: attempts made so far that count against ``max_attempts``, this one included; quota waits do not count.
+    :param waited: seconds this request has spent waiting so far.
+    :param scopes: OAuth scopes that would allow the request, for the error of a 403.
+    """
+    if isinstance(outcome, Fault):
+        return _judge_fault(request, outcome, attempt=attempt, waited=waited, limits=limits, random=random)
+    if outcome.status < 300:
+        return Deliver()
+    if outcome.status < 400:
+        return Fail(
+            RedirectRefusedError(
+                f"{request.method} {request.path} was redirected ({outcome.status}) to another host; the access token stays here. "
+                "Check the connection's API base URL (host)."
+            )
+        )
+    error = error_from(request, outcome, scopes=scopes)
+    if outcome.status == 429:
+        return _judge_429(outcome, error, attempt=attempt, waited=waited, limits=limits, random=random)
+    if outcome.status not in RETRYABLE_STATUSES or isinstance(error, StoreSuspendedError):
+        return Fail(error)
+    if not request.is_repeatable:
+        return Fail(_with_note(error, "It may have been carried out all the same, so it was not sent again: look before you repeat it."))
+    return _retry(
+        error, f"{outcome.status} from BigCommerce", backoff(attempt, random), attempt=attempt, waited=waited, limits=limits, asked=outcome
+    )
+
+
+def _judge_429(
+    response: Response, error: BigCommerceError, *, attempt: int, waited: float, limits: Limits, random: Callable[[], float]
+) -> Verdict:
+    asked = retry_after(response.headers)
+    if asked is None:  # platform load, not quota. Source: api-rate-limits, "429 without headers"
+        return _retry(
+            error,
+            "429 without quota headers: the platform is busy",
+            backoff(attempt, random, first=1.0),
+            attempt=attempt,
+            waited=waited,
+            limits=limits,
+        )
+    left = response.headers.get("x-rate-limit-requests-left")
+    if left not in (None, "0"):  # quota is left, so the endpoint's own cap on concurrent requests was hit
+        reason = "429 with quota left: too many requests at once for this endpoint"
+        return _retry(error, reason, backoff(attempt, random, first=0.25), attempt=attempt, waited=waited, limits=limits)
+    # The window's end is measured by the store; a hair of jitter keeps several processes from arriving in one instant.
+    seconds = asked + 0.01 + 0.05 * random()
+    if waited + seconds > limits.max_wait:
+        return Fail(
+            _with_note(error, f"Waited {waited:.0f} s for the store's quota; the limit is max_wait={limits.max_wait:g} s.", retry=asked)
+        )
+    return Wait(seconds, "the store's quota is used up", is_quota=True)
+
+
+def _judge_fault(request: Request, fault: Fault, *, attempt: int, waited: float, limits: Limits, random: Callable[[], float]) -> Verdict:
+    where = f"{request.method} {request.path}"
+    detail = f" ({fault.detail})" if fault.detail else ""
+    error: BigCommerceError
+    if fault.kind == "not_json":
+        error = UnexpectedAnswerError(
+            f"{where} answered something that is not JSON{detail}. A proxy's or maintenance page, or a wrong API base URL (host)?"
+        )
+    else:
+        error = TransportError(
+            f"{where} brought no answer: {_WORDS[fault.kind]}{detail}.", cause=fault.kind, method=request.method, path=request.path
+        )
+    if fault.kind == "tls":
+        return Fail(error)
+    if not request.is_repeatable and fault.kind not in NEVER_SENT:
+        return Fail(_with_note(error, "It may have been carried out all the same, so it was not sent again: look before you repeat it."))
+    return _retry(error, f"{_WORDS[fault.kind]}", backoff(attempt, random), attempt=attempt, waited=waited, limits=limits)
+
+
+_WORDS: dict[FaultKind, str] = {
+    "dns": "the host name could not be resolved",
+    "tls": "the TLS certificate was not accepted",
+    "timeout": "time-out",
+    "refused": "the connection was refused",
+    "cut": "the connection was cut",
+    "not_json": "the answer is not JSON",
+}
+
+
+def _retry(
+    error: BigCommerceError, reason: str, seconds: float, *, attempt: int, waited: float, limits: Limits, asked: Response | None = None
+) -> Verdict:
+    if asked is not None and (named := retry_after({k: v for k, v in asked.headers.items() if k == "retry-after"})) is not None:
+        seconds = max(seconds, named)
+    if attempt >= limits.max_attempts:
+        return Fail(_with_note(error, f"Gave up after {attempt} attempts (max_attempts={limits.max_attempts})."))
+    if waited + seconds > limits.max_wait:
+        return Fail(_with_note(error, f"Gave up after {attempt} attempts and {waited:.0f} s of waiting (max_wait={limits.max_wait:g} s)."))
+    return Wait(seconds, reason)
+
+
+def _with_note(error: BigCommerceError, note: str, *, retry: float | None = None) -> BigCommerceError:
+    error.args = (f"{error.args[0]} {note}", *error.args[1:])
+    if retry is not None and isinstance(error, RateLimitError):
+        error.retry_after = retry
+    return error
