@@ -5,6 +5,7 @@ Types only; the rows are in the ``rows_*`` modules beside this one. It may not k
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal
@@ -21,9 +22,23 @@ Envelope = Literal["data", "bare"]
 #: How dates are written in filters: V3 wants ISO-8601 with a full time, V2 takes RFC-2822.
 DateFormat = Literal["iso8601", "rfc2822"]
 
+#: Why a row does not follow a published file word for word.
+#: ``archived``: only BigCommerce's archive describes it, no OpenAPI file does.
+#: ``paging_undeclared``: the file leaves out ``page`` or ``limit`` for a list that has pages.
+#: ``list_typed_as_object``: the file types the answer of a list as one object.
+#: ``parameter_wrongly_required``: the file requires a filter that would make the list useless.
+#: ``scope_name_conflict``: the file's scope differs from BigCommerce's own list of scopes, which the row follows.
+#: ``scope_unpublished``: the file names no scope.
+SpecException = Literal[
+    "archived", "paging_undeclared", "list_typed_as_object", "parameter_wrongly_required", "scope_name_conflict", "scope_unpublished"
+]
+
 #: What a full read promises while the store changes under it. ``exact``: every row that existed throughout, once (keyset by id,
 #: cursor, or one answer). ``checked``: page numbers shift, so totals are compared and a difference fails.
 Guarantee = Literal["exact", "checked"]
+
+
+_PLACEHOLDER = re.compile(r"\{([^}]+)\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +78,20 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
+class Embedded:
+    """Where the parent's own rows can carry a child's rows, so that no request a parent is needed.
+
+    :param include: value of the parent's ``include=``, or None where the parent's row always carries them.
+    :param fields: fields of the parent's row that hold the child's rows, dots for nested ones; lists on the way are walked.
+    :param limit: most child rows that come this way, or None where no limit is published.
+    """
+
+    include: str | None
+    fields: tuple[str, ...]
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Scopes:
     """The OAuth scopes of one BigCommerce permission.
 
@@ -84,26 +113,31 @@ class Resource:
     :param kind: ``collection``, ``singleton``, ``by_id`` (no list exists), ``lookup`` (needs ``required_params``).
     :param parent: catalog name of the resource whose rows fill the path's placeholders, or None.
     :param parent_keys: placeholder -> field of the parent's row; every placeholder is in it. The placeholder, in snake case,
-        is also the column that each row gets.
+        is also the column that each row gets. A name that is no placeholder is a query parameter that takes the parents'
+        keys in batches (``product_id:in``). Parents that repeat a combination of keys are asked once.
     :param paging: how the list is walked.
     :param page_size: largest ``limit`` (250 where no page says otherwise), 0 where the list takes none.
     :param include_page_size: include value -> the smaller page it forces (``options`` and ``modifiers``: 10).
     :param primary_key: fields that identify a row, dots for nested ones; empty for singletons without one.
     :param modified: filter by change date, the one that incremental reading uses, or None.
     :param created: filter by creation date, or None.
-    :param sort_by_id: query that makes the list come in ascending key order, or None where no such sort exists.
+    :param sort_by_id: query that makes the list come in ascending key order, empty where it always does, None where no such
+        order is documented.
     :param sort_by_modified: query that sorts by change date ascending, or None.
     :param id_min: parameter "key at or above" (``id:min``, ``min_id``), or None.
     :param id_max: parameter "key at or below", or None.
-    :param id_in: parameter that takes a comma-separated list of keys, or None.
+    :param id_in: parameter that takes a comma-separated list of keys (of that part of the key which it names), or None.
     :param includes: values of ``include=``.
     :param include_companions: query parameters that ``include`` needs beside it.
     :param can_select_fields: whether ``include_fields`` works.
     :param can_exclude_fields: whether ``exclude_fields`` works.
     :param filters: other query parameters that the list accepts.
     :param required_params: parameters without which the store refuses the list.
+    :param required_any: parameters of which the store wants at least one.
     :param channel_filter: parameter that narrows to a channel, or None.
     :param count_path: endpoint that counts the rows of the same filters, or None (V3 counts by meta.pagination.total).
+    :param store_wide: catalog name of the list that has the same rows without a fan-out over parents, or None.
+    :param embedded: how the parent's rows carry this resource's, or None.
     :param scopes: OAuth scopes that open it; empty where any token will do.
     :param envelope: shape of the answer.
     :param concurrency: documented GETs at once, or None.
@@ -142,8 +176,11 @@ class Resource:
     can_exclude_fields: bool = False
     filters: tuple[str, ...] = ()
     required_params: tuple[str, ...] = ()
+    required_any: tuple[str, ...] = ()
     channel_filter: str | None = None
     count_path: str | None = None
+    store_wide: str | None = None
+    embedded: Embedded | None = None
     scopes: Scopes = Scopes()
     envelope: Envelope = "data"
     concurrency: int | None = None
@@ -155,13 +192,40 @@ class Resource:
     deprecated: bool = False
     replaced_by: str | None = None
     spec_file: str | None = None
-    spec_exception: str | None = None
+    spec_exception: SpecException | None = None
     note: str = ""
 
     @property
     def api_version(self) -> Literal["v2", "v3"]:
         """``v2`` or ``v3``, from the path."""
         return "v2" if self.path.startswith("/v2/") else "v3"
+
+    @property
+    def placeholders(self) -> tuple[str, ...]:
+        """Names in braces in the path, in order."""
+        return tuple(_PLACEHOLDER.findall(self.path))
+
+    @property
+    def id_placeholder(self) -> str | None:
+        """The placeholder that no parent fills, so that the caller must: a cart's id, say. None where there is none."""
+        return next((name for name in self.placeholders if name not in self.parent_keys), None)
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """Every query parameter that the resource accepts, but those of paging (``page``, ``limit``, ``before``, ``after``)."""
+        names = {*self.filters, *self.required_params, *self.required_any, *self.include_companions}
+        names |= {*(self.sort_by_id or ()), *(self.sort_by_modified or ())}
+        names |= {name for name in (self.id_min, self.id_max, self.id_in, self.channel_filter) if name}
+        for dates in (self.modified, self.created):
+            if dates is not None:
+                names |= {dates.since, *([dates.until] if dates.until else [])}
+        if self.includes:
+            names.add("include")
+        if self.can_select_fields:
+            names.add("include_fields")
+        if self.can_exclude_fields:
+            names.add("exclude_fields")
+        return frozenset(names)
 
     @property
     def read_scopes(self) -> tuple[str, ...]:
@@ -187,12 +251,41 @@ V2_MODIFIED = DateFilter(since="min_date_modified", until="max_date_modified", f
 V2_CREATED = DateFilter(since="min_date_created", until="max_date_created", field="date_created", format="rfc2822")
 
 
-def _pair(modify: str) -> Scopes:
-    return Scopes(read=(f"{modify}_read_only", modify), modify=(modify,))
+def _pair(modify: str, read: str | None = None) -> Scopes:
+    """A scope to modify and the one to read, ``_read_only`` unless named; the first allows what the second does."""
+    return Scopes(read=(read or f"{modify}_read_only", modify), modify=(modify,))
 
 
+def _either(*scopes: Scopes) -> Scopes:
+    """Any scope of these is enough."""
+    return Scopes(read=tuple(name for each in scopes for name in each.read), modify=tuple(name for each in scopes for name in each.modify))
+
+
+# Names as in BigCommerce's list of scopes. Source: docs/start/authentication/api-accounts, "OAuth scopes". That a scope to modify also
+# reads is said by the operations of orders.v3.yml ("at least one of").
 PRODUCTS = _pair("store_v2_products")
 CUSTOMERS = _pair("store_v2_customers")
+CUSTOMERS_MODIFY = Scopes(read=CUSTOMERS.modify, modify=CUSTOMERS.modify)
+STORED_INSTRUMENTS = _pair("store_stored_payment_instruments")
 ORDERS = _pair("store_v2_orders")
+TRANSACTIONS = _pair("store_v2_transactions")
+ORDERS_OR_TRANSACTIONS = _either(ORDERS, TRANSACTIONS)
+ORDER_FULFILLMENT = _pair("store_order_fulfillment_manage", "store_order_fulfillment_read_only")
+FULFILLMENT_METHODS = _pair("store_fulfillment_methods_manage", "store_fulfillment_methods_read_only")
+PAYMENT_METHODS = Scopes(read=("store_payments_methods_read",))
+CARTS = _pair("store_cart")
+CHECKOUTS = _pair("store_checkout")
+MARKETING = _pair("store_v2_marketing")
+INVENTORY = _pair("store_inventory")
+LOCATIONS = _pair("store_locations")
 INFORMATION = _pair("store_v2_information")
 CHANNEL_SETTINGS = _pair("store_channel_settings")
+CHANNEL_LISTINGS = _pair("store_channel_listings")
+SITES = _pair("store_sites")
+CHANNELS_LISTINGS_OR_SITES = _either(CHANNEL_SETTINGS, CHANNEL_LISTINGS, SITES)
+CONTENT = _pair("store_v2_content")
+CONTENT_OR_CHECKOUT_CONTENT = _either(CONTENT, _pair("store_content_checkout"))
+THEMES = _pair("store_themes_manage", "store_themes_read_only")
+# Named in one OpenAPI file each (store_logs.v3.yml, infrastructure_hosting.v3.yml), not in the list.
+LOGS = Scopes(read=("store_logs_read_only",))
+INFRASTRUCTURE_PROJECTS = _pair("store_infrastructure_projects_manage", "store_infrastructure_projects_read_only")

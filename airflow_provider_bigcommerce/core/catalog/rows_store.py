@@ -1,34 +1,116 @@
-"""Store rows: information and channels."""
+"""The store itself, its logs, currencies, countries and webhooks.
+
+Rows only; the fields are explained in ``resource.py``.
+"""
 
 from __future__ import annotations
 
-from airflow_provider_bigcommerce.core.catalog.resource import CHANNEL_SETTINGS, CREATED, INFORMATION, MODIFIED, Resource, Write
+from airflow_provider_bigcommerce.core.catalog.resource import (
+    CREATED,
+    INFORMATION,
+    INFRASTRUCTURE_PROJECTS,
+    LOGS,
+    MODIFIED,
+    Resource,
+    Write,
+)
 
 ROWS: tuple[Resource, ...] = (
     Resource(
-        name="store_information",
-        area="store",
-        path="/v2/store",
-        kind="singleton",
-        paging="single",
-        page_size=0,
-        envelope="bare",
-        scopes=INFORMATION,
+        name="store_information", area="store", path="/v2/store",
+        kind="singleton", paging="single", page_size=0, envelope="bare", scopes=INFORMATION,
         webhook_scopes=("store/information/updated",),
         spec_file="store_information.v2.yml",
+        note="Plan, time zone, currency, features.",
     ),
     Resource(
-        name="channels",
-        area="channels",
-        path="/v3/channels",
-        scopes=CHANNEL_SETTINGS,
-        modified=MODIFIED,
-        created=CREATED,
-        includes=("currencies",),
-        filters=("available", "status:in", "type:in", "platform:in", "date_created", "date_modified"),
-        create=Write("POST", "/v3/channels"),
-        update=Write("PUT", "/v3/channels/{channel_id}"),
-        webhook_scopes=("store/channel/created", "store/channel/updated"),
-        spec_file="channels.v3.yml",
+        name="time", area="store", path="/v2/time",
+        kind="singleton", paging="single", page_size=0, envelope="bare", primary_key=(), scopes=INFORMATION,
+        spec_file="store_information.v2.yml",
+        note="The store's clock; cheap enough to test a connection.",
+    ),
+    Resource(
+        name="store_metafields", area="store", path="/v3/store/metafields",
+        paging="v3_cursor", scopes=INFORMATION,
+        modified=MODIFIED, created=CREATED,
+        can_select_fields=True,
+        filters=("key", "key:in", "namespace", "namespace:in", "direction"),
+        webhook_scopes=(
+            "store/store/metafield/created", "store/store/metafield/updated", "store/store/metafield/deleted", "store/metafield/created",
+            "store/metafield/updated", "store/metafield/deleted",
+        ),
+        create=Write("POST", "/v3/store/metafields", batch_size=None),
+        update=Write("PUT", "/v3/store/metafields", batch_size=None),
+        delete=Write("DELETE", "/v3/store/metafields", batch_size=None),
+        spec_file="store_information.v3.yml",
+        note=(
+            "Shows the metafields that the token's own API account may see; store_metafield_write_all lifts that. BigCommerce's text "
+            "swaps the two cursors: after takes end_cursor."
+        ),
+    ),
+    Resource(
+        name="system_logs", area="store", path="/v3/store/systemlogs",
+        scopes=LOGS,
+        id_in="id:in",
+        filters=("type", "type:not", "module", "module:not", "severity", "severity:min", "severity:max", "sort", "direction"),
+        spec_file="store_logs.v3.yml",
+        note="No date filter; sorted by creation. The scope is named in this file only.",
+    ),
+    Resource(
+        name="currencies", area="store", path="/v2/currencies",
+        paging="v2_page", envelope="bare", scopes=INFORMATION,
+        webhook_scopes=("store/channel/{channel_id}/settings/currency/updated",),
+        create=Write("POST", "/v2/currencies"),
+        update=Write("PUT", "/v2/currencies/{id}"),
+        delete=Write("DELETE", "/v2/currencies/{id}"),
+        spec_file="currencies.v2.yml",
+    ),
+    Resource(
+        name="countries", area="store", path="/v2/countries",
+        paging="v2_page", envelope="bare", scopes=INFORMATION,
+        filters=("country", "country_iso2", "country_iso3"),
+        count_path="/v2/countries/count",
+        spec_file="geography.v2.yml",
+    ),
+    Resource(
+        name="states", area="store", path="/v2/countries/states",
+        paging="v2_page", envelope="bare", scopes=INFORMATION,
+        count_path="/v2/countries/states/count",
+        spec_file="geography.v2.yml",
+    ),
+    Resource(
+        name="states_by_country", area="store", path="/v2/countries/{country_id}/states",
+        parent="countries", parent_keys={"country_id": "id"}, paging="v2_page", envelope="bare", scopes=INFORMATION,
+        filters=("state", "state_abbreviation"),
+        count_path="/v2/countries/{country_id}/states/count",
+        store_wide="states",
+        spec_file="geography.v2.yml",
+    ),
+    Resource(
+        name="infrastructure_projects", area="store", path="/v3/infrastructure/projects",
+        paging="v3_cursor", primary_key=("uuid",), scopes=INFRASTRUCTURE_PROJECTS,
+        modified=MODIFIED, created=CREATED, id_in="uuid:in",
+        filters=("name:like",),
+        create=Write("POST", "/v3/infrastructure/projects"),
+        delete=Write("DELETE", "/v3/infrastructure/projects", batch_size=None, required_filters=("project_uuid:in",)),
+        spec_file="infrastructure_hosting.v3.yml",
+        note="Cursor only.",
+    ),
+    Resource(
+        name="webhooks", area="webhooks", path="/v3/hooks",
+        filters=("is_active", "scope", "destination"),
+        create=Write("POST", "/v3/hooks"),
+        update=Write("PUT", "/v3/hooks/{webhook_id}"),
+        delete=Write("DELETE", "/v3/hooks/{webhook_id}"),
+        spec_file="webhooks.v3.yml",
+        note="No scope needed. Only hooks of the token's own API account.",
+    ),
+    Resource(
+        name="webhooks_admin", area="webhooks", path="/v3/hooks/admin",
+        kind="singleton", paging="single", page_size=0, primary_key=(),
+        filters=("is_active",),
+        update=Write("PUT", "/v3/hooks/admin"),
+        spec_file="webhooks.v3.yml",
+        note="Mail addresses, state of each hook, blocked domains. No scope needed.",
     ),
 )

@@ -1,0 +1,131 @@
+"""Carts and checkouts: readable by id only, with their settings.
+
+Rows only; the fields are explained in ``resource.py``.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_bigcommerce.core.catalog.resource import CARTS, CHECKOUTS, CREATED, INFORMATION, MODIFIED, Resource, Write
+
+ROWS: tuple[Resource, ...] = (
+    Resource(
+        name="carts", area="carts", path="/v3/carts/{cartId}",
+        kind="by_id", paging="single", page_size=0, scopes=CARTS,
+        includes=("redirect_urls", "line_items.physical_items.options", "line_items.digital_items.options", "promotions.banners"),
+        webhook_scopes=(
+            "store/cart/created", "store/cart/updated", "store/cart/deleted", "store/cart/couponApplied", "store/cart/abandoned",
+            "store/cart/converted", "store/cart/lineItem/created", "store/cart/lineItem/updated", "store/cart/lineItem/deleted",
+            "store/channel/{channel_id}/cart/created", "store/channel/{channel_id}/cart/updated",
+            "store/channel/{channel_id}/cart/deleted", "store/channel/{channel_id}/cart/abandoned",
+            "store/channel/{channel_id}/cart/converted",
+        ),
+        create=Write("POST", "/v3/carts"),
+        update=Write("PUT", "/v3/carts/{cartId}"),
+        delete=Write("DELETE", "/v3/carts/{cartId}"),
+        spec_file="carts.v3.yml",
+        note="No list: ids come from webhooks. A cart lives 30 days after its last change and ends with the order.",
+    ),
+    Resource(
+        name="cart_metafields", area="carts", path="/v3/carts/metafields",
+        paging="v3_cursor", scopes=CARTS,
+        modified=MODIFIED, created=CREATED,
+        can_select_fields=True,
+        filters=("key", "key:in", "namespace", "namespace:in", "direction"),
+        webhook_scopes=(
+            "store/cart/metafield/created", "store/cart/metafield/updated", "store/cart/metafield/deleted", "store/metafield/created",
+            "store/metafield/updated", "store/metafield/deleted",
+        ),
+        create=Write("POST", "/v3/carts/metafields", batch_size=None),
+        update=Write("PUT", "/v3/carts/metafields", batch_size=None),
+        delete=Write("DELETE", "/v3/carts/metafields", batch_size=None),
+        spec_file="carts.v3.yml",
+        note=(
+            "Shows the metafields that the token's own API account may see; store_metafield_write_all lifts that. BigCommerce's text "
+            "swaps the two cursors: after takes end_cursor."
+        ),
+    ),
+    Resource(
+        name="cart_metafields_by_cart", area="carts", path="/v3/carts/{cart_id}/metafields",
+        parent="carts", parent_keys={"cart_id": "id"}, paging="v3_cursor", scopes=CARTS,
+        filters=("key", "namespace", "direction"),
+        store_wide="cart_metafields",
+        webhook_scopes=(
+            "store/cart/metafield/created", "store/cart/metafield/updated", "store/cart/metafield/deleted", "store/metafield/created",
+            "store/metafield/updated", "store/metafield/deleted",
+        ),
+        create=Write("POST", "/v3/carts/{cart_id}/metafields"),
+        update=Write("PUT", "/v3/carts/{cart_id}/metafields/{metafield_id}"),
+        delete=Write("DELETE", "/v3/carts/{cart_id}/metafields/{metafield_id}"),
+        spec_file="carts.v3.yml", spec_exception="list_typed_as_object",
+    ),
+    Resource(
+        name="cart_settings", area="carts", path="/v3/carts/settings",
+        kind="singleton", paging="single", page_size=0, primary_key=(), scopes=INFORMATION,
+        webhook_scopes=("store/channel/{channel_id}/settings/checkout/updated",),
+        update=Write("PUT", "/v3/carts/settings"),
+        spec_file="carts.v3.yml", spec_exception="scope_name_conflict",
+        note="The file prints the modifying scope in the read-only row.",
+    ),
+    Resource(
+        name="cart_channel_settings", area="carts", path="/v3/carts/settings/channels/{channel_id}",
+        kind="singleton", parent="channels", parent_keys={"channel_id": "id"}, paging="single", page_size=0, primary_key=("channel_id",),
+        scopes=INFORMATION,
+        update=Write("PUT", "/v3/carts/settings/channels/{channel_id}"),
+        spec_file="carts.v3.yml", spec_exception="scope_name_conflict",
+        note="The file prints the modifying scope in the read-only row.",
+    ),
+    Resource(
+        name="checkouts", area="carts", path="/v3/checkouts/{checkoutId}",
+        kind="by_id", paging="single", page_size=0, scopes=CHECKOUTS,
+        includes=(
+            "cart.line_items.physical_items.options", "cart.line_items.digital_items.options", "consignments.available_shipping_options",
+            "promotions.banners",
+        ),
+        spec_file="checkouts.v3.yml", spec_exception="scope_name_conflict",
+        note="The id is the cart's. One file spells the scope store_checkouts, the list of scopes store_checkout.",
+    ),
+    Resource(
+        name="checkout_settings", area="carts", path="/v3/checkouts/settings",
+        kind="singleton", paging="single", page_size=0, primary_key=(), scopes=CHECKOUTS,
+        update=Write("PUT", "/v3/checkouts/settings"),
+        spec_file="checkouts.v3.yml", spec_exception="scope_name_conflict",
+    ),
+    Resource(
+        name="checkout_channel_settings", area="carts", path="/v3/checkouts/settings/channels/{channelId}",
+        kind="singleton", parent="channels", parent_keys={"channelId": "id"}, paging="single", page_size=0, primary_key=("channel_id",),
+        scopes=CHECKOUTS,
+        update=Write("PUT", "/v3/checkouts/settings/channels/{channelId}"),
+        spec_file="checkouts.v3.yml", spec_exception="scope_name_conflict",
+    ),
+    Resource(
+        name="abandoned_carts", area="carts", path="/v3/abandoned-carts/{token}",
+        kind="by_id", paging="single", page_size=0, primary_key=("cart_id",), scopes=INFORMATION,
+        webhook_scopes=("store/cart/abandoned", "store/channel/{channel_id}/cart/abandoned"),
+        spec_file="abandoned_carts.v3.yml",
+        note="Turns the token of an abandoned-cart mail into a cart id.",
+    ),
+    Resource(
+        name="abandoned_cart_settings", area="carts", path="/v3/abandoned-carts/settings",
+        kind="singleton", paging="single", page_size=0, primary_key=(), scopes=INFORMATION,
+        filters=("pagination",),
+        webhook_scopes=("store/channel/{channel_id}/notifications/abandonedCart/updated",),
+        update=Write("PUT", "/v3/abandoned-carts/settings"),
+        spec_file="abandoned_carts.v3.yml",
+    ),
+    Resource(
+        name="abandoned_cart_channel_settings", area="carts", path="/v3/abandoned-carts/settings/channels/{channel_id}",
+        kind="singleton", parent="channels", parent_keys={"channel_id": "id"}, paging="single", page_size=0, primary_key=("channel_id",),
+        scopes=INFORMATION,
+        update=Write("PUT", "/v3/abandoned-carts/settings/channels/{channel_id}"),
+        spec_file="abandoned_carts.v3.yml",
+    ),
+    Resource(
+        name="abandoned_cart_emails", area="carts", path="/v3/marketing/abandoned-cart-emails",
+        paging="single", page_size=0, scopes=INFORMATION,
+        channel_filter="channel_id",
+        create=Write("POST", "/v3/marketing/abandoned-cart-emails"),
+        update=Write("PUT", "/v3/marketing/abandoned-cart-emails/{id}"),
+        delete=Write("DELETE", "/v3/marketing/abandoned-cart-emails/{id}"),
+        spec_file="abandoned_cart_emails.v3.yaml",
+    ),
+)

@@ -1,0 +1,145 @@
+"""Channels, their listings, menus and themes, and the sites that serve them.
+
+Rows only; the fields are explained in ``resource.py``.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_bigcommerce.core.catalog.resource import (
+    CHANNEL_LISTINGS,
+    CHANNEL_SETTINGS,
+    CHANNELS_LISTINGS_OR_SITES,
+    CREATED,
+    MODIFIED,
+    SITES,
+    Resource,
+    Write,
+)
+
+ROWS: tuple[Resource, ...] = (
+    Resource(
+        name="channels", area="channels", path="/v3/channels",
+        scopes=CHANNEL_SETTINGS,
+        modified=MODIFIED, created=CREATED,
+        includes=("currencies",),
+        filters=("available", "status:in", "type:in", "platform:in", "date_created", "date_modified"),
+        webhook_scopes=("store/channel/created", "store/channel/updated"),
+        create=Write("POST", "/v3/channels"),
+        update=Write("PUT", "/v3/channels/{channel_id}"),
+        spec_file="channels.v3.yml",
+        note="Cannot be deleted: the status is changed.",
+    ),
+    Resource(
+        name="channel_listings", area="channels", path="/v3/channels/{channel_id}/listings",
+        parent="channels", parent_keys={"channel_id": "id"}, paging="keyset", primary_key=("channel_id", "listing_id"),
+        scopes=CHANNEL_LISTINGS,
+        modified=MODIFIED, created=CREATED,
+        filters=("product_id:in", "date_created", "date_modified"),
+        create=Write("POST", "/v3/channels/{channel_id}/listings", batch_size=None),
+        update=Write("PUT", "/v3/channels/{channel_id}/listings", batch_size=None),
+        spec_file="channels.v3.yml",
+        note="after is the last listing_id. An unknown channel is an empty list.",
+    ),
+    Resource(
+        name="channel_metafields", area="channels", path="/v3/channels/metafields",
+        paging="v3_cursor", scopes=CHANNELS_LISTINGS_OR_SITES,
+        modified=MODIFIED, created=CREATED,
+        can_select_fields=True,
+        filters=("key", "key:in", "namespace", "namespace:in", "direction"),
+        webhook_scopes=(
+            "store/channel/metafield/created", "store/channel/metafield/updated", "store/channel/metafield/deleted",
+            "store/metafield/created", "store/metafield/updated", "store/metafield/deleted",
+        ),
+        create=Write("POST", "/v3/channels/metafields", batch_size=None),
+        update=Write("PUT", "/v3/channels/metafields", batch_size=None),
+        delete=Write("DELETE", "/v3/channels/metafields", batch_size=None),
+        spec_file="channels.v3.yml",
+        note=(
+            "Shows the metafields that the token's own API account may see; store_metafield_write_all lifts that. BigCommerce's text "
+            "swaps the two cursors: after takes end_cursor. The file names three scopes for all of its paths."
+        ),
+    ),
+    Resource(
+        name="channel_metafields_by_channel", area="channels", path="/v3/channels/{channel_id}/metafields",
+        parent="channels", parent_keys={"channel_id": "id"}, paging="v3_cursor", scopes=CHANNELS_LISTINGS_OR_SITES,
+        modified=MODIFIED, created=CREATED,
+        can_select_fields=True,
+        filters=("key", "key:in", "namespace", "namespace:in", "direction", "date_created", "date_modified"),
+        store_wide="channel_metafields",
+        webhook_scopes=(
+            "store/channel/metafield/created", "store/channel/metafield/updated", "store/channel/metafield/deleted",
+            "store/metafield/created", "store/metafield/updated", "store/metafield/deleted",
+        ),
+        create=Write("POST", "/v3/channels/{channel_id}/metafields"),
+        update=Write("PUT", "/v3/channels/{channel_id}/metafields/{metafield_id}"),
+        delete=Write("DELETE", "/v3/channels/{channel_id}/metafields/{metafield_id}"),
+        spec_file="channels.v3.yml", spec_exception="list_typed_as_object",
+    ),
+    Resource(
+        name="channel_currency_assignments", area="channels", path="/v3/channels/currency-assignments",
+        paging="single", page_size=0, primary_key=("channel_id",), scopes=CHANNEL_SETTINGS,
+        webhook_scopes=("store/channel/{channel_id}/settings/currency/updated",),
+        create=Write("POST", "/v3/channels/currency-assignments", batch_size=None),
+        update=Write("PUT", "/v3/channels/currency-assignments", batch_size=None),
+        delete=Write("DELETE", "/v3/channels/{channel_id}/currency-assignments"),
+        spec_file="channels.v3.yml",
+    ),
+    Resource(
+        name="channel_active_theme", area="channels", path="/v3/channels/{channel_id}/active-theme",
+        kind="singleton", parent="channels", parent_keys={"channel_id": "id"}, paging="single", page_size=0, primary_key=("channel_id",),
+        scopes=CHANNEL_SETTINGS,
+        webhook_scopes=("store/channel/{channel_id}/theme/configuration/activated",),
+        spec_file="channels.v3.yml",
+    ),
+    Resource(
+        name="channel_menus", area="channels", path="/v3/channels/{channel_id}/channel-menus",
+        kind="singleton", parent="channels", parent_keys={"channel_id": "id"}, paging="single", page_size=0, primary_key=("channel_id",),
+        scopes=CHANNEL_SETTINGS,
+        create=Write("POST", "/v3/channels/{channel_id}/channel-menus"),
+        delete=Write("DELETE", "/v3/channels/{channel_id}/channel-menus"),
+        spec_file="channels.v3.yml",
+    ),
+    Resource(
+        name="channel_site", area="channels", path="/v3/channels/{channel_id}/site",
+        kind="singleton", parent="channels", parent_keys={"channel_id": "id"}, paging="single", page_size=0, scopes=SITES,
+        store_wide="sites",
+        webhook_scopes=("store/channel/{channel_id}/settings/site/updated",),
+        create=Write("POST", "/v3/channels/{channel_id}/site"),
+        update=Write("PUT", "/v3/channels/{channel_id}/site"),
+        delete=Write("DELETE", "/v3/channels/{channel_id}/site"),
+        spec_file="channels.v3.yml",
+        note="The same row as in sites.",
+    ),
+    Resource(
+        name="sites", area="channels", path="/v3/sites",
+        scopes=SITES,
+        filters=("url_type:in",),
+        channel_filter="channel_id:in",
+        webhook_scopes=(
+            "store/channel/{channel_id}/settings/site/updated", "store/channel/{channel_id}/settings/site/checkoutUrl/updated",
+            "store/channel/{channel_id}/settings/site/checkoutUrl/deleted",
+        ),
+        create=Write("POST", "/v3/sites"),
+        update=Write("PUT", "/v3/sites/{site_id}"),
+        delete=Write("DELETE", "/v3/sites/{site_id}"),
+        spec_file="sites.v3.yml",
+    ),
+    Resource(
+        name="site_routes", area="channels", path="/v3/sites/{site_id}/routes",
+        parent="sites", parent_keys={"site_id": "id"}, scopes=SITES,
+        filters=("type",),
+        webhook_scopes=("store/channel/{channel_id}/settings/route/updated",),
+        create=Write("POST", "/v3/sites/{site_id}/routes"),
+        update=Write("PUT", "/v3/sites/{site_id}/routes", batch_size=None),
+        delete=Write("DELETE", "/v3/sites/{site_id}/routes/{route_id}"),
+        upsert=True, spec_file="sites.v3.yml",
+    ),
+    Resource(
+        name="site_certificates", area="channels", path="/v3/sites/certificates",
+        paging="single", page_size=0, primary_key=("common_name",), scopes=SITES,
+        filters=("urls:in",),
+        update=Write("PUT", "/v3/sites/{site_id}/certificate"),
+        spec_file="sites.v3.yml",
+        note="Rows have no id.",
+    ),
+)

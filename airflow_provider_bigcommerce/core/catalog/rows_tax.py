@@ -1,0 +1,125 @@
+"""Tax and shipping.
+
+Rows only; the fields are explained in ``resource.py``.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_bigcommerce.core.catalog.resource import INFORMATION, PRODUCTS, Resource, Write
+
+ROWS: tuple[Resource, ...] = (
+    Resource(
+        name="tax_classes", area="tax", path="/v2/tax_classes",
+        paging="v2_page", envelope="bare", scopes=INFORMATION,
+        sort_by_id={},
+        create=Write("POST", "/v3/tax/classes", batch_size=50),
+        update=Write("PUT", "/v3/tax/classes", batch_size=50),
+        delete=Write("DELETE", "/v3/tax/classes", batch_size=50, required_filters=("id:in",)),
+        spec_file="tax_classes.v2.yml",
+        note="Read by V2, written by V3, where the file asks for a scope named MANAGE_TAX. page ends at 50.",
+    ),
+    Resource(
+        name="tax_zones", area="tax", path="/v3/tax/zones",
+        paging="single", page_size=0, scopes=INFORMATION,
+        id_in="id:in",
+        create=Write("POST", "/v3/tax/zones", batch_size=None),
+        update=Write("PUT", "/v3/tax/zones", batch_size=None),
+        delete=Write("DELETE", "/v3/tax/zones", batch_size=None, required_filters=("id:in",)),
+        spec_file="tax_rates_zones.v3.yml",
+    ),
+    Resource(
+        name="tax_rates", area="tax", path="/v3/tax/rates",
+        paging="single", page_size=0, scopes=INFORMATION,
+        id_in="id:in",
+        filters=("tax_zone_id:in",),
+        create=Write("POST", "/v3/tax/rates", batch_size=None),
+        update=Write("PUT", "/v3/tax/rates", batch_size=None),
+        delete=Write("DELETE", "/v3/tax/rates", batch_size=None, required_filters=("id:in",)),
+        spec_file="tax_rates_zones.v3.yml",
+        note="Takes neither page nor limit, although it answers with meta.pagination.",
+    ),
+    Resource(
+        name="tax_properties", area="tax", path="/v3/tax/properties",
+        paging="single", page_size=0, scopes=INFORMATION,
+        id_in="id:in",
+        filters=("type:in",),
+        create=Write("POST", "/v3/tax/properties", batch_size=None),
+        update=Write("PUT", "/v3/tax/properties", batch_size=None),
+        delete=Write("DELETE", "/v3/tax/properties", batch_size=None, required_filters=("id:in",)),
+        spec_file="tax_properties.v3.yml",
+    ),
+    Resource(
+        name="product_tax_properties", area="tax", path="/v3/tax/products/properties",
+        parent="products", parent_keys={"product_id:in": "id"}, paging="single", page_size=0, primary_key=("product_id",),
+        scopes=INFORMATION,
+        id_in="product_id:in",
+        required_params=("product_id:in",),
+        create=Write("PUT", "/v3/tax/products/properties", batch_size=None),
+        update=Write("PUT", "/v3/tax/products/properties", batch_size=None),
+        delete=Write("DELETE", "/v3/tax/products/properties", batch_size=None, required_filters=("product_id:in",)),
+        upsert=True, spec_file="tax_properties.v3.yml",
+        note="No list without product ids: read in batches of the products' ids.",
+    ),
+    Resource(
+        name="tax_customers", area="tax", path="/v3/tax/customers",
+        paging="single", page_size=0, primary_key=("customer_id",), scopes=INFORMATION,
+        id_in="customer_id:in",
+        create=Write("PUT", "/v3/tax/customers", batch_size=None),
+        update=Write("PUT", "/v3/tax/customers", batch_size=None),
+        delete=Write("DELETE", "/v3/tax/customers", batch_size=None, required_filters=("customer_id:in",)),
+        upsert=True, spec_file="tax_customers.v3.yml",
+    ),
+    Resource(
+        name="tax_settings", area="tax", path="/v3/tax/settings",
+        kind="singleton", paging="single", page_size=0, primary_key=(), scopes=INFORMATION,
+        update=Write("PUT", "/v3/tax/settings"),
+        spec_file="tax_settings.v3.yml",
+    ),
+    Resource(
+        name="tax_provider_connection", area="tax", path="/v3/tax/providers/{provider_id}/connection",
+        kind="singleton", paging="single", page_size=0, primary_key=(), scopes=INFORMATION,
+        update=Write("PUT", "/v3/tax/providers/{provider_id}/connection"),
+        delete=Write("DELETE", "/v3/tax/providers/{provider_id}/connection"),
+        spec_file="tax.v3.yml",
+        note="For a provider that the caller names.",
+    ),
+    Resource(
+        name="shipping_zones", area="shipping", path="/v2/shipping/zones",
+        paging="single", page_size=0, envelope="bare", scopes=INFORMATION,
+        create=Write("POST", "/v2/shipping/zones"),
+        update=Write("PUT", "/v2/shipping/zones/{id}"),
+        delete=Write("DELETE", "/v2/shipping/zones/{id}"),
+        spec_file="shipping.v2.yml",
+    ),
+    Resource(
+        name="shipping_methods", area="shipping", path="/v2/shipping/zones/{zone_id}/methods",
+        parent="shipping_zones", parent_keys={"zone_id": "id"}, paging="single", page_size=0, envelope="bare", scopes=INFORMATION,
+        sort_by_id={},
+        create=Write("POST", "/v2/shipping/zones/{zone_id}/methods"),
+        update=Write("PUT", "/v2/shipping/zones/{zone_id}/methods/{method_id}"),
+        delete=Write("DELETE", "/v2/shipping/zones/{zone_id}/methods/{method_id}"),
+        spec_file="shipping.v2.yml",
+    ),
+    Resource(
+        name="product_customs_information", area="shipping", path="/v3/shipping/products/customs-information",
+        primary_key=("product_id",), scopes=PRODUCTS,
+        id_in="product_id:in",
+        create=Write("PUT", "/v3/shipping/products/customs-information", batch_size=50),
+        update=Write("PUT", "/v3/shipping/products/customs-information", batch_size=50),
+        delete=Write("DELETE", "/v3/shipping/products/customs-information", batch_size=None, required_filters=("product_id:in",)),
+        upsert=True, spec_file="shipping.v3.yml",
+    ),
+    Resource(
+        name="shipping_settings", area="shipping", path="/v3/shipping/settings",
+        kind="singleton", paging="single", page_size=0, primary_key=(), scopes=PRODUCTS,
+        update=Write("PUT", "/v3/shipping/settings"),
+        spec_file="shipping.v3.yml",
+    ),
+    Resource(
+        name="shipping_channel_settings", area="shipping", path="/v3/shipping/settings/channels/{channel_id}",
+        kind="singleton", parent="channels", parent_keys={"channel_id": "id"}, paging="single", page_size=0, primary_key=("channel_id",),
+        scopes=PRODUCTS,
+        update=Write("PUT", "/v3/shipping/settings/channels/{channel_id}"),
+        spec_file="shipping.v3.yml",
+    ),
+)
