@@ -1,0 +1,1 @@
+"""Files: schemas, writers of JSON lines and Parquet, destinations and manifests."""

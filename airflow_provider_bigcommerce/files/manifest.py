@@ -1,0 +1,283 @@
+"""The manifest of a run: the one file whose presence makes the run's files data.
+
+It is written last and replaced whole. Readers take the files that manifests name and nothing else; this module says how they
+are laid out, which manifests are committed, and which files no manifest will ever name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from airflow_provider_bigcommerce.files.destination import Destination
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+log = logging.getLogger(__name__)
+
+#: A file that no manifest names is left alone this long: its run may still be writing.
+ORPHAN_AGE = timedelta(days=1)
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._]+|\.{2,}")
+
+
+class DataFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One data file.
+
+    :param path: below the transfer's ``path``, so that a copied or mounted directory stays readable:
+        ``orders/run=<run key>/part-00000.parquet``.
+    :param rows: rows in it.
+    :param bytes: its size.
+    :param sha256: hex digest of its bytes.
+    """
+
+    path: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+class ManifestWindow(msgspec.Struct, frozen=True, kw_only=True):
+    """The span of change dates that was read, both ends inclusive, ISO-8601 with ``Z``; null is open."""
+
+    since: str | None = None
+    until: str | None = None
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """A number of the store held against what was read.
+
+    :param what: what was compared.
+    :param expected: lowest and highest number of rows the store gave while reading.
+    :param found: what was read.
+    :param agrees: whether ``found`` lies between them.
+    """
+
+    what: str
+    expected: tuple[int, int]
+    found: int
+    agrees: bool
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What one run read and wrote.
+
+    :param resource: catalog name.
+    :param store_hash: the store it is from.
+    :param mode: ``full`` or ``incremental``.
+    :param query: parameters sent beside the window's and the page's, includes among them.
+    :param window: the span of change dates.
+    :param watermark: where the next incremental run goes on, ISO-8601; null for ``full``.
+    :param files: the data files, in reading order.
+    :param rows: rows in them.
+    :param duplicates_dropped: rows that were read again and not written again: in this run, or by the last one within the overlap.
+    :param drift: what the store sent that the resource's schema does not have.
+    :param requests: requests sent to the store.
+    :param throttled: of these, answers 429.
+    :param seconds: from start to finish.
+    :param started_at: ISO-8601 in UTC, the worker's clock.
+    :param finished_at: likewise.
+    :param provider_version: version of this package.
+    :param complete: whether each check agrees.
+    :param checked: the numbers that were compared; empty where the store gives none.
+    """
+
+    resource: str
+    store_hash: str
+    mode: Literal["full", "incremental"]
+    query: Mapping[str, str]
+    window: ManifestWindow
+    watermark: str | None
+    files: tuple[DataFile, ...]
+    rows: int
+    duplicates_dropped: int
+    drift: Mapping[str, Any]
+    requests: int
+    throttled: int
+    seconds: float
+    started_at: str
+    finished_at: str
+    provider_version: str
+    complete: bool
+    checked: tuple[Check, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The manifest as plain JSON types, as it stands in the file and in XCom."""
+        return dict(msgspec.to_builtins(self))
+
+    def encode(self) -> bytes:
+        """The manifest's file, indented for people."""
+        return json.dumps(self.as_json(), indent=2, ensure_ascii=False).encode() + b"\n"
+
+    @classmethod
+    def decode(cls, data: bytes) -> Manifest:
+        """Read a manifest's file; fields that a later version added are ignored.
+
+        :raises ValueError: it is no manifest, or not a whole one.
+        """
+        return msgspec.json.decode(data, type=cls)
+
+
+def manifest_json_schema() -> dict[str, Any]:
+    """The JSON schema of a manifest, as in ``docs/reference/manifest.schema.json``."""
+    schema = msgspec.json.schema(Manifest)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Manifest of one run of BigCommerceToObjectStorageOperator",
+        **schema,
+    }
+
+
+def _safe(text: str, length: int) -> str:
+    return _UNSAFE.sub("-", text).strip("-.")[:length].strip("-.") or "run"
+
+
+def _short_hash(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:8]
+
+
+def task_key(dag_id: str, task_id: str) -> str:
+    """The part of a run key that all runs of a task share, file-system safe and unique to it."""
+    return f"{_safe(f'{dag_id}.{task_id}', 60)}-{_short_hash(dag_id, task_id)}"
+
+
+def run_key(dag_id: str, run_id: str, task_id: str, map_index: int | None = None) -> str:
+    """The name of a run's directory and manifest: the same for all tries of a task in a DAG run, and for nothing else.
+
+    Readable first, made unique by short hashes; letters, digits, ``.``, ``_`` and ``-`` only.
+
+    :param map_index: index of a mapped task; None or -1 for a plain one.
+    """
+    index = -1 if map_index is None else map_index
+    mapped = f".{index}" if index >= 0 else ""
+    return f"{task_key(dag_id, task_id)}--{_safe(run_id, 60)}{mapped}-{_short_hash(run_id, index)}"
+
+
+def run_folder(resource: str, run: str) -> str:
+    """Where a run's data files are, below ``path``."""
+    return f"{resource}/run={run}"
+
+
+def manifest_name(resource: str, run: str) -> str:
+    """A run's manifest, below ``path``."""
+    return f"{resource}/_manifests/{run}.json"
+
+
+def part_name(resource: str, run: str, number: int, extension: str, generation: int = 1) -> str:
+    """A run's data file, below ``path``.
+
+    A cleared task writes beside the files it replaces, so a second generation has names of its own.
+
+    :param number: from 0.
+    :param extension: with its dot: ``.parquet``, ``.jsonl.gz``.
+    """
+    suffix = "" if generation == 1 else f"-g{generation}"
+    return f"{run_folder(resource, run)}/part-{number:05d}{suffix}{extension}"
+
+
+def next_generation(replaced: Manifest | None) -> int:
+    """The generation whose file names collide with none that the replaced manifest names."""
+    if replaced is None:
+        return 1
+    found = [int(match[1]) for file in replaced.files if (match := re.search(r"-g(\d+)\.", file.path.rpartition("/")[2]))]
+    return max(found, default=1) + 1
+
+
+def read_manifest(destination: Destination, resource: str, run: str) -> Manifest | None:
+    """The committed manifest of a run, or None; one that is not whole is none, and is warned of."""
+    data = destination.read(manifest_name(resource, run))
+    return None if data is None else _decoded(data, manifest_name(resource, run))
+
+
+def _decoded(data: bytes, name: str) -> Manifest | None:
+    try:
+        return Manifest.decode(data)
+    except ValueError as error:
+        log.warning("%s is not a whole manifest (%s): its run is taken as not committed.", name, error)
+        return None
+
+
+def committed(path: str | Path | ObjectStoragePath | Destination, resource: str) -> list[Manifest]:
+    """All committed manifests of a resource below a transfer's ``path``, newest first.
+
+    :param path: as given to the transfer.
+    :param resource: catalog name.
+    :raises DestinationError: the directory cannot be listed or read.
+    """
+    destination = Destination.at(path)
+    found: list[Manifest] = []
+    for entry in destination.entries(f"{resource}/_manifests"):
+        if not entry.name.endswith(".json"):
+            continue
+        data = destination.read(entry.name)
+        if data is not None and (manifest := _decoded(data, entry.name)) is not None:
+            found.append(manifest)
+    return sorted(found, key=lambda manifest: manifest.finished_at, reverse=True)
+
+
+def commit(destination: Destination, resource: str, run: str, manifest: Manifest, replaced: Manifest | None) -> None:
+    """Make a run's files data: write the manifest whole, then drop the files that only the replaced one named.
+
+    A reader sees the old manifest or the new one. One that read the old one just before may miss a file afterwards, and then
+    reads the manifests again; it never sees a mixture.
+
+    :raises DestinationError: the manifest cannot be written; then nothing has changed for readers.
+    """
+    destination.write(manifest_name(resource, run), manifest.encode())
+    kept = {file.path for file in manifest.files}
+    for file in replaced.files if replaced is not None else ():
+        if file.path not in kept:
+            destination.remove(file.path)
+
+
+def discard_uncommitted(destination: Destination, resource: str, run: str, manifest: Manifest | None) -> int:
+    """Remove the files of a run that its manifest does not name: what an earlier try of this run left.
+
+    :returns: how many were removed.
+    """
+    kept = {file.path for file in manifest.files} if manifest is not None else set()
+    return _remove(destination, (entry.name for entry in destination.entries(run_folder(resource, run)) if entry.name not in kept))
+
+
+def remove_orphans(destination: Destination, resource: str, task: str, *, now: datetime, age: timedelta = ORPHAN_AGE) -> int:
+    """Remove what killed runs of a task left: files no manifest names, none of whose run changed for ``age``.
+
+    :param task: from :func:`task_key`; other tasks' files are not touched.
+    :param now: UTC.
+    :returns: how many files were removed.
+    """
+    runs: dict[str, list[tuple[str, datetime | None]]] = {}
+    start = f"{resource}/run={task}--"
+    for entry in destination.entries(resource):
+        if entry.name.startswith(start):
+            runs.setdefault(entry.name.split("/")[1].removeprefix("run="), []).append((entry.name, entry.modified))
+    removed = 0
+    for run, files in runs.items():
+        # A store that does not tell when a file was written gets no file removed.
+        if any(modified is None or now.astimezone(UTC) - modified < age for _, modified in files):
+            continue
+        manifest = read_manifest(destination, resource, run)
+        if manifest is None and destination.read(manifest_name(resource, run)) is not None:
+            continue  # a manifest that cannot be read may belong to a later version of this package
+        kept = {file.path for file in manifest.files} if manifest is not None else set()
+        removed += _remove(destination, (name for name, _ in files if name not in kept))
+        if manifest is None:
+            destination.remove_empty(run_folder(resource, run))
+    return removed
+
+
+def _remove(destination: Destination, names: Iterable[str]) -> int:
+    count = 0
+    for name in names:
+        destination.remove(name)
+        count += 1
+    return count

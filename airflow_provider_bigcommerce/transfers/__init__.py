@@ -1,0 +1,1 @@
+"""Transfers: from BigCommerce to somewhere else."""
