@@ -208,9 +208,7 @@ def is_loopback(hostname: str) -> bool:
         return False
 
 
-def from_connection_fields(
-    host: object, extra: Mapping[str, object], *, port: object = None, schema: object = None
-) -> StoreCredentials:
+def from_connection_fields(host: object, extra: Mapping[str, object], *, port: object = None, schema: object = None) -> StoreCredentials:
     """Credentials from the fields of an Airflow connection, however they were written.
 
     :param host: the standard field ``host``; the base URL is taken from nowhere else, since Airflow guards this field when it

@@ -1,0 +1,62 @@
+"""What never reaches a log line, and how a text is freed of it.
+
+Knows which headers carry credentials, which parts of a URL may hold customer data, and the spellings in which a secret can hide.
+Reads no configuration and keeps no secret.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping
+from typing import Final
+from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
+
+#: Headers whose values are credentials, in lower case.
+SECRET_HEADERS: Final = frozenset({"x-auth-token", "x-auth-client", "authorization", "proxy-authorization", "cookie", "set-cookie"})
+
+#: What stands in the place of a secret; the same mark that Airflow uses.
+MASK: Final = "***"
+
+
+def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers for a log line: names as they are, the values of credentials masked."""
+    return {name: MASK if name.lower() in SECRET_HEADERS else value for name, value in headers.items()}
+
+
+def redact_url(url: str) -> str:
+    """A URL for a log line: without user, password, query and fragment, since filters carry customers' data (``email:in=...``)."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def spellings(secret: str) -> tuple[str, ...]:
+    """The texts in which a secret can appear: plain, URL-encoded, and base64 at each of the three offsets.
+
+    :returns: the distinct spellings, longest first, so that replacing them in order leaves no piece; none for an empty secret.
+    """
+    if not secret:
+        return ()
+    raw = secret.encode()
+    found = {secret, quote(secret, safe=""), quote_plus(secret), quote(secret)}
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        found.add(encode(raw).decode())
+        # Inside a longer text ("Basic id:secret") the secret starts at any of three offsets; only the characters made of its own bytes
+        # alone are certain.
+        for offset in range(3):
+            whole = encode(b"\0" * offset + raw).decode().rstrip("=")
+            inner = whole[-(-offset * 8 // 6) : (offset + len(raw)) * 8 // 6]
+            if len(inner) >= 8:  # shorter ones would be found in innocent text
+                found.add(inner)
+    return tuple(sorted(found, key=lambda text: (-len(text), text)))
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """The text with every spelling of every secret masked.
+
+    :param text: what is about to be shown.
+    :param secrets: credentials; empty ones are skipped.
+    """
+    for secret in secrets:
+        for spelling in spellings(secret):
+            text = text.replace(spelling, MASK)
+    return text

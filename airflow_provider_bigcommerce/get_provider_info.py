@@ -1,0 +1,97 @@
+"""What Airflow reads about this package: the connection type, its form and the modules.
+
+Data only, read by every Airflow component at start: imports neither Airflow nor anything else of weight.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+CONN_TYPE: Final = "bigcommerce"
+HOOK_NAME: Final = "BigCommerce"
+
+#: The connection form's own fields, in the form's order: Airflow 3.2 and later draw them from this, 3.1 from the hook's form methods, which
+#: are made of the same. A type without ``"null"`` is a required field. Airflow masks by the key's name, so these names are fixed.
+CONN_FIELDS: Final[dict[str, dict[str, Any]]] = {
+    "store_hash": {
+        "label": "Store hash",
+        "description": (
+            "The short name of your store in BigCommerce's addresses: abc123 in your control panel's address "
+            "https://store-abc123.mybigcommerce.com and in the API path https://api.bigcommerce.com/stores/abc123/v3/. "
+            "You may paste either address as it is."
+        ),
+        "schema": {"type": "string"},
+    },
+    "access_token": {
+        "label": "Access token",
+        "description": (
+            "In BigCommerce, open Settings > Store-level API accounts and create an API account. The access token is shown only once, "
+            "right after you save, and is in the .txt file downloaded then. Lost it? Create another account."
+        ),
+        "schema": {"type": "string", "format": "password"},
+    },
+    "client_id": {
+        "label": "Client ID",
+        "description": (
+            "Optional. Shown together with the access token and in the same .txt file. Reading and writing data does not need it."
+        ),
+        "schema": {"type": ["string", "null"]},
+    },
+    "client_secret": {
+        "label": "Client secret",
+        "description": (
+            "Optional. Shown only once, together with the access token, and in the same .txt file. Reading and writing data does not need "
+            "it, and it is never sent to BigCommerce; it serves to verify webhooks."
+        ),
+        "schema": {"type": ["string", "null"], "format": "password"},
+    },
+}
+
+#: What becomes of Airflow's standard fields. The base URL must be the standard field ``host``: Airflow does not hand stored secrets to a
+#: connection test whose host was edited, while it does not look at the extra fields.
+UI_FIELD_BEHAVIOUR: Final[dict[str, Any]] = {
+    "hidden-fields": ["schema", "port", "login", "password"],
+    "relabeling": {"host": "API base URL"},
+    "placeholders": {"host": "leave empty for https://api.bigcommerce.com"},
+}
+
+
+def get_provider_info() -> dict[str, Any]:
+    """The provider's metadata, as Airflow's ``provider_info.schema.json`` describes it."""
+    package = "airflow_provider_bigcommerce"
+    return {
+        "package-name": "airflow-provider-bigcommerce",
+        "name": "BigCommerce",
+        "description": "Reads and writes `BigCommerce <https://www.bigcommerce.com/>`__ stores, within their quota.",
+        "integrations": [
+            {
+                "integration-name": "BigCommerce",
+                "external-doc-url": "https://developer.bigcommerce.com/",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": [{"integration-name": "BigCommerce", "python-modules": [f"{package}.hooks.bigcommerce"]}],
+        "transfers": [
+            {
+                "source-integration-name": "BigCommerce",
+                "target-integration-name": "Common IO",
+                "python-module": f"{package}.transfers.to_object_storage",
+            }
+        ],
+        "connection-types": [
+            {
+                "connection-type": CONN_TYPE,
+                "hook-name": HOOK_NAME,
+                "hook-class-name": f"{package}.hooks.bigcommerce.BigCommerceHook",
+                "ui-field-behaviour": UI_FIELD_BEHAVIOUR,
+                "conn-fields": CONN_FIELDS,
+            }
+        ],
+        "asset-uris": [
+            {
+                "schemes": ["bigcommerce"],
+                "handler": f"{package}.assets.sanitize_uri",
+                "factory": f"{package}.assets.create_asset",
+            }
+        ],
+    }
