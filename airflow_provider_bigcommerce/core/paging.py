@@ -291,7 +291,7 @@ class IdRanges:
         if last_covered is None and in_range is not None:
             self._total = self._rows + in_range  # the store counts what is left from here on
         self._rows += rows
-        is_full = rows >= self._limit or (in_range is not None and in_range > rows) or (in_range is None and rows in KNOWN_CAPS)
+        is_full = in_range > rows if in_range is not None else rows >= self._limit or rows in KNOWN_CAPS
         if not rows or not is_full:
             self._is_done = self._is_done or last_covered is None
             self._is_beyond = not rows

@@ -117,6 +117,7 @@ def read_listing(request: Request, response: Response, *, envelope: str = "data"
 
 def _read_unusual(request: Request, body: bytes, envelope: str) -> Listing:
     """A singleton, null data, or something nobody documented."""
+    msgspec.json.decode(body)  # a cut body can look like another shape; it is no JSON first of all
     raw, meta = msgspec.Raw(body), _NO_META
     if envelope == "data":
         try:

@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable, Iterable
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_bigcommerce.core.catalog import CATALOG
+from airflow_provider_bigcommerce.core.messages import Request
+from airflow_provider_bigcommerce.core.paging import Cursors, FanOut, IdRanges, KeysetAfter, PageNumbers, Walk, with_columns
+from airflow_provider_bigcommerce.core.planning import integer_key
+from airflow_provider_bigcommerce.core.reading import CursorLinks, CursorPagination, Listing, Meta, Pagination
+from airflow_provider_bigcommerce.exceptions import PaginationLoopError, UnexpectedAnswerError
+
+LIST = Request("GET", "/list")
+KEY_OF = integer_key(CATALOG["products"])
+
+
+def raw(ids: Iterable[int]) -> list[msgspec.Raw]:
+    return [msgspec.Raw(b'{"id":%d}' % i) for i in ids]
+
+
+def ids_of(records: Iterable[msgspec.Raw]) -> list[int]:
+    return [msgspec.json.decode(record)["id"] for record in records]
+
+
+class Shelf:
+    """A list of ids that answers as BigCommerce's lists do; an independent reading of its paging rules, for the walks to be held against."""
+
+    def __init__(self, ids: Iterable[int], *, cap: int = 250, has_meta: bool = True) -> None:
+        self.ids = sorted(ids)
+        self.cap = cap
+        self.has_meta = has_meta
+        self.asked: list[Request] = []
+
+    def answer(self, request: Request) -> Listing:
+        self.asked.append(request)
+        params = dict(request.params)
+        if request.path.endswith("/count"):
+            return Listing([msgspec.Raw(b'{"count":%d}' % len(self.ids))], Meta())
+        limit = min(int(params.get("limit", 50)), self.cap)
+        low, high = int(params.get("id:min", -(10**18))), int(params.get("id:max", 10**18))
+        matching = [i for i in self.ids if low <= i <= high]
+        if "after" in params or "cursor" in params:
+            after = int(params["after"]) if "after" in params else -(10**18)
+            rest = [i for i in matching if i > after]
+            cursor = CursorPagination(
+                count=len(rest[:limit]),
+                per_page=limit,
+                end_cursor=str(rest[:limit][-1]) if rest else None,
+                links=CursorLinks(next="?x") if len(rest) > limit else None,
+            )
+            return Listing(raw(rest[:limit]), Meta(cursor_pagination=cursor))
+        page = int(params.get("page", 1))
+        rows = matching[(page - 1) * limit : page * limit]
+        meta = Meta(Pagination(len(matching), len(rows), limit, page, -(-len(matching) // limit))) if self.has_meta else Meta()
+        return Listing(raw(rows), meta)
+
+
+def drive(walk: Walk, shelf: Shelf, *, ahead: int = 4, between: Callable[[], None] = lambda: None) -> list[int]:
+    """Plan ahead, answer in order; ``between`` changes the shelf before each answer. Ends with an error if the walk never ends."""
+    read: list[int] = []
+    slots: deque[Request] = deque()
+    for _ in range(5000):
+        while len(slots) < ahead and (request := walk.next_request()) is not None:
+            slots.append(request)
+        if not slots:
+            return read
+        request = slots.popleft()
+        between()
+        step = walk.absorb(request, shelf.answer(request))
+        slots.extendleft(reversed(step.follow))
+        read += ids_of(step.records)
+    raise AssertionError("the walk does not end")
+
+
+def id_ranges(limit: int = 250, *, has_meta: bool = True) -> IdRanges:
+    return IdRanges(LIST, limit, "id:min", "id:max", KEY_OF, count=None if has_meta else Request("GET", "/list/count"))
+
+
+@given(st.sets(st.integers(1, 3000), max_size=400), st.integers(1, 60), st.integers(1, 20), st.booleans())
+def test_id_ranges_read_every_row_once_in_order(ids: set[int], limit: int, ahead: int, has_meta: bool) -> None:
+    assert drive(id_ranges(limit, has_meta=has_meta), Shelf(ids, has_meta=has_meta), ahead=ahead) == sorted(ids)
+
+
+@given(st.data())
+def test_id_ranges_read_rows_that_stay_exactly_once_while_others_come_and_go(data: st.DataObject) -> None:
+    ids = data.draw(st.sets(st.integers(1, 2000), min_size=1, max_size=300))
+    seed, limit = data.draw(st.integers()), data.draw(st.integers(1, 40))
+    chance = random.Random(seed)
+    shelf = Shelf(ids, has_meta=data.draw(st.booleans()))
+    stay = {i for i in ids if chance.random() < 0.6}
+    high = max(ids)
+
+    def change() -> None:
+        nonlocal high
+        leaving = [i for i in shelf.ids if i not in stay]
+        if leaving and chance.random() < 0.7:
+            shelf.ids.remove(chance.choice(leaving))
+        if high < max(ids) + 200 and chance.random() < 0.7:
+            high += chance.randint(1, 3)
+            shelf.ids.append(high)
+
+    read = drive(id_ranges(limit, has_meta=shelf.has_meta), shelf, between=change)
+
+    assert len(read) == len(set(read))
+    assert stay <= set(read)
+
+
+def test_id_ranges_over_dense_ids_cost_as_many_requests_as_pages() -> None:
+    shelf = Shelf(range(1, 10_001))
+
+    drive(id_ranges(), shelf, ahead=20)
+
+    assert len(shelf.asked) == 40
+
+
+def test_id_ranges_over_ids_with_random_holes_cost_a_quarter_more_at_most() -> None:
+    shelf = Shelf(random.Random(1).sample(range(1, 100_000), 50_000))
+
+    drive(id_ranges(), shelf, ahead=20)
+
+    assert len(shelf.asked) <= 250
+
+
+def test_id_ranges_over_one_page_cost_one_request() -> None:
+    shelf = Shelf(range(1, 200))
+
+    drive(id_ranges(), shelf)
+
+    assert len(shelf.asked) == 1
+
+
+def test_id_ranges_jump_over_a_wide_hole() -> None:
+    shelf = Shelf([*range(1, 1000), *range(10**9, 10**9 + 1000)])
+
+    assert drive(id_ranges(), shelf) == shelf.ids
+    assert len(shelf.asked) < 40
+
+
+def test_id_ranges_stop_when_the_store_ignores_the_range() -> None:
+    walk = id_ranges(3)
+    shelf = Shelf(range(1, 11))
+    shelf.answer = lambda request: Listing(raw([1, 2, 3]), Meta(Pagination(total=10)))  # type: ignore[method-assign]
+
+    with pytest.raises(PaginationLoopError, match="/list"):
+        drive(walk, shelf)
+
+
+@given(st.integers(0, 600), st.integers(1, 300), st.booleans())
+def test_page_numbers_read_every_row_once(count: int, limit: int, has_meta: bool) -> None:
+    ids = list(range(1, count + 1))
+
+    assert drive(PageNumbers(LIST, limit), Shelf(ids, has_meta=has_meta)) == ids
+
+
+def test_a_short_page_ends_a_v2_list_without_another_request() -> None:
+    shelf = Shelf(range(1, 256), has_meta=False)
+
+    drive(PageNumbers(LIST, 250), shelf)
+
+    assert len(shelf.asked) == 2
+
+
+def test_a_cap_below_the_limit_does_not_end_a_v2_list() -> None:
+    shelf = Shelf(range(1, 121), cap=50, has_meta=False)
+
+    assert drive(PageNumbers(LIST, 250), shelf) == shelf.ids
+
+
+def test_a_v3_list_that_grows_while_it_is_read_is_read_to_its_new_end() -> None:
+    shelf = Shelf(range(1, 501))
+
+    def grow() -> None:
+        if len(shelf.asked) == 1:
+            shelf.ids += [501, 502]
+
+    assert drive(PageNumbers(LIST, 250), shelf, between=grow) == list(range(1, 503))
+
+
+def test_a_v3_list_that_ignores_the_page_is_an_error_and_no_loop() -> None:
+    shelf = Shelf(range(1, 501))
+    first = shelf.answer(LIST.with_params({"page": 1, "limit": 250}))
+    shelf.answer = lambda request: first  # type: ignore[method-assign]
+
+    with pytest.raises(PaginationLoopError, match="page 1"):
+        drive(PageNumbers(LIST, 250), shelf)
+
+
+def test_a_v2_list_that_ignores_the_page_is_an_error_and_no_loop() -> None:
+    shelf = Shelf(range(1, 251), has_meta=False)
+    first = shelf.answer(LIST.with_params({"page": 1, "limit": 250}))
+    shelf.answer = lambda request: first  # type: ignore[method-assign]
+
+    with pytest.raises(PaginationLoopError):
+        drive(PageNumbers(LIST, 250), shelf)
+
+
+@given(st.integers(0, 600), st.integers(1, 300))
+def test_cursors_read_every_row_once(count: int, limit: int) -> None:
+    ids = list(range(1, count + 1))
+
+    assert drive(Cursors(LIST.with_params({"cursor": 1}), limit), Shelf(ids)) == ids
+
+
+def test_a_cursor_that_comes_back_is_an_error_and_no_loop() -> None:
+    shelf = Shelf([1])
+    same = Listing(raw([1]), Meta(cursor_pagination=CursorPagination(per_page=1, end_cursor="x")))
+    shelf.answer = lambda request: same  # type: ignore[method-assign]
+
+    with pytest.raises(PaginationLoopError, match="cursor"):
+        drive(Cursors(LIST, 1), shelf)
+
+
+def test_cursors_follow_end_cursor() -> None:
+    walk = Cursors(LIST, 2)
+    walk.absorb(LIST, Listing(raw([1, 2]), Meta(cursor_pagination=CursorPagination(per_page=2, end_cursor="END"))))
+
+    request = walk.next_request()
+    request = walk.next_request() if request is not None and not dict(request.params).get("after") else request
+
+    assert request is not None
+    assert dict(request.params)["after"] == "END"
+
+
+@given(st.integers(0, 300), st.integers(1, 100))
+def test_keyset_reads_every_row_once(count: int, limit: int) -> None:
+    ids = list(range(1, count + 1))
+
+    assert drive(KeysetAfter(LIST.with_params({"cursor": 1}), limit, "after", KEY_OF), Shelf(ids)) == ids
+
+
+def test_children_longer_than_a_page_come_whole_and_carry_their_parents_key() -> None:
+    shelves = {"/orders/1/products": Shelf(range(100, 130), has_meta=False), "/orders/2/products": Shelf([7], has_meta=False)}
+    parents = [({"order_id": 1}, PageNumbers(Request("GET", "/orders/1/products"), 10)), ({"order_id": 2}, PageNumbers(Request("GET", "/orders/2/products"), 10))]  # fmt: skip
+    walk = FanOut(parents)
+    rows: list[dict[str, int]] = []
+    slots: deque[Request] = deque()
+    while True:
+        while len(slots) < 4 and (request := walk.next_request()) is not None:
+            slots.append(request)
+        if not slots:
+            break
+        request = slots.popleft()
+        step = walk.absorb(request, shelves[request.path].answer(request))
+        slots.extendleft(reversed(step.follow))
+        rows += [msgspec.json.decode(record) for record in step.records]
+
+    assert rows == [*({"id": i, "order_id": 1} for i in range(100, 130)), {"id": 7, "order_id": 2}]
+
+
+def test_columns_are_spliced_without_touching_what_is_there() -> None:
+    spliced = with_columns([msgspec.Raw(b"{}"), msgspec.Raw(b'{"order_id": 9, "a":"}"}'), msgspec.Raw(b'{"a": 1 }')], {"order_id": 1})
+
+    assert [msgspec.json.decode(record) for record in spliced] == [{"order_id": 1}, {"order_id": 9, "a": "}"}, {"a": 1, "order_id": 1}]
+
+
+def test_a_record_without_its_key_is_named() -> None:
+    with pytest.raises(UnexpectedAnswerError, match="products.*'id'"):
+        KEY_OF(msgspec.Raw(b'{"name":"x"}'))

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_bigcommerce.core.messages import Request, Response
+from airflow_provider_bigcommerce.core.policy import Deliver, Fail, Fault, FaultKind, Limits, Verdict, Wait, backoff, judge
+from airflow_provider_bigcommerce.exceptions import (
+    AuthenticationError,
+    BigCommerceError,
+    ConflictError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    RedirectRefusedError,
+    ServerError,
+    StoreSuspendedError,
+    TransportError,
+    UnexpectedAnswerError,
+    ValidationError,
+)
+
+GET = Request("GET", "/v3/catalog/products")
+POST = Request("POST", "/v3/catalog/products", body=b"{}")
+WINDOW = {"x-rate-limit-time-reset-ms": "2000", "x-rate-limit-requests-left": "0"}
+
+
+def verdict(
+    outcome: Response | Fault, *, request: Request = GET, attempt: int = 1, waited: float = 0.0, limits: Limits | None = None
+) -> Verdict:
+    return judge(request, outcome, attempt=attempt, waited=waited, limits=limits or Limits(), random=lambda: 0.0)
+
+
+def answer(status: int, body: bytes = b"", **headers: str) -> Response:
+    return Response(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
+
+
+def wait(outcome: Response | Fault, **kwargs: object) -> Wait:
+    found = verdict(outcome, **kwargs)  # type: ignore[arg-type]
+    assert isinstance(found, Wait), found
+    return found
+
+
+def failure(outcome: Response | Fault, **kwargs: object) -> BigCommerceError:
+    found = verdict(outcome, **kwargs)  # type: ignore[arg-type]
+    assert isinstance(found, Fail), found
+    return found.error
+
+
+def test_success_is_delivered() -> None:
+    assert verdict(answer(204)) == Deliver()
+
+
+@pytest.mark.parametrize(("reset_ms", "retry_after", "seconds"), [("2000", "1", 2.0), ("500", "3", 3.0), ("2000", None, 2.0)])
+def test_on_429_the_longer_of_the_two_headers_counts(reset_ms: str, retry_after: str | None, seconds: float) -> None:
+    headers = {"x-rate-limit-time-reset-ms": reset_ms, "x-rate-limit-requests-left": "0"}
+    if retry_after:
+        headers["x-retry-after"] = retry_after
+
+    found = wait(Response(429, headers, b""))
+
+    assert found.is_quota
+    assert seconds <= found.seconds <= seconds + 0.1
+
+
+def test_quota_waits_are_bounded_by_time_and_not_by_attempts() -> None:
+    assert wait(Response(429, WINDOW, b""), attempt=99).is_quota
+    error = failure(Response(429, WINDOW, b""), waited=899.0)
+
+    assert isinstance(error, RateLimitError)
+    assert error.retry_after == 2.0
+
+
+def test_a_429_without_headers_backs_off_longer_each_time() -> None:
+    waits = [wait(answer(429), attempt=attempt).seconds for attempt in (1, 2, 3)]
+
+    assert waits == sorted(waits)
+    assert waits[0] >= 0.5
+    assert not wait(answer(429)).is_quota
+
+
+def test_a_429_with_quota_left_is_a_concurrency_cap_and_not_the_window() -> None:
+    found = wait(answer(429, x_rate_limit_requests_left="100", x_rate_limit_time_reset_ms="25000"))
+
+    assert not found.is_quota
+    assert found.seconds < 1
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_server_errors_are_repeated_until_the_attempts_are_used_up(status: int) -> None:
+    assert wait(answer(status)).seconds > 0
+    assert isinstance(failure(answer(status), attempt=10), ServerError)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, ValidationError),
+        (401, AuthenticationError),
+        (403, PermissionDeniedError),
+        (404, NotFoundError),
+        (409, ConflictError),
+        (413, ValidationError),
+        (422, ValidationError),
+        (423, ConflictError),
+        (501, ServerError),
+        (505, ServerError),
+    ],
+)
+def test_these_are_never_repeated(status: int, kind: type[BigCommerceError]) -> None:
+    assert isinstance(failure(answer(status)), kind)
+
+
+def test_a_suspended_store_is_not_waited_for() -> None:
+    assert isinstance(failure(answer(503, b'{"status":503,"title":"The store is suspended."}')), StoreSuspendedError)
+
+
+@pytest.mark.parametrize("outcome", [answer(500), answer(503), Fault("timeout"), Fault("cut"), Fault("not_json")])
+def test_a_post_that_may_have_been_carried_out_is_never_repeated(outcome: Response | Fault) -> None:
+    assert "may have been carried out" in str(failure(outcome, request=POST))
+
+
+@pytest.mark.parametrize("outcome", [answer(429), Response(429, WINDOW, b""), Fault("dns"), Fault("refused")])
+def test_a_post_that_was_not_carried_out_is_repeated(outcome: Response | Fault) -> None:
+    assert wait(outcome, request=POST)
+
+
+def test_a_post_that_only_reads_is_repeated() -> None:
+    assert wait(answer(502), request=Request("POST", "/graphql", is_read=True))
+
+
+@pytest.mark.parametrize("kind", ["dns", "timeout", "refused", "cut"])
+def test_faults_of_the_network_are_repeated_and_then_typed(kind: FaultKind) -> None:
+    assert wait(Fault(kind)).seconds > 0
+    error = failure(Fault(kind), attempt=10)
+
+    assert isinstance(error, TransportError)
+    assert error.cause == kind
+
+
+def test_a_certificate_is_not_accepted_by_trying_again() -> None:
+    assert isinstance(failure(Fault("tls")), TransportError)
+
+
+def test_a_page_that_is_not_json_is_repeated_and_then_named() -> None:
+    assert wait(Fault("not_json", "text/html"))
+    error = failure(Fault("not_json", "text/html"), attempt=10)
+
+    assert isinstance(error, UnexpectedAnswerError)
+    assert "text/html" in str(error)
+
+
+def test_a_redirect_that_was_not_followed_is_refused() -> None:
+    assert isinstance(failure(answer(302)), RedirectRefusedError)
+
+
+def test_waiting_is_bounded_by_time() -> None:
+    assert "max_wait" in str(failure(answer(502), waited=900.0))
+
+
+def test_limits_are_settable() -> None:
+    assert isinstance(failure(answer(502), attempt=2, limits=Limits(max_attempts=2)), ServerError)
+
+
+def test_backoff_grows_is_capped_and_jittered() -> None:
+    low = [backoff(attempt, lambda: 0.0) for attempt in range(1, 12)]
+    high = [backoff(attempt, lambda: 1.0) for attempt in range(1, 12)]
+
+    assert low == sorted(low)
+    assert high[-1] == 30.0
+    assert all(least < most for least, most in zip(low, high, strict=True))

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_bigcommerce.core.messages import Request, Response
+from airflow_provider_bigcommerce.core.reading import error_from, read_listing, read_record, retry_after
+from airflow_provider_bigcommerce.exceptions import ApiError, AuthenticationError, PermissionDeniedError, UnexpectedAnswerError
+
+GET = Request("GET", "/v2/orders")
+
+
+def answer(body: bytes, status: int = 200, **headers: str) -> Response:
+    return Response(status, headers, body)
+
+
+def error(status: int, body: bytes, **headers: str) -> ApiError:
+    return error_from(GET, answer(body, status, **headers))
+
+
+def test_a_v3_list_is_split_without_decoding_its_rows() -> None:
+    listing = read_listing(GET, answer(b'{"data":[{"id":1, "x":[1]},{"id":2}],"meta":{"pagination":{"total":2,"total_pages":1}}}'))
+
+    assert [bytes(record) for record in listing.records] == [b'{"id":1, "x":[1]}', b'{"id":2}']
+    assert listing.meta.pagination is not None
+    assert listing.meta.pagination.total == 2
+
+
+def test_a_v2_list_is_a_bare_array() -> None:
+    assert [bytes(record) for record in read_listing(GET, answer(b'[{"id":1}]'), envelope="bare").records] == [b'{"id":1}']
+
+
+@pytest.mark.parametrize("response", [answer(b"", 204), answer(b""), answer(b" \n", 200)])
+def test_no_body_is_an_empty_list(response: Response) -> None:
+    assert read_listing(GET, response, envelope="bare").records == []
+
+
+@pytest.mark.parametrize("meta", [b"[]", b"{}", b'{"pagination":[]}', b"null", b'{"pagination":{"total":"7"}}'])
+def test_a_meta_that_nobody_documented_is_no_meta(meta: bytes) -> None:
+    listing = read_listing(GET, answer(b'{"data":[{"id":1}],"meta":' + meta + b"}"))
+
+    assert len(listing.records) == 1
+    assert listing.meta.pagination is None or listing.meta.pagination.total is None
+
+
+def test_a_singleton_is_a_list_of_one() -> None:
+    assert [bytes(r) for r in read_listing(GET, answer(b'{"data":{"a":1},"meta":{}}')).records] == [b'{"a":1}']
+    assert [bytes(r) for r in read_listing(GET, answer(b'{"a":1}'), envelope="bare").records] == [b'{"a":1}']
+
+
+def test_null_data_is_an_empty_list() -> None:
+    assert read_listing(GET, answer(b'{"data":null,"meta":{}}')).records == []
+
+
+@pytest.mark.parametrize("body", [b'{"rows":[]}', b'"text"', b"7", b'{"data":7}'])
+def test_json_of_another_shape_is_refused(body: bytes) -> None:
+    with pytest.raises(UnexpectedAnswerError, match="/v2/orders"):
+        read_listing(GET, answer(body))
+
+
+@pytest.mark.parametrize("body", [b"<html>", b'{"data":[{"id":1},{"i', b'[{"id":1}'])
+def test_what_is_not_json_may_be_repeated(body: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        read_listing(GET, answer(body))
+
+
+def test_a_record_comes_out_of_its_envelope() -> None:
+    assert read_record(GET, answer(b'{"data":{"id":1},"meta":{}}')) == {"id": 1}
+    assert read_record(GET, answer(b'{"id":1}')) == {"id": 1}
+    assert read_record(GET, answer(b'{"data":[{"id":1}]}')) == {"id": 1}
+    with pytest.raises(UnexpectedAnswerError, match="2 records"):
+        read_record(GET, answer(b'{"data":[{"id":1},{"id":2}]}'))
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"x-rate-limit-time-reset-ms": "1500"}, 1.5),
+        ({"x-retry-after": "15"}, 15.0),
+        ({"x-rate-limit-time-reset-ms": "1500", "x-retry-after": "1"}, 1.5),
+        ({"x-retry-after": "soon"}, None),
+        ({"x-retry-after": "-3"}, None),
+        ({"x-retry-after": "inf"}, None),
+    ],
+)
+def test_the_reset_is_milliseconds_and_retry_after_is_seconds(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(headers) == seconds
+
+
+@pytest.mark.parametrize(
+    ("body", "title", "fields"),
+    [
+        (b'{"status":422,"title":"JSON data is missing or invalid","errors":{"name":"required"}}', "JSON data is missing or invalid", {"name": "required"}),
+        (b'[{"status":400,"message":"The field id cannot be written to."}]', "The field id cannot be written to.", {}),
+        (b'{"batch_errors":[{"status":422,"title":"x","errors":{"sku":"taken"}}]}', None, {"0.sku": "taken"}),
+        (b'{"batch_errors":[{"data":{},"field_errors":{"price":"bad"}}]}', None, {"0.price": "bad"}),
+        (b'{"error":{"code":"SERVICE_DEGRADED","message":"m"}}', "SERVICE_DEGRADED", {}),
+        (b'{"code":401,"message":"Unauthorized"}', "Unauthorized", {}),
+        (b'{"data":[],"errors":[{"status":409,"title":"Unable to add.","errors":{"0":"dup"}}]}', "Unable to add.", {"0": "dup"}),
+        (b"<html>busy</html>", None, {}),
+        (b"", None, {}),
+        (b'"plain text"', None, {}),
+    ],
+)  # fmt: skip
+def test_title_and_field_errors_are_read_from_every_documented_shape(body: bytes, title: str | None, fields: dict[str, str]) -> None:
+    found = error(422, body)
+
+    assert (found.title, found.errors) == (title, fields)
+
+
+def test_an_error_names_status_path_and_request_id_and_keeps_the_body_out() -> None:
+    found = error(404, b'{"title":"Not found","secret_field":"x"}', **{"x-request-id": "rid-1"})
+
+    assert "GET /v2/orders answered 404" in str(found)
+    assert "rid-1" in str(found)
+    assert "secret_field" not in str(found)
+
+
+def test_a_customers_address_in_bigcommerces_message_stays_out() -> None:
+    found = error(422, b'{"title":"Email jane.doe@example.com is taken","errors":{"phone":"+44 20 7946 0958 is no number"}}')
+
+    assert "jane" not in str(found)
+    assert "7946" not in str(found)
+
+
+def test_a_403_names_the_scopes() -> None:
+    found = error_from(GET, answer(b"{}", 403), scopes=["store_v2_orders_read_only", "store_v2_orders"])
+
+    assert isinstance(found, PermissionDeniedError)
+    assert found.scopes == ("store_v2_orders_read_only", "store_v2_orders")
+    assert "store_v2_orders_read_only" in str(found)
+
+
+def test_a_401_says_what_to_compare() -> None:
+    found = error(401, b'{"title":"Unauthorized"}')
+
+    assert isinstance(found, AuthenticationError)
+    assert "store hash and token" in str(found)
+
+
+@given(st.binary(max_size=200), st.integers(400, 599))
+def test_any_error_body_makes_a_typed_error(body: bytes, status: int) -> None:
+    assert error(status, body).status == status
