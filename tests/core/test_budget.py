@@ -3,6 +3,7 @@ from __future__ import annotations
 import heapq
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -42,7 +43,7 @@ def simulate(budget: Budget, store: Quota, requests: int, *, concurrency: int, l
     """Send ``requests`` as fast as the budget allows, on a virtual clock; seconds from the first to the last request."""
     now, sent, in_flight = 0.0, 0, 0
     first = last = None
-    events: list[tuple[float, int, str, object]] = [(at, -1, "other", None) for at in others_at]
+    events: list[tuple[float, int, str, Any]] = [(at, -1, "other", None) for at in others_at]
     heapq.heapify(events)
     number = 0
     while sent < requests or in_flight:
@@ -63,8 +64,7 @@ def simulate(budget: Budget, store: Quota, requests: int, *, concurrency: int, l
             elif what == "arrive":
                 heapq.heappush(events, (now + latency / 2, key, "answer", (payload, store.take(now))))
             else:
-                ticket, headers = payload  # type: ignore[misc]
-                budget.receive(ticket, headers, now)
+                budget.receive(*payload, now)
                 in_flight -= 1
         else:
             assert math.isfinite(wake), "nothing would ever happen again"

@@ -29,7 +29,7 @@ def ids_of(records: Iterable[msgspec.Raw]) -> list[int]:
 
 
 class Shelf:
-    """A list of ids that answers as BigCommerce's lists do; an independent reading of its paging rules, for the walks to be held against."""
+    """A list of ids that answers as BigCommerce's lists do: an independent reading of its paging rules."""
 
     def __init__(self, ids: Iterable[int], *, cap: int = 250, has_meta: bool = True) -> None:
         self.ids = sorted(ids)
@@ -236,8 +236,7 @@ def test_keyset_reads_every_row_once(count: int, limit: int) -> None:
 
 def test_children_longer_than_a_page_come_whole_and_carry_their_parents_key() -> None:
     shelves = {"/orders/1/products": Shelf(range(100, 130), has_meta=False), "/orders/2/products": Shelf([7], has_meta=False)}
-    parents = [({"order_id": 1}, PageNumbers(Request("GET", "/orders/1/products"), 10)), ({"order_id": 2}, PageNumbers(Request("GET", "/orders/2/products"), 10))]  # fmt: skip
-    walk = FanOut(parents)
+    walk = FanOut(({"order_id": order}, PageNumbers(Request("GET", f"/orders/{order}/products"), 10)) for order in (1, 2))
     rows: list[dict[str, int]] = []
     slots: deque[Request] = deque()
     while True:
@@ -260,5 +259,5 @@ def test_columns_are_spliced_without_touching_what_is_there() -> None:
 
 
 def test_a_record_without_its_key_is_named() -> None:
-    with pytest.raises(UnexpectedAnswerError, match="products.*'id'"):
+    with pytest.raises(UnexpectedAnswerError, match=r"products.*'id'"):
         KEY_OF(msgspec.Raw(b'{"name":"x"}'))

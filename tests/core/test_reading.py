@@ -93,7 +93,7 @@ def test_the_reset_is_milliseconds_and_retry_after_is_seconds(headers: dict[str,
 @pytest.mark.parametrize(
     ("body", "title", "fields"),
     [
-        (b'{"status":422,"title":"JSON data is missing or invalid","errors":{"name":"required"}}', "JSON data is missing or invalid", {"name": "required"}),
+        (b'{"status":422,"title":"Invalid","errors":{"name":"required"}}', "Invalid", {"name": "required"}),
         (b'[{"status":400,"message":"The field id cannot be written to."}]', "The field id cannot be written to.", {}),
         (b'{"batch_errors":[{"status":422,"title":"x","errors":{"sku":"taken"}}]}', None, {"0.sku": "taken"}),
         (b'{"batch_errors":[{"data":{},"field_errors":{"price":"bad"}}]}', None, {"0.price": "bad"}),
