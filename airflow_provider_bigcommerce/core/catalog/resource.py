@@ -110,6 +110,8 @@ class Resource:
     :param name: the name a user types; plural for collections.
     :param area: heading in the reference (``catalog``, ``orders`` ...).
     :param path: API path, ``/v3/catalog/products`` or ``/v2/orders/{order_id}/products``.
+    :param item_path: path that reads one row of a list, or None where the list itself must be asked (``id_in``). A placeholder that
+        ``parent_keys`` does not fill is the row's key.
     :param kind: ``collection``, ``singleton``, ``by_id`` (no list exists), ``lookup`` (needs ``required_params``).
     :param parent: catalog name of the resource whose rows fill the path's placeholders, or None.
     :param parent_keys: placeholder -> field of the parent's row; every placeholder is in it. The placeholder, in snake case,
@@ -156,6 +158,7 @@ class Resource:
     name: str
     area: str
     path: str
+    item_path: str | None = None
     kind: Kind = "collection"
     parent: str | None = None
     parent_keys: Mapping[str, str] = field(default_factory=dict)

@@ -46,7 +46,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="cart_metafields_by_cart", area="carts", path="/v3/carts/{cart_id}/metafields",
-        parent="carts", parent_keys={"cart_id": "id"}, paging="v3_cursor", scopes=CARTS,
+        item_path="/v3/carts/{cart_id}/metafields/{metafield_id}", parent="carts", parent_keys={"cart_id": "id"}, paging="v3_cursor",
+        scopes=CARTS,
         filters=("key", "namespace", "direction"),
         store_wide="cart_metafields",
         webhook_scopes=(
@@ -121,7 +122,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="abandoned_cart_emails", area="carts", path="/v3/marketing/abandoned-cart-emails",
-        paging="single", page_size=0, scopes=INFORMATION,
+        item_path="/v3/marketing/abandoned-cart-emails/{id}", paging="single", page_size=0, scopes=INFORMATION,
         channel_filter="channel_id",
         create=Write("POST", "/v3/marketing/abandoned-cart-emails"),
         update=Write("PUT", "/v3/marketing/abandoned-cart-emails/{id}"),

@@ -10,7 +10,7 @@ from airflow_provider_bigcommerce.core.catalog.resource import CREATED, MODIFIED
 ROWS: tuple[Resource, ...] = (
     Resource(
         name="products", area="catalog", path="/v3/catalog/products",
-        include_page_size={"options": 10, "modifiers": 10}, scopes=PRODUCTS,
+        item_path="/v3/catalog/products/{product_id}", include_page_size={"options": 10, "modifiers": 10}, scopes=PRODUCTS,
         modified=MODIFIED,
         sort_by_id={"sort": "id", "direction": "asc"}, sort_by_modified={"sort": "date_modified", "direction": "asc"},
         id_min="id:min", id_max="id:max", id_in="id:in",
@@ -58,7 +58,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="product_variants_by_product", area="catalog", path="/v3/catalog/products/{product_id}/variants",
-        parent="products", parent_keys={"product_id": "id"}, scopes=PRODUCTS,
+        item_path="/v3/catalog/products/{product_id}/variants/{variant_id}", parent="products", parent_keys={"product_id": "id"},
+        scopes=PRODUCTS,
         can_select_fields=True, can_exclude_fields=True,
         store_wide="product_variants", embedded=Embedded("variants", ("variants",)),
         webhook_scopes=("store/sku/created", "store/sku/updated", "store/sku/deleted"),
@@ -70,7 +71,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="product_images", area="catalog", path="/v3/catalog/products/{product_id}/images",
-        parent="products", parent_keys={"product_id": "id"}, scopes=PRODUCTS,
+        item_path="/v3/catalog/products/{product_id}/images/{image_id}", parent="products", parent_keys={"product_id": "id"},
+        scopes=PRODUCTS,
         can_select_fields=True, can_exclude_fields=True,
         embedded=Embedded("images", ("images",)),
         create=Write("POST", "/v3/catalog/products/{product_id}/images"),
@@ -81,7 +83,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="product_videos", area="catalog", path="/v3/catalog/products/{product_id}/videos",
-        parent="products", parent_keys={"product_id": "id"}, scopes=PRODUCTS,
+        item_path="/v3/catalog/products/{product_id}/videos/{id}", parent="products", parent_keys={"product_id": "id"}, scopes=PRODUCTS,
         can_select_fields=True, can_exclude_fields=True,
         embedded=Embedded("videos", ("videos",)),
         create=Write("POST", "/v3/catalog/products/{product_id}/videos"),
@@ -91,7 +93,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="product_custom_fields", area="catalog", path="/v3/catalog/products/{product_id}/custom-fields",
-        parent="products", parent_keys={"product_id": "id"}, scopes=PRODUCTS,
+        item_path="/v3/catalog/products/{product_id}/custom-fields/{custom_field_id}", parent="products",
+        parent_keys={"product_id": "id"}, scopes=PRODUCTS,
         can_select_fields=True, can_exclude_fields=True,
         embedded=Embedded("custom_fields", ("custom_fields",)),
         create=Write("POST", "/v3/catalog/products/{product_id}/custom-fields"),
@@ -101,7 +104,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="product_bulk_pricing_rules", area="catalog", path="/v3/catalog/products/{product_id}/bulk-pricing-rules",
-        parent="products", parent_keys={"product_id": "id"}, paging="single", page_size=0, scopes=PRODUCTS,
+        item_path="/v3/catalog/products/{product_id}/bulk-pricing-rules/{bulk_pricing_rule_id}", parent="products",
+        parent_keys={"product_id": "id"}, paging="single", page_size=0, scopes=PRODUCTS,
         can_select_fields=True, can_exclude_fields=True,
         embedded=Embedded("bulk_pricing_rules", ("bulk_pricing_rules",)),
         create=Write("POST", "/v3/catalog/products/{product_id}/bulk-pricing-rules"),
@@ -112,7 +116,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="product_complex_rules", area="catalog", path="/v3/catalog/products/{product_id}/complex-rules",
-        parent="products", parent_keys={"product_id": "id"}, scopes=PRODUCTS,
+        item_path="/v3/catalog/products/{product_id}/complex-rules/{complex_rule_id}", parent="products",
+        parent_keys={"product_id": "id"}, scopes=PRODUCTS,
         can_select_fields=True, can_exclude_fields=True,
         create=Write("POST", "/v3/catalog/products/{product_id}/complex-rules"),
         update=Write("PUT", "/v3/catalog/products/{product_id}/complex-rules/{complex_rule_id}"),
@@ -121,7 +126,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="product_reviews", area="catalog", path="/v3/catalog/products/{product_id}/reviews",
-        parent="products", parent_keys={"product_id": "id"}, scopes=PRODUCTS,
+        item_path="/v3/catalog/products/{product_id}/reviews/{review_id}", parent="products", parent_keys={"product_id": "id"},
+        scopes=PRODUCTS,
         can_select_fields=True, can_exclude_fields=True,
         filters=("status",),
         embedded=Embedded("reviews", ("reviews",)),
@@ -133,7 +139,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="product_modifiers", area="catalog", path="/v3/catalog/products/{product_id}/modifiers",
-        parent="products", parent_keys={"product_id": "id"}, scopes=PRODUCTS,
+        item_path="/v3/catalog/products/{product_id}/modifiers/{modifier_id}", parent="products", parent_keys={"product_id": "id"},
+        scopes=PRODUCTS,
         can_select_fields=True, can_exclude_fields=True,
         embedded=Embedded("modifiers", ("modifiers",)),
         webhook_scopes=("store/modifier/updated",),
@@ -145,7 +152,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="product_modifier_values", area="catalog", path="/v3/catalog/products/{product_id}/modifiers/{modifier_id}/values",
-        parent="product_modifiers", parent_keys={"product_id": "product_id", "modifier_id": "id"}, scopes=PRODUCTS,
+        item_path="/v3/catalog/products/{product_id}/modifiers/{modifier_id}/values/{value_id}", parent="product_modifiers",
+        parent_keys={"product_id": "product_id", "modifier_id": "id"}, scopes=PRODUCTS,
         can_select_fields=True, can_exclude_fields=True,
         embedded=Embedded(None, ("option_values",)),
         create=Write("POST", "/v3/catalog/products/{product_id}/modifiers/{modifier_id}/values"),
@@ -155,7 +163,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="product_options", area="catalog", path="/v3/catalog/products/{product_id}/options",
-        parent="products", parent_keys={"product_id": "id"}, scopes=PRODUCTS,
+        item_path="/v3/catalog/products/{product_id}/options/{option_id}", parent="products", parent_keys={"product_id": "id"},
+        scopes=PRODUCTS,
         can_select_fields=True, can_exclude_fields=True,
         embedded=Embedded("options", ("options",)),
         webhook_scopes=("store/option/updated",),
@@ -167,7 +176,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="product_option_values", area="catalog", path="/v3/catalog/products/{product_id}/options/{option_id}/values",
-        parent="product_options", parent_keys={"product_id": "product_id", "option_id": "id"}, scopes=PRODUCTS,
+        item_path="/v3/catalog/products/{product_id}/options/{option_id}/values/{value_id}", parent="product_options",
+        parent_keys={"product_id": "product_id", "option_id": "id"}, scopes=PRODUCTS,
         can_select_fields=True, can_exclude_fields=True,
         embedded=Embedded(None, ("option_values",)),
         create=Write("POST", "/v3/catalog/products/{product_id}/options/{option_id}/values"),
@@ -196,7 +206,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="product_metafields_by_product", area="catalog", path="/v3/catalog/products/{product_id}/metafields",
-        parent="products", parent_keys={"product_id": "id"}, paging="v3_cursor", scopes=PRODUCTS,
+        item_path="/v3/catalog/products/{product_id}/metafields/{metafield_id}", parent="products", parent_keys={"product_id": "id"},
+        paging="v3_cursor", scopes=PRODUCTS,
         modified=MODIFIED, created=CREATED,
         can_select_fields=True, can_exclude_fields=True,
         filters=("key", "key:in", "namespace", "namespace:in", "direction", "resource_id:in"),
@@ -232,7 +243,8 @@ ROWS: tuple[Resource, ...] = (
     Resource(
         name="product_variant_metafields_by_variant", area="catalog",
         path="/v3/catalog/products/{product_id}/variants/{variant_id}/metafields",
-        parent="product_variants", parent_keys={"product_id": "product_id", "variant_id": "id"}, paging="v3_cursor", scopes=PRODUCTS,
+        item_path="/v3/catalog/products/{product_id}/variants/{variant_id}/metafields/{metafield_id}", parent="product_variants",
+        parent_keys={"product_id": "product_id", "variant_id": "id"}, paging="v3_cursor", scopes=PRODUCTS,
         modified=MODIFIED, created=CREATED,
         can_select_fields=True,
         filters=("key", "key:in", "namespace", "namespace:in", "direction"),
@@ -271,7 +283,10 @@ ROWS: tuple[Resource, ...] = (
         webhook_scopes=("store/channel/{channel_id}/category/product/assigned", "store/channel/{channel_id}/category/product/unassigned"),
         create=Write("PUT", "/v3/catalog/products/category-assignments", batch_size=None),
         delete=Write(
-            "DELETE", "/v3/catalog/products/category-assignments", batch_size=None, required_filters=("product_id:in", "category_id:in")
+            "DELETE",
+            "/v3/catalog/products/category-assignments",
+            batch_size=None,
+            required_filters=("product_id:in", "category_id:in"),
         ),
         spec_file="catalog/products_catalog.v3.yml",
     ),
@@ -282,7 +297,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="brands", area="catalog", path="/v3/catalog/brands",
-        scopes=PRODUCTS,
+        item_path="/v3/catalog/brands/{brand_id}", scopes=PRODUCTS,
         id_min="id:min", id_max="id:max", id_in="id:in",
         can_select_fields=True, can_exclude_fields=True,
         filters=("id", "id:not_in", "id:greater", "id:less", "name", "name:like", "page_title", "sort", "direction"),
@@ -313,7 +328,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="brand_metafields_by_brand", area="catalog", path="/v3/catalog/brands/{brand_id}/metafields",
-        parent="brands", parent_keys={"brand_id": "id"}, paging="v3_cursor", scopes=PRODUCTS,
+        item_path="/v3/catalog/brands/{brand_id}/metafields/{metafield_id}", parent="brands", parent_keys={"brand_id": "id"},
+        paging="v3_cursor", scopes=PRODUCTS,
         id_min="id:min", id_max="id:max", id_in="id:in",
         can_select_fields=True, can_exclude_fields=True,
         filters=("id", "id:not_in", "id:greater", "id:less", "key", "namespace"),
@@ -368,7 +384,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="categories_legacy", area="catalog", path="/v3/catalog/categories",
-        scopes=PRODUCTS,
+        item_path="/v3/catalog/categories/{category_id}", scopes=PRODUCTS,
         sort_by_id={"sort": "id"},
         id_min="id:min", id_max="id:max", id_in="id:in",
         can_select_fields=True, can_exclude_fields=True,
@@ -412,7 +428,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="category_metafields_by_category", area="catalog", path="/v3/catalog/categories/{category_id}/metafields",
-        parent="categories", parent_keys={"category_id": "category_id"}, paging="v3_cursor", scopes=PRODUCTS,
+        item_path="/v3/catalog/categories/{category_id}/metafields/{metafield_id}", parent="categories",
+        parent_keys={"category_id": "category_id"}, paging="v3_cursor", scopes=PRODUCTS,
         modified=MODIFIED, created=CREATED,
         id_min="id:min", id_max="id:max", id_in="id:in",
         can_select_fields=True, can_exclude_fields=True,

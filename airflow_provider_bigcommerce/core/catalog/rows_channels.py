@@ -19,7 +19,7 @@ from airflow_provider_bigcommerce.core.catalog.resource import (
 ROWS: tuple[Resource, ...] = (
     Resource(
         name="channels", area="channels", path="/v3/channels",
-        scopes=CHANNEL_SETTINGS,
+        item_path="/v3/channels/{channel_id}", scopes=CHANNEL_SETTINGS,
         modified=MODIFIED, created=CREATED,
         includes=("currencies",),
         filters=("available", "status:in", "type:in", "platform:in", "date_created", "date_modified"),
@@ -31,8 +31,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="channel_listings", area="channels", path="/v3/channels/{channel_id}/listings",
-        parent="channels", parent_keys={"channel_id": "id"}, paging="keyset", primary_key=("channel_id", "listing_id"),
-        scopes=CHANNEL_LISTINGS,
+        item_path="/v3/channels/{channel_id}/listings/{listing_id}", parent="channels", parent_keys={"channel_id": "id"}, paging="keyset",
+        primary_key=("channel_id", "listing_id"), scopes=CHANNEL_LISTINGS,
         modified=MODIFIED, created=CREATED,
         filters=("product_id:in", "date_created", "date_modified"),
         create=Write("POST", "/v3/channels/{channel_id}/listings", batch_size=None),
@@ -61,7 +61,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="channel_metafields_by_channel", area="channels", path="/v3/channels/{channel_id}/metafields",
-        parent="channels", parent_keys={"channel_id": "id"}, paging="v3_cursor", scopes=CHANNELS_LISTINGS_OR_SITES,
+        item_path="/v3/channels/{channel_id}/metafields/{metafield_id}", parent="channels", parent_keys={"channel_id": "id"},
+        paging="v3_cursor", scopes=CHANNELS_LISTINGS_OR_SITES,
         modified=MODIFIED, created=CREATED,
         can_select_fields=True,
         filters=("key", "key:in", "namespace", "namespace:in", "direction", "date_created", "date_modified"),
@@ -77,7 +78,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="channel_currency_assignments", area="channels", path="/v3/channels/currency-assignments",
-        paging="single", page_size=0, primary_key=("channel_id",), scopes=CHANNEL_SETTINGS,
+        item_path="/v3/channels/{channel_id}/currency-assignments", paging="single", page_size=0, primary_key=("channel_id",),
+        scopes=CHANNEL_SETTINGS,
         webhook_scopes=("store/channel/{channel_id}/settings/currency/updated",),
         create=Write("POST", "/v3/channels/currency-assignments", batch_size=None),
         update=Write("PUT", "/v3/channels/currency-assignments", batch_size=None),
@@ -112,7 +114,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="sites", area="channels", path="/v3/sites",
-        scopes=SITES,
+        item_path="/v3/sites/{site_id}", scopes=SITES,
         filters=("url_type:in",),
         channel_filter="channel_id:in",
         webhook_scopes=(
@@ -126,7 +128,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="site_routes", area="channels", path="/v3/sites/{site_id}/routes",
-        parent="sites", parent_keys={"site_id": "id"}, scopes=SITES,
+        item_path="/v3/sites/{site_id}/routes/{route_id}", parent="sites", parent_keys={"site_id": "id"}, scopes=SITES,
         filters=("type",),
         webhook_scopes=("store/channel/{channel_id}/settings/route/updated",),
         create=Write("POST", "/v3/sites/{site_id}/routes"),

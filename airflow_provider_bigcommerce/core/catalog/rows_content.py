@@ -10,7 +10,7 @@ from airflow_provider_bigcommerce.core.catalog.resource import CONTENT, CONTENT_
 ROWS: tuple[Resource, ...] = (
     Resource(
         name="pages", area="content", path="/v3/content/pages",
-        scopes=CONTENT,
+        item_path="/v3/content/pages/{pageId}", scopes=CONTENT,
         id_in="id:in",
         includes=("body",),
         filters=("name", "name:like"),
@@ -24,7 +24,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="blog_posts", area="content", path="/v2/blog/posts",
-        paging="v2_page", envelope="bare", scopes=CONTENT,
+        item_path="/v2/blog/posts/{id}", paging="v2_page", envelope="bare", scopes=CONTENT,
         filters=("is_published", "url", "tag", "published_date"),
         count_path="/v2/blog/posts/count",
         create=Write("POST", "/v2/blog/posts"),
@@ -61,7 +61,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="pages_v2", area="content", path="/v2/pages",
-        paging="v2_page", envelope="bare", scopes=CONTENT,
+        item_path="/v2/pages/{id}", paging="v2_page", envelope="bare", scopes=CONTENT,
         sort_by_id={},
         create=Write("POST", "/v2/pages"),
         update=Write("PUT", "/v2/pages/{id}"),
@@ -70,7 +70,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="redirects_v2", area="content", path="/v2/redirects",
-        paging="v2_page", envelope="bare", scopes=CONTENT,
+        item_path="/v2/redirects/{id}", paging="v2_page", envelope="bare", scopes=CONTENT,
         count_path="/v2/redirects/count",
         create=Write("POST", "/v2/redirects"),
         update=Write("PUT", "/v2/redirects/{id}"),
@@ -79,7 +79,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="widgets", area="content", path="/v3/content/widgets",
-        primary_key=("uuid",), scopes=CONTENT,
+        item_path="/v3/content/widgets/{uuid}", primary_key=("uuid",), scopes=CONTENT,
         filters=("widget_template_kind", "widget_template_uuid", "name", "name:in", "site_id:in"),
         channel_filter="channel_id:in",
         create=Write("POST", "/v3/content/widgets"),
@@ -89,7 +89,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="widget_templates", area="content", path="/v3/content/widget-templates",
-        primary_key=("uuid",), scopes=CONTENT,
+        item_path="/v3/content/widget-templates/{uuid}", primary_key=("uuid",), scopes=CONTENT,
         filters=("widget_template_kind",),
         channel_filter="channel_id:in",
         create=Write("POST", "/v3/content/widget-templates"),
@@ -99,7 +99,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="widget_placements", area="content", path="/v3/content/placements",
-        primary_key=("uuid",), scopes=CONTENT,
+        item_path="/v3/content/placements/{uuid}", primary_key=("uuid",), scopes=CONTENT,
         filters=("widget_template_kind", "template_file", "widget_uuid", "widget_template_uuid", "site_id:in"),
         channel_filter="channel_id:in",
         create=Write("POST", "/v3/content/placements"),
@@ -125,7 +125,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="scripts", area="content", path="/v3/content/scripts",
-        primary_key=("uuid",), scopes=CONTENT_OR_CHECKOUT_CONTENT,
+        item_path="/v3/content/scripts/{uuid}", primary_key=("uuid",), scopes=CONTENT_OR_CHECKOUT_CONTENT,
         sort_by_modified={"sort": "date_modified", "direction": "asc"},
         filters=("sort", "direction"),
         channel_filter="channel_id:in",
@@ -141,7 +141,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="themes", area="themes", path="/v3/themes",
-        paging="single", page_size=0, primary_key=("uuid",), scopes=THEMES,
+        item_path="/v3/themes/{uuid}", paging="single", page_size=0, primary_key=("uuid",), scopes=THEMES,
         webhook_scopes=(
             "store/channel/{channel_id}/theme/configuration/created", "store/channel/{channel_id}/theme/configuration/activated",
         ),
@@ -183,7 +183,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="email_templates", area="themes", path="/v3/marketing/email-templates",
-        paging="single", page_size=0, primary_key=("type_id",), scopes=INFORMATION,
+        item_path="/v3/marketing/email-templates/{template-name}", paging="single", page_size=0, primary_key=("type_id",),
+        scopes=INFORMATION,
         channel_filter="channel_id",
         webhook_scopes=("store/channel/{channel_id}/email/templates/updated", "store/channel/{channel_id}/email/templates/deleted"),
         update=Write("PUT", "/v3/marketing/email-templates/{template-name}"),

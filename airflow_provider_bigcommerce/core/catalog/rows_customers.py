@@ -101,7 +101,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="customer_metafields_by_customer", area="customers", path="/v3/customers/{customerId}/metafields",
-        parent="customers", parent_keys={"customerId": "id"}, paging="v3_cursor", scopes=CUSTOMERS,
+        item_path="/v3/customers/{customerId}/metafields/{metafieldId}", parent="customers", parent_keys={"customerId": "id"},
+        paging="v3_cursor", scopes=CUSTOMERS,
         modified=MODIFIED, created=CREATED,
         can_select_fields=True,
         filters=("key", "key:in", "namespace", "namespace:in", "direction"),
@@ -145,7 +146,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="customer_groups", area="customers", path="/v2/customer_groups",
-        paging="v2_page", envelope="bare", scopes=CUSTOMERS,
+        item_path="/v2/customer_groups/{customer_group_id}", paging="v2_page", envelope="bare", scopes=CUSTOMERS,
         modified=MODIFIED, created=CREATED,
         sort_by_id={},
         filters=("name", "name:like", "is_default", "date_created", "date_modified", "is_group_for_guests"),
@@ -159,7 +160,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="customers_v2", area="customers", path="/v2/customers",
-        paging="v2_page", envelope="bare", scopes=CUSTOMERS,
+        item_path="/v2/customers/{customer_id}", paging="v2_page", envelope="bare", scopes=CUSTOMERS,
         modified=V2_MODIFIED, created=V2_CREATED,
         sort_by_id={},
         id_min="min_id", id_max="max_id",
@@ -173,7 +174,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="customer_addresses_v2", area="customers", path="/v2/customers/{customer_id}/addresses",
-        parent="customers_v2", parent_keys={"customer_id": "id"}, paging="v2_page", envelope="bare", scopes=CUSTOMERS,
+        item_path="/v2/customers/{customer_id}/addresses/{customer_address_id}", parent="customers_v2", parent_keys={"customer_id": "id"},
+        paging="v2_page", envelope="bare", scopes=CUSTOMERS,
         sort_by_id={},
         count_path="/v2/customers/{customer_id}/addresses/count",
         create=Write("POST", "/v2/customers/{customer_id}/addresses"),
@@ -183,7 +185,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="subscribers", area="customers", path="/v3/customers/subscribers",
-        scopes=CUSTOMERS,
+        item_path="/v3/customers/subscribers/{subscriber_id}", scopes=CUSTOMERS,
         modified=MODIFIED, created=CREATED, id_in="id:in",
         filters=("email", "first_name", "last_name", "source", "order_id", "date_created", "date_modified", "id"),
         webhook_scopes=("store/subscriber/created", "store/subscriber/updated", "store/subscriber/deleted"),
@@ -225,7 +227,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="wishlists", area="customers", path="/v3/wishlists",
-        scopes=CUSTOMERS,
+        item_path="/v3/wishlists/{wishlist_id}", scopes=CUSTOMERS,
         filters=("customer_id",),
         create=Write("POST", "/v3/wishlists"),
         update=Write("PUT", "/v3/wishlists/{wishlist_id}"),

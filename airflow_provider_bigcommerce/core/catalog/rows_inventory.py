@@ -70,7 +70,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="inventory_location_metafields_by_location", area="inventory", path="/v3/inventory/locations/{location_id}/metafields",
-        parent="inventory_locations", parent_keys={"location_id": "id"}, paging="v3_cursor", scopes=LOCATIONS,
+        item_path="/v3/inventory/locations/{location_id}/metafields/{metafield_id}", parent="inventory_locations",
+        parent_keys={"location_id": "id"}, paging="v3_cursor", scopes=LOCATIONS,
         modified=MODIFIED, created=CREATED,
         can_select_fields=True,
         filters=("key", "key:in", "namespace", "namespace:in", "direction"),
@@ -87,7 +88,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="price_lists", area="price_lists", path="/v3/pricelists",
-        paging="v3_cursor", scopes=PRODUCTS,
+        item_path="/v3/pricelists/{price_list_id}", paging="v3_cursor", scopes=PRODUCTS,
         modified=MODIFIED, created=CREATED, id_in="id:in",
         filters=("name", "date_created", "date_modified", "name:like"),
         webhook_scopes=(
@@ -102,8 +103,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="price_list_records", area="price_lists", path="/v3/pricelists/{price_list_id}/records",
-        parent="price_lists", parent_keys={"price_list_id": "id"}, paging="v3_cursor",
-        primary_key=("price_list_id", "variant_id", "currency"), scopes=PRODUCTS,
+        item_path="/v3/pricelists/{price_list_id}/records/{variant_id}/{currency_code}", parent="price_lists",
+        parent_keys={"price_list_id": "id"}, paging="v3_cursor", primary_key=("price_list_id", "variant_id", "currency"), scopes=PRODUCTS,
         modified=MODIFIED, created=CREATED, id_in="variant_id:in",
         includes=("bulk_pricing_tiers", "sku"),
         filters=(
@@ -127,7 +128,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="price_list_records_by_variant", area="price_lists", path="/v3/pricelists/{price_list_id}/records/{variant_id}",
-        parent="price_list_records", parent_keys={"price_list_id": "price_list_id", "variant_id": "variant_id"}, paging="v3_cursor",
+        item_path="/v3/pricelists/{price_list_id}/records/{variant_id}/{currency_code}", parent="price_list_records",
+        parent_keys={"price_list_id": "price_list_id", "variant_id": "variant_id"}, paging="v3_cursor",
         primary_key=("price_list_id", "variant_id", "currency"), scopes=PRODUCTS,
         includes=("bulk_pricing_tiers", "sku"),
         store_wide="price_list_records", concurrency=40,

@@ -10,7 +10,7 @@ from airflow_provider_bigcommerce.core.catalog.resource import MARKETING, Resour
 ROWS: tuple[Resource, ...] = (
     Resource(
         name="promotions", area="marketing", path="/v3/promotions",
-        scopes=MARKETING,
+        item_path="/v3/promotions/{id}", scopes=MARKETING,
         sort_by_id={"sort": "id", "direction": "asc"},
         filters=("id", "name", "code", "currency_code", "redemption_type", "status", "sort", "direction", "query"),
         channel_filter="channels", concurrency=40,
@@ -58,7 +58,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="gift_certificates", area="marketing", path="/v2/gift_certificates",
-        paging="v2_page", envelope="bare", scopes=MARKETING,
+        item_path="/v2/gift_certificates/{id}", paging="v2_page", envelope="bare", scopes=MARKETING,
         sort_by_id={"sort": "id", "direction": "asc"},
         id_min="min_id", id_max="max_id",
         filters=("code", "order_id", "to_name", "to_email", "from_name", "from_email", "sort", "direction"),
@@ -70,7 +70,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="banners", area="marketing", path="/v2/banners",
-        paging="v2_page", envelope="bare", scopes=MARKETING,
+        item_path="/v2/banners/{id}", paging="v2_page", envelope="bare", scopes=MARKETING,
         sort_by_id={},
         id_min="min_id", id_max="max_id",
         count_path="/v2/banners/count",

@@ -25,7 +25,7 @@ from airflow_provider_bigcommerce.core.catalog.resource import (
 ROWS: tuple[Resource, ...] = (
     Resource(
         name="orders", area="orders", path="/v2/orders",
-        paging="v2_page", envelope="bare", scopes=ORDERS,
+        item_path="/v2/orders/{order_id}", paging="v2_page", envelope="bare", scopes=ORDERS,
         modified=V2_MODIFIED, created=V2_CREATED,
         sort_by_id={"sort": "id:asc"}, sort_by_modified={"sort": "date_modified:asc"},
         id_min="min_id", id_max="max_id",
@@ -49,7 +49,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="order_products", area="orders", path="/v2/orders/{order_id}/products",
-        parent="orders", parent_keys={"order_id": "id"}, paging="v2_page", envelope="bare", scopes=ORDERS,
+        item_path="/v2/orders/{order_id}/products/{product_id}", parent="orders", parent_keys={"order_id": "id"}, paging="v2_page",
+        envelope="bare", scopes=ORDERS,
         embedded=Embedded(
             "consignments.line_items",
             (
@@ -65,7 +66,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="order_shipping_addresses", area="orders", path="/v2/orders/{order_id}/shipping_addresses",
-        parent="orders", parent_keys={"order_id": "id"}, paging="v2_page", envelope="bare", scopes=ORDERS,
+        item_path="/v2/orders/{order_id}/shipping_addresses/{id}", parent="orders", parent_keys={"order_id": "id"}, paging="v2_page",
+        envelope="bare", scopes=ORDERS,
         webhook_scopes=("store/order/updated",),
         update=Write("PUT", "/v2/orders/{order_id}/shipping_addresses/{id}"),
         spec_file="orders.v2.oas2.yml",
@@ -95,7 +97,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="order_shipments", area="orders", path="/v2/orders/{order_id}/shipments",
-        parent="orders", parent_keys={"order_id": "id"}, paging="v2_page", envelope="bare", scopes=ORDERS,
+        item_path="/v2/orders/{order_id}/shipments/{shipment_id}", parent="orders", parent_keys={"order_id": "id"}, paging="v2_page",
+        envelope="bare", scopes=ORDERS,
         count_path="/v2/orders/{order_id}/shipments/count",
         webhook_scopes=("store/shipment/created", "store/shipment/updated", "store/shipment/deleted"),
         create=Write("POST", "/v2/orders/{order_id}/shipments"),
@@ -132,7 +135,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="order_statuses", area="orders", path="/v2/order_statuses",
-        paging="single", page_size=0, envelope="bare", scopes=ORDERS,
+        item_path="/v2/order_statuses/{status_id}", paging="single", page_size=0, envelope="bare", scopes=ORDERS,
         spec_file="orders.v2.oas2.yml",
     ),
     Resource(
@@ -144,7 +147,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="order_refunds", area="orders", path="/v3/orders/payment_actions/refunds",
-        scopes=ORDERS_OR_TRANSACTIONS,
+        item_path="/v3/orders/payment_actions/refunds/{refund_id}", scopes=ORDERS_OR_TRANSACTIONS,
         created=DateFilter(since="created:min", until="created:max", field="created", format="iso8601"),
         sort_by_id={}, id_in="id:in",
         filters=("order_id:in", "transaction_id"),
@@ -183,7 +186,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="order_metafields_by_order", area="orders", path="/v3/orders/{order_id}/metafields",
-        parent="orders", parent_keys={"order_id": "id"}, paging="v3_cursor", scopes=ORDERS_OR_TRANSACTIONS,
+        item_path="/v3/orders/{order_id}/metafields/{metafield_id}", parent="orders", parent_keys={"order_id": "id"}, paging="v3_cursor",
+        scopes=ORDERS_OR_TRANSACTIONS,
         modified=MODIFIED, created=CREATED,
         can_select_fields=True,
         filters=("key", "key:in", "namespace", "namespace:in", "direction", "date_created", "date_modified"),

@@ -144,7 +144,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="web_analytics_providers", area="settings", path="/v3/settings/analytics",
-        paging="single", page_size=0, scopes=INFORMATION,
+        item_path="/v3/settings/analytics/{id}", paging="single", page_size=0, scopes=INFORMATION,
         channel_filter="channel_id",
         update=Write("PUT", "/v3/settings/analytics/{id}"),
         spec_file="settings.v3.yml",

@@ -31,7 +31,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="store_metafields", area="store", path="/v3/store/metafields",
-        paging="v3_cursor", scopes=INFORMATION,
+        item_path="/v3/store/metafields/{metafieldId}", paging="v3_cursor", scopes=INFORMATION,
         modified=MODIFIED, created=CREATED,
         can_select_fields=True,
         filters=("key", "key:in", "namespace", "namespace:in", "direction"),
@@ -58,7 +58,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="currencies", area="store", path="/v2/currencies",
-        paging="v2_page", envelope="bare", scopes=INFORMATION,
+        item_path="/v2/currencies/{id}", paging="v2_page", envelope="bare", scopes=INFORMATION,
         webhook_scopes=("store/channel/{channel_id}/settings/currency/updated",),
         create=Write("POST", "/v2/currencies"),
         update=Write("PUT", "/v2/currencies/{id}"),
@@ -67,7 +67,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="countries", area="store", path="/v2/countries",
-        paging="v2_page", envelope="bare", scopes=INFORMATION,
+        item_path="/v2/countries/{id}", paging="v2_page", envelope="bare", scopes=INFORMATION,
         filters=("country", "country_iso2", "country_iso3"),
         count_path="/v2/countries/count",
         spec_file="geography.v2.yml",
@@ -80,7 +80,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="states_by_country", area="store", path="/v2/countries/{country_id}/states",
-        parent="countries", parent_keys={"country_id": "id"}, paging="v2_page", envelope="bare", scopes=INFORMATION,
+        item_path="/v2/countries/{country_id}/states/{id}", parent="countries", parent_keys={"country_id": "id"}, paging="v2_page",
+        envelope="bare", scopes=INFORMATION,
         filters=("state", "state_abbreviation"),
         count_path="/v2/countries/{country_id}/states/count",
         store_wide="states",
@@ -98,6 +99,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="webhooks", area="webhooks", path="/v3/hooks",
+        item_path="/v3/hooks/{webhook_id}",
         filters=("is_active", "scope", "destination"),
         create=Write("POST", "/v3/hooks"),
         update=Write("PUT", "/v3/hooks/{webhook_id}"),

@@ -10,7 +10,7 @@ from airflow_provider_bigcommerce.core.catalog.resource import INFORMATION, PROD
 ROWS: tuple[Resource, ...] = (
     Resource(
         name="tax_classes", area="tax", path="/v2/tax_classes",
-        paging="v2_page", envelope="bare", scopes=INFORMATION,
+        item_path="/v2/tax_classes/{id}", paging="v2_page", envelope="bare", scopes=INFORMATION,
         sort_by_id={},
         create=Write("POST", "/v3/tax/classes", batch_size=50),
         update=Write("PUT", "/v3/tax/classes", batch_size=50),
@@ -85,7 +85,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="shipping_zones", area="shipping", path="/v2/shipping/zones",
-        paging="single", page_size=0, envelope="bare", scopes=INFORMATION,
+        item_path="/v2/shipping/zones/{id}", paging="single", page_size=0, envelope="bare", scopes=INFORMATION,
         create=Write("POST", "/v2/shipping/zones"),
         update=Write("PUT", "/v2/shipping/zones/{id}"),
         delete=Write("DELETE", "/v2/shipping/zones/{id}"),
@@ -93,7 +93,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="shipping_methods", area="shipping", path="/v2/shipping/zones/{zone_id}/methods",
-        parent="shipping_zones", parent_keys={"zone_id": "id"}, paging="single", page_size=0, envelope="bare", scopes=INFORMATION,
+        item_path="/v2/shipping/zones/{zone_id}/methods/{method_id}", parent="shipping_zones", parent_keys={"zone_id": "id"},
+        paging="single", page_size=0, envelope="bare", scopes=INFORMATION,
         sort_by_id={},
         create=Write("POST", "/v2/shipping/zones/{zone_id}/methods"),
         update=Write("PUT", "/v2/shipping/zones/{zone_id}/methods/{method_id}"),
