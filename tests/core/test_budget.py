@@ -64,7 +64,8 @@ def simulate(budget: Budget, store: Quota, requests: int, *, concurrency: int, l
             elif what == "arrive":
                 heapq.heappush(events, (now + latency / 2, key, "answer", (payload, store.take(now))))
             else:
-                budget.receive(*payload, now)
+                ticket, headers = payload
+                budget.receive(ticket, headers, now)
                 in_flight -= 1
         else:
             assert math.isfinite(wake), "nothing would ever happen again"
