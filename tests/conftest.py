@@ -1,0 +1,117 @@
+"""What every test stands on: an Airflow of its own, the published specs, and the rule for tools that are missing.
+
+Nothing inherited from the person's Airflow reaches a test: the environment is cleared before anything imports Airflow.
+A missing tool is a visible skip with the way to get it, and a failure where ``CI`` is set.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+#: Set by continuous integration, where a skipped ring would go unseen.
+IN_CI = bool(os.environ.get("CI"))
+
+
+def _forget_inherited_airflow() -> None:
+    for name in list(os.environ):
+        if name.startswith(("AIRFLOW_", "_AIRFLOW_")):
+            del os.environ[name]
+    home = Path(tempfile.mkdtemp(prefix="airflow-bigcommerce-tests-"))
+    os.environ.update(
+        AIRFLOW_HOME=str(home),
+        AIRFLOW__CORE__LOAD_EXAMPLES="False",
+        AIRFLOW__CORE__DAGS_FOLDER=str(PROJECT / "dags"),
+        AIRFLOW__CORE__EXECUTION_API_SERVER_URL="http://127.0.0.1:1/execution/",  # nothing may depend on a server that runs by chance
+        AIRFLOW__LOGGING__LOGGING_LEVEL="WARNING",
+        NO_PROXY="127.0.0.1,localhost",
+        no_proxy="127.0.0.1,localhost",
+    )
+
+
+_forget_inherited_airflow()
+
+
+def missing_tool(what: str, how_to_get_it: str) -> NoReturn:
+    """Skip the test and say how to get the tool; fail where CI is set."""
+    reason = f"{what} is missing: {how_to_get_it}"
+    if IN_CI:
+        pytest.fail(f"{reason} (in CI a missing tool is a failure)", pytrace=False)
+    pytest.skip(reason)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--live-write", action="store_true", help="let -m live tests change the real store")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if IN_CI or "full" in str(config.getoption("-m")):
+        return
+    for item in items:
+        if item.get_closest_marker("full"):
+            item.add_marker(pytest.mark.skip(reason="takes minutes: run with -m full, or with CI=1"))
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(os.environ["AIRFLOW_HOME"], ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """The project's root."""
+    return PROJECT
+
+
+@pytest.fixture(scope="session")
+def airflow_home() -> Iterator[Path]:
+    """AIRFLOW_HOME of this test process, with a migrated SQLite metadata database in it."""
+    home = Path(os.environ["AIRFLOW_HOME"])
+    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True, timeout=280, cwd=home)
+    yield home
+
+
+@pytest.fixture(scope="session")
+def openapi_dir() -> Path:
+    """BigCommerce's OpenAPI files: ``BIGCOMMERCE_OPENAPI_DIR``, or ``../shared/openapi`` beside the checkout."""
+    directory = Path(os.environ.get("BIGCOMMERCE_OPENAPI_DIR") or PROJECT.parent / "shared" / "openapi")
+    if not directory.is_dir():
+        missing_tool(
+            f"The folder of BigCommerce's OpenAPI files ({directory})",
+            "clone github.com/bigcommerce/docs and set BIGCOMMERCE_OPENAPI_DIR to its folder of reference files",
+        )
+    return directory
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a Chromium or Chrome."""
+    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
+        found = shutil.which(name)
+        if found:
+            return found
+    mac = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
+    if mac.exists():
+        return str(mac)
+    missing_tool("Chromium", "apt-get install chromium (Debian, Ubuntu), dnf install chromium (Fedora), brew install --cask google-chrome (macOS)")
+
+
+@pytest.fixture(scope="session")
+def postgres_bin() -> Path:
+    """Folder of PostgreSQL's server programs (initdb, pg_ctl)."""
+    found = shutil.which("initdb")
+    if found:
+        return Path(found).parent
+    for directory in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
+        if (directory / "initdb").exists():
+            return directory
+    missing_tool("PostgreSQL", "apt-get install postgresql (Debian, Ubuntu), dnf install postgresql-server (Fedora), brew install postgresql (macOS)")
