@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -73,11 +72,11 @@ def project() -> Path:
 
 
 @pytest.fixture(scope="session")
-def airflow_home() -> Iterator[Path]:
+def airflow_home() -> Path:
     """AIRFLOW_HOME of this test process, with a migrated SQLite metadata database in it."""
     home = Path(os.environ["AIRFLOW_HOME"])
     subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True, timeout=280, cwd=home)
-    yield home
+    return home
 
 
 @pytest.fixture(scope="session")
@@ -102,7 +101,7 @@ def chromium() -> str:
     mac = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
     if mac.exists():
         return str(mac)
-    missing_tool("Chromium", "apt-get install chromium (Debian, Ubuntu), dnf install chromium (Fedora), brew install --cask google-chrome (macOS)")
+    missing_tool("Chromium", "apt-get install chromium (Debian), dnf install chromium (Fedora), brew install --cask google-chrome (macOS)")
 
 
 @pytest.fixture(scope="session")
@@ -114,4 +113,4 @@ def postgres_bin() -> Path:
     for directory in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
         if (directory / "initdb").exists():
             return directory
-    missing_tool("PostgreSQL", "apt-get install postgresql (Debian, Ubuntu), dnf install postgresql-server (Fedora), brew install postgresql (macOS)")
+    missing_tool("PostgreSQL", "apt-get install postgresql (Debian), dnf install postgresql-server (Fedora), brew install postgresql (macOS)")
