@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import airflow
+import airflow.sdk
 
 if TYPE_CHECKING:
-    from airflow.sdk import BaseHook, Connection
+    from airflow.sdk import Asset, BaseHook, Connection
 
 #: Airflow's version, for the User-Agent.
 AIRFLOW_VERSION: str = airflow.__version__
@@ -71,3 +72,66 @@ def correlation_id() -> str:
     except RuntimeError:  # not in a task: a trigger, the API server, a script
         context = {}
     return str(getattr(context.get("ti"), "id", None) or uuid.uuid4())
+
+
+class KeyValueState(Protocol):
+    """Small JSON values under text keys, kept by Airflow."""
+
+    def get(self, key: str) -> Any:
+        """The value, or None."""
+
+    def set(self, key: str, value: Any) -> None:
+        """Write or replace the value."""
+
+    def delete(self, key: str) -> None:
+        """Remove the value, if there is one."""
+
+
+class VariableState:
+    """State in Airflow's Variables, for Airflow below 3.3; one Variable a key.
+
+    :param prefix: what the Variables' names begin with.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+
+    def get(self, key: str) -> Any:
+        """The value, or None."""
+        from airflow.sdk import Variable
+
+        return Variable.get(f"{self._prefix}/{key}", default=None, deserialize_json=True)
+
+    def set(self, key: str, value: Any) -> None:
+        """Write or replace the value."""
+        from airflow.sdk import Variable
+
+        Variable.set(f"{self._prefix}/{key}", value, description="Written by airflow-provider-bigcommerce", serialize_json=True)
+
+    def delete(self, key: str) -> None:
+        """Remove the value, if there is one."""
+        from airflow.sdk import Variable
+
+        Variable.delete(f"{self._prefix}/{key}")
+
+
+def is_task(context: Mapping[str, Any]) -> bool:
+    """Whether a context comes from Airflow: ``execute(context={})`` is called from scripts, notebooks and benchmarks."""
+    return context.get("ti") is not None
+
+
+def asset_state(context: Mapping[str, Any], asset: Asset) -> KeyValueState | None:
+    """The state that belongs to an asset and outlives every run; a Variable's below Airflow 3.3; None outside a task.
+
+    :param asset: an inlet or outlet of the task.
+    """
+    if not is_task(context):
+        return None
+    if not hasattr(airflow.sdk, "NEVER_EXPIRE"):  # came with the state stores, in 3.3
+        return VariableState(asset.name)
+    return cast("KeyValueState", context["asset_state_store"][asset])
+
+
+def task_state(context: Mapping[str, Any]) -> KeyValueState | None:
+    """The state that belongs to a task instance and outlives its tries; None outside a task and below Airflow 3.3."""
+    return cast("KeyValueState | None", context.get("task_state_store")) if is_task(context) else None

@@ -1,0 +1,223 @@
+"""What a run must know of the runs before it: how far a resource was read into a destination, and where this run's window ends.
+
+Decides when a watermark may move and when it is refused; where it is kept is ``compat``'s affair. Values stay small: what is
+large lies in files beside the manifests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from airflow_provider_bigcommerce.compat import KeyValueState, asset_state, is_task, task_state
+from airflow_provider_bigcommerce.core.windows import moment, written
+from airflow_provider_bigcommerce.exceptions import InvalidQueryError
+from airflow_provider_bigcommerce.files.destination import Destination
+
+if TYPE_CHECKING:
+    from airflow.sdk import Asset
+
+log = logging.getLogger(__name__)
+
+STATE_ASSET_NAME = "bigcommerce_sync_state"
+STATE_ASSET_URI = "bigcommerce://sync-state"
+
+_CHECKPOINT = "bigcommerce_checkpoint"
+
+
+def state_asset() -> Asset:
+    """The asset that holds the watermarks of all stores; an inlet of each task that reads or writes one."""
+    from airflow.sdk import Asset
+
+    return Asset(name=STATE_ASSET_NAME, uri=STATE_ASSET_URI)
+
+
+def state_key(conn_id: str, resource: str, destination_url: str, query: Mapping[str, str] | None = None) -> str:
+    """``<conn_id>/<resource>/<12 hex digits of the destination>``.
+
+    Two tasks with different filters into one directory have watermarks of their own, so a query counts as part of the destination.
+    """
+    text = destination_url if not query else f"{destination_url}?{json.dumps(dict(query), sort_keys=True)}"
+    return f"{conn_id}/{resource}/{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+class Watermark(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a resource was read into a destination.
+
+    :param store_hash: the store it was read from.
+    :param watermark: end of the last committed window, ISO-8601 with ``Z``.
+    :param run: run key of the run that set it.
+    :param set_at: the worker's clock then.
+    :param dag_id: for people who look at the state.
+    :param task_id: likewise.
+    :param run_id: likewise.
+    """
+
+    store_hash: str
+    watermark: str
+    run: str
+    set_at: str
+    dag_id: str = ""
+    task_id: str = ""
+    run_id: str = ""
+
+    @property
+    def moment(self) -> datetime:
+        """The watermark as a datetime."""
+        found = moment(self.watermark, "watermark")
+        if found is None:
+            raise InvalidQueryError("watermark is empty.")
+        return found
+
+
+class WatermarkState:
+    """The watermark of one resource in one destination.
+
+    :param backend: Airflow's store, or None outside a task: then there is no watermark and setting one does nothing.
+    :param key: from :func:`state_key`.
+    """
+
+    def __init__(self, backend: KeyValueState | None, key: str) -> None:
+        self._backend = backend
+        self.key = key
+
+    @classmethod
+    def of(cls, context: Mapping[str, Any], key: str) -> WatermarkState:
+        """The watermark as seen from a task.
+
+        :raises InvalidQueryError: Airflow has the state stores, and the task does not name the state's asset.
+        """
+        try:
+            return cls(asset_state(context, state_asset()), key)
+        except KeyError as error:
+            raise InvalidQueryError(
+                "The task's inlets lack the asset that holds the watermarks, so they cannot be read. For a mapped task add to "
+                ".partial(): inlets=[state_asset()] (from airflow_provider_bigcommerce.state import state_asset)."
+            ) from error
+
+    def read(self, store_hash: str) -> Watermark | None:
+        """The watermark, or None before the first committed run.
+
+        :raises InvalidQueryError: the state is damaged, or belongs to another store.
+        """
+        value = self._backend.get(self.key) if self._backend is not None else None
+        if value is None:
+            return None
+        remedy = f"Set or clear the key {self.key!r} of the asset {STATE_ASSET_NAME!r} in Airflow (Assets, its state)"
+        try:
+            found = msgspec.convert(value, Watermark)
+            _ = found.moment
+        except (msgspec.ValidationError, InvalidQueryError) as error:
+            raise InvalidQueryError(f"The watermark kept under {self.key!r} cannot be read: {error}. {remedy}.") from error
+        if found.store_hash != store_hash:
+            raise InvalidQueryError(
+                f"The watermark kept under {self.key!r} belongs to the store {found.store_hash!r}, and the connection now points to "
+                f"{store_hash!r}: going on would mix two stores in one copy. Use another path or connection id for the new store. "
+                f"To start over here: {remedy[0].lower()}{remedy[1:]}, and empty the directory."
+            )
+        return found
+
+    def advance(self, new: Watermark) -> bool:
+        """Move the watermark forward; a slower run that ends later never moves it back.
+
+        Airflow's stores have no compare-and-set: between the look and the write here another run could write too. Tasks of one
+        DAG are kept apart by ``max_active_tis_per_dag=1``; what remains is a re-read window, never a skipped one, as long as
+        the two runs do not end within the same few milliseconds.
+
+        :returns: whether it was moved.
+        """
+        if self._backend is None:
+            return False
+        present = self.read(new.store_hash)
+        if present is not None and present.moment > new.moment:
+            log.info("The watermark stays at %s: a run that ended earlier had already read past %s.", present.watermark, new.watermark)
+            return False
+        self._backend.set(self.key, msgspec.to_builtins(new))
+        return True
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """What the first try of a run fixed for its retries.
+
+    :param until: end of the window, ISO-8601 with ``Z``; None where there is none.
+    :param since: its beginning.
+    :param replaces: ``finished_at`` of the manifest that stood there before this run, or None: a manifest with another one
+        was committed by an earlier try.
+    """
+
+    until: str | None
+    since: str | None
+    replaces: str | None
+
+
+class RunCheckpoint:
+    """The checkpoint of one run: in Airflow's task state, or, below 3.3, in a small file at the destination.
+
+    :param backend: Airflow's store, or None below 3.3.
+    :param destination: where the file goes.
+    :param resource: catalog name.
+    :param run: run key.
+    :param is_kept: False outside a task, where there are no retries.
+    """
+
+    def __init__(self, backend: KeyValueState | None, destination: Destination, resource: str, run: str, *, is_kept: bool) -> None:
+        self._backend = backend
+        self._destination = destination
+        self._name = f"{resource}/_checkpoints/{run}.json"
+        self._is_kept = is_kept
+
+    @classmethod
+    def of(cls, context: Mapping[str, Any], destination: Destination, resource: str, run: str) -> RunCheckpoint:
+        """The checkpoint as seen from a task."""
+        return cls(task_state(context), destination, resource, run, is_kept=is_task(context))
+
+    def read(self) -> Checkpoint | None:
+        """What an earlier try fixed, or None on the first try; one that cannot be read is none, and is warned of."""
+        if not self._is_kept:
+            return None
+        value: Any = self._backend.get(_CHECKPOINT) if self._backend is not None else self._destination.read(self._name)
+        if value is None:
+            return None
+        try:
+            return msgspec.json.decode(value, type=Checkpoint) if isinstance(value, bytes) else msgspec.convert(value, Checkpoint)
+        except (msgspec.ValidationError, msgspec.DecodeError) as error:
+            log.warning("The checkpoint of an earlier try cannot be read (%s); this try starts anew.", error)
+            return None
+
+    def write(self, checkpoint: Checkpoint) -> None:
+        """Keep it for the retries."""
+        if not self._is_kept:
+            return
+        if self._backend is not None:
+            self._backend.set(_CHECKPOINT, msgspec.to_builtins(checkpoint))
+        else:
+            self._destination.write(self._name, msgspec.json.encode(checkpoint))
+
+    def delete(self) -> None:
+        """Forget it: the run has ended well. Airflow's task state would outlive a clear."""
+        if not self._is_kept:
+            return
+        if self._backend is not None:
+            self._backend.delete(_CHECKPOINT)
+        else:
+            self._destination.remove(self._name)
+
+
+def watermark_of(until: datetime, *, store_hash: str, run: str, set_at: datetime, context: Mapping[str, Any]) -> Watermark:
+    """The watermark that a run sets when its window, up to ``until``, is durable."""
+    ti = context.get("ti")
+    return Watermark(
+        store_hash=store_hash,
+        watermark=written(until) or "",
+        run=run,
+        set_at=written(set_at) or "",
+        dag_id=str(getattr(ti, "dag_id", "")),
+        task_id=str(getattr(ti, "task_id", "")),
+        run_id=str(getattr(ti, "run_id", "")),
+    )
