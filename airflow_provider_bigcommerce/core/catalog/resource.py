@@ -64,8 +64,9 @@ class Write:
     :param method: HTTP method.
     :param path: as in :class:`Resource`. A placeholder that ends the path is the row's key; any other is the row's column of that name.
     :param batch_size: rows a request may carry, 1 where the body is one object, None where a list's limit is unpublished.
+    :param list_field: field of the body that holds the rows, or None where the body is the row or the list itself.
     :param required_filters: query parameters without which the call must not be sent (a bulk DELETE that would empty the store);
-        for a DELETE of many, the first one takes the keys.
+        for a DELETE of many, the first one takes the keys. A DELETE of many without any takes the keys as a list in the body.
     :param concurrency: documented requests at once, or None.
     """
 
@@ -73,6 +74,7 @@ class Write:
     path: str
     _: KW_ONLY
     batch_size: int | None = 1
+    list_field: str | None = None
     required_filters: tuple[str, ...] = ()
     concurrency: int | None = None
 

@@ -25,7 +25,7 @@ ROWS: tuple[Resource, ...] = (
         parent="promotions", parent_keys={"promotion_id": "id"}, paging="v3_cursor", scopes=MARKETING,
         filters=("code",),
         concurrency=10,
-        create=Write("POST", "/v3/promotions/{promotion_id}/codes", concurrency=10),
+        create=Write("POST", "/v3/promotions/{promotion_id}/codes", concurrency=40),
         delete=Write("DELETE", "/v3/promotions/{promotion_id}/codes", batch_size=250, required_filters=("id:in",), concurrency=40),
         spec_file="promotions.v3.yml",
         note="page is deprecated in favour of the cursors.",
