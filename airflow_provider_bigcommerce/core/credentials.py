@@ -50,7 +50,8 @@ _HASH_FORMS: Final = (
 
 # Published examples have 6 to 10 characters ("g5cd38"); a token has 31. The limit tells a token in the wrong field from a hash.
 _HASH: Final = r"[a-z0-9]{3,24}"
-_BARE_HASH: Final = re.compile(rf"(?:/?stores/)?({_HASH})/?")
+_BARE_HASH: Final = re.compile(rf"({_HASH})")
+_STORES_PATH: Final = re.compile(rf"/?stores/({_HASH})/?")
 _API_PATH: Final = re.compile(rf"(?:https?://)?api\.bigcommerce\.com/stores/({_HASH})(?:[/?#].*)?", re.DOTALL)
 _CONTROL_PANEL: Final = re.compile(rf"(?:https?://)?store-({_HASH})(?:-[0-9]+)?\.mybigcommerce\.com(?:[/?#].*)?", re.DOTALL)
 
@@ -148,7 +149,7 @@ def parse_store_hash(text: object) -> str:
         raise CredentialsError(f"The store hash is empty. You find it {WHERE['store_hash']}. Accepted: {_HASH_FORMS}.")
     _refuse_mask("store_hash", pasted)
     lower = pasted.lower()
-    for form in (_BARE_HASH, _API_PATH, _CONTROL_PANEL):
+    for form in (_BARE_HASH, _STORES_PATH, _API_PATH, _CONTROL_PANEL):
         if match := form.fullmatch(lower):
             return match[1]
     # A token that was pasted into the wrong field must not be printed: only what looks like an address is shown.

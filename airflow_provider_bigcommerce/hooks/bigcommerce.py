@@ -86,6 +86,18 @@ class StoreSession(requests.Session):
             )
         return super().send(request, **kwargs)
 
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """The address of a redirect, or None.
+
+        :raises RedirectRefusedError: it cannot be read as an address.
+        """
+        target = super().get_redirect_target(resp)
+        try:
+            urlsplit(target or "")
+        except ValueError:
+            raise RedirectRefusedError(f"{self._base_url} redirects to something that is no address.") from None
+        return target
+
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
         """Add nothing on a redirect: the base class would look into ``~/.netrc``."""
 
@@ -467,9 +479,10 @@ def _transport_error(error: requests.RequestException, method: str, path: str, u
         cause, what = "dns", f"the host was not found{via}. {check}"
     elif tls := next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None):
         reason = getattr(tls, "verify_message", "") or getattr(tls, "reason", "") or "handshake failed"
-        cause, what = "tls", (
-            f"TLS failed{via}: {reason}. If a proxy or a private endpoint uses a certificate of its own, put the path of its CA file into "
-            'the connection\'s extra as "verify"; if the server speaks plain http, write http:// before the host.'
+        cause = "tls"
+        what = (
+            f"TLS failed{via}: {reason}. If a proxy or a private endpoint uses a certificate of its own, put the path of its CA file "
+            'into the connection\'s extra as "verify"; if the server speaks plain http, write http:// before the host.'
         )
     elif isinstance(error, requests.Timeout):
         cause, what = "timeout", f"no answer in time{via}. {check}"
@@ -529,7 +542,7 @@ def _proxies(extra: Mapping[str, Any]) -> dict[str, str]:
         try:
             value = json.loads(value)
         except ValueError:
-            raise CredentialsError("The connection's extra 'proxies' is not JSON; accepted: {\"https\": \"http://proxy:3128\"}.") from None
+            raise CredentialsError('The connection\'s extra \'proxies\' is not JSON; accepted: {"https": "http://proxy:3128"}.') from None
     if isinstance(value, Mapping):
         return {str(scheme): str(url) for scheme, url in value.items() if url}
     url = clean(value)
