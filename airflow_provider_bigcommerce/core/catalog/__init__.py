@@ -56,7 +56,18 @@ __all__ = [
 ]
 
 #: Other names people know, and the catalog's name for each.
-ALIASES: Mapping[str, str] = MappingProxyType({"variants": "product_variants", "line_items": "order_products"})
+ALIASES: Mapping[str, str] = MappingProxyType(
+    {
+        "variants": "product_variants",
+        "line_items": "order_products",
+        "shipments": "order_shipments",
+        "transactions": "order_transactions",
+        "refunds": "order_refunds",
+        "locations": "inventory_locations",
+        "hooks": "webhooks",
+        "store": "store_information",
+    }
+)
 
 #: Every row by name, area by area in the order of the reference.
 CATALOG: Mapping[str, Resource] = MappingProxyType(
