@@ -65,9 +65,12 @@ class BlockingStore:
         since: datetime | None = None,
         until: datetime | None = None,
         parent_ids: Iterable[ParentId] | None = None,
+        parent_query: Query | None = None,
     ) -> Iterator[Page]:
         """The pages of a list, in order."""
-        return self._portal.walk(self._store.pages(resource, query=query, since=since, until=until, parent_ids=parent_ids))
+        return self._portal.walk(
+            self._store.pages(resource, query=query, since=since, until=until, parent_ids=parent_ids, parent_query=parent_query)
+        )
 
     def rows(
         self,
@@ -77,9 +80,10 @@ class BlockingStore:
         since: datetime | None = None,
         until: datetime | None = None,
         parent_ids: Iterable[ParentId] | None = None,
+        parent_query: Query | None = None,
     ) -> Iterator[dict[str, Any]]:
         """The rows of a list as dicts, in order."""
-        for page in self.pages(resource, query=query, since=since, until=until, parent_ids=parent_ids):
+        for page in self.pages(resource, query=query, since=since, until=until, parent_ids=parent_ids, parent_query=parent_query):
             yield from page.rows()
 
     def count(self, resource: str, *, query: Query | None = None, since: datetime | None = None, until: datetime | None = None) -> int:

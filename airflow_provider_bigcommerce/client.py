@@ -24,18 +24,21 @@ import msgspec
 
 from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.core.budget import Budget
-from airflow_provider_bigcommerce.core.catalog import Resource, Write
+from airflow_provider_bigcommerce.core.catalog import Embedded, Resource, Write
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials
 from airflow_provider_bigcommerce.core.messages import Query, Request, Response
-from airflow_provider_bigcommerce.core.paging import FanOut, Walk
-from airflow_provider_bigcommerce.core.planning import column_of, filled, full_query, placeholders, resource_of, walk_of
+from airflow_provider_bigcommerce.core.paging import Columns, FanOut, Walk, dig, fields_of, with_columns
+from airflow_provider_bigcommerce.core.planning import check_query, column_of, filled, full_query, placeholders, resource_of, walk_of
 from airflow_provider_bigcommerce.core.policy import Deliver, Fail, Fault, Limits, Wait, judge
 from airflow_provider_bigcommerce.core.reading import Listing, Meta, read_listing, read_record
 from airflow_provider_bigcommerce.core.windows import Window, whole_seconds, window_query
-from airflow_provider_bigcommerce.exceptions import InvalidQueryError, NotFoundError, UnexpectedAnswerError
+from airflow_provider_bigcommerce.exceptions import InvalidQueryError, NotFoundError, UnexpectedAnswerError, ValidationError
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+
+#: Rows, and how many the whole list has where the store says so.
+Found = tuple[Sequence[msgspec.Raw], int | None]
 
 #: A key of a parent: its id, or placeholder -> value where the path has several.
 ParentId = int | str | Mapping[str, int | str]
@@ -145,6 +148,7 @@ class BigCommerceStore:
         self._session: aiohttp.ClientSession | None = None
         self._caps: dict[tuple[str, str], asyncio.Semaphore] = {}
         self._told_until = 0.0
+        self._warned: set[str] = set()
         self.stats = ReadStats()
 
     @property
@@ -197,14 +201,16 @@ class BigCommerceStore:
         """
         row = resource_of(resource)
         path, params = row.path, full_query(row, query)
-        if id is not None:
-            names = placeholders(path)
-            if names:
-                path = filled(path, {names[0]: id})
-            elif row.id_in and row.update is not None and not placeholders(row.update.path):
-                params[row.id_in] = str(id)  # no GET by id exists (V3 customers)
-            else:
-                path = f"{path}/{id}"
+        if id is not None and row.id_placeholder:
+            path = filled(path, {row.id_placeholder: id})
+        elif id is not None and row.item_path is not None and not row.placeholders:
+            path = filled(row.item_path, dict.fromkeys(placeholders(row.item_path), id))
+        elif id is not None and row.id_in is not None:
+            params[row.id_in] = str(id)  # no GET by id exists (V3 customers)
+        elif id is not None:
+            path = f"{path}/{id}"
+        if placeholders(path):
+            raise InvalidQueryError(f"One row of {row.name!r} is read by its path with all ids filled in: {row.item_path or row.path}.")
         request = Request.get(path, params)
         try:
             return await self._send(request, lambda response: read_record(request, response), resource=row)
@@ -221,19 +227,28 @@ class BigCommerceStore:
         since: datetime | None = None,
         until: datetime | None = None,
         parent_ids: Iterable[ParentId] | None = None,
+        parent_query: Query | None = None,
     ) -> AsyncGenerator[Page, None]:
         """The pages of a list, in order, read ahead within the quota and ``max_concurrency``.
 
         :param query: filters; ``include`` brings what it needs beside it.
-        :param since: only rows changed at or after this moment (created, where the list knows no change date).
+        :param since: only rows changed at or after this moment (created, where the list knows no change date). For a child resource
+            that knows no date, the children of parents changed since then.
         :param until: only rows changed at or before it.
         :param parent_ids: for a child resource, the parents to read; None reads the children of all parents.
+        :param parent_query: for a child resource, filters for the parents.
         :raises InvalidQueryError: before anything is sent.
         """
-        row = resource_of(resource)
-        params = {**window_query(row, Window(since, until)), **(query or {})}
+        row, window = resource_of(resource), Window(since, until)
+        self._warn_of_deprecation(row)
+        parents = dict(parent_query or {})
+        params = dict(query or {})
+        if window.is_bounded and not (row.modified or row.created) and row.parent:
+            parents = {**window_query(resource_of(row.parent), window), **parents}
+        else:
+            params = {**window_query(row, window), **params}
         number = 0
-        async for records, total in self._records(row, params, parent_ids):
+        async for records, total in self._records(row, params, parent_ids, parents):
             number += 1
             self.stats.pages += 1
             self.stats.rows += len(records)
@@ -247,9 +262,10 @@ class BigCommerceStore:
         since: datetime | None = None,
         until: datetime | None = None,
         parent_ids: Iterable[ParentId] | None = None,
+        parent_query: Query | None = None,
     ) -> AsyncGenerator[dict[str, Any], None]:
         """The rows of a list as dicts, in order; arguments as in :meth:`pages`."""
-        pages = self.pages(resource, query=query, since=since, until=until, parent_ids=parent_ids)
+        pages = self.pages(resource, query=query, since=since, until=until, parent_ids=parent_ids, parent_query=parent_query)
         try:
             async for page in pages:
                 for row in page.rows():
@@ -263,16 +279,17 @@ class BigCommerceStore:
         """How many rows a list has: by its count endpoint or ``meta.pagination.total`` where there is one, else by reading it."""
         row = resource_of(resource)
         params = {**window_query(row, Window(since, until)), **(query or {})}
-        if row.count_path and not row.parent:
+        check_query(row, params)
+        if row.count_path and not row.placeholders:
             answer = await self._send(Request.get(row.count_path, params), Response.json, resource=row)
             return int(answer["count"])
-        if row.api_version == "v3" and row.kind == "collection" and not row.parent and row.page_size:
+        if row.api_version == "v3" and row.kind == "collection" and not row.parent_keys and row.page_size:
             request = Request.get(row.path, {**full_query(row, params), "limit": 1})
             listing = await self._read(request, row)
             if listing.meta.pagination is not None and listing.meta.pagination.total is not None:
                 return listing.meta.pagination.total
         count = 0
-        async for records, _ in self._records(row, params, None):
+        async for records, _ in self._records(row, params, None, {}):
             count += len(records)
         return count
 
@@ -336,43 +353,93 @@ class BigCommerceStore:
 
         return await self._send(request, record, resource=known, write=write)
 
+    def _warn_of_deprecation(self, row: Resource) -> None:
+        if row.deprecated and row.name not in self._warned:
+            self._warned.add(row.name)
+            successor = f"; its successor is {row.replaced_by!r}" if row.replaced_by else ""
+            log.warning("BigCommerce has deprecated %r%s.", row.name, successor)
+
     # -- walking ------------------------------------------------------------------------------------------------------------
 
     async def _records(
-        self, row: Resource, query: Query, parent_ids: Iterable[ParentId] | None
-    ) -> AsyncGenerator[tuple[Sequence[msgspec.Raw], int | None], None]:
-        if not placeholders(row.path):
-            if parent_ids is not None:
-                raise InvalidQueryError(f"{row.name!r} is one list for the whole store; parent_ids does not apply. Use query=.")
-            async for found in self._walk(walk_of(row, row.path, query), row):
+        self, row: Resource, query: Query, parent_ids: Iterable[ParentId] | None, parent_query: Query
+    ) -> AsyncGenerator[Found, None]:
+        """The rows of a resource, by the cheapest way that BigCommerce offers."""
+        check_query(row, query)
+        if not row.parent_keys and row.id_placeholder is None:
+            if parent_ids is not None or parent_query:
+                raise InvalidQueryError(f"{row.name!r} is one list for the whole store; it has no parents to choose. Use query=.")
+            walks = [walk_of(row, row.path, part) for part in _parts(query)]
+            async for found in self._walk(walks[0] if len(walks) == 1 else FanOut(({}, walk) for walk in walks), row):
                 yield found
-            return
-        if parent_ids is not None:
+        elif parent_ids is not None:
             async for found in self._fan_out(row, query, parent_ids):
                 yield found
-            return
-        if row.parent is None:
-            raise InvalidQueryError(f"{row.name!r} has no list: BigCommerce reads it by id only. Give parent_ids=[...].")
-        async for parents, _ in self._records(resource_of(row.parent), {}, None):
-            async for found in self._fan_out(row, query, [_keys(row, msgspec.json.decode(parent)) for parent in parents]):
+        elif row.parent is None or row.id_placeholder is not None:
+            raise InvalidQueryError(f"{row.name!r} has no list: BigCommerce reads it by {row.id_placeholder} only. Give parent_ids=[...].")
+        elif row.embedded is not None and not query:
+            async for found in self._embedded(row, row.embedded, resource_of(row.parent), parent_query):
+                yield found
+        else:
+            async for found in self._by_parent(row, query, resource_of(row.parent), parent_query):
                 yield found
 
-    async def _fan_out(
-        self, row: Resource, query: Query, parent_ids: Iterable[ParentId]
-    ) -> AsyncGenerator[tuple[Sequence[msgspec.Raw], int | None], None]:
-        names = placeholders(row.path)
+    async def _embedded(self, row: Resource, embedded: Embedded, parent: Resource, parent_query: Query) -> AsyncGenerator[Found, None]:
+        """The rows out of their parents' rows; one by one where the store refuses the include."""
+        included = {**parent_query, "include": embedded.include} if embedded.include else parent_query
+        sources = tuple(row.parent_keys.values())
+        paths = [tuple(name.split(".")) for name in embedded.fields]
+        has_begun = False
+        try:
+            async for parents, _ in self._parents(parent, included):
+                has_begun = True
+                found: list[msgspec.Raw] = []
+                for record in parents:
+                    keys = [msgspec.json.decode(key) for key in fields_of(record, sources) if key is not None]
+                    columns = {column_of(name): key for name, key in zip(row.parent_keys, keys, strict=True)}
+                    found += with_columns([child for path in paths for child in dig(record, path)], columns)
+                if found:
+                    yield found, None
+        except ValidationError as error:
+            if has_begun or embedded.include is None:
+                raise
+            log.warning("%s; reading %s by parent instead.", error, row.name)
+            async for one in self._by_parent(row, {}, parent, parent_query):
+                yield one
 
-        def walks() -> Iterator[tuple[Mapping[str, int | str], Walk]]:
+    async def _by_parent(self, row: Resource, query: Query, parent: Resource, parent_query: Query) -> AsyncGenerator[Found, None]:
+        asked: set[tuple[int | str, ...]] = set()
+        async for parents, _ in self._parents(parent, parent_query):
+            keys = [_keys(row, msgspec.json.decode(record)) for record in parents]
+            fresh = {tuple(key.values()): key for key in keys if tuple(key.values()) not in asked}
+            if len(row.parent_keys) > 1:  # only a combination of keys can come twice
+                asked.update(fresh)
+            async for found in self._fan_out(row, query, fresh.values()):
+                yield found
+
+    def _parents(self, parent: Resource, query: Query) -> AsyncGenerator[Found, None]:
+        """A parent's rows; what narrows them goes up to the resource that has no parent itself."""
+        return self._records(parent, {}, None, query) if parent.parent_keys else self._records(parent, query, None, {})
+
+    async def _fan_out(self, row: Resource, query: Query, parent_ids: Iterable[ParentId]) -> AsyncGenerator[Found, None]:
+        names = [*row.placeholders]
+        batched = [name for name in row.parent_keys if name not in names]
+
+        def walks() -> Iterator[tuple[Columns, Walk]]:
             for parent in parent_ids:
                 keys = dict(parent) if isinstance(parent, Mapping) else {names[-1]: parent}
-                yield {column_of(name): value for name, value in keys.items()}, walk_of(row, filled(row.path, keys), query)
+                columns = {column_of(name): value for name, value in keys.items()}
+                yield columns, walk_of(row, filled(row.path, keys), query)
 
-        async for found in self._walk(FanOut(walks()), row, parent_may_vanish=True):
+        def batches() -> Iterator[tuple[Columns, Walk]]:
+            keys = [next(iter(parent.values())) if isinstance(parent, Mapping) else parent for parent in parent_ids]
+            for chunk in _chunks(keys, row.page_size or None) if keys else ():
+                yield {}, walk_of(row, row.path, {**query, batched[0]: chunk})
+
+        async for found in self._walk(FanOut(batches() if batched else walks()), row, parent_may_vanish=not batched):
             yield found
 
-    async def _walk(
-        self, walk: Walk, row: Resource, *, parent_may_vanish: bool = False
-    ) -> AsyncGenerator[tuple[Sequence[msgspec.Raw], int | None], None]:
+    async def _walk(self, walk: Walk, row: Resource, *, parent_may_vanish: bool = False) -> AsyncGenerator[Found, None]:
         """Send what the walk plans, look ahead as far as ``max_concurrency``, deliver in order."""
         slots: deque[tuple[Request, asyncio.Task[Listing]]] = deque()
 
@@ -536,6 +603,16 @@ def _write(known: Resource, write: Write | None, done: str) -> Write:
     if write is None:
         raise InvalidQueryError(f"{known.name!r} cannot be {done} through BigCommerce's API.")
     return write
+
+
+def _parts(query: Query) -> Iterator[Query]:
+    """The query, cut where a list of ids or names is too long for one URL."""
+    for name, value in query.items():
+        if name.endswith(":in") and isinstance(value, (list, tuple)) and len(",".join(map(str, value))) > _IDS_TEXT:
+            for chunk in _chunks(value, None):
+                yield from _parts({**query, name: chunk})
+            return
+    yield query
 
 
 def _chunks(ids: Sequence[int | str], size: int | None) -> Iterator[str]:

@@ -6,10 +6,11 @@ A walk is asked for requests ahead of the answers (``next_request``) and fed the
 
 from __future__ import annotations
 
+import functools
 import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
@@ -21,6 +22,10 @@ from airflow_provider_bigcommerce.exceptions import PaginationLoopError, Unexpec
 #: A page of exactly one of these lengths may be a cap that the specs do not name, so it is not taken for the last one.
 #: Source: the defaults and maxima found in BigCommerce's specs (facts, section 6).
 KNOWN_CAPS = frozenset({50, 100, 200, 250, 500, 1000})
+
+
+#: A parent's keys as columns of its children's rows.
+Columns = Mapping[str, int | str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,54 +331,80 @@ class IdRanges:
         return request
 
 
-@dataclass(slots=True)
 class FanOut:
     """The lists of many parents, each read to its end, in the order of the parents.
 
-    :param walks: the parent's key columns and the walk of its list, one pair a parent; their requests differ in the path.
+    :param walks: the parent's key columns and the walk of its list, one pair a parent.
     """
 
-    walks: Iterable[tuple[Mapping[str, int | str], Walk]]
-    _iterator: Iterator[tuple[Mapping[str, int | str], Walk]] = field(init=False)
-    _by_path: dict[str, tuple[Mapping[str, int | str], Walk]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._iterator = iter(self.walks)
+    def __init__(self, walks: Iterable[tuple[Columns, Walk]]) -> None:
+        self._waiting = iter(walks)
+        self._under_way: dict[Request, tuple[Columns, Walk]] = {}
 
     def next_request(self) -> Request | None:
         """The first request of the next parent's list."""
-        for columns, walk in self._iterator:
+        for columns, walk in self._waiting:
             request = walk.next_request()
             if request is not None:
-                self._by_path[request.path] = (columns, walk)
+                self._under_way[request] = (columns, walk)
                 return request
         return None
 
     def absorb(self, request: Request, listing: Listing) -> Step:
         """One parent's rows, with its key columns on each; the rest of that parent's list follows at once."""
-        columns, walk = self._by_path[request.path]
+        columns, walk = self._under_way.pop(request)
         step = walk.absorb(request, listing)
         follow = [*step.follow]
         while (planned := walk.next_request()) is not None:
             follow.append(planned)
+        self._under_way.update(dict.fromkeys(follow, (columns, walk)))
         return Step(with_columns(step.records, columns), follow)
 
 
-def with_columns(records: Sequence[msgspec.Raw], columns: Mapping[str, int | str]) -> list[msgspec.Raw]:
+@functools.lru_cache(maxsize=64)
+def _reader(names: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
+    """Decodes the named fields of a record to raw JSON and skips all others; fields are ``f0``, ``f1`` ... in the names' order."""
+    fields = [(f"f{i}", msgspec.Raw | msgspec.UnsetType, msgspec.UNSET) for i in range(len(names))]
+    rename = {f"f{i}": name for i, name in enumerate(names)}
+    return msgspec.json.Decoder(msgspec.defstruct("Fields", fields, rename=rename))
+
+
+def fields_of(record: msgspec.Raw, names: tuple[str, ...]) -> list[msgspec.Raw | None]:
+    """The raw JSON of some of a record's fields; None for one it does not have."""
+    found = _reader(names).decode(record)
+    values = [getattr(found, f"f{i}") for i in range(len(names))]
+    return [None if value is msgspec.UNSET else value for value in values]
+
+
+def with_columns(records: Sequence[msgspec.Raw], columns: Columns) -> Sequence[msgspec.Raw]:
     """The records with the columns added at their end, where they do not have them; bytes are spliced, rows are not decoded."""
     if not columns:
-        return list(records)
-    names = {f"c{i}": name for i, name in enumerate(columns)}
-    fields = [(attribute, msgspec.Raw | msgspec.UnsetType, msgspec.UNSET) for attribute in names]
-    present: msgspec.json.Decoder[Any] = msgspec.json.Decoder(msgspec.defstruct("Present", fields, rename=names))
-    encoded = [(attribute, msgspec.json.encode(name) + b":" + msgspec.json.encode(columns[name])) for attribute, name in names.items()]
+        return records
+    names = tuple(columns)
+    encoded = [msgspec.json.encode(name) + b":" + msgspec.json.encode(value) for name, value in columns.items()]
     out: list[msgspec.Raw] = []
     for record in records:
-        has = present.decode(record)
-        extra = b",".join(text for attribute, text in encoded if getattr(has, attribute) is msgspec.UNSET)
-        if not extra:
-            out.append(record)
-            continue
-        inner = bytes(record).rstrip()[:-1].rstrip()
-        out.append(msgspec.Raw(inner + (b"" if inner == b"{" else b",") + extra + b"}"))
+        missing = [text for text, present in zip(encoded, fields_of(record, names), strict=True) if present is None]
+        inner = bytes(record).rstrip()[:-1].rstrip() if missing else b""
+        out.append(msgspec.Raw(inner + (b"" if inner == b"{" else b",") + b",".join(missing) + b"}") if missing else record)
     return out
+
+
+def dig(record: msgspec.Raw, path: tuple[str, ...]) -> Iterator[msgspec.Raw]:
+    """The objects at a path below a record; lists on the way are walked, what is absent or null is nothing.
+
+    :param path: field names, such as ``("consignments", "shipping", "line_items")``.
+    """
+    kind = bytes(memoryview(record)[:1])
+    if kind == b"[":
+        for item in _ITEMS.decode(record):
+            yield from dig(item, path)
+    elif kind == b"{" and not path:
+        yield record
+    elif kind == b"{":
+        (below,) = fields_of(record, path[:1])
+        if below is not None:
+            yield from dig(below, path[1:])
+
+
+_ITEMS = msgspec.json.Decoder(list[msgspec.Raw])

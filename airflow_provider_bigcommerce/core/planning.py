@@ -5,6 +5,7 @@ Pure; reads catalog rows and never asks for a resource's name.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -16,6 +17,9 @@ from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource, find
 from airflow_provider_bigcommerce.core.messages import Query, QueryValue, Request, query_text
 from airflow_provider_bigcommerce.core.paging import Cursors, IdRanges, KeysetAfter, PageNumbers, SinglePage, Walk
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnexpectedAnswerError
+
+#: Parameters of paging, which every list may be asked with; a walk sets them itself unless the caller does.
+PAGING_PARAMETERS = frozenset({"page", "limit", "before", "after"})
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 #: A query with one of these walks as the caller says, not by ids.
@@ -44,8 +48,8 @@ def resource_of(name_or_path: str) -> Resource:
         if row.path == path:
             return row
     for row in CATALOG.values():
-        if row.parent and re.fullmatch(_PLACEHOLDER.sub("[^/]+", re.escape(row.path).replace(r"\{", "{").replace(r"\}", "}")), path):
-            return replace(row, path=path, parent=None, parent_keys={})
+        if row.placeholders and re.fullmatch("[^/]+".join(map(re.escape, _PLACEHOLDER.sub("{}", row.path).split("{}"))), path):
+            return replace(row, path=path, parent=None, parent_keys={}, embedded=None)
     is_v2 = version == "v2"
     return Resource(
         name=path, area="", path=path, primary_key=(), paging="v2_page" if is_v2 else "v3_page", envelope="bare" if is_v2 else "data"
@@ -55,6 +59,27 @@ def resource_of(name_or_path: str) -> Resource:
 def placeholders(path: str) -> tuple[str, ...]:
     """Names of a path's placeholders, in order."""
     return tuple(_PLACEHOLDER.findall(path))
+
+
+def check_query(resource: Resource, query: Query) -> None:
+    """Refuse a query that the resource does not know, before anything is sent.
+
+    :raises InvalidQueryError: an unknown parameter, with the ones the resource has; or a required one is missing.
+    """
+    if resource.name.startswith("/"):  # a path that the catalog does not know
+        return
+    accepted = resource.parameters
+    unknown = sorted(query.keys() - accepted - PAGING_PARAMETERS)
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], accepted, n=3, cutoff=0.6)
+        hint = f" Did you mean {', '.join(map(repr, near))}?" if near else ""
+        names = ", ".join(sorted(accepted)) or "none but page and limit"
+        raise InvalidQueryError(f"{resource.name!r} has no parameter {', '.join(map(repr, unknown))}.{hint} It has: {names}.")
+    missing = [name for name in resource.required_params if name not in query and name not in resource.parent_keys]
+    if missing:
+        raise InvalidQueryError(f"{resource.name!r} needs the parameter {', '.join(map(repr, missing))} in query={{...}}.")
+    if resource.required_any and not query.keys() & set(resource.required_any):
+        raise InvalidQueryError(f"{resource.name!r} needs one of {', '.join(map(repr, resource.required_any))} in query={{...}}.")
 
 
 def column_of(placeholder: str) -> str:
@@ -129,7 +154,7 @@ def _limit(resource: Resource, params: Mapping[str, QueryValue]) -> int:
 
 def _key_range(resource: Resource, params: Mapping[str, QueryValue]) -> tuple[str, str, Mapping[str, str]] | None:
     """Lower bound, upper bound and key order, where the list can be walked by ranges of its key and the query leaves that free."""
-    if not (resource.id_min and resource.id_max and resource.sort_by_id) or len(resource.primary_key) != 1:
+    if not (resource.id_min and resource.id_max) or resource.sort_by_id is None or len(resource.primary_key) != 1:
         return None
     taken = {resource.id_min, resource.id_max, resource.id_in, "id", "id:greater", "id:less", *_ORDERED}
     return None if taken & params.keys() else (resource.id_min, resource.id_max, resource.sort_by_id)
