@@ -113,4 +113,4 @@ def postgres_bin() -> Path:
     for directory in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
         if (directory / "initdb").exists():
             return directory
-    missing_tool("PostgreSQL", "apt-get install postgresql (Debian), dnf install postgresql-server (Fedora), brew install postgresql (macOS)")
+    missing_tool("PostgreSQL", "apt-get install postgresql (Debian), dnf install postgresql-server, brew install postgresql")

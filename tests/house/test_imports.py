@@ -1,0 +1,61 @@
+"""Importing costs nothing: no Airflow for the provider's description, no file or socket for an operator."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.compat
+
+
+def run_python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[-1]
+
+
+def test_get_provider_info_imports_neither_airflow_nor_aiohttp():
+    loaded = json.loads(
+        run_python(
+            "import json, sys; from airflow_provider_bigcommerce.get_provider_info import get_provider_info; get_provider_info();"
+            "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+        )
+    )
+    assert set(loaded) & {"airflow", "aiohttp", "msgspec", "pyarrow", "requests", "rich", "typer"} == set()
+
+
+def test_the_pytest_plugin_imports_nothing_heavy_until_it_is_used():
+    loaded = json.loads(
+        run_python(
+            "import json, sys, pytest; import airflow_provider_bigcommerce.sandbox.pytest_plugin;"
+            "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+        )
+    )
+    assert set(loaded) & {"airflow", "aiohttp", "pyarrow", "requests", "typer"} == set()
+
+
+#: Airflow itself opens its own files (airflow.cfg, the metadata database); ours are counted from the moment it is imported.
+OPENED_BY_OUR_IMPORT = """
+import importlib, json, os, sys
+import airflow.sdk, airflow.providers.http.hooks.http, aiohttp
+opened = []
+def record(event, arguments):
+    if event in ("socket.connect", "socket.bind", "socket.getaddrinfo", "subprocess.Popen", "os.mkdir", "sqlite3.connect"):
+        opened.append(event)
+    if event == "open":
+        path, mode, flags = arguments
+        writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR)
+        if writes and "__pycache__" not in str(path):
+            opened.append(f"{event} {path}")
+sys.addaudithook(record)
+modules = importlib.import_module("airflow_provider_bigcommerce.transfers.to_object_storage")
+operator = modules.BigCommerceToObjectStorageOperator(task_id="t", resource="orders", path="file:///nowhere")
+print(json.dumps(opened))
+"""
+
+
+def test_importing_and_constructing_an_operator_opens_nothing():
+    assert json.loads(run_python(OPENED_BY_OUR_IMPORT)) == []
