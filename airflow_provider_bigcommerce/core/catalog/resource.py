@@ -26,11 +26,18 @@ DateFormat = Literal["iso8601", "rfc2822"]
 #: ``archived``: only BigCommerce's archive describes it, no OpenAPI file does.
 #: ``paging_undeclared``: the file leaves out ``page`` or ``limit`` for a list that has pages.
 #: ``list_typed_as_object``: the file types the answer of a list as one object.
+#: ``body_undeclared``: the file leaves out the list of ids that a DELETE of many takes in its body, as its nine sisters do.
 #: ``parameter_wrongly_required``: the file requires a filter that would make the list useless.
 #: ``scope_name_conflict``: the file's scope differs from BigCommerce's own list of scopes, which the row follows.
 #: ``scope_unpublished``: the file names no scope.
 SpecException = Literal[
-    "archived", "paging_undeclared", "list_typed_as_object", "parameter_wrongly_required", "scope_name_conflict", "scope_unpublished"
+    "archived",
+    "paging_undeclared",
+    "list_typed_as_object",
+    "body_undeclared",
+    "parameter_wrongly_required",
+    "scope_name_conflict",
+    "scope_unpublished",
 ]
 
 #: What a full read promises while the store changes under it. ``exact``: every row that existed throughout, once (keyset by id,
