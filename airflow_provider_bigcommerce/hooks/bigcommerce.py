@@ -396,7 +396,7 @@ def tell_test_result(credentials: StoreCredentials, response: Response) -> tuple
         case AuthenticationError():
             return False, (
                 f"BigCommerce refused the access token for store {store_hash!r} (401). Either the token is mistyped or its API account was "
-                "deleted, or it is the token of another store: the API path in the token's .txt file names the store it is for." + said
+                "deleted, or it is the token of another store: compare the store hash with the API path in the token's .txt file." + said
             )
         case StoreSuspendedError():
             return False, f"Store {store_hash!r} is suspended (503): its API is closed until the store's owner has settled that.{said}"
