@@ -68,6 +68,21 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     agrees: bool
 
 
+class FieldDrift(msgspec.Struct, frozen=True, kw_only=True):
+    """A difference between what the store sent and the resource's schema; kinds of values, never a value.
+
+    :param path: the field, ``variants[].new_name`` for one inside a list.
+    :param kind: ``new_field``, ``changed_type`` or ``repeated_field``.
+    :param seen_type: what was seen, such as ``text``.
+    :param nulls: values that became null for it.
+    """
+
+    path: str
+    kind: str
+    seen_type: str
+    nulls: int = 0
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What one run read and wrote.
 
@@ -80,7 +95,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     :param files: the data files, in reading order.
     :param rows: rows in them.
     :param duplicates_dropped: rows that were read again and not written again: in this run, or by the last one within the overlap.
-    :param drift: what the store sent that the resource's schema does not have.
+    :param drift: where the store sent something else than the resource's schema; empty for JSON lines, which keep records as they came.
     :param requests: requests sent to the store.
     :param throttled: of these, answers 429.
     :param seconds: from start to finish.
@@ -100,7 +115,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[DataFile, ...]
     rows: int
     duplicates_dropped: int
-    drift: Mapping[str, Any]
+    drift: tuple[FieldDrift, ...]
     requests: int
     throttled: int
     seconds: float

@@ -1,0 +1,132 @@
+"""Rows near a window's end, kept beside the manifests so that the next run need not write them again.
+
+A window is re-read a little way back. A row that comes again unchanged is dropped; one whose content differs is kept, also when
+its ``date_modified`` is the same second, for a second edit within it is an edit. Decides nothing about which window is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from airflow_provider_bigcommerce.core.catalog import Resource
+from airflow_provider_bigcommerce.core.windows import read_moment, written
+from airflow_provider_bigcommerce.exceptions import UnexpectedAnswerError
+from airflow_provider_bigcommerce.files.destination import Destination
+from airflow_provider_bigcommerce.files.manifest import Manifest
+
+log = logging.getLogger(__name__)
+
+#: More rows than this near a window's end (a bulk import) are not kept: the next run writes them again, which loses nothing.
+#: At about 60 bytes a row the file stays under 15 MB.
+MOST_ROWS = 250_000
+
+
+class _File(msgspec.Struct, frozen=True, kw_only=True):
+    """The file's content.
+
+    :param until: end of the window of the run that wrote it.
+    :param files: SHA-256 of each data file of that run: where the manifest names others, this file is of no use.
+    :param rows: key as JSON -> [date_modified as text, digest of the row's JSON].
+    """
+
+    until: str
+    files: tuple[str, ...]
+    rows: dict[str, tuple[str, str]]
+
+
+def overlap_name(folder: str, run: str) -> str:
+    """Where a run's overlap file is, below ``path``."""
+    return f"{folder}/_overlaps/{run}.json"
+
+
+class Overlap:
+    """The rows of the last window's end, and those of this one's.
+
+    :param resource: a resource with a filter by change date.
+    :param keep_from: rows changed at or after this moment are within the next run's overlap; None keeps none.
+    :param written_before: key -> (date_modified, digest) of the last run's rows.
+    """
+
+    def __init__(self, resource: Resource, keep_from: datetime | None, written_before: Mapping[str, tuple[str, str]]) -> None:
+        self.dropped = 0
+        self._name = resource.name
+        self._keep_from = keep_from
+        self._before = written_before
+        self._rows: dict[str, tuple[str, str]] = {}
+        self._is_full = False
+        field = resource.modified.field if resource.modified is not None else ""
+        names = {f"k{i}": key for i, key in enumerate(resource.primary_key)}
+        self._keys = tuple(names)
+        struct = msgspec.defstruct("Row", [*((name, Any) for name in names), ("modified", Any, None)], rename={**names, "modified": field})
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(struct)
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether looking at rows can change anything."""
+        return bool(self._before) or self._keep_from is not None
+
+    def is_new(self, record: msgspec.Raw) -> bool:
+        """Whether a row is to be written: it was not by the last run, or has changed since.
+
+        :raises UnexpectedAnswerError: a row without its key.
+        """
+        try:
+            row = self._decoder.decode(record)
+        except msgspec.DecodeError as error:
+            raise UnexpectedAnswerError(f"A record of {self._name} has no usable key: {error}.") from None
+        moment = read_moment(row.modified)
+        is_near = moment is not None and self._keep_from is not None and moment >= self._keep_from
+        if not is_near and not self._before:
+            return True
+        key = msgspec.json.encode([getattr(row, name) for name in self._keys]).decode()
+        this = (str(row.modified), hashlib.blake2b(bytes(record), digest_size=12).hexdigest())
+        if is_near:
+            self._keep(key, this)
+        if self._before.get(key) == this:
+            self.dropped += 1
+            return False
+        return True
+
+    def _keep(self, key: str, this: tuple[str, str]) -> None:
+        if self._is_full:
+            return
+        if len(self._rows) >= MOST_ROWS:
+            log.info("More than %d rows changed near the end of the window: the next run writes those again.", MOST_ROWS)
+            self._is_full = True
+            self._rows.clear()
+            return
+        self._rows[key] = this
+
+    def save(self, destination: Destination, folder: str, run: str, *, until: datetime, files: tuple[str, ...]) -> None:
+        """Write this run's file; before the manifest, so that no manifest is without."""
+        content = _File(until=written(until) or "", files=files, rows=self._rows)
+        destination.write(overlap_name(folder, run), msgspec.json.encode(content))
+
+
+def written_by(destination: Destination, folder: str, run: str, manifest: Manifest | None, watermark: str) -> Mapping[str, tuple[str, str]]:
+    """The rows that a run wrote near the end of its window; none where that is not certain.
+
+    :param manifest: the committed manifest of that run.
+    :param watermark: where its window ended, as the state says.
+    """
+    data = destination.read(overlap_name(folder, run))
+    if data is None or manifest is None:
+        return {}
+    try:
+        found = msgspec.json.decode(data, type=_File)
+    except msgspec.DecodeError as error:
+        log.warning("The overlap file of run %s cannot be read (%s): its rows are written again.", run, error)
+        return {}
+    is_of_manifest = found.until == watermark and found.files == tuple(file.sha256 for file in manifest.files)
+    return found.rows if is_of_manifest else {}
+
+
+def remove_overlap(destination: Destination, folder: str, run: str) -> None:
+    """Drop the file of a run that a later one has followed."""
+    destination.remove(overlap_name(folder, run))
