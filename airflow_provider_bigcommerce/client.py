@@ -541,6 +541,8 @@ class BigCommerceStore:
                 self._budget.receive(ticket, headers, self._clock())
                 self._learned()
             self.stats.bytes += len(body)
+            if not body and request.method != "HEAD" and (headers.get("content-encoding") or headers.get("content-length", "0") != "0"):
+                return Fault("cut", "a compressed answer without content")  # not an empty list: its body was lost on the way
             response = Response(answer.status, headers, body)
             if response.status == 429:
                 self.stats.throttled += 1

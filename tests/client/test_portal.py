@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import asyncio
+import inspect
+import signal
+import threading
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from airflow_provider_bigcommerce.blocking import BlockingStore
+from airflow_provider_bigcommerce.client import BigCommerceStore
+from airflow_provider_bigcommerce.portal import Portal, is_loop_running, run
+
+
+async def numbers(closed: list[str], count: int = 5) -> AsyncGenerator[int, None]:
+    try:
+        for number in range(count):
+            await asyncio.sleep(0)
+            yield number
+    finally:
+        closed.append("closed")
+
+
+def test_run_returns_the_result() -> None:
+    async def answer() -> int:
+        return 7
+
+    assert run(answer()) == 7
+
+
+def test_what_is_raised_into_the_thread_runs_the_coroutines_cleanup_first() -> None:
+    class TimeUpError(Exception):
+        pass
+
+    def raise_time_up(number: int, frame: object) -> None:
+        raise TimeUpError
+
+    cleaned: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0)
+            cleaned.append("cleaned")
+
+    before = signal.signal(signal.SIGALRM, raise_time_up)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    try:
+        with pytest.raises(TimeUpError):
+            run(work())
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+    assert cleaned == ["cleaned"]
+
+
+def test_a_portal_walks_an_async_generator() -> None:
+    closed: list[str] = []
+
+    with Portal() as portal:
+        assert list(portal.walk(numbers(closed))) == [0, 1, 2, 3, 4]
+
+    assert closed == ["closed"]
+
+
+def test_a_walk_that_is_left_early_closes_its_generator() -> None:
+    closed: list[str] = []
+
+    with Portal() as portal:
+        for number in portal.walk(numbers(closed)):
+            if number == 1:
+                break
+
+    assert closed == ["closed"]
+
+
+def test_an_error_in_the_coroutine_reaches_the_caller() -> None:
+    async def fail() -> None:
+        raise LookupError("here")
+
+    with Portal() as portal, pytest.raises(LookupError, match="here"):
+        portal.call(fail())
+
+
+def test_work_goes_on_in_the_background_between_calls() -> None:
+    done = threading.Event()
+
+    async def start() -> asyncio.Task[None]:
+        async def later() -> None:
+            await asyncio.sleep(0)
+            done.set()
+
+        return asyncio.create_task(later())
+
+    with Portal() as portal:
+        portal.call(start())
+        assert done.wait(timeout=30)
+
+
+def test_leaving_a_portal_ends_its_thread_and_its_tasks() -> None:
+    cancelled = threading.Event()
+
+    async def start() -> asyncio.Task[None]:
+        async def forever() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                cancelled.set()
+
+        task = asyncio.create_task(forever())
+        await asyncio.sleep(0)
+        return task
+
+    with Portal() as portal:
+        portal.call(start())
+
+    assert cancelled.is_set()
+    assert not [thread for thread in threading.enumerate() if thread.name == "bigcommerce-portal"]
+
+
+def test_a_running_loop_is_seen() -> None:
+    async def inside() -> bool:
+        return is_loop_running()
+
+    assert run(inside())
+    assert not is_loop_running()
+
+
+def test_both_stores_have_the_same_verbs_with_the_same_arguments() -> None:
+    def verbs(store: type) -> dict[str, list[str]]:
+        found = {name: member for name, member in vars(store).items() if not name.startswith("_") and inspect.isfunction(member)}
+        return {name: [str(p).split(":")[0] for p in inspect.signature(member).parameters.values()] for name, member in found.items()}
+
+    assert verbs(BlockingStore) == verbs(BigCommerceStore)
