@@ -1,0 +1,112 @@
+"""Programs the demo starts, each in a process group of its own, and how all of them end.
+
+Every program carries a marker in its environment that its descendants inherit. What leaves its group (Airflow's task supervisors do)
+is found by that marker, so nothing of ours survives and nothing of anybody else's is touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+MARKER = "BIGCOMMERCE_DEMO_RUN"
+
+#: What Airflow's components get to end by themselves after SIGTERM; a task supervisor waits up to 5 s for its task.
+GRACE_SECONDS = 15.0
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the message says why and where to look."""
+
+
+class Programs:
+    """The running programs of one demo."""
+
+    def __init__(self, logs: Path) -> None:
+        self.logs = logs
+        self.run_id = uuid.uuid4().hex
+        self._started: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str, command: Sequence[str | Path], environment: Mapping[str, str], cwd: Path) -> Path:
+        """Start a program; its output goes to a file, which is returned."""
+        output = self.logs / f"{name}.log"
+        with output.open("wb") as stream:
+            self._started[name] = subprocess.Popen(
+                [str(part) for part in command],
+                cwd=cwd,
+                env={**environment, MARKER: self.run_id},
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return output
+
+    def check(self) -> None:
+        """:raises DemoError: when one of the programs has ended, with the end of its output."""
+        for name, process in self._started.items():
+            if process.poll() is not None:
+                output = self.logs / f"{name}.log"
+                raise DemoError(f"{name} ended with exit status {process.returncode}. The end of {output}:\n{tail(output)}")
+
+    def alive(self) -> list[psutil.Process]:
+        """All processes of this demo, found by group leader and by marker."""
+        found = []
+        for process in psutil.process_iter():
+            if process.pid == os.getpid():
+                continue
+            # A process that ends meanwhile, or is somebody else's, tells us nothing: it is not ours.
+            with contextlib.suppress(psutil.Error, OSError):
+                if process.environ().get(MARKER) == self.run_id and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+        return found
+
+    def stop(self) -> None:
+        """End all of them: politely to each group, then to whoever is left, then by force."""
+        for process in self._started.values():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGTERM)
+        deadline = time.monotonic() + GRACE_SECONDS
+        while self.alive() and time.monotonic() < deadline:
+            self._reap()
+            time.sleep(0.2)
+        for process in self.alive():
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        for started in self._started.values():
+            started.wait()
+
+    def _reap(self) -> None:
+        for process in self._started.values():
+            process.poll()
+
+
+def tail(path: Path, lines: int = 25) -> str:
+    """The last lines of a text file."""
+    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+
+
+def free_port(wanted: int) -> int:
+    """The wanted port of the loopback interface, or another one where it is taken."""
+    for port in (wanted, 0):
+        # As servers bind, so that a connection of an earlier demo in TIME_WAIT does not count as taken.
+        for host in ("127.0.0.1", "0.0.0.0"):
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((host, port))
+                except OSError:
+                    break
+                found = int(probe.getsockname()[1])
+        else:
+            return found
+    raise DemoError("No free port on 127.0.0.1")
