@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 #: A file that no manifest names is left alone this long: its run may still be writing.
 ORPHAN_AGE = timedelta(days=1)
 
+_PART = re.compile(r"/part-(\d+)\.")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._]+|\.{2,}")
 
 
@@ -187,24 +188,15 @@ def manifest_name(resource: str, run: str) -> str:
     return f"{resource}/_manifests/{run}.json"
 
 
-def part_name(resource: str, run: str, number: int, extension: str, generation: int = 1) -> str:
-    """A run's data file, below ``path``.
+def first_part(replaced: Manifest | None) -> int:
+    """The number of a run's first part.
 
-    A cleared task writes beside the files it replaces, so a second generation has names of its own.
-
-    :param number: from 0.
-    :param extension: with its dot: ``.parquet``, ``.jsonl.gz``.
+    A cleared task writes beside the files that it replaces, so its parts go on counting where those ended.
     """
-    suffix = "" if generation == 1 else f"-g{generation}"
-    return f"{run_folder(resource, run)}/part-{number:05d}{suffix}{extension}"
-
-
-def next_generation(replaced: Manifest | None) -> int:
-    """The generation whose file names collide with none that the replaced manifest names."""
     if replaced is None:
-        return 1
-    found = [int(match[1]) for file in replaced.files if (match := re.search(r"-g(\d+)\.", file.path.rpartition("/")[2]))]
-    return max(found, default=1) + 1
+        return 0
+    found = [int(match[1]) for file in replaced.files if (match := _PART.search(file.path))]
+    return max(found, default=-1) + 1
 
 
 def read_manifest(destination: Destination, resource: str, run: str) -> Manifest | None:

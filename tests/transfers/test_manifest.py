@@ -27,12 +27,12 @@ from airflow_provider_bigcommerce.files.manifest import (
     commit,
     committed,
     discard_uncommitted,
+    first_part,
     manifest_json_schema,
     manifest_name,
-    next_generation,
-    part_name,
     read_manifest,
     remove_orphans,
+    run_folder,
     run_key,
     task_key,
 )
@@ -81,6 +81,10 @@ def write_part(destination: Destination, name: str, data: bytes = b'{"id":1}\n')
     with destination.create(name) as new:
         new.write(data)
     return DataFile(path=name, rows=1, bytes=new.bytes, sha256=new.sha256)
+
+
+def part_name(resource: str, run: str, number: int) -> str:
+    return f"{run_folder(resource, run)}/part-{number:05d}.jsonl"
 
 
 def visible(destination: Destination, resource: str = "orders") -> set[str]:
@@ -169,7 +173,7 @@ def test_a_task_does_not_share_its_key_with_one_whose_name_goes_on() -> None:
 
 
 def test_data_without_a_manifest_is_not_data(destination: Destination) -> None:
-    write_part(destination, part_name("orders", "run1", 0, ".jsonl"))
+    write_part(destination, part_name("orders", "run1", 0))
 
     assert visible(destination) == set()
 
@@ -195,7 +199,7 @@ def test_a_half_written_manifest_is_warned_of_and_not_taken(destination: Destina
 
 
 def test_a_file_appears_only_when_its_block_ends_well(destination: Destination) -> None:
-    name = part_name("orders", "run1", 0, ".jsonl")
+    name = part_name("orders", "run1", 0)
     with destination.create(name) as new:
         new.write(b"first ")
         new.write(memoryview(b"second"))
@@ -214,7 +218,7 @@ def test_a_file_whose_block_raises_leaves_nothing(destination: Destination) -> N
         """What a time-out or a kill looks like."""
 
     def write_half() -> None:
-        with destination.create(part_name("orders", "run1", 0, ".jsonl")) as new:
+        with destination.create(part_name("orders", "run1", 0)) as new:
             new.write(b"half")
             raise Stop
 
@@ -247,13 +251,13 @@ def _crashing(destination: Destination, monkeypatch: pytest.MonkeyPatch, step: i
 def test_a_cleared_run_shows_the_old_or_the_new_whole_wherever_it_crashes(
     destination: Destination, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
-    old = tuple(write_part(destination, part_name("orders", "run1", i, ".jsonl"), b"old%d" % i) for i in range(2))
+    old = tuple(write_part(destination, part_name("orders", "run1", i), b"old%d" % i) for i in range(2))
     first = a_manifest(old)
     commit(destination, "orders", "run1", first, None)
     assert visible(destination) == {"old0", "old1"}
 
-    generation = next_generation(first)
-    new = tuple(write_part(destination, part_name("orders", "run1", i, ".jsonl", generation), b"new%d" % i) for i in range(2))
+    start = first_part(first)
+    new = tuple(write_part(destination, part_name("orders", "run1", start + i), b"new%d" % i) for i in range(2))
     assert visible(destination) == {"old0", "old1"}
 
     with monkeypatch.context() as patch:
@@ -273,21 +277,20 @@ def test_a_cleared_run_shows_the_old_or_the_new_whole_wherever_it_crashes(
     assert len(destination.entries("orders/run=run1")) == 2
 
 
-def test_each_generation_has_names_of_its_own() -> None:
-    first = a_manifest((DataFile(path=part_name("orders", "r", 0, ".jsonl.gz"), rows=1, bytes=1, sha256=""),))
-    second = a_manifest((DataFile(path=part_name("orders", "r", 0, ".jsonl.gz", 2), rows=1, bytes=1, sha256=""),))
+def test_a_cleared_run_goes_on_counting_its_parts() -> None:
+    first = a_manifest(tuple(DataFile(path=part_name("orders", "r", i), rows=1, bytes=1, sha256="") for i in (0, 1)))
+    empty = a_manifest()
 
-    assert part_name("orders", "r", 0, ".jsonl.gz", 2) == "orders/run=r/part-00000-g2.jsonl.gz"
-    assert [next_generation(manifest) for manifest in (None, first, second)] == [1, 2, 3]
+    assert [first_part(manifest) for manifest in (None, empty, first)] == [0, 0, 2]
 
 
 def test_what_an_earlier_try_left_is_discarded_and_the_committed_kept(destination: Destination) -> None:
-    kept = write_part(destination, part_name("orders", "run1", 0, ".jsonl"))
-    write_part(destination, part_name("orders", "run1", 1, ".jsonl"))
-    write_part(destination, part_name("orders", "run2", 0, ".jsonl"))
+    kept = write_part(destination, part_name("orders", "run1", 0))
+    write_part(destination, part_name("orders", "run1", 1))
+    write_part(destination, part_name("orders", "run2", 0))
 
     assert discard_uncommitted(destination, "orders", "run1", a_manifest((kept,))) == 1
-    assert [entry.name for entry in destination.entries("orders")] == [kept.path, part_name("orders", "run2", 0, ".jsonl")]
+    assert [entry.name for entry in destination.entries("orders")] == [kept.path, part_name("orders", "run2", 0)]
 
 
 def test_orphans_older_than_a_day_of_the_same_task_go_and_nothing_else(tmp_path: Path) -> None:
@@ -295,9 +298,9 @@ def test_orphans_older_than_a_day_of_the_same_task_go_and_nothing_else(tmp_path:
     mine, other = task_key("sync", "orders"), run_key("sync", "r1", "orders_of_another_task")
     killed, running, done, half = (run_key("sync", run, "orders") for run in ("killed", "running", "done", "half"))
     for run in (killed, running, done, half, other):
-        write_part(destination, part_name("orders", run, 0, ".jsonl"))
-    write_part(destination, part_name("orders", done, 1, ".jsonl"))
-    kept = DataFile(path=part_name("orders", done, 0, ".jsonl"), rows=1, bytes=9, sha256="")
+        write_part(destination, part_name("orders", run, 0))
+    write_part(destination, part_name("orders", done, 1))
+    kept = DataFile(path=part_name("orders", done, 0), rows=1, bytes=9, sha256="")
     commit(destination, "orders", done, a_manifest((kept,)), None)
     destination.write(manifest_name("orders", half), b'{"resource": "ord')
     old = (NOW - timedelta(days=1, seconds=1)).timestamp()

@@ -17,9 +17,7 @@ def test_a_line_tells_rows_of_how_many_pages_rate_quota_and_the_end() -> None:
 
     line = progress.line(12_500, 100_000, 50, ReadStats(quota=150, quota_left=98))
 
-    assert line == (
-        "products: 12,500 of 100,000 rows (12%), 50 pages, 1,250 rows/s, quota 98 of 150 left, about 1 min 10 s to go"
-    )
+    assert line == ("products: 12,500 of 100,000 rows (12%), 50 pages, 1,250 rows/s, quota 98 of 150 left, about 1 min 10 s to go")
 
 
 def test_a_line_leaves_out_what_the_store_does_not_tell() -> None:
