@@ -62,6 +62,14 @@ class Operation:
         """The first JSON type that a schema names, through its alternatives."""
         return next(self.types(schema), None)
 
+    def values(self, schema: object) -> set[str]:
+        """The values that a schema, or its items, lists; empty where it leaves them open."""
+        node = self.resolved(schema)
+        found = set(node.get("enum") or ())
+        for each in [*self._alternatives(node), *([node["items"]] if "items" in node else [])]:
+            found |= self.values(each)
+        return found
+
     def properties(self, schema: object) -> dict[str, Node]:
         """Properties of a schema, those of its alternatives included."""
         node = self.resolved(schema)

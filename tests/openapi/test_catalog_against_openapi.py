@@ -117,17 +117,12 @@ def test_the_answer_has_the_shape_and_the_fields_that_the_row_promises(published
 
 @each_published_row
 def test_sorting_and_including_use_values_that_the_file_lists(published: Published, row: Resource) -> None:
-    parameters = reading(published, row).parameters
-
-    def accepted(name: str) -> set[str]:
-        schema = parameters[name].get("schema", {})
-        return set(schema.get("enum") or schema.get("items", {}).get("enum") or ())
-
+    operation = reading(published, row)
     for order in (row.sort_by_id, row.sort_by_modified):
         for name, value in (order or {}).items():
-            assert {value, value.removesuffix(":asc")} & accepted(name)
-    if row.includes and accepted("include"):
-        assert set(row.includes) == accepted("include")
+            assert {value, value.removesuffix(":asc")} & operation.values(operation.parameters[name]["schema"])
+    if row.includes:
+        assert set(row.includes) == operation.values(operation.parameters["include"]["schema"])
 
 
 @each_published_row
