@@ -1,0 +1,16 @@
+"""All routes of the sandbox, put together."""
+
+from __future__ import annotations
+
+from airflow_provider_bigcommerce.sandbox import main_routes
+from airflow_provider_bigcommerce.sandbox.routes import Router
+
+
+def build_router() -> Router:
+    """Make the router of a store."""
+    router = Router()
+    main_routes.add_catalog(router)
+    main_routes.add_customers(router)
+    main_routes.add_orders(router)
+    main_routes.add_store(router)
+    return router

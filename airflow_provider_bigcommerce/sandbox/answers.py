@@ -1,0 +1,59 @@
+"""What goes back over the wire: status, bytes and headers, and BigCommerce's error shapes of both versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+TYPE = "/api-docs/getting-started/api-status-codes"
+encode = msgspec.json.encode
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One response before it is sent; `body` is None where there is none (204)."""
+
+    status: int
+    body: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+
+
+def ok(payload: Any, status: int = 200) -> Answer:
+    """Answer with JSON."""
+    return Answer(status, encode(payload))
+
+
+NOTHING = Answer(204)
+
+_TITLES = {
+    400: "Input is invalid",
+    401: "Unauthorized - the v3 Auth client ID or token in the request are not a valid combination for this store.",
+    403: "Unauthorized Access. You do not have permission to make this request.",
+    404: "The resource at that URL is not found.",
+    405: "Method not allowed",
+    409: "The request cannot be processed due to a possible conflict. Please review the changes and try again.",
+    413: "The request payload is too large.",
+    422: "JSON data is missing or invalid",
+    429: "Too many requests",
+    500: "Internal server error",
+    502: "Bad gateway",
+    503: "Service unavailable",
+    504: "Gateway timeout",
+}
+
+
+def error(version: str, status: int, title: str | None = None, errors: Mapping[str, str] | None = None) -> Answer:
+    """Answer with an error in the shape of the API version: an object in V3, an array in V2.
+
+    :param version: `v2` or `v3`.
+    :param errors: messages by field; in V2 they go into the message.
+    """
+    title = title or _TITLES.get(status, "Error")
+    if version == "v2":
+        details = "; ".join(f"{name}: {reason}" for name, reason in (errors or {}).items())
+        return ok([{"status": status, "message": f"{title} {details}".strip() if details else title}], status)
+    return ok({"status": status, "title": title, "type": TYPE, "errors": dict(errors or {})}, status)

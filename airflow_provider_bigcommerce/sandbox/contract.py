@@ -1,0 +1,22 @@
+"""BigCommerce's documented paths, parameters and answer schemas, as `compile_specs` took them from the OpenAPI files."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+
+
+@cache
+def contract() -> dict[str, dict[str, Any]]:
+    """Give the whole contract: path template to method to operation."""
+    text = files("airflow_provider_bigcommerce.sandbox").joinpath("contract.json").read_bytes()
+    found: dict[str, dict[str, Any]] = msgspec.json.decode(text)
+    return found
+
+
+def parameters(path: str, method: str = "get") -> frozenset[str]:
+    """Name the query parameters an operation documents."""
+    return frozenset(contract()[path][method]["query"])

@@ -1,0 +1,336 @@
+"""Answers to GET on a list: which rows, in what order, which page, with what around them.
+
+Paging follows each endpoint's kind: V3 pages, cursors, both, keyset, V2 bare arrays. It changes nothing.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import gmtime
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlencode
+
+from airflow_provider_bigcommerce.sandbox import dates, filters
+from airflow_provider_bigcommerce.sandbox.answers import NOTHING, Answer, encode, error, ok
+from airflow_provider_bigcommerce.sandbox.filters import BadParameterError, Filter, Reader
+from airflow_provider_bigcommerce.sandbox.table import Row, Table, between
+
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.sandbox.store import Store
+
+Paging = Literal["page", "cursor", "both", "keyset", "v2", "none"]
+RESERVED = frozenset(
+    ("page", "limit", "sort", "direction", "include", "include_fields", "exclude_fields", "after", "before", "consignment_structure")
+)
+
+
+@dataclass(frozen=True)
+class Include:
+    """A sub-resource a list can embed: the field it comes in, and what makes it.
+
+    `most_rows` is the page size BigCommerce cuts to where this is embedded.
+    """
+
+    field: str
+    make: Callable[[Store, Row], Any]
+    most_rows: int | None = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """How one list is read.
+
+    :param rows: the table, or the rows, for the keys in the path; None where the parent is not there.
+    :param key: the field a cursor and a keyset stand on.
+    :param aliases: parameters that are not named as the field they look at.
+    :param refuses_unknown: whether an undocumented parameter is answered with 422.
+    :param modified: the field behind a fast date filter of a table.
+    :param bare_date_gets_time: a date without time gets the time of day of the request (catalog spec, products).
+    :param show: the last change to a row before it is shown, given the query.
+    :param meta: what stands in `meta` beside the pagination.
+    """
+
+    rows: Callable[[Store, Mapping[str, Any]], Table | list[Row] | None]
+    paging: Paging
+    key: str = "id"
+    default: int = 50
+    maximum: int = 250
+    allowed: frozenset[str] = frozenset()
+    aliases: Mapping[str, str | Reader] = field(default_factory=dict)
+    includes: Mapping[str, Include] = field(default_factory=dict)
+    refuses_unknown: bool = False
+    modified: str = "date_modified"
+    bare_date_gets_time: bool = False
+    show: Callable[[Store, Row, Mapping[str, str]], Row] | None = None
+    enveloped: bool = True
+    empty_is_204: bool = False
+    required: tuple[str, ...] = ()
+    always_keeps: tuple[str, ...] = ("id",)
+
+
+def answer(store: Store, listing: Listing, path: Mapping[str, Any], query: Mapping[str, str], version: str) -> Answer:
+    """Answer GET on a list.
+
+    :param path: the keys in the path, numbers as int.
+    :param query: decoded parameters.
+    :param version: `v2` or `v3`, for the shape of errors.
+    """
+    try:
+        return _answer(store, listing, path, query, version)
+    except BadParameterError as bad:
+        return error(version, 400 if version == "v2" else 422, "The request has an invalid parameter.", {bad.name: bad.reason})
+
+
+def _answer(store: Store, listing: Listing, path: Mapping[str, Any], query: Mapping[str, str], version: str) -> Answer:
+    if listing.refuses_unknown:
+        unknown = sorted(name for name in query if name not in listing.allowed)
+        if unknown:
+            return error(version, 422, f"The filter(s): {', '.join(unknown)} are not valid filter parameter(s).")
+    for name in listing.required:
+        if not query.get(name):
+            raise BadParameterError(name, "is required")
+    source = listing.rows(store, path)
+    if source is None:
+        return error(version, 404)
+    wanted = [name.strip() for name in query.get("include", "").split(",") if name.strip()]
+    includes = [listing.includes[name] for name in wanted if name in listing.includes]
+    limit = listing.default if not query.get("limit") else filters.whole(query["limit"], "limit")
+    if listing.paging != "none" and limit > listing.maximum:
+        return error(version, 413, f"The limit is too large. The maximum is {listing.maximum}.")
+    limit = min([limit, *(include.most_rows for include in includes if include.most_rows)])
+
+    chosen, load = select(store, listing, source, query)
+    page = _page(listing, chosen, load, query, limit, source)
+    rows = [load(item) for item in page.items]
+    if not rows and listing.empty_is_204:
+        return NOTHING
+    plain = not (includes or listing.show or query.get("include_fields") or query.get("exclude_fields"))
+    if not plain:
+        rows = [shape(store, listing, row, query, includes) for row in rows]
+    if not listing.enveloped:
+        return ok(rows)
+    return Answer(200, b'{"data":' + encode(rows) + b',"meta":' + encode(page.meta) + b"}")
+
+
+def shape(store: Store, listing: Listing, row: Row, query: Mapping[str, str], includes: Sequence[Include]) -> Row:
+    """Embed what `include` names, keep the fields that are asked for."""
+    row = {**row, **{include.field: include.make(store, row) for include in includes}}
+    if listing.show is not None:
+        row = listing.show(store, row, query)
+    if query.get("include_fields"):
+        kept = {*query["include_fields"].split(","), *listing.always_keeps, *(include.field for include in includes)}
+        row = {name: value for name, value in row.items() if name in kept}
+    elif query.get("exclude_fields"):
+        dropped = set(query["exclude_fields"].split(",")) - set(listing.always_keeps)
+        row = {name: value for name, value in row.items() if name not in dropped}
+    return row
+
+
+# -- which rows ----------------------------------------------------------------------------------------------------------------------
+
+
+def select(
+    store: Store, listing: Listing, source: Table | list[Row], query: Mapping[str, str]
+) -> tuple[Sequence[Any], Callable[[Any], Row]]:
+    """Choose and order rows: keys and a loader for a table, the rows themselves for a list."""
+    found = filters.parse(query, listing.allowed - RESERVED, listing.aliases)
+    if listing.bare_date_gets_time:
+        found = [with_time_of_day(store, condition) for condition in found]
+    sort, descending = _sort_of(query)
+    if isinstance(source, list):
+        rows = [row for row in source if all(f.keeps(row) for f in found)]
+        if sort is not None:
+            rows.sort(key=lambda row: _sortable(row.get(sort)), reverse=descending)
+        return rows, lambda row: row
+
+    def load(key: Any) -> Row:
+        row: Row = source.get(key) or {}
+        return row
+
+    if not found and sort in (None, source.key) and not descending:
+        return source.ids(), load
+    remembered = (source.name, source.version, tuple(found), sort, descending)
+    chosen = store.selections.get(remembered)
+    if chosen is None:
+        chosen = _choose(listing, source, found, sort, descending)
+        while len(store.selections) > 8:
+            store.selections.pop(next(iter(store.selections)))
+        store.selections[remembered] = chosen
+    return chosen, load
+
+
+def with_time_of_day(store: Store, condition: Filter) -> Filter:
+    """Append the time of the request to a bare date, as products do."""
+    if not (condition.operator in ("min", "max") and "date" in condition.field and dates.is_bare(condition.text)):
+        return condition
+    t = gmtime(store.clock())
+    text = f"{condition.text}T{t[3]:02d}:{t[4]:02d}:{t[5]:02d}+00:00"
+    return Filter(condition.parameter, condition.field, condition.operator, text, condition.read)
+
+
+def _sort_of(query: Mapping[str, str]) -> tuple[str | None, bool]:
+    name, _, direction = query.get("sort", "").partition(":")
+    return name or None, (direction or query.get("direction", "asc")).lower() == "desc"
+
+
+def _sortable(value: Any) -> tuple[int, Any]:
+    if value is None:
+        return (0, 0)
+    if isinstance(value, bool | int | float):
+        return (1, value)
+    text = str(value)
+    if len(text) > 18:
+        try:
+            return (1, dates.parse(text))
+        except ValueError:
+            return (2, text)
+    return (2, text)
+
+
+def _choose(listing: Listing, table: Table, found: list[Filter], sort: str | None, descending: bool) -> Sequence[Any]:
+    low = high = since = until = None
+    rest, listed = [], None
+    for f in found:
+        if f.field == table.key and f.read is None and f.operator in ("is", "in", "min", "max", "greater", "less"):
+            if f.operator == "in":
+                listed = sorted({number for part in f.text.split(",") if part for number in [_key(table, part, f.parameter)]})
+                continue
+            number = _key(table, f.text, f.parameter)
+            if f.operator in ("is", "min", "greater") and isinstance(number, int):
+                bound = number + (f.operator == "greater")
+                low = bound if low is None else max(low, bound)
+            if f.operator in ("is", "max", "less") and isinstance(number, int):
+                bound = number - (f.operator == "less")
+                high = bound if high is None else min(high, bound)
+        elif f.field == listing.modified and table.calendar is not None and f.operator in ("min", "max"):
+            at = filters.moment(f.text, f.parameter)
+            if f.operator == "min":
+                since = at if since is None else max(since, at)
+            else:
+                until = at if until is None else min(until, at)
+        else:
+            rest.append(f)
+
+    by_date = sort == listing.modified and table.calendar is not None
+    ids: Sequence[Any]
+    if by_date or since is not None or until is not None:
+        ids = table.by_modification(since, until)
+        if low is not None or high is not None or listed is not None:
+            wanted = None if listed is None else set(listed)
+            ids = [i for i in ids if (low is None or i >= low) and (high is None or i <= high) and (wanted is None or i in wanted)]
+        if not by_date:
+            ids = sorted(ids)
+    elif listed is not None:
+        ids = [i for i in listed if i in table and i not in table.hidden and (low is None or i >= low) and (high is None or i <= high)]
+    else:
+        ids = between(table.ids(), low, high) if low is not None or high is not None else table.ids()
+    if rest:
+        ids = [i for i in ids if (row := table.get(i)) is not None and all(f.keeps(row) for f in rest)]
+    if sort is not None and not by_date and sort != table.key:
+        ids = sorted(ids, key=lambda i: (_sortable((table.get(i) or {}).get(sort)), i))
+    return ids[::-1] if descending else ids
+
+
+def _key(table: Table, text: str, parameter: str) -> Any:
+    if len(table) and isinstance(table.ids()[0], str):
+        return text.strip()
+    return filters.whole(text, parameter, lowest=-(2**63))
+
+
+# -- which page ----------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Page:
+    items: Sequence[Any]
+    meta: dict[str, Any]
+
+
+def _page(
+    listing: Listing, chosen: Sequence[Any], load: Callable[[Any], Row], query: Mapping[str, str], limit: int, source: Table | list[Row]
+) -> _Page:
+    total = len(chosen)
+    if listing.paging == "none":
+        return _Page(chosen, {"pagination": _pagination(total, total, max(total, 1), 1, query)})
+    if listing.paging == "keyset":
+        after = filters.whole(query["after"], "after", lowest=0) if query.get("after") else None
+        rest = [item for item in chosen if after is None or load(item)[listing.key] > after]
+        return _Page(rest[:limit], {"pagination": _pagination(total, len(rest[:limit]), limit, 1, {})})
+    by_cursor = listing.paging in ("cursor", "both") and bool(query.get("after") or query.get("before"))
+    if by_cursor:
+        start = _after(listing, chosen, load, query, limit, source)
+        items = chosen[start : start + limit]
+        return _Page(items, {"cursor_pagination": _cursors(listing, items, load, limit, query, more=start + limit < total)})
+    page = filters.whole(query["page"], "page") if query.get("page") else 1
+    items = chosen[(page - 1) * limit : page * limit]
+    meta: dict[str, Any] = {}
+    if listing.paging != "cursor":
+        meta["pagination"] = _pagination(total, len(items), limit, page, query)
+    if listing.paging == "cursor" or (listing.paging == "both" and page == 1):
+        meta["cursor_pagination"] = _cursors(listing, items, load, limit, query, more=limit < total)
+    return _Page(items, meta)
+
+
+def _pagination(total: int, count: int, limit: int, page: int, query: Mapping[str, str]) -> dict[str, Any]:
+    pages = -(-total // limit)
+
+    def link(number: int) -> str:
+        return "?" + urlencode({**query, "page": number, "limit": limit})
+
+    links = {"current": link(page)}
+    if page > 1:
+        links["previous"] = link(page - 1)
+    if page < pages:
+        links["next"] = link(page + 1)
+    return {"total": total, "count": count, "per_page": limit, "current_page": page, "total_pages": pages, "links": links}
+
+
+def _cursors(
+    listing: Listing, items: Sequence[Any], load: Callable[[Any], Row], limit: int, query: Mapping[str, str], *, more: bool
+) -> dict[str, Any]:
+    result: dict[str, Any] = {"count": len(items), "per_page": limit, "links": {}}
+    if items:
+        rest = {name: value for name, value in query.items() if name not in ("after", "before", "page")}
+        start, end = (_cursor(listing, load(items[place]), query) for place in (0, -1))
+        result |= {"start_cursor": start, "end_cursor": end}
+        result["links"] = {"current": "?" + urlencode({**rest, "limit": limit})}
+        if query.get("after"):
+            result["links"]["previous"] = "?" + urlencode({**rest, "limit": limit, "before": start})
+        if more:
+            result["links"]["next"] = "?" + urlencode({**rest, "limit": limit, "after": end})
+    return result
+
+
+def _cursor(listing: Listing, row: Row, query: Mapping[str, str]) -> str:
+    text = f"{listing.key}:{row[listing.key]}"
+    if _sort_of(query)[0] == listing.modified:
+        text += f":at:{dates.parse(row[listing.modified])}"
+    return b64encode(text.encode()).decode()
+
+
+def _after(
+    listing: Listing, chosen: Sequence[Any], load: Callable[[Any], Row], query: Mapping[str, str], limit: int, source: Table | list[Row]
+) -> int:
+    name = "after" if query.get("after") else "before"
+    try:
+        text = b64decode(query[name].encode(), validate=True).decode()
+    except ValueError as bad:
+        raise BadParameterError(name, "is not a cursor") from bad
+    _, _, rest = text.partition(":")
+    key, _, at = rest.partition(":at:")
+    sort, descending = _sort_of(query)
+    place: int
+    if at and isinstance(source, Table) and not descending:  # the row may have moved since: its old place is what counts
+        mark = (int(at), int(key))
+        place = bisect_right(chosen, mark, key=lambda i: (dates.parse(load(i)[listing.modified]), i))
+    elif sort is None and isinstance(source, Table) and key.lstrip("-").isdigit():
+        place = bisect_right(chosen, int(key))
+    else:
+        places = [n for n, item in enumerate(chosen) if str(load(item)[listing.key]) == key]
+        if not places:
+            raise BadParameterError(name, "is a cursor of another list")
+        place = places[0] + 1
+    return place if name == "after" else max(0, place - 1 - limit)

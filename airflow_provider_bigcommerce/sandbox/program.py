@@ -1,0 +1,148 @@
+"""The sandbox as a program: `airflow-bigcommerce sandbox`. It prints one line when it is ready, and ends cleanly on SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import secrets
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from airflow_provider_bigcommerce.sandbox.faults import Faults
+from airflow_provider_bigcommerce.sandbox.quota import Quota
+from airflow_provider_bigcommerce.sandbox.server import Server, connection, connection_json
+from airflow_provider_bigcommerce.sandbox.store import Store
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line.
+
+    :param port: 0 takes a free port.
+    :param token: the access token; None makes one up.
+    :param token_file: file (0600) that receives the token instead of the ready line.
+    :param quota: requests / seconds, `150/30`, or `none`.
+    :param latency_ms: milliseconds each answer waits.
+    :param fault_rate: probability of a fault for each request.
+    :param db: SQLite file that keeps changes over a restart.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    seed: int = 1
+    store_hash: str = "sandbox1"
+    token: str | None = None
+    token_file: Path | None = None
+    products: int = 100
+    orders: int = 50
+    customers: int = 50
+    quota: str = "150/30"
+    latency_ms: float = 0.0
+    fault_rate: float = 0.0
+    tls: bool = False
+    db: Path | None = None
+
+
+def serve(options: Options, out: TextIO | None = None) -> int:
+    """Run a store until SIGTERM or SIGINT.
+
+    :param options: the command line.
+    :param out: where the ready line goes; the default is standard output.
+    :returns: exit status.
+    :raises ValueError: an option makes no sense, or the database holds another store.
+    :raises OSError: the port is taken, or a file cannot be written.
+    """
+    if options.token and options.token_file:
+        raise ValueError("give --token or --token-file, not both: with --token-file the token is made up and written there")
+    for name in ("products", "orders", "customers", "latency_ms"):
+        if getattr(options, name) < 0:
+            raise ValueError(f"--{name.replace('_', '-')} cannot be negative, got {getattr(options, name)}")
+    token = options.token or secrets.token_hex(16)
+    store = Store(
+        seed=options.seed,
+        store_hash=options.store_hash,
+        products=options.products,
+        orders=options.orders,
+        customers=options.customers,
+        tokens={token: None},
+        quota=Quota.parse(options.quota),
+        faults=Faults(options.seed, options.fault_rate),
+        db=options.db,
+    )
+    store.latency_ms = options.latency_ms
+    try:
+        with tempfile.TemporaryDirectory(prefix="bigcommerce-sandbox-") as folder:
+            return asyncio.run(_run(store, options, token, out or sys.stdout, Path(folder)))
+    finally:
+        store.close()
+
+
+async def _run(store: Store, options: Options, token: str, out: TextIO, folder: Path) -> int:
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, done.set)
+    context = ca_file = None
+    if options.tls:
+        from airflow_provider_bigcommerce.sandbox import tls
+
+        certificate = tls.make(folder)
+        context, ca_file = certificate.context, certificate.ca_file
+    server = Server(store, host=options.host, port=options.port, tls=context, ca_file=ca_file)
+    await server.start()
+    try:
+        shown = token
+        if options.token_file is not None:
+            write_secret(options.token_file, token)
+            shown = f"<the access token is in {options.token_file}>"
+        if ca_file is not None:
+            out.write(f"REQUESTS_CA_BUNDLE={ca_file}\n")
+        out.write(f"AIRFLOW_CONN_BIGCOMMERCE_DEFAULT='{connection_json(connection(server, shown))}'\n")
+        out.flush()
+        await done.wait()
+    finally:
+        await server.stop()
+    return 0
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a file that only its owner can read; it is never readable by others, not even for a moment."""
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text + "\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the sandbox from a command line of its own: `python -m airflow_provider_bigcommerce.sandbox`."""
+    defaults = Options()
+    parser = argparse.ArgumentParser(prog="airflow-bigcommerce sandbox", description="A BigCommerce store on localhost, to try things on.")
+    parser.add_argument("--host", default=defaults.host)
+    parser.add_argument("--port", type=int, default=defaults.port, help="0 takes a free port")
+    parser.add_argument("--seed", type=int, default=defaults.seed)
+    parser.add_argument("--store-hash", default=defaults.store_hash)
+    parser.add_argument("--token", default=None)
+    parser.add_argument("--token-file", type=Path, default=None)
+    parser.add_argument("--products", type=int, default=defaults.products)
+    parser.add_argument("--orders", type=int, default=defaults.orders)
+    parser.add_argument("--customers", type=int, default=defaults.customers)
+    parser.add_argument("--quota", default=defaults.quota, help="requests/seconds, or none")
+    parser.add_argument("--latency-ms", type=float, default=defaults.latency_ms)
+    parser.add_argument("--fault-rate", type=float, default=defaults.fault_rate)
+    parser.add_argument("--tls", action="store_true")
+    parser.add_argument("--db", type=Path, default=None, help="SQLite file that keeps changes over a restart")
+    try:
+        return serve(Options(**vars(parser.parse_args(arguments))))
+    except (ValueError, OSError) as failure:
+        sys.stderr.write(f"sandbox: {failure}\n")
+        return 2
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
