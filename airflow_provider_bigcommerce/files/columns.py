@@ -1,0 +1,318 @@
+"""From a block of records to an Arrow table of the resource's schema, by the fastest path that is exact.
+
+Three paths, each tried when the one before refuses: Arrow's JSON reader on the bytes as they came; the same after top-level
+fields without a column were taken out; the careful one, value by value. All give the same table for the same records. It writes
+no file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from airflow_provider_bigcommerce.exceptions import UnexpectedAnswerError
+from airflow_provider_bigcommerce.files.careful import RecordCleaner, is_link, json_text, split_object
+from airflow_provider_bigcommerce.files.discrepancies import Discrepancies, below, extra_text
+from airflow_provider_bigcommerce.files.schemas import EXCHANGE_RATE, MONEY, Schema, Type, arrow_schema, arrow_type, load_pyarrow
+
+if TYPE_CHECKING:
+    import pyarrow
+
+#: Path -> JSON as it came, by row, for the ``_extra`` column.
+Extras = dict[int, dict[str, bytes]]
+
+#: Digits to zeros, so that a long number is found by one search for zeros.
+_DIGITS = bytes(48 if 48 <= byte <= 57 else byte for byte in range(256))
+#: Up to 15 significant digits a double gives back the decimal number that was written (C's DBL_DIG).
+_TOO_LONG = b"0" * 16
+_LONG_NUMBER = re.compile(rb"[:\[,]\s*-?[0-9.]{16}")
+#: Below this, four decimal places stay within 15 significant digits.
+_LARGEST_MONEY = 1e11
+
+_RFC_2822 = r"^[A-Z][a-z]{2}, [0-3]\d [A-Z][a-z]{2} \d{4} [0-2]\d:[0-5]\d:[0-5]\d \+0000$"
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+
+class RefusedError(Exception):
+    """The path at hand cannot read this block exactly; the next one can."""
+
+
+class ColumnReader:
+    """Makes tables of one schema out of raw records.
+
+    :param schema: the resource's columns.
+    :param discrepancies: where unknown fields and contradictions are counted.
+    """
+
+    def __init__(self, schema: Schema, discrepancies: Discrepancies) -> None:
+        self.schema = schema
+        self.arrow_schema = arrow_schema(schema)
+        self._pa = load_pyarrow()
+        import pyarrow.compute
+        import pyarrow.json
+
+        self._pc: Any = pyarrow.compute
+        self._json: Any = pyarrow.json
+        self._found = discrepancies
+        self._cleaner = RecordCleaner(schema, discrepancies)
+        self._known = frozenset(schema.fields)
+        self._texts = tuple(name for name, kind in schema.fields.items() if kind == "json")
+        self._links = tuple(name for name, kind in schema.fields.items() if isinstance(kind, list) and len(kind) > 1)
+        self._has_numbers = _holds(dict(schema.fields), {"money", "float"})
+        self._fast_types = self._reading({name: _read_type(kind, exact=False) for name, kind in schema.fields.items()})
+        self._exact_types = self._reading({name: _read_type(kind, exact=True) for name, kind in schema.fields.items()})
+        self._starts_trimmed = bool(self._texts or self._links) or not schema.fields
+
+    def table(self, lines: bytes, count: int, stamp: Mapping[str, Any] | None = None) -> pyarrow.Table:
+        """The table of a block of records.
+
+        :param lines: JSON of one record a line.
+        :param count: how many there are.
+        :param stamp: column -> value for ``_synced_at`` and ``_store_hash``; null where None.
+        :raises UnexpectedAnswerError: a record is not a JSON object, or lacks its key.
+        """
+        columns, extras = self._columns(lines, count)
+        pa = self._pa
+        columns.append(self._extra_column(extras, count))
+        for field in list(self.arrow_schema)[-2:]:
+            columns.append(pa.repeat(pa.scalar((stamp or {}).get(field.name), field.type), count))
+        return pa.Table.from_arrays(columns, schema=self.arrow_schema)
+
+    def _columns(self, lines: bytes, count: int) -> tuple[list[Any], Extras]:
+        if not self._starts_trimmed:
+            try:
+                return self._fast(lines, count, trimmed=False)
+            except RefusedError:
+                pass
+        records = lines.split(b"\n")[:count]
+        try:
+            trimmed, extras = self._trim(records)
+            columns, more = self._fast(b"\n".join(trimmed), count, trimmed=True)
+        except RefusedError:
+            return self._careful(records)
+        # What made this block need trimming is in the next one as well, most likely.
+        self._starts_trimmed = self._starts_trimmed or bool(extras)
+        for row, values in extras.items():
+            for path, raw in values.items():
+                self._found.new_field(path, raw)
+            more[row] = {**values, **more.get(row, {})}
+        return columns, more
+
+    def _reading(self, types: Mapping[str, Any]) -> Any:
+        fields = [self._pa.field(name, kind) for name, kind in types.items()]
+        return self._json.ParseOptions(explicit_schema=self._pa.schema(fields), unexpected_field_behavior="error")
+
+    def _read(self, block: bytes, count: int, options: Any) -> list[Any]:
+        """One Arrow array a column, in the types of the reader."""
+        if not self.schema.fields:
+            return []
+        if not block.isascii():
+            try:
+                block.decode()
+            except UnicodeDecodeError as error:
+                raise RefusedError from error
+        if b"NaN" in block or b"Inf" in block:  # Arrow takes them for numbers, JSON has neither
+            raise RefusedError
+        if options is self._fast_types and self._has_numbers and _may_hold_long_number(block):
+            raise RefusedError
+        try:
+            table = self._json.read_json(
+                self._pa.BufferReader(block),
+                read_options=self._json.ReadOptions(use_threads=False, block_size=len(block) + 1),
+                parse_options=options,
+            )
+        except self._pa.ArrowInvalid as error:
+            raise RefusedError from error
+        if table.num_rows != count:
+            raise RefusedError
+        table = table.combine_chunks()
+        return [table.column(name).chunk(0) for name in self.schema.fields]
+
+    def _fast(self, lines: bytes, count: int, *, trimmed: bool) -> tuple[list[Any], Extras]:
+        extras: Extras = {}
+        columns = []
+        contradictions: list[tuple[str, int]] = []
+        required = self.schema.required
+        for (name, kind), read in zip(self.schema.fields.items(), self._read(lines, count, self._fast_types), strict=False):
+            if name in required and read.null_count:
+                raise RefusedError
+            array = read
+            if kind == "time_rfc" and (empty := self._empty_texts(read)) is not None:
+                # The commonest contradiction by far: V2 writes "" for an order not yet shipped.
+                for row in self._pc.indices_nonzero(empty).to_pylist():
+                    extras.setdefault(row, {})[name] = b'""'
+                contradictions.append((name, self._pc.sum(empty).as_py()))
+                array = self._pc.if_else(empty, self._pa.scalar(None, read.type), read)
+            columns.append(array if trimmed and name in self._texts else self._convert(array, kind))
+        for name, times in contradictions:
+            self._found.contradiction(name, b'""', times)
+        return columns, extras
+
+    def _empty_texts(self, array: Any) -> Any:
+        """A mask of the empty texts, or None if there are none."""
+        empty = self._pc.fill_null(self._pc.equal(array, ""), False)
+        return empty if self._pc.any(empty).as_py() else None
+
+    def _trim(self, records: Sequence[bytes]) -> tuple[list[bytes], Extras]:
+        """The records without top-level fields that have no column, with ``json`` columns as text and links as null."""
+        trimmed: list[bytes] = []
+        extras: Extras = {}
+        encode = msgspec.json.Encoder().encode
+        null = msgspec.Raw(b"null")
+        for row, record in enumerate(records):
+            members = split_object(record)
+            if members is None:
+                raise RefusedError
+            values: dict[str, Any] = {}
+            for name, raw in members.items():
+                if name in self._known:
+                    values[name] = msgspec.Raw(raw)
+                else:
+                    extras.setdefault(row, {})[below("", name)] = raw
+            for name in self._texts:
+                if (raw := members.get(name, b"null")) != b"null":
+                    values[name] = json_text(raw)
+                    if values[name] is None:
+                        raise RefusedError
+            for name in self._links:
+                if is_link(members.get(name, b"")):
+                    values[name] = null
+            trimmed.append(encode(values))
+        return trimmed, extras
+
+    def _careful(self, records: Sequence[bytes]) -> tuple[list[Any], Extras]:
+        cleaned = []
+        extras: Extras = {}
+        for row, record in enumerate(records):
+            clean, extra = self._cleaner.clean(record)
+            cleaned.append(clean)
+            if extra:
+                extras[row] = extra
+        try:
+            read = self._read(b"\n".join(cleaned), len(cleaned), self._exact_types)
+        except RefusedError as error:
+            raise UnexpectedAnswerError(
+                f"Records of {self.schema.resource} could not be written as Parquet: {type(error.__cause__).__name__}. "
+                "This is a bug of the provider; JSON lines (file_format='jsonl') keep such records as they came."
+            ) from error
+        return [self._finish(array, kind) for array, kind in zip(read, self.schema.fields.values(), strict=True)], extras
+
+    def _extra_column(self, extras: Extras, count: int) -> Any:
+        if not extras:
+            return self._pa.nulls(count, self._pa.string())
+        return self._pa.array([extra_text(extras.get(row, {})) for row in range(count)], self._pa.string())
+
+    # -- from the reader's types to the file's
+
+    def _finish(self, array: Any, kind: Type) -> Any:
+        """A cleaned column in its final type; its values fit by construction."""
+        if isinstance(kind, str):
+            return array.cast(self._pa.timestamp("s", "UTC")).cast(arrow_type(kind)) if kind == "time_unix" else array
+        return self._nested(array, kind, self._finish) if _holds(kind, {"time_unix"}) else array
+
+    def _convert(self, array: Any, kind: Type) -> Any:
+        """A column as read in its final type, exactly.
+
+        :raises RefusedError: a value has no exact counterpart.
+        """
+        if not isinstance(kind, str):
+            return self._nested(array, kind, self._convert) if _holds(kind, _CONVERTED) else array
+        try:
+            if kind == "money":
+                return self._money(array)
+            if kind == "float_text":
+                # By way of text: Arrow's own cast from decimal is off by a unit in the last place.
+                return array.cast(self._pa.string()).cast(self._pa.float64())
+            if kind == "int_text":
+                return array.cast(self._pa.int64())
+            if kind == "time_rfc":
+                return self._rfc_2822(array)
+            if kind == "time_unix":
+                return array.cast(self._pa.timestamp("s", "UTC")).cast(arrow_type(kind))
+        except self._pa.ArrowInvalid as error:
+            raise RefusedError from error
+        if kind == "json" and array.null_count < len(array):
+            texts = [None if text is None else msgspec.json.encode(text).decode() for text in array.to_pylist()]
+            return self._pa.array(texts, self._pa.string())
+        return array
+
+    def _nested(self, array: Any, kind: Type, convert: Any) -> Any:
+        pa = self._pa
+        mask = array.is_null() if array.null_count else None
+        if isinstance(kind, dict):
+            fields = [(name, convert(array.field(at), part)) for at, (name, part) in enumerate(kind.items())]
+            return pa.StructArray.from_arrays(
+                [part for _, part in fields], fields=[pa.field(name, part.type) for name, part in fields], mask=mask
+            )
+        return pa.ListArray.from_arrays(array.offsets, convert(array.values, kind[0]), mask=mask)
+
+    def _money(self, array: Any) -> Any:
+        if array.null_count == len(array):
+            return self._pa.nulls(len(array), self._pa.decimal128(*MONEY))
+        bounds = self._pc.min_max(array).as_py()
+        if not -_LARGEST_MONEY < bounds["min"] <= bounds["max"] < _LARGEST_MONEY:
+            raise RefusedError
+        if not self._pc.round(array, ndigits=MONEY[1]).equals(array):
+            raise RefusedError  # more decimal places than the column has
+        return array.cast(self._pa.decimal128(*MONEY))
+
+    def _rfc_2822(self, array: Any) -> Any:
+        """RFC-2822 texts in UTC, as V2 writes them, by cutting and joining; anything else is refused."""
+        pa, pc = self._pa, self._pc
+        instant = arrow_type("time_rfc")
+        if array.null_count == len(array):
+            return pa.nulls(len(array), instant)
+        if not pc.all(pc.match_substring_regex(array, _RFC_2822)).as_py():
+            raise RefusedError
+        months = pc.index_in(pc.utf8_slice_codeunits(array, 8, 11), value_set=pa.array(_MONTHS))
+        numbers = pa.array([f"{month:02}" for month in range(1, 13)]).take(months)
+        if numbers.null_count != array.null_count:
+            raise RefusedError
+        dates = pc.binary_join_element_wise(pc.utf8_slice_codeunits(array, 12, 16), numbers, pc.utf8_slice_codeunits(array, 5, 7), "-")
+        texts = pc.binary_join_element_wise(dates, pc.utf8_slice_codeunits(array, 17, 25), "T")
+        return texts.cast(pa.timestamp("us")).cast(instant)
+
+
+#: Codes whose column is not what the fast reader reads.
+_CONVERTED = {"money", "float_text", "int_text", "time_rfc", "time_unix", "json"}
+
+
+def _holds(kind: Type, codes: set[str]) -> bool:
+    """Whether a type is, or has inside, one of the codes."""
+    if isinstance(kind, dict):
+        return any(_holds(part, codes) for part in kind.values())
+    return _holds(kind[0], codes) if isinstance(kind, list) else kind in codes
+
+
+def _read_type(kind: Type, *, exact: bool) -> Any:
+    """What Arrow's JSON reader is asked to read: types that it parses without loss, or refuses.
+
+    :param exact: for records that were cleaned, whose numbers are numbers and whose times are ISO-8601.
+    """
+    pa = load_pyarrow()
+    if isinstance(kind, dict):
+        return pa.struct([pa.field(name, _read_type(part, exact=exact)) for name, part in kind.items()])
+    if isinstance(kind, list):
+        return pa.list_(_read_type(kind[0], exact=exact))
+    if kind == "time_unix":
+        return pa.int64()
+    if exact:
+        return arrow_type(kind)
+    return {
+        # A decimal column would take 12.5 and "12.5" alike; where the spec says number, text must be noticed.
+        "money": pa.float64(),
+        "money_text": pa.decimal128(*MONEY),
+        "rate_text": pa.decimal128(*EXCHANGE_RATE),
+        # Decimals are the one type that the reader takes from numbers and from text.
+        "float_text": pa.decimal128(38, 18),
+        "int_text": pa.decimal128(19, 0),
+        "time_rfc": pa.string(),
+    }.get(kind) or arrow_type(kind)
+
+
+def _may_hold_long_number(block: bytes) -> bool:
+    """Whether a number has more digits than a double keeps; may say yes for digits in a text, never no for a number."""
+    return _TOO_LONG in block.translate(_DIGITS, b".") and _LONG_NUMBER.search(block) is not None

@@ -1,0 +1,105 @@
+"""What the store sent beyond its specs: fields nobody described, values that contradict their column's type.
+
+Collected while a file is written, for the manifest and the log. It names fields and kinds of values, never a value.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+DriftKind = Literal["new_field", "changed_type", "repeated_field"]
+
+_PLAIN_NAME = re.compile(r"[^.\[\]\"#\s]+")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A difference between the records and the schema, told once.
+
+    :param path: the field, ``variants[].new_name`` for one inside a list.
+    :param kind: ``new_field``, ``changed_type`` or ``repeated_field`` (the same name twice in one object).
+    :param seen_type: what was seen, such as ``text`` or ``a date that is none``; an example of the type, never the value.
+    """
+
+    path: str
+    kind: DriftKind
+    seen_type: str
+
+
+class Discrepancies:
+    """Counts and first sights over all files of a run.
+
+    :attr contradictions: field -> values that became null because they contradict the column's type.
+    """
+
+    def __init__(self) -> None:
+        self.contradictions: dict[str, int] = {}
+        self._drift: dict[tuple[str, DriftKind], Drift] = {}
+
+    @property
+    def drift(self) -> list[Drift]:
+        """Every difference once, in the order of first sight."""
+        return list(self._drift.values())
+
+    def new_field(self, path: str, raw: bytes) -> None:
+        """Note a field that the schema does not have."""
+        self._note(path, "new_field", raw)
+
+    def repeated_field(self, path: str, raw: bytes) -> None:
+        """Note a name that stands twice in one object."""
+        self._note(path, "repeated_field", raw)
+
+    def contradiction(self, path: str, raw: bytes, count: int = 1) -> None:
+        """Count values that the column cannot hold.
+
+        :param raw: the JSON of one of them; only its type is kept.
+        """
+        self.contradictions[path] = self.contradictions.get(path, 0) + count
+        self._note(path, "changed_type", raw)
+
+    def _note(self, path: str, kind: DriftKind, raw: bytes) -> None:
+        if (path, kind) not in self._drift:
+            self._drift[path, kind] = Drift(path, kind, seen_type(raw))
+
+
+def seen_type(raw: bytes) -> str:
+    """The kind of a JSON value, in words: ``text``, ``empty text``, ``whole number``, ``number``, ``list``, ``object`` ..."""
+    first = raw[:1]
+    if first == b'"':
+        return "empty text" if raw == b'""' else "text"
+    if first == b"{":
+        return "object"
+    if first == b"[":
+        return "list"
+    if raw in (b"true", b"false"):
+        return "true or false"
+    if raw == b"null":
+        return "null"
+    return "number" if re.search(rb"[.eE]", raw) else "whole number"
+
+
+def below(path: str, name: str) -> str:
+    """The path of a field of the object at ``path``; a name with odd characters stands in ``["..."]``."""
+    if _PLAIN_NAME.fullmatch(name):
+        return f"{path}.{name}" if path else name
+    return f"{path}[{json.dumps(name)}]"
+
+
+def extra_text(values: Mapping[str, bytes]) -> str | None:
+    """The ``_extra`` column of one row: a JSON object of path -> value as the store sent it; None for none.
+
+    Bytes that are not UTF-8 become ``\\udcXX`` escapes (Python's ``surrogateescape``), so that nothing is lost.
+    """
+    if not values:
+        return None
+    return "{" + ",".join(f"{json.dumps(path)}:{_text(raw)}" for path, raw in values.items()) + "}"
+
+
+def _text(raw: bytes) -> str:
+    text = raw.decode("utf-8", "surrogateescape")
+    return text if text.isascii() else _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

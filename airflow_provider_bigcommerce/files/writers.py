@@ -1,0 +1,364 @@
+"""Write raw records to files: JSON lines as they came, or Parquet with the resource's schema, in parts.
+
+Streams: memory is bounded by a block, whatever the number of rows. A file appears when it is closed; what is abandoned leaves
+nothing. It does not know how records were read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError, UnexpectedAnswerError
+from airflow_provider_bigcommerce.files.columns import ColumnReader
+from airflow_provider_bigcommerce.files.destination import Destination, NewFile
+from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
+from airflow_provider_bigcommerce.files.manifest import DataFile
+from airflow_provider_bigcommerce.files.schemas import STORE_HASH, SYNCED_AT, Schema, load_pyarrow
+
+FileFormat = Literal["parquet", "jsonl", "jsonl.gz", "jsonl.zst"]
+FORMATS: tuple[FileFormat, ...] = ("parquet", "jsonl", "jsonl.gz", "jsonl.zst")
+
+Record = bytes | msgspec.Raw
+
+#: JSON bytes that become one Arrow table and one row group. Measured: peak memory about seven times this, and smaller
+#: blocks cost more CPU a row.
+BLOCK_BYTES = 8 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What each row is marked with.
+
+    :param synced_at: when the run read it, with a time zone.
+    :param store_hash: the store.
+    """
+
+    synced_at: datetime
+    store_hash: str
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """Column -> value."""
+        return {SYNCED_AT: self.synced_at, STORE_HASH: self.store_hash}
+
+    @property
+    def json_tail(self) -> bytes:
+        """The members that are spliced before a record's closing brace, without a leading comma, with the brace."""
+        return msgspec.json.encode(self.columns)[1:]
+
+
+class Writer(Protocol):
+    """One file being written."""
+
+    rows: int
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Append records, one JSON object each."""
+
+    def close(self) -> DataFile:
+        """Finish the file; it appears under its name."""
+
+    def abort(self) -> None:
+        """Give the file up; nothing of it remains."""
+
+
+class _AbandonedError(Exception):
+    """Tells a destination that a file will not be finished."""
+
+
+class _Output:
+    """The file under a writer: appears on ``publish``, vanishes on ``abandon``."""
+
+    def __init__(self, destination: Destination, name: str) -> None:
+        self.name = name
+        self._stack = contextlib.ExitStack()
+        self.file: NewFile = self._stack.enter_context(destination.create(name))
+
+    def publish(self, rows: int) -> DataFile:
+        self._stack.close()
+        return DataFile(path=self.name, rows=rows, bytes=self.file.bytes, sha256=self.file.sha256)
+
+    def abandon(self) -> None:
+        error = _AbandonedError()
+        self._stack.__exit__(_AbandonedError, error, None)
+
+
+def one_line_each(records: Sequence[Record]) -> bytes:
+    """Records joined by line ends, each on one line; a record that came with line ends or indentation is written compactly.
+
+    :param records: JSON of one record each.
+    :returns: the lines, with a line end after the last.
+    """
+    if not records:
+        return b""
+    lines = b"\n".join((*records, b""))
+    # JSON has line ends only between its tokens, so any beyond ours are formatting.
+    if lines.count(b"\n") == len(records) and b"\r" not in lines:
+        return lines
+    return b"\n".join((*map(_compact, records), b""))
+
+
+def _compact(record: Record) -> bytes:
+    raw = bytes(record)
+    if b"\n" not in raw and b"\r" not in raw:
+        return raw
+    try:
+        return msgspec.json.format(raw, indent=-1)
+    except (msgspec.DecodeError, RecursionError):
+        return raw.replace(b"\n", b" ").replace(b"\r", b" ")
+
+
+class JsonLinesWriter:
+    """JSON lines: the records as they came, optionally stamped, plain or compressed.
+
+    :param destination: where; see :class:`Destination`.
+    :param name: the file's path below it.
+    :param compression: None, ``gzip`` or ``zstd``.
+    :param stamp: members to add to each record, or None to leave records as they came.
+    :raises DestinationError: the file cannot be created.
+    :raises InvalidQueryError: zstd is asked for and no library for it is installed.
+    """
+
+    def __init__(
+        self, destination: Destination, name: str, *, compression: Literal["gzip", "zstd"] | None = None, stamp: Stamp | None = None
+    ) -> None:
+        self.rows = 0
+        self._tail = b"," + stamp.json_tail + b"\n" if stamp else None
+        self._compressor: Any = None
+        if compression == "gzip":
+            self._compressor = zlib.compressobj(wbits=31)  # 31: a gzip file, without name and time
+        elif compression == "zstd":
+            self._compressor = _zstd().ZstdCompressor()
+        self._output = _Output(destination, name)
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Append records.
+
+        :raises DestinationError: the disk is full, or the destination is gone.
+        :raises UnexpectedAnswerError: a stamp is asked for, and a record is no JSON object.
+        """
+        lines = one_line_each(records)
+        if self._tail and lines:
+            lines = self._stamped(lines, len(records), self._tail)
+        self._put(self._compressor.compress(lines) if self._compressor else lines)
+        self.rows += len(records)
+
+    @staticmethod
+    def _stamped(lines: bytes, count: int, tail: bytes) -> bytes:
+        if lines.count(b"}\n") != count:
+            raise UnexpectedAnswerError("A record that is not a JSON object cannot be stamped; write it without a stamp.")
+        stamped = lines.replace(b"}\n", tail)
+        return stamped.replace(b"{,", b"{") if b"{}\n" in lines else stamped
+
+    def _put(self, data: bytes) -> None:
+        if data:
+            self._output.file.write(data)
+
+    def close(self) -> DataFile:
+        """Finish the file; it appears under its name.
+
+        :raises DestinationError: it cannot be finished.
+        """
+        if self._compressor:
+            self._put(self._compressor.flush())
+        return self._output.publish(self.rows)
+
+    def abort(self) -> None:
+        """Give the file up; nothing of it remains."""
+        self._output.abandon()
+
+
+def _zstd() -> Any:
+    """Python 3.14's zstd, or its backport.
+
+    :raises InvalidQueryError: neither is there.
+    """
+    try:
+        from compression import zstd  # type: ignore[import-not-found,unused-ignore]  # Python 3.14
+    except ImportError:
+        try:
+            from backports import zstd
+        except ImportError as error:
+            raise InvalidQueryError(
+                "JSON lines with zstd need Python 3.14 or the backport of its library: pip install backports.zstd. "
+                "file_format='jsonl.gz' and 'parquet' need neither."
+            ) from error
+    return zstd
+
+
+class ParquetWriter:
+    """Parquet of the resource's schema, one row group a block.
+
+    :param destination: where; see :class:`Destination`.
+    :param name: the file's path below it.
+    :param schema: the resource's columns, its parent's key among them.
+    :param stamp: values of ``_synced_at`` and ``_store_hash``; null columns where None.
+    :param discrepancies: collects drift and contradictions, over several files if shared.
+    :param compression: Parquet's codec.
+    :param block_bytes: JSON bytes that are collected before they are converted.
+    :raises DestinationError: the file cannot be created.
+    :raises InvalidQueryError: pyarrow is not installed.
+    """
+
+    def __init__(
+        self,
+        destination: Destination,
+        name: str,
+        schema: Schema,
+        *,
+        stamp: Stamp | None = None,
+        discrepancies: Discrepancies | None = None,
+        compression: str = "zstd",
+        block_bytes: int = BLOCK_BYTES,
+    ) -> None:
+        load_pyarrow()
+        import pyarrow.parquet
+
+        self.rows = 0
+        self.discrepancies = discrepancies or Discrepancies()
+        self._reader = ColumnReader(schema, self.discrepancies)
+        self._stamp = stamp.columns if stamp else None
+        self._block_bytes = block_bytes
+        self._pending: list[Record] = []
+        self._pending_bytes = 0
+        self._output = _Output(destination, name)
+        try:
+            self._parquet = pyarrow.parquet.ParquetWriter(self._output.file, self._reader.arrow_schema, compression=compression)
+        except BaseException:
+            self._output.abandon()
+            raise
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Append records; they are converted when a block is full.
+
+        :raises DestinationError: the disk is full, or the destination is gone.
+        :raises UnexpectedAnswerError: a record is no JSON object, or lacks its key.
+        """
+        for record in records:
+            self._pending.append(record)
+            self._pending_bytes += len(record)
+            if self._pending_bytes >= self._block_bytes:
+                self._flush()
+        self.rows += len(records)
+
+    def _flush(self) -> None:
+        if self._pending:
+            block, self._pending, self._pending_bytes = self._pending, [], 0
+            self._parquet.write_table(self._reader.table(one_line_each(block), len(block), self._stamp))
+
+    def close(self) -> DataFile:
+        """Finish the file; it appears under its name.
+
+        :raises DestinationError: it cannot be finished.
+        """
+        self._flush()
+        self._parquet.close()
+        return self._output.publish(self.rows)
+
+    def abort(self) -> None:
+        """Give the file up; nothing of it remains."""
+        # pyarrow closes by writing the footer, which may fail as the file did.
+        with contextlib.suppress(DestinationError, OSError, ValueError, load_pyarrow().ArrowException):
+            self._parquet.close()
+        self._output.abandon()
+
+
+class PartWriter:
+    """Writes a run's rows as numbered parts of bounded size and hands back each part when it is complete.
+
+    :param destination: where; see :class:`Destination`.
+    :param folder: the parts' folder below it, such as ``orders/run=<run key>``.
+    :param file_format: one of :data:`FORMATS`.
+    :param schema: the resource's columns; JSON lines do not need them.
+    :param stamp: see the writers; JSON lines are stamped only where it is given.
+    :param first: number of the first part, for a run that goes on.
+    :param max_rows: rows after which a part is closed, or None.
+    :param max_bytes: JSON bytes after which a part is closed, or None.
+    :param discrepancies: collects drift and contradictions of all parts.
+    """
+
+    def __init__(
+        self,
+        destination: Destination,
+        folder: str,
+        file_format: FileFormat,
+        schema: Schema,
+        *,
+        stamp: Stamp | None = None,
+        first: int = 0,
+        max_rows: int | None = None,
+        max_bytes: int | None = None,
+        discrepancies: Discrepancies | None = None,
+    ) -> None:
+        if file_format not in FORMATS:
+            raise InvalidQueryError(f"file_format={file_format!r} is not known. Accepted: {', '.join(map(repr, FORMATS))}.")
+        if file_format == "parquet":
+            load_pyarrow()
+        elif file_format == "jsonl.zst":
+            _zstd()
+        self.discrepancies = discrepancies or Discrepancies()
+        self.rows = 0
+        self._destination = destination
+        self._folder = folder
+        self._format = file_format
+        self._schema = schema
+        self._stamp = stamp
+        self._number = first
+        self._max_rows = max_rows
+        self._max_bytes = max_bytes
+        self._writer: Writer | None = None
+        self._bytes = 0
+
+    def write(self, records: Sequence[Record]) -> list[DataFile]:
+        """Append records; a page is never split over parts.
+
+        :returns: the part that this closed, or nothing.
+        """
+        if not records:
+            return []
+        if self._writer is None:
+            self._writer = self._open()
+            self._bytes = 0
+        self._writer.write(records)
+        self.rows += len(records)
+        self._bytes += sum(map(len, records))
+        full = (self._max_rows is not None and self._writer.rows >= self._max_rows) or (
+            self._max_bytes is not None and self._bytes >= self._max_bytes
+        )
+        return self.roll() if full else []
+
+    def roll(self) -> list[DataFile]:
+        """Close the part being written; the next record begins a new one.
+
+        :returns: the part, or nothing where none was begun.
+        """
+        if self._writer is None:
+            return []
+        part = self._writer.close()
+        self._writer = None
+        self._number += 1
+        return [part]
+
+    def close(self) -> list[DataFile]:
+        """Close the last part; a run without rows has none."""
+        return self.roll()
+
+    def abort(self) -> None:
+        """Give up the part being written; closed parts stay."""
+        if self._writer is not None:
+            self._writer.abort()
+            self._writer = None
+
+    def _open(self) -> Writer:
+        name = f"{self._folder}/part-{self._number:05d}.{self._format}"
+        if self._format == "parquet":
+            return ParquetWriter(self._destination, name, self._schema, stamp=self._stamp, discrepancies=self.discrepancies)
+        compression: dict[str, Literal["gzip", "zstd"]] = {"jsonl.gz": "gzip", "jsonl.zst": "zstd"}
+        return JsonLinesWriter(self._destination, name, compression=compression.get(self._format), stamp=self._stamp)

@@ -1,0 +1,328 @@
+"""Derive the column types of every resource from BigCommerce's OpenAPI files and write them as compact data.
+
+It decides nothing at run time: the package ships the result (``files/schemas.json``), never the specs, and a test
+runs this again and compares. Run it as ``python -m tests.tools.generate_schemas``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.tools.money_fields import is_exchange_rate, is_money
+
+#: A column's type as data: a code, a struct (name -> type), or a list of one type.
+Type = str | dict[str, Any] | list[Any]
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DATA = REPOSITORY / "airflow_provider_bigcommerce" / "files" / "schemas.json"
+
+#: Deepest nesting that becomes columns; below it, and where a schema contains itself, JSON text is kept.
+MAX_DEPTH = 7
+
+#: Text fields whose name says that they are an instant. Times of day, time zones and words about time are not.
+_TIME_NAME = re.compile(
+    r"(^|_)(date|datetime|timestamp)($|_)|_at$|^(created|updated)_time$|^(created|modified|updated|last_updated|expires|expiry|last_used)$"
+)
+_NOT_TIME = re.compile(r"format|zone|range|display|type|label|text|limit|^date_of_birth_|description|option|based|updated_by|hidden_until")
+
+#: Fields the specs call numbers that only ever count, order or identify.
+_COUNT_NAME = re.compile(r"(^|_)(ids?|count|categories|priority|sort_order|as_integer)$|^quantity(_|$)|^items_(total|shipped)$")
+
+#: Whole numbers that the specs call strings, where the column must join with another resource's int64 key.
+INTEGERS_AS_TEXT: frozenset[tuple[str, str]] = frozenset(
+    {("order_transactions", "order_id"), ("order_taxes", "order_product_id"), ("tax_classes", "id")}
+)
+
+_OBJECT_KEYS = frozenset({"properties", "additionalProperties", "patternProperties"})
+
+
+class Spec:
+    """One OpenAPI file: looks up paths and references."""
+
+    def __init__(self, path: Path) -> None:
+        self.document: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+
+    def resolve(self, node: Any) -> Any:
+        """Follow local references until something that is none."""
+        seen = set()
+        while isinstance(node, Mapping) and isinstance(node.get("$ref"), str):
+            ref = node["$ref"]
+            if ref in seen or not ref.startswith("#/"):
+                return {}
+            seen.add(ref)
+            target: Any = self.document
+            for part in ref[2:].split("/"):
+                target = target.get(part.replace("~1", "/").replace("~0", "~"), {}) if isinstance(target, Mapping) else {}
+            node = target
+        return node
+
+    def operation(self, path: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """The path item and the GET of an API path such as ``/v3/catalog/products``.
+
+        :raises LookupError: the file has no such path.
+        """
+        wanted = re.sub(r"\{[^}]*\}", "{}", path)
+        short = re.sub(r"^/v[23]", "", wanted)
+        for key, item in self.document["paths"].items():
+            plain = re.sub(r"\{[^}]*\}", "{}", key)
+            if plain in (wanted, short) or plain.endswith(wanted):
+                found = self.resolve(item)
+                if "get" in found:
+                    return found, found["get"]
+        raise LookupError(path)
+
+    def answer(self, operation: Mapping[str, Any]) -> Any:
+        """The JSON schema of the 200 answer."""
+        response = self.resolve(operation["responses"]["200"])
+        for media, content in response.get("content", {}).items():
+            if "json" in media:
+                return content.get("schema", {})
+        return {}
+
+
+_NUMBERS = frozenset({"int", "float"})
+_EITHER = {"money": "money_text", "float": "float_text", "int": "int_text"}
+
+
+def merge(first: Type | None, second: Type | None) -> Type:
+    """One type for a value that may be either; JSON text where no column type holds both."""
+    if first is None or second is None or first == second:
+        return first or second or "json"
+    if isinstance(first, dict) and isinstance(second, dict):
+        return {name: merge(first.get(name), second.get(name)) for name in [*first, *(n for n in second if n not in first)]}
+    if isinstance(first, list) and isinstance(second, list):
+        return [merge(first[0], second[0])]
+    for one, other in ((first, second), (second, first)):
+        if isinstance(one, list) and isinstance(other, dict) and other.keys() == {"url", "resource"}:
+            return [*one, "link"]
+    if isinstance(first, str) and isinstance(second, str):
+        pair = {first, second}
+        if pair == _NUMBERS:
+            return "float"
+        for number, either in _EITHER.items():
+            if pair == {number, either}:
+                return either
+        if "text" in pair and pair & {*_NUMBERS, "scalar"}:
+            return "scalar"
+    return "json"
+
+
+class Deriver:
+    """Types of one resource's record."""
+
+    def __init__(self, spec: Spec, resource: str, version: str) -> None:
+        self.spec = spec
+        self.resource = resource
+        self.version = version
+        self.recursive: set[str] = set()
+
+    def type_of(self, schema: Any, path: tuple[str, ...] = (), refs: tuple[str, ...] = ()) -> Type | None:
+        """The type of a schema node, None where the node says nothing.
+
+        :param path: field names from the record down.
+        :param refs: references being expanded, so that a schema that contains itself ends.
+        """
+        if not isinstance(schema, Mapping):
+            return None
+        if isinstance(ref := schema.get("$ref"), str):
+            if ref in refs or len(path) > MAX_DEPTH:
+                self.recursive.add(ref)
+                return "json"
+            found = self.type_of(self.spec.resolve(schema), path, (*refs, ref))
+            # A grammar (a promotion's conditions) is kept as text from its top, not cut off at some depth.
+            return "json" if ref in self.recursive and path else found
+        found: Type | None = None
+        for part in schema.get("allOf", ()):
+            found = self._both(found, self.type_of(part, path, refs))
+        for keyword in ("oneOf", "anyOf"):
+            choice: Type | None = None
+            for part in schema.get(keyword, ()):
+                option = self.type_of(part, path, refs)
+                choice = option if choice is None else choice if option is None else merge(choice, option)
+            found = self._both(found, choice)
+        return self._both(found, self._own(schema, path, refs))
+
+    @staticmethod
+    def _both(first: Type | None, second: Type | None) -> Type | None:
+        """The type of a node that both parts describe: an object's parts add up, a later scalar wins."""
+        if first is None or second is None:
+            return second if first is None else first
+        if isinstance(first, dict) and isinstance(second, dict):
+            return merge(first, second)
+        return first if second == "json" else second if first == "json" else merge(first, second)
+
+    def _own(self, schema: Mapping[str, Any], path: tuple[str, ...], refs: tuple[str, ...]) -> Type | None:
+        kind = schema.get("type")
+        if isinstance(kind, list):
+            kinds = [item for item in kind if item != "null"]
+            kind = kinds[0] if len(kinds) == 1 else None
+        if kind == "array" or (kind is None and "items" in schema):
+            item = self.type_of(schema.get("items"), path, refs)
+            if item is None and path and path[-1].endswith("_ids"):
+                item = "int"
+            return "json" if item is None or len(path) > MAX_DEPTH else [item]
+        if kind == "object" or (kind is None and not _OBJECT_KEYS.isdisjoint(schema)):
+            properties = schema.get("properties")
+            if not isinstance(properties, Mapping) or not properties:
+                # An object of unknown fields; beside an allOf or oneOf it only repeats that the whole is an object.
+                return None if {"allOf", "oneOf", "anyOf"} & schema.keys() else "json"
+            fields = {str(name): self.type_of(part, (*path, str(name)), refs) or "json" for name, part in properties.items()}
+            return fields if len(path) <= MAX_DEPTH else "json"
+        if kind is None and "enum" in schema and all(isinstance(value, str) for value in schema["enum"]):
+            kind = "string"
+        form = str(schema.get("format", "")).lower()
+        if kind is None and form in ("float", "double"):
+            kind = "number"
+        return None if kind is None else self._scalar(str(kind), form, path)
+
+    def _scalar(self, kind: str, form: str, path: tuple[str, ...]) -> Type:
+        name = path[-1] if path else ""
+        if kind == "boolean":
+            return "bool"
+        text = kind == "string"
+        if is_exchange_rate(self.resource, path):
+            return "rate_text"
+        if kind in ("string", "number", "integer") and is_money(self.resource, path, kind):
+            return "money_text" if text else "money"
+        if kind == "integer":
+            return "time_unix" if self._is_time(name) else "int"
+        if text:
+            if (self.resource, ".".join(path)) in INTEGERS_AS_TEXT:
+                return "int_text"
+            if path and path[-1] == "weight":
+                return "float_text"
+            if form in ("date-time", "date", "iso-8601") or (not form and self._is_time(name)):
+                return "time_rfc" if self.version == "v2" else "time"
+            return "text"
+        return "int" if _COUNT_NAME.search(name) else "float"
+
+    @staticmethod
+    def _is_time(name: str) -> bool:
+        snake = snake_case(name)
+        return bool(_TIME_NAME.search(snake)) and not _NOT_TIME.search(snake)
+
+
+#: Lists of the same record, of which the specs describe one more fully: both get all fields.
+SAME_RECORD = {"product_variants": "product_variants_by_product"}
+
+#: What ``include`` adds where the list's own schema is silent: (resource, field) -> (resource or type, whether a list).
+INCLUDED: dict[tuple[str, str], tuple[Type, bool]] = {
+    ("products", "variants"): ("product_variants", True),
+    ("products", "reviews"): ("product_reviews", True),
+    ("customers", "shopper_profile_id"): ("text", False),
+    ("customers", "segment_ids"): ("text", True),
+    ("carts", "redirect_urls"): ({"cart_url": "text", "checkout_url": "text", "embedded_checkout_url": "text"}, False),
+    ("channels", "currencies"): ("channel_currency_assignments", False),
+}
+
+
+def snake_case(name: str) -> str:
+    """``customerId`` -> ``customer_id``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def derive(row: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The schema of one resource: ``{"key": [...], "fields": {...}}``.
+
+    :param row: its record of the facts file.
+    :param folder: BigCommerce's OpenAPI files.
+    """
+    name, version = row["name"], row["api_version"]
+    path = row["path"].removeprefix("/stores/{store_hash}")
+    spec_file = row["spec_file"] or ""
+    keys = [key if "." in key else snake_case(key) for key in row["primary_key"]]
+    file = folder / spec_file.removeprefix("reference/")
+    fields: dict[str, Any] = {}
+    parameters: dict[str, str] = {}
+    if spec_file.startswith("reference/"):
+        spec = Spec(file)
+        item, operation = spec.operation(path)
+        parameters = dict(_path_parameters(spec, item, operation))
+        fields = _record(Deriver(spec, name, version), spec.answer(operation))
+    columns: dict[str, Any] = {}
+    for placeholder in re.findall(r"\{([^}]*)\}", path):
+        column = snake_case(placeholder)
+        if column not in fields:
+            is_text = parameters.get(placeholder) == "string" and column not in ("channel_id", "promotion_id")
+            columns[column] = "text" if is_text else "int"
+    columns.update(fields)
+    for key in keys:
+        columns.setdefault(key.split(".")[0], "int")
+    return {"key": keys, "fields": columns}
+
+
+def _path_parameters(spec: Spec, *holders: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for holder in holders:
+        for node in holder.get("parameters", ()):
+            parameter = spec.resolve(node)
+            if parameter.get("in") == "path":
+                yield parameter["name"], spec.resolve(parameter.get("schema", {})).get("type", "")
+
+
+def _record(deriver: Deriver, answer: Any) -> dict[str, Any]:
+    """The fields of one record, out of the answer's envelope and list."""
+    whole = deriver.type_of(answer)
+    if deriver.version == "v3" and isinstance(whole, dict) and "data" in whole:
+        # Derived anew from below ``data``, so that paths (which the money list names) begin at the record.
+        whole = deriver.type_of(_below_data(deriver.spec, answer)) or whole["data"]
+    if isinstance(whole, list):
+        whole = whole[0]
+    return whole if isinstance(whole, dict) else {}
+
+
+def _below_data(spec: Spec, schema: Any) -> Any:
+    schema = spec.resolve(schema)
+    if not isinstance(schema, Mapping):
+        return None
+    found = [schema["properties"]["data"]] if "data" in schema.get("properties", ()) else []
+    for keyword in ("allOf", "oneOf", "anyOf"):
+        found += [part for node in schema.get(keyword, ()) if (part := _below_data(spec, node)) is not None]
+    return None if not found else found[0] if len(found) == 1 else {"anyOf": found}
+
+
+def generate(folder: Path, rows: Iterable[Mapping[str, Any]]) -> str:
+    """The data file: a JSON object of one line a resource.
+
+    :param folder: BigCommerce's OpenAPI files.
+    :param rows: the records of the facts file, one a resource.
+    """
+    schemas = {row["name"]: derive(row, folder) for row in rows}
+    for name, twin in SAME_RECORD.items():
+        fields = merge(schemas[name]["fields"], schemas[twin]["fields"])
+        schemas[name]["fields"] = schemas[twin]["fields"] = fields
+    for (name, field), (source, is_list) in INCLUDED.items():
+        record = dict(schemas[source]["fields"]) if isinstance(source, str) and source in schemas else source
+        schemas[name]["fields"].setdefault(field, [record] if is_list else record)
+    lines = [f"{json.dumps(name)}:{json.dumps(schema, separators=(',', ':'))}" for name, schema in sorted(schemas.items())]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def openapi_folder() -> Path:
+    """BigCommerce's OpenAPI files: ``$BIGCOMMERCE_OPENAPI_DIR``, else ``../shared/openapi``."""
+    return Path(os.environ.get("BIGCOMMERCE_OPENAPI_DIR") or REPOSITORY.parent / "shared" / "openapi")
+
+
+def resource_rows(folder: Path) -> list[dict[str, Any]]:
+    """The facts file beside the OpenAPI folder."""
+    rows: list[dict[str, Any]] = json.loads((folder.parent / "facts" / "bigcommerce-resources.json").read_text(encoding="utf-8"))
+    return rows
+
+
+def main() -> int:
+    """Write the data files, and remove those no longer generated."""
+    folder = openapi_folder()
+    DATA.write_text(generate(folder, resource_rows(folder)), encoding="utf-8")
+    print(f"{DATA.name}: {DATA.stat().st_size} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
