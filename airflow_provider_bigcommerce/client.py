@@ -394,12 +394,19 @@ class BigCommerceStore:
             async for parents, _ in self._parents(parent, included):
                 has_begun = True
                 found: list[msgspec.Raw] = []
+                cut: list[ParentId] = []
                 for record in parents:
                     keys = [msgspec.json.decode(key) for key in fields_of(record, sources) if key is not None]
-                    columns = {column_of(name): key for name, key in zip(row.parent_keys, keys, strict=True)}
-                    found += with_columns([child for path in paths for child in dig(record, path)], columns)
+                    parent_id = dict(zip(row.parent_keys, keys, strict=True))
+                    children = [child for path in paths for child in dig(record, path)]
+                    if embedded.limit is not None and len(children) >= embedded.limit:
+                        cut.append(parent_id)  # it may have more than came
+                    else:
+                        found += with_columns(children, {column_of(name): key for name, key in parent_id.items()})
                 if found:
                     yield found, None
+                async for whole in self._fan_out(row, {}, cut):
+                    yield whole
         except ValidationError as error:
             if has_begun or embedded.include is None:
                 raise

@@ -59,10 +59,14 @@ ROWS: tuple[Resource, ...] = (
                 "consignments.downloads.line_items",
                 "consignments.email.gift_certificates.line_items",
             ),
+            limit=50,
         ),
         webhook_scopes=("store/order/updated",),
         spec_file="orders.v2.oas2.yml",
-        note="Pages of 50 unless limit says otherwise. id is the order_product_id of shipments and refunds.",
+        note=(
+            "Orders embed at most 50 line items a consignment and put a __warning__ object beside them: such orders are asked here. "
+            "id is the order_product_id of shipments and refunds."
+        ),
     ),
     Resource(
         name="order_shipping_addresses", area="orders", path="/v2/orders/{order_id}/shipping_addresses",
@@ -124,7 +128,7 @@ ROWS: tuple[Resource, ...] = (
         includes=("consignments.line_items",),
         embedded=Embedded("consignments", ("consignments",)),
         spec_file="orders.v2.oas2.yml",
-        note="Embeds at most 50 line items, with a __warning__ object beside them; order_products has all.",
+        note="Its line items end at 50 with a __warning__ object; order_products has all.",
     ),
     Resource(
         name="order_fees", area="orders", path="/v2/orders/{order_id}/fees",
