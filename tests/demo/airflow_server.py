@@ -55,8 +55,8 @@ class AirflowServer:
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_log_port),
-            "AIRFLOW__TRIGGERER__DEFAULT_CAPACITY": "100",
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_log_port),
+            "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",  # or unpausing starts a scheduled run beside ours
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             **extra,
         }

@@ -1,7 +1,7 @@
-"""Programs the demo starts, each in a process group of its own, and how all of them end.
+"""Programs the demo starts, each in a session of its own, and how all of them end.
 
-Every program carries a marker in its environment that its descendants inherit. What leaves its group (Airflow's task supervisors do)
-is found by that marker, so nothing of ours survives and nothing of anybody else's is touched.
+What belongs to the demo is told by three signs, since each can be lost: the session, a marker in the environment (a process that sets its
+title overwrites it), and descent. So nothing of ours survives and nothing of anybody else's is touched.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Programs:
         self.logs = logs
         self.run_id = uuid.uuid4().hex
         self._started: dict[str, subprocess.Popen[bytes]] = {}
+        self._seen: set[psutil.Process] = set()
 
     def start(self, name: str, command: Sequence[str | Path], environment: Mapping[str, str], cwd: Path) -> Path:
         """Start a program; its output goes to a file, which is returned."""
@@ -59,19 +60,23 @@ class Programs:
                 raise DemoError(f"{name} ended with exit status {process.returncode}. The end of {output}:\n{tail(output)}")
 
     def alive(self) -> list[psutil.Process]:
-        """All processes of this demo, found by group leader and by marker."""
+        """All processes of this demo."""
+        sessions = {process.pid for process in self._started.values()}
         found = []
         for process in psutil.process_iter():
-            if process.pid == os.getpid():
-                continue
             # A process that ends meanwhile, or is somebody else's, tells us nothing: it is not ours.
             with contextlib.suppress(psutil.Error, OSError):
-                if process.environ().get(MARKER) == self.run_id and process.status() != psutil.STATUS_ZOMBIE:
+                if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
+                    continue
+                if process in self._seen or os.getsid(process.pid) in sessions or process.environ().get(MARKER) == self.run_id:
                     found.append(process)
+                    self._seen.update(process.children(recursive=True))
+        self._seen.update(found)
         return found
 
     def stop(self) -> None:
-        """End all of them: politely to each group, then to whoever is left, then by force."""
+        """End all of them: politely to each group, then by force to whoever is left."""
+        self.alive()  # before their parents are gone, while descent can still be seen
         for process in self._started.values():
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGTERM)
