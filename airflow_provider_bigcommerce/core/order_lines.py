@@ -109,7 +109,8 @@ def with_lines(record: msgspec.Raw, lines: Sequence[msgspec.Raw]) -> msgspec.Raw
     consignments = order.get("consignments")
     if not isinstance(consignments, dict) or "url" in consignments or "resource" in consignments:
         consignments = {"pickups": [], "shipping": [], "downloads": [], "email": {"gift_certificates": []}}
-    consignments.pop("__warning__", None)
+    for holder in (consignments, *_holders(consignments)):
+        holder.pop("__warning__", None)
     present = {line.get("id") for holder in _holders(consignments) for line in holder.get("line_items") or []}
     for raw in lines:
         line = msgspec.json.decode(raw)

@@ -10,14 +10,12 @@ import hashlib
 import logging
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
-from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.windows import read_moment, written
-from airflow_provider_bigcommerce.exceptions import UnexpectedAnswerError
 from airflow_provider_bigcommerce.files.destination import Destination
+from airflow_provider_bigcommerce.files.keys import Key
 from airflow_provider_bigcommerce.files.manifest import Manifest
 
 log = logging.getLogger(__name__)
@@ -48,47 +46,31 @@ def overlap_name(folder: str, run: str) -> str:
 class Overlap:
     """The rows of the last window's end, and those of this one's.
 
-    :param resource: a resource with a filter by change date.
-    :param keep_from: rows changed at or after this moment are within the next run's overlap; None keeps none.
+    :param keep_from: rows changed at or after this moment are within the next run's overlap.
     :param written_before: key -> (date_modified, digest) of the last run's rows.
     """
 
-    def __init__(self, resource: Resource, keep_from: datetime | None, written_before: Mapping[str, tuple[str, str]]) -> None:
+    def __init__(self, keep_from: datetime, written_before: Mapping[str, tuple[str, str]]) -> None:
         self.dropped = 0
-        self._name = resource.name
         self._keep_from = keep_from
         self._before = written_before
         self._rows: dict[str, tuple[str, str]] = {}
         self._is_full = False
-        field = resource.modified.field if resource.modified is not None else ""
-        names = {f"k{i}": key for i, key in enumerate(resource.primary_key)}
-        self._keys = tuple(names)
-        struct = msgspec.defstruct("Row", [*((name, Any) for name in names), ("modified", Any, None)], rename={**names, "modified": field})
-        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(struct)
 
-    @property
-    def is_needed(self) -> bool:
-        """Whether looking at rows can change anything."""
-        return bool(self._before) or self._keep_from is not None
-
-    def is_new(self, record: msgspec.Raw) -> bool:
+    def is_new(self, record: msgspec.Raw, key: Key, modified: str | None) -> bool:
         """Whether a row is to be written: it was not by the last run, or has changed since.
 
-        :raises UnexpectedAnswerError: a row without its key.
+        :param modified: its change date, as the store wrote it.
         """
-        try:
-            row = self._decoder.decode(record)
-        except msgspec.DecodeError as error:
-            raise UnexpectedAnswerError(f"A record of {self._name} has no usable key: {error}.") from None
-        moment = read_moment(row.modified)
-        is_near = moment is not None and self._keep_from is not None and moment >= self._keep_from
+        moment = read_moment(modified)
+        is_near = moment is not None and moment >= self._keep_from
         if not is_near and not self._before:
             return True
-        key = msgspec.json.encode([getattr(row, name) for name in self._keys]).decode()
-        this = (str(row.modified), hashlib.blake2b(bytes(record), digest_size=12).hexdigest())
+        name = msgspec.json.encode(key).decode()
+        this = (str(modified), hashlib.blake2b(bytes(record), digest_size=12).hexdigest())
         if is_near:
-            self._keep(key, this)
-        if self._before.get(key) == this:
+            self._keep(name, this)
+        if self._before.get(name) == this:
             self.dropped += 1
             return False
         return True

@@ -71,7 +71,8 @@ def test_lines_read_one_by_one_take_the_places_that_the_include_gives_them() -> 
 
 def test_lines_that_were_cut_off_are_added_once_to_the_consignment_of_their_address() -> None:
     all_lines = lines(300, order_address_id=7)
-    came = consignments(shipping=[{"id": 9, "street_1": "kept", "line_items": all_lines[:50]}], __warning__={"message": "cut"})
+    cut = {"id": 9, "street_1": "kept", "line_items": all_lines[:50], "__warning__": {"message": "cut"}}
+    came = consignments(shipping=[cut], __warning__={"message": "cut"})
 
     made = msgspec.json.decode(with_lines(raw({"id": 100, "consignments": came}), [raw(line) for line in all_lines]))
 

@@ -1,0 +1,226 @@
+"""Copies the rows of a list into files: pages in, parts out, duplicates dropped, orders completed.
+
+Awaits the store and hands pages to the writer in a thread, so that requests that were sent ahead go on. Commits nothing: the
+caller writes the manifest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+
+from airflow_provider_bigcommerce.client import BigCommerceStore, Page
+from airflow_provider_bigcommerce.core.catalog import Resource
+from airflow_provider_bigcommerce.core.order_lines import by_order, may_lack_lines, order_id, with_lines
+from airflow_provider_bigcommerce.core.planning import column_of
+from airflow_provider_bigcommerce.core.windows import Window
+from airflow_provider_bigcommerce.exceptions import IncompleteReadError, ValidationError
+from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
+from airflow_provider_bigcommerce.files.keys import KeyReader, SeenKeys
+from airflow_provider_bigcommerce.files.manifest import Check, DataFile, FieldDrift
+from airflow_provider_bigcommerce.files.overlap import Overlap
+from airflow_provider_bigcommerce.files.schemas import Schema, schema
+from airflow_provider_bigcommerce.files.writers import PartWriter
+from airflow_provider_bigcommerce.transfers.plan import Selection, without_include
+from airflow_provider_bigcommerce.transfers.progress import Progress
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+#: Include value -> the child resource that has the same rows, for a store that refuses the include and for parents that came
+#: with fewer rows than they have.
+_LINES: Mapping[str, str] = {"consignments.line_items": "order_products"}
+
+
+@dataclass(slots=True)
+class Copied:
+    """What a copy brought.
+
+    :param files: the parts, complete, not yet committed.
+    :param rows: rows in them.
+    :param found: rows read, without those read twice.
+    :param repeated: rows read twice in this run.
+    :param query: what was sent beside window and page; without the include if the store refused it.
+    :param totals: each number of rows that the store gave for the list.
+    """
+
+    query: Mapping[str, str]
+    files: list[DataFile] = field(default_factory=list)
+    rows: int = 0
+    found: int = 0
+    repeated: int = 0
+    totals: list[int] = field(default_factory=list)
+
+
+class Copy:
+    """One copy of a selection.
+
+    :param selection: which rows.
+    :param window: their span of change dates.
+    :param writer: where they go.
+    :param overlap: drops what the last run wrote; None for a full read.
+    :param tell: takes a progress line.
+    """
+
+    def __init__(
+        self,
+        selection: Selection,
+        window: Window,
+        writer: PartWriter,
+        *,
+        overlap: Overlap | None,
+        progress: Progress,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._selection = selection
+        self._window = window
+        self._writer = writer
+        row = selection.resource
+        date_field = row.modified.field if overlap is not None and row.modified is not None else None
+        self._keys = KeyReader(row.name, row.primary_key, date_field) if row.primary_key else None
+        self._seen = SeenKeys()
+        self._overlap = overlap
+        self._progress = progress
+        self._tell = tell
+        self._refused = False
+        self._copied = Copied(query=selection.query_text)
+
+    async def run(self, store: BigCommerceStore) -> Copied:
+        """Read all and write all.
+
+        What is raised on the way leaves no unfinished part.
+
+        :raises IncompleteReadError: the list gave fewer rows than it says it has.
+        """
+        copied = self._copied
+        try:
+            async with contextlib.aclosing(self._pages(store)) as pages:
+                async for page in pages:
+                    if page.total is not None:
+                        copied.totals.append(page.total)
+                    records = await self._completed(store, page.records)
+                    copied.files += await in_thread(self._write, records)
+                    total = copied.totals[-1] if copied.totals else None
+                    if line := self._progress.line(copied.found, total, page.number, store.stats):
+                        self._tell(line)
+            copied.files += await in_thread(self._writer.close)
+        finally:
+            self._writer.abort()
+        copied.rows = self._writer.rows
+        return copied
+
+    def _write(self, records: Sequence[msgspec.Raw]) -> list[DataFile]:
+        kept = records
+        if self._keys is not None:
+            read = self._keys.read(records)
+            rows = self._seen.unseen([(record, *about) for record, about in zip(records, read, strict=True)], [key for key, _ in read])
+            self._copied.repeated += len(records) - len(rows)
+            kept = [row[0] for row in rows if self._overlap is None or self._overlap.is_new(*row)]
+            self._copied.found += len(rows)
+        else:
+            self._copied.found += len(records)
+        return self._writer.write(kept)
+
+    async def _pages(self, store: BigCommerceStore) -> AsyncGenerator[Page, None]:
+        """The pages; once more without the include if the store refuses it before the first row."""
+        selection = self._selection
+        name, since, until = selection.resource.name, self._window.since, self._window.until
+        came = False
+        try:
+            async with contextlib.aclosing(store.pages(name, query=selection.query, since=since, until=until)) as pages:
+                async for page in pages:
+                    came = True
+                    yield page
+            return
+        except ValidationError as error:
+            if came or not any(part in _LINES for part in selection.include):
+                raise
+            log.warning(
+                "The store refused include=%s (status %d); line items are read one order at a time instead, which costs a request each.",
+                ",".join(selection.include),
+                error.status,
+            )
+        self._refused = True
+        plain = without_include(selection)
+        self._copied.query = plain.query_text
+        async with contextlib.aclosing(store.pages(name, query=plain.query, since=since, until=until)) as pages:
+            async for page in pages:
+                yield page
+
+    async def _completed(self, store: BigCommerceStore, records: Sequence[msgspec.Raw]) -> Sequence[msgspec.Raw]:
+        """The page's rows with all their line items, where these were asked for."""
+        child = next((_LINES[part] for part in self._selection.include if part in _LINES), None)
+        if child is None:
+            return records
+        lacking = {order_id(record) for record in records if self._refused or may_lack_lines(record)}
+        if not lacking:
+            return records
+        lines: list[msgspec.Raw] = []
+        async with contextlib.aclosing(store.pages(child, parent_ids=sorted(lacking))) as pages:
+            async for page in pages:
+                lines += page.records
+        found = by_order(lines)
+        return [with_lines(record, found.get(key, [])) if (key := order_id(record)) in lacking else record for record in records]
+
+
+def columns_of(row: Resource) -> Schema:
+    """The file's columns: the resource's, with its parents' keys in front where the schema lacks them."""
+    known = schema(row.name, row.primary_key)
+    parent = schema(row.parent).fields if row.parent else {}
+    keys = {column_of(name): parent.get(source, "scalar") for name, source in row.parent_keys.items()}
+    return known.with_columns({name: kind for name, kind in keys.items() if name not in known.fields})
+
+
+def drift_of(discrepancies: Discrepancies) -> tuple[FieldDrift, ...]:
+    """What did not fit the schema, as it stands in the manifest."""
+    return tuple(
+        FieldDrift(
+            path=found.path,
+            kind=found.kind,
+            seen_type=found.seen_type,
+            nulls=discrepancies.contradictions.get(found.path, 0) if found.kind == "changed_type" else 0,
+        )
+        for found in discrepancies.drift
+    )
+
+
+async def in_thread(function: Callable[..., T], *args: Any) -> T:
+    """Run a function in a thread; when this is cancelled, wait until the function has ended, for it is using the file."""
+    running = asyncio.ensure_future(asyncio.to_thread(function, *args))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
+
+
+def checked(copied: Copied, *, may_shift: bool) -> tuple[Check, ...]:
+    """Hold what was read against the numbers that the store gave.
+
+    A list that changes while it is read has several totals; a number between the lowest and the highest is explained by that.
+
+    :param may_shift: whether the list is read by page numbers, so that fewer rows are a loss.
+    :raises IncompleteReadError: rows are missing.
+    """
+    if not copied.totals:
+        return ()
+    lowest, highest = min(copied.totals), max(copied.totals)
+    agrees = lowest <= copied.found <= highest
+    if not agrees:
+        message = (
+            f"The store says that the list has {lowest:,} rows{f' to {highest:,}' if highest != lowest else ''}, and {copied.found:,} "
+            "different rows came."
+        )
+        if may_shift and copied.found < lowest:
+            raise IncompleteReadError(
+                f"{message} Rows moved from page to page while it was read. Nothing was committed; let the task try again, at a time when "
+                "the store changes less."
+            )
+        log.warning("%s The manifest says complete=false.", message)
+    return (Check(what="rows", expected=(lowest, highest), found=copied.found, agrees=agrees),)

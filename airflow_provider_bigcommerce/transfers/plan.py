@@ -1,0 +1,187 @@
+"""What a run will do, decided before its first request: which rows, into which files, replacing what.
+
+Reads the destination and Airflow's state through what it is given; sends nothing to BigCommerce.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from airflow_provider_bigcommerce.core.catalog import Resource
+from airflow_provider_bigcommerce.core.messages import Query, query_text
+from airflow_provider_bigcommerce.core.planning import resource_of
+from airflow_provider_bigcommerce.core.windows import Window, date_filter, incremental_window, moment, require_modified, written
+from airflow_provider_bigcommerce.exceptions import InvalidQueryError
+from airflow_provider_bigcommerce.files.manifest import Manifest
+from airflow_provider_bigcommerce.state import Checkpoint, Watermark
+
+log = logging.getLogger(__name__)
+
+Mode = Literal["full", "incremental"]
+MODES: tuple[Mode, ...] = ("full", "incremental")
+
+#: What is read with a resource unless ``include`` says otherwise: rows that would cost a request for each parent.
+DEFAULT_INCLUDE: Mapping[str, tuple[str, ...]] = {"orders": ("consignments.line_items",)}
+
+_NO_NAME = re.compile(r"[^A-Za-z0-9_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which rows of which resource, as the operator's arguments say.
+
+    :param resource: the catalog's row.
+    :param mode: ``full`` or ``incremental``.
+    :param query: what is sent beside window and page, include with its companions among it.
+    :param include: of these, what the rows are asked to carry.
+    :param since: argument, whole UTC seconds.
+    :param until: argument, whole UTC seconds.
+    :param initial_since: where a first incremental run begins.
+    :param overlap: how far an incremental run goes back behind the watermark.
+    """
+
+    resource: Resource
+    mode: Mode
+    query: Query
+    include: tuple[str, ...]
+    since: datetime | None
+    until: datetime | None
+    initial_since: datetime | None
+    overlap: timedelta
+
+    @property
+    def folder(self) -> str:
+        """The resource's directory below ``path``."""
+        return _NO_NAME.sub("_", self.resource.name).strip("_")
+
+    @property
+    def filters(self) -> dict[str, str]:
+        """The part of the query that decides which rows there are, as it is sent."""
+        shape = {"include", *self.resource.include_companions}
+        return {name: text for name, text in self.query_text.items() if name not in shape}
+
+    @property
+    def query_text(self) -> dict[str, str]:
+        """The query as it is sent, for the manifest."""
+        return {name: query_text(value) for name, value in self.query.items()}
+
+
+def select(
+    *,
+    resource: str,
+    mode: str,
+    query: Query | None,
+    include: str | Sequence[str] | None,
+    since: str | datetime | None,
+    until: str | datetime | None,
+    initial_since: str | datetime | None,
+    overlap: timedelta,
+) -> Selection:
+    """Read the operator's arguments, rendered.
+
+    :raises UnknownResourceError: with the nearest names.
+    :raises InvalidQueryError: an argument that cannot work.
+    """
+    row = resource_of(resource)
+    if mode not in MODES:
+        raise InvalidQueryError(f"mode={mode!r} is unknown. Accepted: {', '.join(map(repr, MODES))}.")
+    if mode == "incremental":
+        require_modified(row)
+    elif initial_since:
+        raise InvalidQueryError("initial_since bounds the first run of mode='incremental'; with mode='full' give since.")
+    if overlap < timedelta(0):
+        raise InvalidQueryError(f"overlap={overlap} is negative: rows would be skipped. Give zero or more.")
+    window = Window(moment(since, "since"), moment(until, "until"))
+    if window.is_bounded:
+        date_filter(row)
+    wanted = _includes(row, include)
+    asked: dict[str, Any] = dict(query or {})
+    if "include" in asked:
+        raise InvalidQueryError("query has 'include'; name what rows should carry in the include argument: include=['images'].")
+    if row.modified is not None and mode == "incremental" and (taken := {row.modified.since, row.modified.until} & asked.keys()):
+        raise InvalidQueryError(f"query has {sorted(map(str, taken))}, which mode='incremental' sets itself. Leave it out.")
+    if wanted:
+        asked = {**row.include_companions, **asked, "include": ",".join(wanted)}
+    return Selection(row, mode, asked, wanted, window.since, window.until, moment(initial_since, "initial_since"), overlap)
+
+
+def _includes(row: Resource, include: str | Sequence[str] | None) -> tuple[str, ...]:
+    if include is None:
+        return DEFAULT_INCLUDE.get(row.name, ())
+    wanted = tuple(part.strip() for part in (include.split(",") if isinstance(include, str) else include) if part.strip())
+    unknown = [part for part in wanted if part not in row.includes]
+    if unknown and row.area:  # a path outside the catalog takes what the caller says
+        accepted = ", ".join(map(repr, row.includes)) or "none: this resource has no include parameter"
+        raise InvalidQueryError(f"include={unknown!r} is unknown for {row.name!r}. Accepted: {accepted}.")
+    return wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The window of a run, and what it follows.
+
+    :param window: the span of change dates; without ends for a full read.
+    :param watermark: where the next run goes on, or None where this one moves no watermark.
+    :param may_drop: whether rows that the last run wrote within the overlap are left out.
+    """
+
+    window: Window
+    watermark: datetime | None
+    may_drop: bool
+
+
+def fixed_span(selection: Selection, checkpoint: Checkpoint | None, replaced: Manifest | None, watermark: Watermark | None) -> Span | None:
+    """The span, where it is known without asking the store for its time: a full read, or a retry.
+
+    :param checkpoint: what the first try fixed.
+    :param replaced: this run's own manifest, if the task was cleared.
+    :param watermark: the state's.
+    """
+    if selection.mode == "full":
+        return Span(Window(selection.since, selection.until), None, may_drop=False)
+    if checkpoint is None:
+        return None
+    window = Window(moment(checkpoint.since, "since"), moment(checkpoint.until, "window end"))
+    return _span(selection, window, replaced, watermark)
+
+
+def span_until(selection: Selection, now: datetime, replaced: Manifest | None, watermark: Watermark | None) -> Span:
+    """The span of an incremental run's first try.
+
+    :param now: the store's own time.
+    :raises InvalidQueryError: the watermark lies in the future.
+    """
+    until = now if selection.until is None else min(selection.until, now)
+    if replaced is not None and replaced.mode == "incremental" and replaced.query == selection.query_text:
+        # A cleared run replaces its files, so it reads again what they held, and goes on to the present: rows that left its window
+        # since then by a change are met again.
+        window = Window(moment(replaced.window.since, "since"), until)
+    elif selection.since is not None:
+        window = Window(selection.since, until)
+    else:
+        last = watermark.moment if watermark is not None else None
+        window = incremental_window(watermark=last, until=until, overlap=selection.overlap, initial_since=selection.initial_since)
+    return _span(selection, window, replaced, watermark)
+
+
+def _span(selection: Selection, window: Window, replaced: Manifest | None, watermark: Watermark | None) -> Span:
+    leaves_gap = watermark is not None and window.since is not None and window.since > watermark.moment
+    if leaves_gap and watermark is not None:
+        log.warning(
+            "since=%s lies after the watermark %s: this run does not move the watermark, so that the next one reads what lies between.",
+            written(window.since),
+            watermark.watermark,
+        )
+    is_cleared = replaced is not None
+    return Span(window, None if leaves_gap else window.until, may_drop=not is_cleared and selection.since is None)
+
+
+def without_include(selection: Selection) -> Selection:
+    """The same rows without what the store refused to include."""
+    taken = {"include", *selection.resource.include_companions}
+    return replace(selection, query={name: value for name, value in selection.query.items() if name not in taken})
