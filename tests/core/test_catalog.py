@@ -251,7 +251,6 @@ def test_which_rows_do_not_follow_a_published_file_and_why() -> None:
         "list_typed_as_object": {
             "cart_metafields_by_cart", "channel_metafields_by_channel", "order_fees", "product_bulk_pricing_rules",
         },
-        "body_undeclared": {"customer_metafields"},
         "parameter_wrongly_required": {"subscribers"},
         "scope_name_conflict": {
             "cart_channel_settings", "cart_settings", "checkout_channel_settings", "checkout_settings", "checkouts",

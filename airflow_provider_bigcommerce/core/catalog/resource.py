@@ -26,7 +26,6 @@ DateFormat = Literal["iso8601", "rfc2822"]
 #: ``archived``: only BigCommerce's archive describes it, no OpenAPI file does.
 #: ``paging_undeclared``: the file leaves out ``page`` or ``limit`` for a list that has pages.
 #: ``list_typed_as_object``: the file types the answer of a list as one object.
-#: ``body_undeclared``: the file leaves out the list of ids that a DELETE of many takes in its body, as its nine sisters do.
 #: ``parameter_wrongly_required``: the file requires a filter that would make the list useless.
 #: ``scope_name_conflict``: the file's scope differs from BigCommerce's own list of scopes, which the row follows.
 #: ``scope_unpublished``: the file names no scope.
@@ -34,7 +33,6 @@ SpecException = Literal[
     "archived",
     "paging_undeclared",
     "list_typed_as_object",
-    "body_undeclared",
     "parameter_wrongly_required",
     "scope_name_conflict",
     "scope_unpublished",
@@ -92,7 +90,7 @@ class Embedded:
 
     :param include: value of the parent's ``include=``, or None where the parent's row always carries them.
     :param fields: fields of the parent's row that hold the child's rows, dots for nested ones; lists on the way are walked.
-    :param limit: most child rows that come this way, or None where no limit is published.
+    :param limit: most child rows that one field holds; a parent that reaches it must be asked by itself. None where no limit is known.
     """
 
     include: str | None
