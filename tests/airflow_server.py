@@ -1,0 +1,192 @@
+"""A real Airflow for the time of a ``with`` block: `airflow standalone`, or its API server alone, on free ports in a home of its own.
+
+Knows nothing of BigCommerce. Leaves no process behind: it signals the process group it started, as `airflow standalone` does not end
+its children when it alone is signalled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class AirflowServer:
+    """An Airflow with SQLite and the simple auth manager.
+
+    :param home: AIRFLOW_HOME; made where it is missing, may be used again.
+    :param env: environment variables on top of what this class sets (``AIRFLOW__CORE__TEST_CONNECTION`` ...).
+    :param dags_folder: folder of DAG files, or None for an empty one.
+    :param component: ``standalone`` (scheduler, DAG processor, triggerer, API server) or ``api-server`` alone.
+    :param port: of the UI and API; 0 chooses a free one.
+    """
+
+    username = "admin"
+
+    def __init__(
+        self,
+        home: Path,
+        env: Mapping[str, str] | None = None,
+        dags_folder: Path | None = None,
+        *,
+        component: Literal["standalone", "api-server"] = "standalone",
+        port: int = 0,
+    ) -> None:
+        self.home = home
+        self.component = component
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log_file = home / f"{component}.log"
+        self.password = secrets.token_urlsafe(12)
+        self._passwords = home / "passwords.json"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._token: str | None = None
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "_AIRFLOW_"))}
+        self.env = {
+            **kept,
+            # `airflow standalone` starts its parts as `airflow` from the PATH, which need not be of this environment.
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)]),
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": str(self.port),
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(dags_folder or home / "dags"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__PARALLELISM": "8",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{self.username}:admin",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self._passwords),
+            # The log servers of worker and triggerer, whose default ports 8793 and 8794 another Airflow may hold.
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
+            **(env or {}),
+        }
+
+    def start(self, timeout: float = 180) -> Self:
+        """Migrate the database, start, and return when the API (and, in ``standalone``, the scheduler) reports that it is healthy.
+
+        :param timeout: seconds after which an Airflow that is still not ready is stopped.
+        :raises RuntimeError: it ended or was not ready in time; the message holds the end of its log.
+        """
+        self.home.mkdir(parents=True, exist_ok=True)
+        Path(self.env["AIRFLOW__CORE__DAGS_FOLDER"]).mkdir(parents=True, exist_ok=True)
+        self._passwords.touch(mode=0o600)
+        self._passwords.write_text(json.dumps({self.username: self.password}))
+        self.airflow("db", "migrate")
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "airflow", self.component],
+                env=self.env,
+                cwd=self.home,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + timeout
+        while not self._is_healthy():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                code = self._process.poll()
+                self.stop()
+                tail = self.log_file.read_text(errors="replace")[-4000:]
+                what = f"ended with status {code}" if code is not None else f"was not ready after {timeout:g} s"
+                raise RuntimeError(f"airflow {self.component} {what}. The end of its log:\n{tail}")
+            time.sleep(0.25)
+        return self
+
+    def stop(self) -> None:
+        """End every process of the group: SIGINT, SIGTERM, and SIGKILL for what is left (idle workers of the LocalExecutor ignore both)."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        for number, seconds in ((signal.SIGINT, 5.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 5.0)):
+            try:
+                os.killpg(process.pid, number)
+            except ProcessLookupError:
+                break
+            deadline = time.monotonic() + seconds
+            while _group_lives(process) and time.monotonic() < deadline:
+                time.sleep(0.1)
+        process.wait()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def airflow(self, *arguments: str, timeout: float = 280) -> str:
+        """Run an ``airflow`` command in this home and return what it printed.
+
+        :raises RuntimeError: it failed; the message holds the end of its output.
+        """
+        done = subprocess.run(
+            [sys.executable, "-m", "airflow", *arguments], env=self.env, cwd=self.home, capture_output=True, text=True, timeout=timeout
+        )
+        if done.returncode:
+            raise RuntimeError(f"airflow {' '.join(arguments[:2])} failed with {done.returncode}:\n{(done.stdout + done.stderr)[-4000:]}")
+        return done.stdout
+
+    def request(self, method: str, path: str, body: object = None) -> Any:
+        """Call the REST API (``/api/v2/...``) and return the decoded answer, None where it has no body.
+
+        :raises urllib.error.HTTPError: the API refused.
+        """
+        return self._call(method, path, body, {"Authorization": f"Bearer {self.token}"})
+
+    @property
+    def token(self) -> str:
+        """A bearer token of the admin."""
+        if self._token is None:
+            answer = self._call("POST", "/auth/token", {"username": self.username, "password": self.password}, {})
+            self._token = str(answer["access_token"])
+        return self._token
+
+    def _call(self, method: str, path: str, body: object, headers: Mapping[str, str]) -> Any:
+        request = urllib.request.Request(
+            self.url + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json", **headers},
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=60) as answer:
+            content = answer.read()
+        return json.loads(content) if content else None
+
+    def _is_healthy(self) -> bool:
+        try:
+            health = self._call("GET", "/api/v2/monitor/health", None, {})
+        except OSError:  # not listening yet, or answering errors while it starts
+            return False
+        needed = ("metadatabase", "scheduler", "dag_processor") if self.component == "standalone" else ("metadatabase",)
+        return all((health.get(part) or {}).get("status") == "healthy" for part in needed)
+
+
+def _group_lives(process: subprocess.Popen[bytes]) -> bool:
+    process.poll()  # reap the leader, which would stay in its group as a zombie
+    try:
+        os.killpg(process.pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
