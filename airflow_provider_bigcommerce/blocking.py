@@ -94,6 +94,16 @@ class BlockingStore:
         """The store's own time."""
         return self._portal.call(self._store.now())
 
+    def graphql(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Run an Admin GraphQL query or mutation."""
+        return self._portal.call(self._store.graphql(query, variables))
+
+    def graphql_pages(
+        self, query: str, variables: Mapping[str, Any] | None = None, *, cursor_variable: str = "after", connection: str | None = None
+    ) -> Iterator[Page]:
+        """The nodes of a Relay connection, page by page."""
+        return self._portal.walk(self._store.graphql_pages(query, variables, cursor_variable=cursor_variable, connection=connection))
+
     def create(self, resource: str, row: Mapping[str, Any]) -> dict[str, Any]:
         """Create one row."""
         return self._portal.call(self._store.create(resource, row))

@@ -26,6 +26,7 @@ from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.core.budget import Budget
 from airflow_provider_bigcommerce.core.catalog import Embedded, Resource, Write
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials
+from airflow_provider_bigcommerce.core.graphql import ConnectionWalk, GraphQLAnswer, graphql_request, read_graphql
 from airflow_provider_bigcommerce.core.messages import Query, Request, Response
 from airflow_provider_bigcommerce.core.paging import Columns, FanOut, Walk, dig, fields_of, with_columns
 from airflow_provider_bigcommerce.core.planning import check_query, column_of, filled, full_query, placeholders, resource_of, walk_of
@@ -85,6 +86,7 @@ class ReadStats:
     :param vanished_parents: parents whose child list answered 404: deleted while reading.
     :param quota: requests the store grants a window, None where unknown or unlimited.
     :param quota_left: what is left of it for us.
+    :param graphql_complexity: the highest complexity of a GraphQL query so far (the store refuses more than 10,000), or None.
     """
 
     requests: int = 0
@@ -97,6 +99,7 @@ class ReadStats:
     vanished_parents: int = 0
     quota: int | None = None
     quota_left: int | None = None
+    graphql_complexity: int | None = None
     window_seconds: float | None = None
 
 
@@ -300,6 +303,40 @@ class BigCommerceStore:
             return whole_seconds(email.utils.parsedate_to_datetime(response.headers["date"]).replace(tzinfo=UTC))
         except (KeyError, ValueError):
             raise UnexpectedAnswerError("GET /v2/time answered without a readable Date header; the store's time is unknown.") from None
+
+    async def graphql(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Run an Admin GraphQL query or mutation; the answer's ``data``.
+
+        :raises GraphQLError: errors in the answer, top-level or in a mutation's payload; a query may have failed in part only.
+        :raises AuthenticationError: 401, which GraphQL also answers to an expired or foreign token.
+        """
+        data: dict[str, Any] = msgspec.json.decode((await self._graphql(graphql_request(query, variables))).data)
+        return data
+
+    async def graphql_pages(
+        self, query: str, variables: Mapping[str, Any] | None = None, *, cursor_variable: str = "after", connection: str | None = None
+    ) -> AsyncGenerator[Page, None]:
+        """The nodes of a Relay connection, page by page.
+
+        :param query: with ``pageInfo { hasNextPage endCursor }`` and a variable for the cursor.
+        :param cursor_variable: name of that variable, without ``$``.
+        :param connection: dotted path of the connection in the answer, where there is more than one.
+        """
+        walk = ConnectionWalk(query, variables, cursor_variable=cursor_variable, connection=connection)
+        cursor: str | None = None
+        number = 0
+        while number == 0 or cursor is not None:
+            nodes, cursor = walk.absorb(await self._graphql(walk.request(cursor)))
+            number += 1
+            self.stats.pages += 1
+            self.stats.rows += len(nodes)
+            yield Page(nodes, number)
+
+    async def _graphql(self, request: Request) -> GraphQLAnswer:
+        answer = await self._send(request, read_graphql)
+        if answer.complexity is not None:
+            self.stats.graphql_complexity = max(self.stats.graphql_complexity or 0, answer.complexity)
+        return answer
 
     # -- writing ------------------------------------------------------------------------------------------------------------
 

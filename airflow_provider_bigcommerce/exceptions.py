@@ -12,6 +12,7 @@
     │   ├── NotFoundError               404
     │   ├── ConflictError               409, 423
     │   ├── ValidationError             400, 413, 422 and other 4xx; carries BigCommerce's field errors
+    │   ├── GraphQLError                GraphQL errors: of the query, or of a mutation's payload
     │   ├── StoreSuspendedError         503 that says so; waiting does not help
     │   ├── RedirectRefusedError        a redirect to another host, or from https to http
     │   └── DestinationError            files could not be written where asked
@@ -131,6 +132,20 @@ class ValidationError(ApiError):
 
 class StoreSuspendedError(ApiError):
     """503 whose text says that the store is suspended; waiting does not help."""
+
+
+class GraphQLError(BigCommerceError):
+    """A GraphQL answer that holds errors: of the query as a whole, or of a mutation's payload.
+
+    :param messages: BigCommerce's messages, with the path each is about.
+    :param kinds: for each, its error code or the name of its error type; empty text where it has none.
+    """
+
+    def __init__(self, messages: Iterable[str], *, kinds: Iterable[str] = ()) -> None:
+        self.messages = tuple(messages)
+        self.kinds = tuple(kinds)
+        named = ", ".join(sorted({kind for kind in self.kinds if kind}))
+        super().__init__(f"POST /graphql answered errors{f' ({named})' if named else ''}: {'; '.join(self.messages[:5])}")
 
 
 class RateLimitError(ApiError):

@@ -209,6 +209,13 @@ def _texts(body: Any) -> tuple[str | None, dict[str, str]]:
     return (str(title)[:_TITLE_TEXT] if title else None), fields
 
 
+def _plain_text(response: Response) -> str | None:
+    """A short plain-text body, as some 401 answers and GraphQL's have; not a page."""
+    text = response.body.decode("utf-8", "replace").strip()
+    is_plain = response.headers.get("content-type", "text/plain").startswith(("text/plain", "application/json"))
+    return text[:_TITLE_TEXT] if text and is_plain and "<" not in text else None
+
+
 #: Email addresses and long digit runs in BigCommerce's messages are a customer's, not ours to repeat.
 _PERSONAL = re.compile(r"[^\s@'\"]+@[^\s@'\"]+\.[^\s@'\"]+|\+?\d[\d\s()-]{7,}\d")
 
@@ -225,7 +232,7 @@ def error_from(request: Request, response: Response, *, scopes: Sequence[str] = 
     try:
         title, fields = _texts(response.json())
     except msgspec.DecodeError:
-        title, fields = None, {}
+        title, fields = _plain_text(response), {}
     title = _without_personal_data(title) if title else None
     fields = {name: _without_personal_data(message) for name, message in fields.items()}
     status, headers = response.status, response.headers
