@@ -163,6 +163,7 @@ def test_the_parts_of_a_row_do_not_repeat_each_other(row: Resource) -> None:
     dates = [name for each in (row.modified, row.created) if each for name in (each.since, each.until) if name]
     one_each = [name for name in (row.id_min, row.id_max, row.id_in, row.channel_filter) if name]
     names = [*row.filters, *dates, *one_each]
+    assert not {*row.required_any, *row.required_params} & {*row.filters}
 
     assert len(names) == len(set(names))
     assert not {"page", "limit", "before", "after", "include", "include_fields", "exclude_fields"} & set(names)

@@ -154,10 +154,9 @@ ROWS: tuple[Resource, ...] = (
         name="theme_configurations", area="themes", path="/v3/themes/{uuid}/configurations",
         parent="themes", parent_keys={"uuid": "uuid"}, primary_key=("uuid",), scopes=THEMES,
         id_in="uuid:in",
-        filters=("variation_uuid",),
         required_any=("uuid:in", "channel_id:in", "variation_uuid"), channel_filter="channel_id:in",
         spec_file="themes.v3.yml", spec_exception="scope_name_conflict",
-        note="Needs at least one of its filters.",
+        note="theme_uuid is the parent's key; uuid is the configuration's own.",
     ),
     Resource(
         name="theme_jobs", area="themes", path="/v3/themes/jobs/{job_id}",

@@ -242,10 +242,9 @@ ROWS: tuple[Resource, ...] = (
     Resource(
         name="payment_methods", area="payments", path="/v3/payments/methods",
         paging="single", page_size=0, scopes=PAYMENT_METHODS,
-        filters=("order_id", "checkout_id"),
         required_any=("order_id", "checkout_id"),
         spec_file="payments/accepted-methods_payments.v3.yml",
-        note="Asked for one order or one checkout.",
+        note="What that order or checkout can be paid with.",
     ),
     Resource(
         name="payment_methods_v2", area="payments", path="/v2/payments/methods",
