@@ -14,12 +14,13 @@ encode = msgspec.json.encode
 
 @dataclass(frozen=True)
 class Answer:
-    """One response before it is sent; `body` is None where there is none (204)."""
+    """One response before it is sent; `body` is None where there is none (204), `rows` tells how many rows a list's answer holds."""
 
     status: int
     body: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
+    rows: int | None = None
 
 
 def ok(payload: Any, status: int = 200) -> Answer:

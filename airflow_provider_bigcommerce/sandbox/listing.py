@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode
 
 from airflow_provider_bigcommerce.sandbox import dates, filters
-from airflow_provider_bigcommerce.sandbox.answers import NOTHING, Answer, encode, error, ok
+from airflow_provider_bigcommerce.sandbox.answers import NOTHING, Answer, encode, error
 from airflow_provider_bigcommerce.sandbox.filters import BadParameterError, Filter, Reader
 from airflow_provider_bigcommerce.sandbox.table import Row, Table, between
 
@@ -111,8 +111,8 @@ def _answer(store: Store, listing: Listing, path: Mapping[str, Any], query: Mapp
     if not plain:
         rows = [shape(store, listing, row, query, includes) for row in rows]
     if not listing.enveloped:
-        return ok(rows)
-    return Answer(200, b'{"data":' + encode(rows) + b',"meta":' + encode(page.meta) + b"}")
+        return Answer(200, encode(rows), rows=len(rows))
+    return Answer(200, b'{"data":' + encode(rows) + b',"meta":' + encode(page.meta) + b"}", rows=len(rows))
 
 
 def shape(store: Store, listing: Listing, row: Row, query: Mapping[str, str], includes: Sequence[Include]) -> Row:

@@ -95,7 +95,7 @@ class Server:
         match = _PATH.fullmatch(request.path)
         path = match[2].rstrip("/") if match else request.path
         version = match[3] if match else "v3"
-        status, kind = 0, None
+        status, kind, rows = 0, None, None
         ticket: int | None = -1
         try:
             body = await request.read()
@@ -116,7 +116,7 @@ class Server:
                 status = response.status
                 return response
             answer = self._answer(request, path, version, body)
-            status = answer.status
+            status, rows = answer.status, answer.rows
             return self._response(request, answer, number, store.quota.headers())
         except _CutError:
             status = 0
@@ -136,6 +136,7 @@ class Server:
                     request.headers.get("X-Correlation-Id", ""),
                     _request_id(number),
                     kind,
+                    rows,
                 )
             )
 

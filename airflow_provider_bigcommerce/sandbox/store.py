@@ -29,7 +29,7 @@ from airflow_provider_bigcommerce.sandbox.vocabulary import PLACES
 
 @dataclass(frozen=True)
 class LoggedRequest:
-    """One line of the access log. `status` is 0 where no answer was sent."""
+    """One line of the access log. `status` is 0 where no answer was sent; `rows` is None where the answer was no list."""
 
     time: float
     method: str
@@ -39,6 +39,7 @@ class LoggedRequest:
     correlation_id: str
     request_id: str
     fault: str | None = None
+    rows: int | None = None
 
 
 class Store:
