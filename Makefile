@@ -55,7 +55,7 @@ endef
 # $(call pip-install,directory,constraints,extras)
 define pip-install
 @echo "Installing the project[$(3)] into $(1), pinned by $(2): the first time takes some minutes"
-@$(1)/bin/python -m pip install --quiet -c $(2) -e ".[$(3)]"
+@$(1)/bin/python -m pip install -qq -c $(2) -e ".[$(3)]"
 @touch $@
 endef
 

@@ -1,7 +1,7 @@
 """The story of `make demo`, told and checked step by step.
 
-``ONCE=1`` in the environment ends it after the last check, with exit status 0 only if every check held. ``--screenshot FILE`` takes a picture
-of the finished DAG for the README (needs Chromium and the test extra).
+``ONCE=1`` in the environment ends it after the last check, with exit status 0 only if every check held. ``--screenshot FILE`` takes a
+picture of the finished DAG for the README (needs Chromium and the test extra).
 """
 
 from __future__ import annotations
