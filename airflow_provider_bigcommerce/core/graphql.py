@@ -38,7 +38,7 @@ class GraphQLAnswer:
 
 
 class _Envelope(msgspec.Struct):
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = msgspec.Raw(b"null")
     errors: list[dict[str, Any]] | None = None
 
 
@@ -71,7 +71,7 @@ def read_graphql(response: Response) -> GraphQLAnswer:
     answer = msgspec.json.decode(response.body, type=_Envelope)
     if answer.errors:
         raise GraphQLError([_told(error) for error in answer.errors], kinds=[_code(error) for error in answer.errors])
-    if answer.data is None or bytes(answer.data) == b"null":
+    if bytes(answer.data) == b"null":
         raise UnexpectedAnswerError("POST /graphql answered neither data nor errors.")
     unions = list(_error_unions(answer.data))
     if unions:
