@@ -122,8 +122,9 @@ class Resource:
     :param kind: ``collection``, ``singleton``, ``by_id`` (no list exists), ``lookup`` (needs ``required_params``).
     :param parent: catalog name of the resource whose rows fill the path's placeholders, or None.
     :param parent_keys: placeholder -> field of the parent's row; every placeholder is in it. The placeholder, in snake case,
-        is also the column that each row gets, unless it has a field of that name. A name that is no placeholder is a query parameter that takes the parents'
-        keys in batches (``product_id:in``). Parents that repeat a combination of keys are asked once.
+        is also the column that each row gets, unless it has a field of that name. A name that is no placeholder is a query
+        parameter that takes the parents' keys in batches (``product_id:in``). Parents that repeat a combination of keys are
+        asked once.
     :param paging: how the list is walked.
     :param page_size: largest ``limit`` (250 where no page says otherwise), 0 where the list takes none.
     :param include_page_size: include value -> the smaller page it forces (``options`` and ``modifiers``: 10).
