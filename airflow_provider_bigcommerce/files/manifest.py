@@ -128,7 +128,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     def as_json(self) -> dict[str, Any]:
         """The manifest as plain JSON types, as it stands in the file and in XCom."""
-        return dict(msgspec.to_builtins(self))
+        return dict(msgspec.json.decode(msgspec.json.encode(self)))  # lists, where to_builtins leaves tuples
 
     def encode(self) -> bytes:
         """The manifest's file, indented for people."""

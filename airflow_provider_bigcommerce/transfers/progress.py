@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from airflow_provider_bigcommerce.client import ReadStats
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.client import ReadStats
 
 #: Seconds between two lines.
 EVERY = 10.0
