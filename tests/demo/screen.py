@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 
 from rich.console import Console
 from rich.live import Live
@@ -97,7 +98,7 @@ class Screen:
         """A table; numbers stand right."""
         table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
         for number, column in enumerate(columns):
-            numeric = bool(rows) and all(isinstance(row[number], int | float) or row[number] is None for row in rows)
+            numeric = bool(rows) and all(isinstance(row[number], int | float | Decimal) or row[number] is None for row in rows)
             table.add_column(column, justify="right" if numeric else "left", overflow="fold")
         for row in rows:
             table.add_row(*(_cell(value) for value in row))
@@ -109,7 +110,7 @@ def _cell(value: object) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:,.1f}"
-    if isinstance(value, int):
+    if isinstance(value, int | Decimal):
         return f"{value:,}"
     return str(value)
 
