@@ -436,7 +436,7 @@ class BigCommerceStore:
                     keys = [msgspec.json.decode(key) for key in fields_of(record, sources) if key is not None]
                     parent_id = dict(zip(row.parent_keys, keys, strict=True))
                     children = [child for path in paths for child in dig(record, path)]
-                    if embedded.limit is not None and len(children) >= embedded.limit:
+                    if embedded.limit is not None and not 0 < len(children) < embedded.limit:
                         cut.append(parent_id)  # it may have more than came
                     else:
                         found += with_columns(children, {column_of(name): key for name, key in parent_id.items()})

@@ -16,8 +16,8 @@ from typing import Any, Protocol
 import msgspec
 
 from airflow_provider_bigcommerce.core.messages import Request
-from airflow_provider_bigcommerce.core.reading import Listing
-from airflow_provider_bigcommerce.exceptions import PaginationLoopError, UnexpectedAnswerError
+from airflow_provider_bigcommerce.core.reading import Listing, Pagination
+from airflow_provider_bigcommerce.exceptions import IncompleteReadError, PaginationLoopError, UnexpectedAnswerError
 
 #: A page of exactly one of these lengths may be a cap that the specs do not name, so it is not taken for the last one.
 #: Source: the defaults and maxima found in BigCommerce's specs (facts, section 6).
@@ -79,9 +79,13 @@ def _digest(records: Sequence[msgspec.Raw]) -> int:
 
 @dataclass(slots=True)
 class SinglePage:
-    """One request, one answer: singletons, and lists that take no page."""
+    """One request, one answer: singletons, lists that take no page, and the one page a caller asks for.
+
+    :param is_whole: whether the answer must hold all that the store counts.
+    """
 
     request: Request
+    is_whole: bool = True
     _is_sent: bool = False
 
     def next_request(self) -> Request | None:
@@ -91,9 +95,19 @@ class SinglePage:
         self._is_sent = True
         return self.request
 
-    def absorb(self, request: Request, listing: Listing) -> Step:  # noqa: ARG002  # the protocol's signature
-        """All rows; there is no more."""
-        return Step(listing.records, total=len(listing.records))
+    def absorb(self, request: Request, listing: Listing) -> Step:
+        """All rows; there is no more.
+
+        :raises IncompleteReadError: the store counts more rows than it sent.
+        """
+        rows = len(listing.records)
+        counted = listing.meta.pagination.total if listing.meta.pagination else None
+        if self.is_whole and counted is not None and counted > rows:
+            raise IncompleteReadError(
+                f"{request.method} {request.path} answered {rows} of {counted} rows, and it is documented as a list without pages. "
+                "Narrow it with query={...}, and report the endpoint."
+            )
+        return Step(listing.records, total=rows if self.is_whole else counted)
 
 
 class PageNumbers:
@@ -177,7 +191,18 @@ class Cursors:
                 raise _loop(request, "the same cursor")
             self._seen.add(cursor)
             self._next = self._base.with_params({"after": about.end_cursor})
+        elif listing.records and about is None:
+            self._next = self._next_page(request, listing.meta.pagination)
         return Step(listing.records, total=self._total)
+
+    def _next_page(self, request: Request, about: Pagination | None) -> Request | None:
+        """Where cursors are documented but the answer has none (per-parent metafields), its pages are followed by number."""
+        page = int(dict(request.params).get("page", 1))
+        if about is None or (about.total_pages or 0) <= page:
+            return None
+        if about.current_page is not None and about.current_page != page:
+            raise _loop(request, f"page {about.current_page} when asked for page {page}, so page {about.current_page} came")
+        return self._base.with_params({"page": page + 1})
 
     @staticmethod
     def _says_last(listing: Listing) -> bool:

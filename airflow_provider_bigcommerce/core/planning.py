@@ -21,7 +21,7 @@ from airflow_provider_bigcommerce.exceptions import InvalidQueryError, Unexpecte
 #: Parameters of paging, which every list may be asked with; a walk sets them itself unless the caller does.
 PAGING_PARAMETERS = frozenset({"page", "limit", "before", "after"})
 
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_PLACEHOLDER = re.compile(r"\{([^}]+)\}")
 #: A query with one of these walks as the caller says, not by ids.
 _ORDERED = frozenset({"sort", "direction", "page", "before", "after"})
 #: Parameters that shape rows and do not change which there are, so that a count does not take them.
@@ -84,7 +84,7 @@ def check_query(resource: Resource, query: Query) -> None:
 
 def column_of(placeholder: str) -> str:
     """The column that carries a parent's key on each row: the placeholder in snake case (``customerId`` -> ``customer_id``)."""
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", placeholder).lower()
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", placeholder).replace("-", "_").lower()
 
 
 def filled(path: str, keys: Mapping[str, int | str]) -> str:
@@ -128,7 +128,7 @@ def walk_of(resource: Resource, path: str, query: Query | None = None) -> Walk:
     if resource.kind != "collection" or resource.paging == "single" or limit == 0:
         return SinglePage(request)
     if "page" in params:
-        return SinglePage(request.with_params({"limit": limit}))
+        return SinglePage(request.with_params({"limit": limit}), is_whole=False)
     if (keys := _key_range(resource, params)) is not None:
         count = Request.get(resource.count_path, {k: v for k, v in params.items() if k not in _SHAPE}) if resource.count_path else None
         id_min, id_max, order = keys

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.core.messages import Request
-from airflow_provider_bigcommerce.core.paging import Cursors, FanOut, IdRanges, KeysetAfter, PageNumbers, Walk, with_columns
+from airflow_provider_bigcommerce.core.paging import Cursors, FanOut, IdRanges, KeysetAfter, PageNumbers, SinglePage, Walk, with_columns
 from airflow_provider_bigcommerce.core.planning import integer_key
 from airflow_provider_bigcommerce.core.reading import CursorLinks, CursorPagination, Listing, Meta, Pagination
-from airflow_provider_bigcommerce.exceptions import PaginationLoopError, UnexpectedAnswerError
+from airflow_provider_bigcommerce.exceptions import IncompleteReadError, PaginationLoopError, UnexpectedAnswerError
 
 LIST = Request("GET", "/list")
 KEY_OF = integer_key(CATALOG["products"])
@@ -214,6 +214,22 @@ def test_a_cursor_that_comes_back_is_an_error_and_no_loop() -> None:
 
     with pytest.raises(PaginationLoopError, match="cursor"):
         drive(Cursors(LIST, 1), shelf)
+
+
+@given(st.integers(1, 300), st.integers(1, 60))
+def test_a_list_that_documents_cursors_and_sends_none_is_read_by_page(count: int, limit: int) -> None:
+    ids = list(range(1, count + 1))
+
+    assert drive(Cursors(LIST, limit), Shelf(ids)) == ids
+
+
+def test_a_list_without_pages_that_counts_more_rows_than_it_sent_is_an_error() -> None:
+    with pytest.raises(IncompleteReadError, match="1 of 2 rows"):
+        drive(SinglePage(LIST.with_params({"limit": 1})), Shelf([1, 2]))
+
+
+def test_the_one_page_a_caller_asks_for_need_not_be_all() -> None:
+    assert drive(SinglePage(LIST.with_params({"limit": 1, "page": 2}), is_whole=False), Shelf([1, 2])) == [2]
 
 
 def test_cursors_follow_end_cursor() -> None:
