@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -84,6 +83,10 @@ class Night:
         """Let time pass, for the store."""
         self.moment += by
 
+    def seconds(self) -> float:
+        """The store's clock, as its server asks for it."""
+        return self.moment.timestamp()
+
     def copy(self, resource: str = "orders") -> dict[int, dict[str, Any]]:
         """The copy of a resource: the newest row of each key over all committed manifests."""
         newest: dict[int, dict[str, Any]] = {}
@@ -104,9 +107,9 @@ class Night:
 
 
 @pytest.fixture
-def night(bigcommerce_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Night]:
+def night(bigcommerce_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Night:
     """A task, its store whose clock stands still unless told, an empty directory and an empty state."""
     monkeypatch.setenv("AIRFLOW_CONN_BIGCOMMERCE_DEFAULT", json.dumps(bigcommerce_sandbox.connection))
     night = Night(bigcommerce_sandbox, tmp_path / "copy")
-    bigcommerce_sandbox.store.clock = lambda: night.moment.timestamp()
-    yield night
+    bigcommerce_sandbox.store.clock = night.seconds
+    return night
