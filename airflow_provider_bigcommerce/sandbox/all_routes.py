@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_bigcommerce.sandbox import main_routes
+from airflow_provider_bigcommerce.sandbox import documented_routes, main_routes
 from airflow_provider_bigcommerce.sandbox.routes import Router
 
 
@@ -13,4 +13,6 @@ def build_router() -> Router:
     main_routes.add_customers(router)
     main_routes.add_orders(router)
     main_routes.add_store(router)
+    documented_routes.add_kinds(router)
+    documented_routes.add_singletons(router)
     return router

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -20,3 +21,10 @@ def contract() -> dict[str, dict[str, Any]]:
 def parameters(path: str, method: str = "get") -> frozenset[str]:
     """Name the query parameters an operation documents."""
     return frozenset(contract()[path][method]["query"])
+
+
+def schema_of(path: str) -> tuple[Mapping[str, Any], bool]:
+    """Give the schema of what a GET shows, and whether it comes in `data`."""
+    schema = contract()[path]["get"].get("schema") or {}
+    data = schema.get("properties", {}).get("data")
+    return (schema, False) if data is None else (data, True)

@@ -20,6 +20,7 @@ import msgspec
 from airflow_provider_bigcommerce.sandbox import dates
 from airflow_provider_bigcommerce.sandbox.catalog_data import CatalogData
 from airflow_provider_bigcommerce.sandbox.customer_data import CustomerData
+from airflow_provider_bigcommerce.sandbox.kind_tables import add_tables
 from airflow_provider_bigcommerce.sandbox.faults import Faults, Kind, Planned
 from airflow_provider_bigcommerce.sandbox.order_data import STATUSES, OrderData
 from airflow_provider_bigcommerce.sandbox.quota import Concurrency, Quota
@@ -103,12 +104,12 @@ class Store:
         def at(row: Row) -> int:
             return dates.parse(row["date_modified"])
 
-        self.add_table(Table("products", catalog.products, catalog.product, calendar=catalog.calendar, modified=at, on_change=self._keep))
-        self.add_table(Table("product_variants", catalog.variants, catalog.variant, on_change=self._keep))
-        self.add_table(Table("brands", catalog.brands, catalog.brand, on_change=self._keep))
-        self.add_table(Table("categories", catalog.categories, catalog.category, key="category_id", on_change=self._keep))
-        self.add_table(Table("category_trees", catalog.trees, catalog.tree, on_change=self._keep))
-        self.add_table(Table("customers", buyers.customers, buyers.customer, calendar=buyers.calendar, modified=at, on_change=self._keep))
+        self.add_table(Table("products", catalog.products, catalog.product, calendar=catalog.calendar, modified=at, on_change=self.keep))
+        self.add_table(Table("product_variants", catalog.variants, catalog.variant, on_change=self.keep))
+        self.add_table(Table("brands", catalog.brands, catalog.brand, on_change=self.keep))
+        self.add_table(Table("categories", catalog.categories, catalog.category, key="category_id", on_change=self.keep))
+        self.add_table(Table("category_trees", catalog.trees, catalog.tree, on_change=self.keep))
+        self.add_table(Table("customers", buyers.customers, buyers.customer, calendar=buyers.calendar, modified=at, on_change=self.keep))
         self.add_table(
             Table(
                 "orders",
@@ -117,7 +118,7 @@ class Store:
                 calendar=sales.calendar,
                 modified=at,
                 hides=lambda row: bool(row.get("is_deleted")),
-                on_change=self._keep,
+                on_change=self.keep,
             )
         )
         for name, make in (
@@ -133,7 +134,8 @@ class Store:
             ("customer_form_field_values", buyers.form_fields),
             ("order_products", self._seeded_lines),
         ):
-            self.nested[name] = Nested(name, make, on_change=self._keep)
+            self.nested[name] = Nested(name, make, on_change=self.keep)
+        add_tables(self)
 
     def add_table(self, table: Table) -> Table:
         """Register a table."""
@@ -172,7 +174,8 @@ class Store:
             else:
                 self.singletons[str(key)] = row
 
-    def _keep(self, kind: str, key: Key, row: Row | None) -> None:
+    def keep(self, kind: str, key: Key, row: Row | None) -> None:
+        """Keep a change in the database file, where there is one."""
         if self._db is not None:
             with self._db:
                 self._db.execute(
@@ -429,4 +432,4 @@ class Store:
     def keep_singleton(self, path: str, row: Row) -> None:
         """Keep a changed singleton."""
         self.singletons[path] = row
-        self._keep("singleton", path, row)
+        self.keep("singleton", path, row)

@@ -1,0 +1,258 @@
+"""Routes of everything that `kinds` declares, and of the settings: made from the contract, without a handler for each.
+
+Lists, one row, counts, writes and singletons; a path that other modules serve is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from zlib import crc32
+
+from airflow_provider_bigcommerce.sandbox import dates, listing
+from airflow_provider_bigcommerce.sandbox.answers import Answer, error, ok
+from airflow_provider_bigcommerce.sandbox.contract import contract, parameters, schema_of
+from airflow_provider_bigcommerce.sandbox.kinds import KINDS, Kind
+from airflow_provider_bigcommerce.sandbox.listing import Listing, Paging
+from airflow_provider_bigcommerce.sandbox.made_up import MadeUp
+from airflow_provider_bigcommerce.sandbox.routes import Call, Handler, Router
+from airflow_provider_bigcommerce.sandbox.store import Store
+from airflow_provider_bigcommerce.sandbox.table import Row, Table
+from airflow_provider_bigcommerce.sandbox.writes import Writing
+
+_DAY = 86_400
+# the table behind a key in a path, where a missing row means 404
+_PARENTS = {
+    "channel_id": "channels", "channelId": "channels", "customerId": "customers", "customer_id": "customers", "order_id": "orders",
+    "product_id": "products", "brand_id": "brands", "category_id": "categories", "location_id": "inventory_locations", "site_id": "sites",
+    "price_list_id": "price_lists", "promotion_id": "promotions", "zone_id": "shipping_zones", "country_id": "countries", "cart_id": "carts",
+    "segmentId": "segments", "shopperProfileId": "shopper_profiles", "variant_id": "product_variants",
+}  # fmt: skip
+_ALIASES: Mapping[str, Mapping[str, str | listing.filters.Reader]] = {
+    "/v3/inventory/locations": {"location_id": "id", "location_code": "code", "is_active": "enabled"},
+    "/v3/shopper-profiles": {},
+    "/v3/tax/zones": {},
+}
+
+
+def paging_of(path: str) -> Paging:
+    """Tell how a documented list is paged, from its parameters and the answer's `meta`."""
+    query = parameters(path)
+    if path.startswith("/v2/"):
+        return "v2"
+    if path == "/v3/channels/{channel_id}/listings":
+        return "keyset"  # `after` is the last listing_id there
+    if "after" in query:
+        return "both" if "page" in query else "cursor"
+    return "page" if "page" in query or "limit" in query else "none"
+
+
+def documented_listing(path: str, rows: Callable[[Store, Mapping[str, Any]], Table | list[Row] | None], **changes: Any) -> Listing:
+    """Make a listing of a documented path."""
+    query = contract()[path]["get"]["query"]
+    limit = query.get("limit", {})
+    _, enveloped = schema_of(path)
+    v2 = path.startswith("/v2/")
+    return Listing(**{
+        "rows": rows,
+        "paging": paging_of(path),
+        "default": int(limit.get("default", 50) or 50),
+        "maximum": int(limit.get("maximum", 1000 if path.startswith("/v3/inventory/") else 250)),
+        "allowed": frozenset(query),
+        "enveloped": enveloped,
+        "empty_is_204": v2,
+        "aliases": _ALIASES.get(path, {}),
+        "required": tuple(name for name, parameter in query.items() if parameter.get("required") and path in _REALLY_REQUIRED),
+        **changes,
+    })  # fmt: skip
+
+
+_REALLY_REQUIRED = (
+    "/v3/tax/products/properties",
+    "/v3/content/regions",
+    "/v3/promotions/codes",
+    "/v3/marketing/abandoned-cart-emails/settings",
+)
+
+
+def add_kinds(router: Router) -> None:
+    """Add the routes of every kind."""
+    for kind in KINDS:
+        _add_kind(router, kind)
+    for path in contract():
+        if path.endswith("/count") and path not in router.templates and path.removesuffix("/count") in router.templates:
+            router.add(path, get=_count(path.removesuffix("/count")))
+
+
+def visible(row: Row) -> Row:
+    """Drop what only the sandbox knows of a row."""
+    return {name: value for name, value in row.items() if not name.startswith("_") or name == "_authentication"}
+
+
+def _add_kind(router: Router, kind: Kind) -> None:
+    field = kind.parent[1] if kind.parent is not None else None
+    documented = contract()
+    writing = Writing(kind.name, key=kind.key)
+    for path, key_field in ((kind.path, field if "{" in kind.path else None), *kind.also):
+        if "get" not in documented.get(path, {}):
+            continue
+        hides = kind.key.startswith("_") or (field or "").startswith("_")
+        how = documented_listing(
+            path,
+            _rows(kind.name, key_field),
+            key=kind.key,
+            refuses_unknown=kind.refuses_unknown,
+            show=(lambda _store, row, _query: visible(row)) if hides else None,
+        )
+        router.add(path, get=_list(how), **_list_writes(path, writing, key_field))
+        item = kind.item or next((p for p in documented if p.startswith(path + "/{") and p.count("/") == path.count("/") + 1), None)
+        if item is not None and item in documented and item not in router.templates:
+            router.add(item, **_one(kind, item))
+    if kind.path not in documented or "get" not in documented[kind.path]:
+        router.add(kind.item or "", **_one(kind, kind.item or ""))
+    if kind.name == "price_list_records":
+        add_price_records(router, kind)
+
+
+def _list(how: Listing) -> Handler:
+    return lambda store, call: listing.answer(store, how, call.keys, call.query, call.version)
+
+
+def parents_exist(store: Store, keys: Mapping[str, Any]) -> bool:
+    """Tell whether every row that a path names on its way exists."""
+    return all(key in store.tables[_PARENTS[name]] for name, key in keys.items() if name in _PARENTS)
+
+
+def _rows(name: str, field: str | None) -> Callable[[Store, Mapping[str, Any]], Table | list[Row] | None]:
+    def rows(store: Store, keys: Mapping[str, Any]) -> Table | list[Row] | None:
+        table = store.tables[name]
+        if field is None:
+            return table
+        if name != "channel_listings" and not parents_exist(store, keys):  # listings of an unknown channel are an empty list: channels spec
+            return None
+        wanted = next(reversed(list(keys.values())))
+        return [row for row in table.rows() if row[field] == wanted]
+
+    return rows
+
+
+def _one(kind: Kind, item: str) -> Mapping[str, Handler]:
+    _, enveloped = schema_of(item) if "get" in contract()[item] else ({}, True)
+
+    def get(store: Store, call: Call) -> Answer:
+        row = store.tables[kind.name].get(call.last_key)
+        if row is None:
+            return error(call.version, 404)
+        shown = visible(row)
+        return ok({"data": shown, "meta": {}} if enveloped else shown)
+
+    writing = Writing(kind.name, key=kind.key, enveloped=not item.startswith("/v2/"))
+    found: dict[str, Handler] = {}
+    for method, handler in (("get", get), ("put", writing.put_one), ("delete", writing.delete_one)):
+        if method in contract()[item]:
+            found[method] = handler
+    return found
+
+
+def _list_writes(path: str, writing: Writing, field: str | None) -> Mapping[str, Handler]:
+    operations = contract()[path]
+    found: dict[str, Handler] = {}
+    if "post" in operations:
+        operation = operations["post"]
+        many = operation.get("body", {}).get("type") == "array"
+        create = Writing(
+            writing.resource,
+            key=writing.key,
+            most_create=250 if many else 0,
+            enveloped="data" in operation.get("schema", {}).get("properties", {}) or path.startswith("/v3/"),
+            created_status=operation["status"],
+        )
+
+        def post(store: Store, call: Call) -> Answer:
+            if field is None or call.body is None:
+                return create.post(store, call)
+            parent = next(reversed(list(call.keys.values())))
+            body = [{**row, field: parent} for row in call.body] if isinstance(call.body, list) else {**call.body, field: parent}
+            return create.post(store, Call(call.method, call.version, call.path, call.keys, call.query, body, call.token))
+
+        found["post"] = post
+    if "put" in operations:
+        found["put"] = Writing(writing.resource, key=writing.key, most_update=250).put_list
+    if "delete" in operations:
+        found["delete"] = writing.delete_list
+    return found
+
+
+def _count(path: str) -> Handler:
+    def get(store: Store, call: Call) -> Answer:
+        kind = next((kind for kind in KINDS if kind.path == path), None)
+        if kind is not None and "{" not in path:
+            return ok({"count": len(store.tables[kind.name])})
+        states = [row for row in store.tables["states"].rows() if row["country_id"] == call.keys.get("country_id")]
+        return ok({"count": len(states)})
+
+    return get
+
+
+def add_price_records(router: Router, kind: Kind) -> None:
+    """Add a price list's records of one variant, and of one variant in one currency."""
+    path = "/v3/pricelists/{price_list_id}/records/{variant_id}"
+
+    def rows(store: Store, keys: Mapping[str, Any]) -> list[Row]:
+        return [
+            row
+            for row in store.tables[kind.name].rows()
+            if row["price_list_id"] == keys["price_list_id"] and row["variant_id"] == keys["variant_id"]
+        ]
+
+    def one(store: Store, call: Call) -> Answer:
+        row = next((row for row in rows(store, call.keys) if row["currency"] == str(call.keys["currency_code"]).lower()), None)
+        return error("v3", 404) if row is None else ok({"data": visible(row), "meta": {}})
+
+    router.add(path, get=_list(documented_listing(path, rows, key="_id", show=lambda _store, row, _query: visible(row))))
+    router.add(path + "/{currency_code}", get=one)
+
+
+# -- singletons ----------------------------------------------------------------------------------------------------------------------
+
+
+def add_singletons(router: Router) -> None:
+    """Add every documented GET that shows one object and is not served yet: settings, and what hangs once on a parent."""
+    for path, operations in contract().items():
+        if "get" in operations and path not in router.templates:
+            schema, enveloped = schema_of(path)
+            if schema.get("type") == "object" or "properties" in schema:
+                get, put = _singleton(path, schema, enveloped)
+                router.add(path, get=get, **({"put": put} if "put" in operations else {}))
+
+
+def _singleton(path: str, schema: Mapping[str, Any], enveloped: bool) -> tuple[Handler, Handler]:
+    required = [
+        name for name, parameter in contract()[path]["get"]["query"].items() if parameter.get("required") and path in _REALLY_REQUIRED
+    ]
+
+    def row(store: Store, call: Call) -> Row:
+        found = store.singletons.get(call.path)
+        if found is None:
+            number = crc32(call.path.encode()) % 1000
+            value: Row = MadeUp(store.seed, path, call.version).value(schema, number, at=dates.SEED_START + number * _DAY // 2)
+            found = {**value, **{name: key for name, key in call.keys.items() if name in value}}
+        return found
+
+    def get(store: Store, call: Call) -> Answer:
+        missing = {name: "is required" for name in required if not call.query.get(name)}
+        if missing:
+            return error(call.version, 422, errors=missing)
+        if not parents_exist(store, call.keys):
+            return error(call.version, 404)
+        found = row(store, call)
+        return ok({"data": found, "meta": {}} if enveloped else found)
+
+    def put(store: Store, call: Call) -> Answer:
+        if not isinstance(call.body, dict):
+            return error(call.version, 422)
+        changed = {**row(store, call), **call.body}
+        store.keep_singleton(call.path, changed)
+        return ok({"data": changed, "meta": {}} if enveloped else changed)
+
+    return get, put
