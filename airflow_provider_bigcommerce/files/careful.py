@@ -83,16 +83,17 @@ class RecordCleaner:
 
     def _members(self, raw: bytes, where: str, field: str) -> dict[str, bytes]:
         """Name -> JSON of an object's members; of a name that stands twice the last counts, the others go to ``_extra``."""
-        members = split_object(raw)
-        if members is None:
-            members = {}
-            seen: dict[str, int] = {}
-            for name, value in _scan_object(raw):
-                if name in members:
-                    number = seen[name] = seen.get(name, 0) + 1
-                    self._extra[f"{below(where, name)}#{number}"] = members[name]
-                    self._found.repeated_field(below(field, name), value)
-                members[name] = value
+        split = split_object(raw)
+        if split is not None:
+            return {name: bytes(value) for name, value in split.items()}
+        members: dict[str, bytes] = {}
+        seen: dict[str, int] = {}
+        for name, value in _scan_object(raw):
+            if name in members:
+                number = seen[name] = seen.get(name, 0) + 1
+                self._extra[f"{below(where, name)}#{number}"] = members[name]
+                self._found.repeated_field(below(field, name), value)
+            members[name] = value
         return members
 
     @staticmethod
@@ -149,21 +150,21 @@ def missing_key(resource: str, field: str) -> UnexpectedAnswerError:
     )
 
 
-def split_object(raw: bytes) -> dict[str, bytes] | None:
+def split_object(raw: bytes) -> dict[str, msgspec.Raw] | None:
     """Name -> JSON of an object's members, or None where a name stands twice or the text is not plain enough to tell."""
     try:
         found = _RECORD.decode(raw)
     except (msgspec.DecodeError, RecursionError):
         return None  # no JSON, or broken UTF-8, or half a surrogate pair
     if _is_plain(found, raw):
-        return {name: bytes(value) for name, value in found.items()}
+        return found
     compact = msgspec.json.format(raw, indent=-1)
-    return {name: bytes(value) for name, value in found.items()} if _is_plain(_RECORD.decode(compact), compact) else None
+    return found if _is_plain(_RECORD.decode(compact), compact) else None
 
 
 def _is_plain(members: dict[str, msgspec.Raw], raw: bytes) -> bool:
     """Whether the members are all there is in an object written without spaces: a repeated name would leave bytes over."""
-    return len(raw) == 1 + max(1, sum(len(name) + len(value) + 4 for name, value in members.items()))
+    return len(raw) == 1 + max(1, sum(map(len, members)) + sum(map(len, members.values())) + 4 * len(members))
 
 
 def _scan_object(raw: bytes) -> Iterator[tuple[str, bytes]]:

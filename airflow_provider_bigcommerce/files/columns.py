@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 #: Path -> JSON as it came, by row, for the ``_extra`` column.
 Extras = dict[int, dict[str, bytes]]
 
-#: Digits to zeros, so that a long number is found by one search for zeros.
-_DIGITS = bytes(48 if 48 <= byte <= 57 else byte for byte in range(256))
+#: Digits and points to zeros, so that a long number is found by one search for zeros.
+_DIGITS = bytes(48 if 48 <= byte <= 57 or byte == 46 else byte for byte in range(256))
+_SIXTEEN = b"0" * 16
 #: Up to 15 significant digits a double gives back the decimal number that was written (C's DBL_DIG).
-_TOO_LONG = b"0" * 16
 _LONG_NUMBER = re.compile(rb"[:\[,]\s*-?[0-9.]{16}")
 #: Below this, four decimal places stay within 15 significant digits.
 _LARGEST_MONEY = 1e11
@@ -114,8 +114,6 @@ class ColumnReader:
                 block.decode()
             except UnicodeDecodeError as error:
                 raise RefusedError from error
-        if b"NaN" in block or b"Inf" in block:  # Arrow takes them for numbers, JSON has neither
-            raise RefusedError
         if options is self._fast_types and self._has_numbers and _may_hold_long_number(block):
             raise RefusedError
         try:
@@ -166,19 +164,18 @@ class ColumnReader:
             members = split_object(record)
             if members is None:
                 raise RefusedError
-            values: dict[str, Any] = {}
-            for name, raw in members.items():
-                if name in self._known:
-                    values[name] = msgspec.Raw(raw)
-                else:
-                    extras.setdefault(row, {})[below("", name)] = raw
+            values: dict[str, Any] = members
+            if not self._known.issuperset(members):
+                for name in [name for name in members if name not in self._known]:
+                    extras.setdefault(row, {})[below("", name)] = bytes(values.pop(name))
             for name in self._texts:
-                if (raw := members.get(name, b"null")) != b"null":
+                raw = bytes(members.get(name, b"null"))
+                if raw != b"null":
                     values[name] = json_text(raw)
                     if values[name] is None:
                         raise RefusedError
             for name in self._links:
-                if is_link(members.get(name, b"")):
+                if name in members and is_link(bytes(members[name])):
                     values[name] = null
             trimmed.append(encode(values))
         return trimmed, extras
@@ -223,6 +220,8 @@ class ColumnReader:
         try:
             if kind == "money":
                 return self._money(array)
+            if kind == "float" and self._pc.all(self._pc.is_finite(array)).as_py() is False:
+                raise RefusedError  # Arrow reads NaN and Infinity, which JSON does not have
             if kind == "float_text":
                 # By way of text: Arrow's own cast from decimal is off by a unit in the last place.
                 return array.cast(self._pa.string()).cast(self._pa.float64())
@@ -277,7 +276,7 @@ class ColumnReader:
 
 
 #: Codes whose column is not what the fast reader reads.
-_CONVERTED = {"money", "float_text", "int_text", "time_rfc", "time_unix", "json"}
+_CONVERTED = {"money", "float", "float_text", "int_text", "time_rfc", "time_unix", "json"}
 
 
 def _holds(kind: Type, codes: set[str]) -> bool:
@@ -315,4 +314,4 @@ def _read_type(kind: Type, *, exact: bool) -> Any:
 
 def _may_hold_long_number(block: bytes) -> bool:
     """Whether a number has more digits than a double keeps; may say yes for digits in a text, never no for a number."""
-    return _TOO_LONG in block.translate(_DIGITS, b".") and _LONG_NUMBER.search(block) is not None
+    return _SIXTEEN in block.translate(_DIGITS) and _LONG_NUMBER.search(block) is not None

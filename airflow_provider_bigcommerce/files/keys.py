@@ -8,6 +8,7 @@ a date filter are read in full next time.
 from __future__ import annotations
 
 import hashlib
+import re
 from array import array
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
@@ -41,6 +42,11 @@ class KeyReader:
             _place(names, path)
         self._decoder = msgspec.json.Decoder(_struct("Key", names))
         self._reads_modified = modified_field is not None
+        # Where the key is the record's first member, which is usual, nothing behind it need be looked at.
+        first = None if modified_field or len(primary_key) > 1 or "." in primary_key[0] else primary_key[0].encode()
+        self._starts_with_key = (
+            re.compile(rb'\{\s*"%b"\s*:\s*(-?(?:0|[1-9][0-9]{0,17}))\s*[,}]' % re.escape(first)).match if first else None
+        )
 
     def read(self, records: Iterable[bytes | msgspec.Raw]) -> list[tuple[Key, str | None]]:
         """Key and change date of each record, the date as the store wrote it, None where it is missing or null.
@@ -49,6 +55,9 @@ class KeyReader:
         """
         rows: list[tuple[Key, str | None]] = []
         for record in records:
+            if self._starts_with_key and (start := self._starts_with_key(record)):
+                rows.append((int(start[1]), None))
+                continue
             try:
                 found = self._decoder.decode(record)
             except (msgspec.DecodeError, RecursionError) as error:

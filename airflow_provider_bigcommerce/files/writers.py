@@ -7,6 +7,7 @@ nothing. It does not know how records were read.
 from __future__ import annotations
 
 import contextlib
+import io
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,9 +28,13 @@ FORMATS: tuple[FileFormat, ...] = ("parquet", "jsonl", "jsonl.gz", "jsonl.zst")
 
 Record = bytes | msgspec.Raw
 
-#: JSON bytes that become one Arrow table and one row group. Measured: peak memory about seven times this, and smaller
-#: blocks cost more CPU a row.
+_BRACE = ord("}")
+
+#: JSON bytes that become one Arrow table.
 BLOCK_BYTES = 8 * 2**20
+#: Tables that become one row group: larger ones compress better and cost less CPU, and memory holds one.
+BLOCKS_PER_ROW_GROUP = 4
+_BUFFER_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +104,20 @@ def one_line_each(records: Sequence[Record]) -> bytes:
     if not records:
         return b""
     lines = b"\n".join((*records, b""))
-    # JSON has line ends only between its tokens, so any beyond ours are formatting.
-    if lines.count(b"\n") == len(records) and b"\r" not in lines:
-        return lines
-    return b"\n".join((*map(_compact, records), b""))
+    return lines if _has_lines(lines, len(records)) else b"\n".join((*map(_compact, records), b""))
+
+
+def _has_lines(lines: bytes, count: int) -> bool:
+    """Whether the last of ``count`` line ends is the last byte: JSON has others only between its tokens, as formatting."""
+    at = 0
+    for _ in range(count):  # bytes.count() looks at each byte in turn; find() jumps
+        at = lines.find(b"\n", at) + 1
+    return at == len(lines)
 
 
 def _compact(record: Record) -> bytes:
     raw = bytes(record)
-    if b"\n" not in raw and b"\r" not in raw:
+    if b"\n" not in raw:
         return raw
     try:
         return msgspec.json.format(raw, indent=-1)
@@ -144,18 +154,25 @@ class JsonLinesWriter:
         :raises DestinationError: the disk is full, or the destination is gone.
         :raises UnexpectedAnswerError: a stamp is asked for, and a record is no JSON object.
         """
-        lines = one_line_each(records)
-        if self._tail and lines:
-            lines = self._stamped(lines, len(records), self._tail)
+        lines = self._stamped(records, self._tail) if self._tail else one_line_each(records)
         self._put(self._compressor.compress(lines) if self._compressor else lines)
         self.rows += len(records)
 
+    def _stamped(self, records: Sequence[Record], tail: bytes) -> bytes:
+        """The lines with ``tail`` in place of each record's closing brace."""
+        views = [memoryview(record) for record in records]
+        if all(len(view) > 2 and view[-1] == _BRACE for view in views):
+            lines = tail.join((*(view[:-1] for view in views), b""))
+            if _has_lines(lines, len(records)):
+                return lines
+        return b"".join(self._spliced(_compact(record).strip(), tail) for record in records)
+
     @staticmethod
-    def _stamped(lines: bytes, count: int, tail: bytes) -> bytes:
-        if lines.count(b"}\n") != count:
+    def _spliced(record: bytes, tail: bytes) -> bytes:
+        if record[:1] != b"{" or record[-1:] != b"}":
             raise UnexpectedAnswerError("A record that is not a JSON object cannot be stamped; write it without a stamp.")
-        stamped = lines.replace(b"}\n", tail)
-        return stamped.replace(b"{,", b"{") if b"{}\n" in lines else stamped
+        begun = record[:-1].rstrip()
+        return begun + (tail[1:] if begun == b"{" else tail)
 
     def _put(self, data: bytes) -> None:
         if data:
@@ -194,7 +211,7 @@ def _zstd() -> Any:
 
 
 class ParquetWriter:
-    """Parquet of the resource's schema, one row group a block.
+    """Parquet of the resource's schema, a row group for every few blocks.
 
     :param destination: where; see :class:`Destination`.
     :param name: the file's path below it.
@@ -228,9 +245,12 @@ class ParquetWriter:
         self._block_bytes = block_bytes
         self._pending: list[Record] = []
         self._pending_bytes = 0
+        self._tables: list[Any] = []
         self._output = _Output(destination, name)
+        # Parquet writes each page of each column by itself, a few hundred bytes at a time.
+        self._buffer = io.BufferedWriter(self._output.file, _BUFFER_BYTES)
         try:
-            self._parquet = pyarrow.parquet.ParquetWriter(self._output.file, self._reader.arrow_schema, compression=compression)
+            self._parquet = pyarrow.parquet.ParquetWriter(self._buffer, self._reader.arrow_schema, compression=compression)
         except BaseException:
             self._output.abandon()
             raise
@@ -251,7 +271,14 @@ class ParquetWriter:
     def _flush(self) -> None:
         if self._pending:
             block, self._pending, self._pending_bytes = self._pending, [], 0
-            self._parquet.write_table(self._reader.table(one_line_each(block), len(block), self._stamp))
+            self._tables.append(self._reader.table(one_line_each(block), len(block), self._stamp))
+        if len(self._tables) == BLOCKS_PER_ROW_GROUP:
+            self._write_row_group()
+
+    def _write_row_group(self) -> None:
+        if self._tables:
+            tables, self._tables = self._tables, []
+            self._parquet.write_table(load_pyarrow().concat_tables(tables))
 
     def close(self) -> DataFile:
         """Finish the file; it appears under its name.
@@ -259,7 +286,9 @@ class ParquetWriter:
         :raises DestinationError: it cannot be finished.
         """
         self._flush()
+        self._write_row_group()
         self._parquet.close()
+        self._buffer.flush()
         return self._output.publish(self.rows)
 
     def abort(self) -> None:

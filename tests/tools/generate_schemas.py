@@ -136,9 +136,9 @@ class Deriver:
             if ref in refs or len(path) > MAX_DEPTH:
                 self.recursive.add(ref)
                 return "json"
-            found = self.type_of(self.spec.resolve(schema), path, (*refs, ref))
+            target = self.type_of(self.spec.resolve(schema), path, (*refs, ref))
             # A grammar (a promotion's conditions) is kept as text from its top, not cut off at some depth.
-            return "json" if ref in self.recursive and path else found
+            return "json" if ref in self.recursive and path else target
         found: Type | None = None
         for part in schema.get("allOf", ()):
             found = self._both(found, self.type_of(part, path, refs))
