@@ -25,8 +25,8 @@ CONN_FIELDS: Final[dict[str, dict[str, Any]]] = {
     "access_token": {
         "label": "Access token",
         "description": (
-            "In BigCommerce, open Settings > Store-level API accounts and create an API account. The access token is shown only once, "
-            "right after you save, and is in the .txt file downloaded then. Lost it? Create another account."
+            "In BigCommerce's control panel: Settings > Store-level API accounts > Create API account. The token is shown only once, when "
+            "the account is created, and is in the .txt file offered for download then. Lost it? Create another account."
         ),
         "schema": {"type": "string", "format": "password"},
     },
@@ -41,7 +41,7 @@ CONN_FIELDS: Final[dict[str, dict[str, Any]]] = {
         "label": "Client secret",
         "description": (
             "Optional. Shown only once, together with the access token, and in the same .txt file. Reading and writing data does not need "
-            "it, and it is never sent to BigCommerce; it serves to verify webhooks."
+            "it, and it is never sent to BigCommerce, which signs webhooks with it."
         ),
         "schema": {"type": ["string", "null"], "format": "password"},
     },
