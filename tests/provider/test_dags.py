@@ -1,0 +1,98 @@
+"""The example DAGs, run as a person would run them: real Task SDK, real states, the sandbox as the store."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from airflow_provider_bigcommerce.files.manifest import committed
+from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
+
+pytestmark = pytest.mark.compat
+
+RESOURCES = ("orders", "customers", "products", "product_variants", "categories", "brands")
+
+
+@pytest.fixture
+def dags(
+    project: Path, airflow_home: Path, bigcommerce_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Any]:
+    """The example DAGs by id, pointed to the sandbox and to an empty directory."""
+    monkeypatch.setenv("AIRFLOW_CONN_BIGCOMMERCE_DEFAULT", json.dumps(bigcommerce_sandbox.connection))
+    monkeypatch.setenv("BIGCOMMERCE_SYNC_PATH", (tmp_path / "copy").as_uri())
+    try:
+        dagbag = importlib.import_module("airflow.dag_processing.dagbag")
+    except ImportError:  # Airflow 3.1
+        dagbag = importlib.import_module("airflow.models.dagbag")
+    bag = dagbag.DagBag(str(project / "dags"))
+    assert bag.import_errors == {}
+    return dict(bag.dags)
+
+
+def returned(run: Any, task_id: str) -> Any:
+    (instance,) = [instance for instance in run.get_task_instances() if instance.task_id == task_id]
+    return instance.xcom_pull(task_ids=task_id)
+
+
+def test_the_sync_dag_is_a_daily_one_that_does_not_fight_itself(dags: dict[str, Any]) -> None:
+    dag = dags["bigcommerce_sync"]
+
+    assert dag.catchup is False
+    assert set(dag.task_ids) == set(RESOURCES)
+    assert {task.mode for task in dag.tasks if task.task_id in ("orders", "customers", "products")} == {"incremental"}
+    assert {task.mode for task in dag.tasks if task.task_id in ("product_variants", "categories", "brands")} == {"full"}
+    for task in dag.tasks:
+        assert task.max_active_tis_per_dag == 1
+        assert task.pool == "default_pool"
+        assert task.retries >= 3
+        assert task.retry_delay >= timedelta(minutes=1)
+
+
+def test_two_nights_of_the_sync_dag_bring_the_store_and_then_only_what_changed(
+    dags: dict[str, Any], bigcommerce_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    path, store = tmp_path / "copy", bigcommerce_sandbox.store
+    store.clock = lambda: 1_790_000_000.0
+    first = dags["bigcommerce_sync"].test()
+
+    assert str(first.state) == "success"
+    for resource in RESOURCES:
+        [manifest] = committed(str(path), resource)
+        assert manifest.rows == store.count(resource)
+        assert returned(first, resource) == manifest.as_json()
+        files = [str(path / file.path) for file in manifest.files]
+        assert duckdb.sql(f"SELECT count(*) FROM read_parquet({files})").fetchall() == [(store.count(resource),)]
+
+    store.clock = lambda: 1_790_003_600.0
+    store.add_order(lines=2)
+    store.edit_product(store.rows("products")[0]["id"], name="edited")
+    store.move_customer(store.rows("customers")[0]["id"])
+    store.requests.clear()
+    store.clock = lambda: 1_790_086_400.0
+    second = dags["bigcommerce_sync"].test()
+
+    assert str(second.state) == "success"
+    for resource in ("orders", "customers", "products"):
+        manifest = committed(str(path), resource)[0]
+        assert (resource, manifest.rows) == (resource, 1)
+        assert manifest.window.since == "2026-09-21T14:08:20Z"
+        assert manifest.watermark == "2026-09-22T14:13:20Z"
+    assert sorted(request.path for request in store.requests if request.path == "/v2/orders") == ["/v2/orders"]
+
+
+def test_the_hook_dag_counts_the_orders_that_wait(dags: dict[str, Any], bigcommerce_sandbox: Sandbox) -> None:
+    run = dags["bigcommerce_open_orders"].test()
+
+    expected = {name: 0 for name in ("awaiting payment", "awaiting fulfillment", "awaiting shipment", "awaiting pickup")}
+    for order in bigcommerce_sandbox.store.rows("orders"):
+        names = {7: "awaiting payment", 11: "awaiting fulfillment", 9: "awaiting shipment", 8: "awaiting pickup"}
+        if order["status_id"] in names:
+            expected[names[order["status_id"]]] += 1
+    assert str(run.state) == "success"
+    assert returned(run, "count_open_orders") == expected
