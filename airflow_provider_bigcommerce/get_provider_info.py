@@ -87,6 +87,7 @@ def get_provider_info() -> dict[str, Any]:
                 "conn-fields": CONN_FIELDS,
             }
         ],
+        "extra-links": [f"{package}.links.BigCommerceControlPanelLink"],
         "asset-uris": [
             {
                 "schemes": ["bigcommerce"],

@@ -3,7 +3,8 @@
 Copy this file and replace the last task by whatever tells your team. It needs a connection "bigcommerce_default".
 """
 
-from datetime import datetime
+import logging
+from datetime import UTC, datetime
 
 from airflow.sdk import dag, task
 
@@ -13,8 +14,10 @@ from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 WAITING = {"awaiting payment": 7, "awaiting fulfillment": 11, "awaiting shipment": 9, "awaiting pickup": 8}
 
 
-@dag(schedule="@hourly", start_date=datetime(2026, 1, 1), catchup=False, tags=["bigcommerce"], doc_md=__doc__)
+@dag(schedule="@hourly", start_date=datetime(2026, 1, 1, tzinfo=UTC), catchup=False, tags=["bigcommerce"], doc_md=__doc__)
 def bigcommerce_open_orders():
+    """Count, then tell."""
+
     @task(retries=2)
     def count_open_orders() -> dict[str, int]:
         # One session for all requests; the store's quota is respected, faults of a moment are repeated.
@@ -24,7 +27,7 @@ def bigcommerce_open_orders():
     @task
     def tell(waiting: dict[str, int]) -> str:
         text = ", ".join(f"{count} {name}" for name, count in waiting.items() if count) or "nothing is waiting"
-        print(text)
+        logging.getLogger(__name__).info(text)
         return text
 
     tell(count_open_orders())

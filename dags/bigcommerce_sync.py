@@ -5,7 +5,7 @@ of type BigCommerce. What is data is what the manifests under PATH/<resource>/_m
 """
 
 import os
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from airflow.sdk import dag
@@ -24,7 +24,7 @@ FULL = ["product_variants", "categories", "brands"]
 
 @dag(
     schedule="@daily",
-    start_date=datetime(2026, 1, 1),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,  # a missed night is no gap: the next run reads everything since the last one that ended well
     max_active_runs=1,
     default_args={
@@ -39,6 +39,7 @@ FULL = ["product_variants", "categories", "brands"]
     doc_md=__doc__,
 )
 def bigcommerce_sync():
+    """One task for each resource; they share the store's quota."""
     for resource in [*INCREMENTAL, *FULL]:
         BigCommerceToObjectStorageOperator(
             task_id=resource,

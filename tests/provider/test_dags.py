@@ -89,7 +89,7 @@ def test_two_nights_of_the_sync_dag_bring_the_store_and_then_only_what_changed(
 def test_the_hook_dag_counts_the_orders_that_wait(dags: dict[str, Any], bigcommerce_sandbox: Sandbox) -> None:
     run = dags["bigcommerce_open_orders"].test()
 
-    expected = {name: 0 for name in ("awaiting payment", "awaiting fulfillment", "awaiting shipment", "awaiting pickup")}
+    expected = dict.fromkeys(("awaiting payment", "awaiting fulfillment", "awaiting shipment", "awaiting pickup"), 0)
     for order in bigcommerce_sandbox.store.rows("orders"):
         names = {7: "awaiting payment", 11: "awaiting fulfillment", 9: "awaiting shipment", 8: "awaiting pickup"}
         if order["status_id"] in names:
