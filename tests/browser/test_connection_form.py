@@ -63,6 +63,7 @@ def open_form(page: Any, airflow: AirflowServer) -> Any:
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("combobox").fill("BigCommerce")
     page.get_by_role("option", name="BigCommerce", exact=True).click()
+    dialog.get_by_text("API base URL").wait_for(state="visible")
     return dialog
 
 
@@ -70,6 +71,7 @@ def open_extra_fields(dialog: Any) -> None:
     """Unfold our fields; Airflow shows the standard fields first."""
     dialog.get_by_role("button", name="Extra Fields", exact=True).click()
     dialog.locator("#element_store_hash").wait_for(state="visible")
+    dialog.get_by_text("API base URL").wait_for(state="hidden")  # one section folds while the other unfolds
 
 
 def visible_labels(dialog: Any) -> list[str]:
