@@ -14,7 +14,7 @@ from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerce
 
 # A directory that all workers see, or an object store: "s3://aws_default@my-bucket/bigcommerce", "gs://my-bucket/bigcommerce".
 # No date in it: each run has a directory of its own below, and incremental runs go on where the last one ended in the same place.
-PATH = os.environ.get("BIGCOMMERCE_SYNC_PATH") or (Path.home() / "bigcommerce").as_uri()
+PATH = os.environ.get("BIGCOMMERCE_SYNC_PATH") or str(Path.home() / "bigcommerce")
 
 # BigCommerce can tell which of these changed since a moment; the first run reads all of them, later ones only the changes.
 INCREMENTAL = ["orders", "customers", "products"]
