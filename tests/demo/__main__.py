@@ -74,7 +74,7 @@ class Demo:
         self.programs = Programs(folder / "logs")
         self.shop = Shop(self.programs, folder)
         self.airflow = AirflowServer(
-            folder / "airflow", PROJECT / "dags", self.programs, {"BIGCOMMERCE_SYNC_PATH": self.files.as_uri(), "PYTHONUNBUFFERED": "1"}
+            folder / "airflow", PROJECT / "dags", self.programs, {"BIGCOMMERCE_SYNC_PATH": str(self.files), "PYTHONUNBUFFERED": "1"}
         )
 
     # -- the story --------------------------------------------------------------------------------------------------------------
