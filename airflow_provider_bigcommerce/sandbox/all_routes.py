@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_bigcommerce.sandbox import documented_routes, main_routes
+from airflow_provider_bigcommerce.sandbox import archive_routes, documented_routes, main_routes, order_parts, other_routes
 from airflow_provider_bigcommerce.sandbox.routes import Router
 
 
@@ -13,6 +13,9 @@ def build_router() -> Router:
     main_routes.add_customers(router)
     main_routes.add_orders(router)
     main_routes.add_store(router)
+    order_parts.add(router)
+    other_routes.add(router)
     documented_routes.add_kinds(router)
     documented_routes.add_singletons(router)
+    archive_routes.add(router)
     return router

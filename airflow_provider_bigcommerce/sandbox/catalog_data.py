@@ -107,7 +107,7 @@ class CatalogData:
             "tax_class_id": 0,
             "product_tax_code": "",
             "calculated_price": sale or price,
-            "categories": self._categories_of(product_id),
+            "categories": self.categories_of(product_id),
             "brand_id": self.brands[roll % len(self.brands)] if roll & 15 else 0,
             "option_set_id": product_id * 10 if several else None,
             "option_set_display": "right",
@@ -160,7 +160,8 @@ class CatalogData:
             "open_graph_use_image": True,
         }
 
-    def _categories_of(self, product_id: int) -> list[int]:
+    def categories_of(self, product_id: int) -> list[int]:
+        """Tell the categories a product is in: one or two."""
         first = self.categories[self.dice.below(len(self.categories), product_id, 4)]
         second = self.categories[self.dice.below(len(self.categories), product_id, 5)]
         return [first] if first == second else [first, second]
@@ -337,7 +338,7 @@ class CatalogData:
                     "is_default": k == 0,
                     "adjusters": {
                         "price": {"adjuster": "relative", "adjuster_value": 2.5 * k},
-                        "weight": None,
+                        "weight": {"adjuster": "relative", "adjuster_value": 0},
                         "image_url": "",
                         "purchasing_disabled": {"status": False, "message": ""},
                     },

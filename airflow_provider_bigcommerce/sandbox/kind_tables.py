@@ -34,7 +34,10 @@ def _table(store: Store, kind: Kind) -> Table:
     dice = Dice(store.seed, kind.name)
     first = 1 if kind.count < 100 else 1001
     ids: Any = SeededIds(first, kind.count, gaps=False)
-    if kind.uuid:
+    choices = schema.get("properties", {}).get(kind.key, {}).get("enum")
+    if choices:
+        ids = sorted(choices[: kind.count])
+    elif kind.uuid:
         ids = sorted(dice.uuid(n) for n in range(kind.count))
     elif kind.key not in ("_id", "id", "listing_id", "channel_id", "product_id", "customer_id", "type_id"):
         ids = [f"{kind.key}-{n}" for n in range(kind.count)]

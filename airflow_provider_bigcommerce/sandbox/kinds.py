@@ -98,8 +98,8 @@ def _price_record(store: Store, row: Row, n: int) -> Row:
     variant = store.tables["product_variants"].get(variant_id) or {"sku": "", "product_id": 0}
     price = 10 + n % 90 + 0.5
     return {"variant_id": variant_id, "product_id": variant["product_id"], "sku": variant["sku"], "currency": "eur" if n // 4 % 2 else "usd",
-            "price": price, "calculated_price": price, "sale_price": None, "retail_price": None, "map_price": None,
-            "bulk_pricing_tiers": row["bulk_pricing_tiers"]}  # fmt: skip
+            "price": price, "calculated_price": price, "sale_price": price - 1, "retail_price": price + 1, "map_price": price,
+            "bulk_pricing_tiers": [{**tier, "quantity_max": 20} for tier in row["bulk_pricing_tiers"]]}  # fmt: skip
 
 
 def _customs(store: Store, row: Row, n: int) -> Row:
@@ -137,7 +137,20 @@ def _gift(store: Store, row: Row, n: int) -> Row:
 
 
 def _promotion(store: Store, row: Row, n: int) -> Row:
-    return {"redemption_type": "COUPON" if n < 3 else "AUTOMATIC", "status": "ENABLED", "currency_code": "USD", "channels": [{"id": 1}]}
+    """A discount on the whole cart; the first three need a coupon."""
+    by_coupon = n < 3
+    found = {name: row[name] for name in ("id", "start_date", "end_date", "current_uses", "max_uses", "created_from")}
+    found |= {
+        "redemption_type": "COUPON" if by_coupon else "AUTOMATIC", "name": f"Rabatt {row['id']}", "display_name": "10% off ✨", "channels": [{"id": 1}],
+        "customer": {"group_ids": [], "minimum_order_count": 0, "excluded_group_ids": []}, "status": "ENABLED" if n else "DISABLED", "stop": False,
+        "rules": [{"action": {"cart_value": {"discount": {"percentage_amount": "10"}}}, "apply_once": True, "stop": False}],
+        "can_be_used_with_other_promotions": True, "currency_code": "USD", "notifications": [],
+    }
+    if by_coupon:
+        found |= {"coupon_overrides_other_promotions": False, "coupon_overrides_automatic_when_offering_higher_discounts": False,
+                  "coupon_type": "BULK", "multiple_codes": {"has_multiple_codes": True}}
+    row.clear()
+    return found
 
 
 def _location(store: Store, row: Row, n: int) -> Row:
@@ -169,15 +182,16 @@ def _cart(store: Store, row: Row, n: int) -> Row:
     return {"customer_id": nth(store, "customers", n), "channel_id": 1, "currency": {"code": "USD"}}
 
 
-def _refers(table: str, field: str = "resource_id") -> Fit:
+def _refers(resource_type: str) -> Fit:
     def fit(store: Store, row: Row, n: int) -> Row:
-        return {"key": f"key-{row['id']}", "namespace": ("App Settings", "Größen")[n % 2], "value": ("{\"a\": 1}", "1", "naïve ✓")[n % 3],
+        return {"resource_type": resource_type, "key": f"key-{row['id']}", "namespace": ("App Settings", "Größen")[n % 2], "value": ("{\"a\": 1}", "1", "naïve ✓")[n % 3],
                 "owner_client_id": "sandboxclient"}  # fmt: skip
 
     return fit
 
 
 _METAFIELDS = 130
+RESOURCE_TYPES = {"product_variant": "variant", "inventory_location": "location"}
 
 
 def _metafields(name: str, store_path: str, parent_path: str, parent: str) -> Kind:
@@ -186,7 +200,7 @@ def _metafields(name: str, store_path: str, parent_path: str, parent: str) -> Ki
         store_path,
         _METAFIELDS,
         parent=(parent, "resource_id"),
-        fit=_refers(parent),
+        fit=_refers(RESOURCE_TYPES.get(name, name)),
         also=((parent_path, "resource_id"),),
     )
 
@@ -239,8 +253,9 @@ KINDS: tuple[Kind, ...] = (
     # content
     Kind("pages", "/v3/content/pages", 5),
     Kind("scripts", "/v3/content/scripts", 3, key="uuid", uuid=True),
-    Kind("widget_templates", "/v3/content/widget-templates", 4, key="uuid", uuid=True),
-    Kind("widgets", "/v3/content/widgets", 4, key="uuid", uuid=True),
+    Kind("widget_templates", "/v3/content/widget-templates", 4, key="uuid", uuid=True, fit=lambda _store, _row, _n: {"schema": []}),
+    Kind("widgets", "/v3/content/widgets", 4, key="uuid", uuid=True,
+         fit=lambda store, row, n: {"widget_template": store.tables["widget_templates"].get(nth(store, "widget_templates", n))}),
     Kind("widget_placements", "/v3/content/placements", 4, key="uuid", uuid=True),
     Kind("widget_regions", "/v3/content/regions", 3, key="name"),
     Kind("redirects", "/v3/storefront/redirects", 60),
@@ -277,5 +292,5 @@ KINDS: tuple[Kind, ...] = (
     _metafields("inventory_location", "/v3/inventory/locations/metafields", "/v3/inventory/locations/{location_id}/metafields", "inventory_locations"),
     _metafields("channel", "/v3/channels/metafields", "/v3/channels/{channel_id}/metafields", "channels"),
     _metafields("cart", "/v3/carts/metafields", "/v3/carts/{cart_id}/metafields", "carts"),
-    Kind("store_metafields", "/v3/store/metafields", _METAFIELDS, fit=_refers("")),
+    Kind("store_metafields", "/v3/store/metafields", _METAFIELDS, fit=_refers("store")),
 )  # fmt: skip

@@ -98,7 +98,7 @@ class MadeUp:
         if form in ("iso-4217", "iso:4217") or name.endswith("currencies"):
             return "USD"
         if "phone" in name:
-            return f"+1 512 555 {number % 10_000:04d}"
+            return f"+1512555{number % 10_000:04d}"
         if any(part in name for part in _MONEY):
             return f"{roll % 90 + 5}.{roll >> 8 & 63:02d}00"
         if "ip_address" in name:

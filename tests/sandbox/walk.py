@@ -15,6 +15,7 @@ from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 KEYS: dict[str, tuple[str, str]] = {
     "product_id": ("/v3/catalog/products", "id"),
     "category_id": ("/v3/catalog/trees/categories", "category_id"),
+    "order_id": ("/v2/orders", "id"),
     "customerId": ("/v3/customers", "id"),
     "customer_id": ("/v3/customers", "id"),
     "channel_id": ("/v3/channels", "id"),
@@ -24,6 +25,17 @@ SAMPLES = 3
 TRIED = 30
 
 
+# paths that need a parameter
+QUERIES = {
+    "/v3/content/regions": "?template_file=pages/home",
+    "/v3/marketing/abandoned-cart-emails/settings": "?channel_id=1",
+    "/v3/tax/products/properties": "?product_id:in=101,102",
+    "/v3/promotions/codes": "?code=CODE-1",
+}
+# keys no list gives; values that the store knows
+ONLY_BY_ID = ("cartId", "cart_id", "token", "checkoutId", "job_id", "version_uuid", "provider_id")
+
+
 class Walker:
     """Asks a sandbox."""
 
@@ -31,6 +43,11 @@ class Walker:
         self._base = f"{sandbox.url}/stores/{sandbox.store_hash}"
         self._token = sandbox.token
         self._lists: dict[str, list[Any]] = {}
+        self._store = sandbox.store
+
+    def _known(self, name: str) -> list[str]:
+        carts = [row["id"] for row in self._store.rows("carts")]
+        return {"provider_id": ["SampleTax"]}.get(name, carts)
 
     def get(self, path: str) -> tuple[int, Any]:
         request = urllib.request.Request(self._base + path, headers={"X-Auth-Token": self._token})
@@ -52,16 +69,22 @@ class Walker:
         """Give up to a few real paths of a template."""
         match = re.search(r"\{([^}]+)\}", template)
         if match is None:
-            return [template]
+            return [template + QUERIES.get(template, "")]
         name, before, after = match[1], template[: match.start()].rstrip("/"), template[match.end() :]
         own = self.rows(before)
-        if name in KEYS and not ("{" not in before and own and isinstance(own[0], dict) and name in own[0]):
+        if name == "shipping_consignment_id":  # no list of these; the order's consignments name them
+            _, consignments = self.get(f"{'/'.join(before.split('/')[:4])}/consignments")
+            return [f"{before}/{row['id']}{after}" for row in consignments["shipping"]]
+        if name in ONLY_BY_ID:
+            return [path for value in self._known(name) for path in self.fill(f"{before}/{value}{after}")][:SAMPLES]
+        if name in KEYS and not before.startswith("/v2/orders/") and not ("{" not in before and own and isinstance(own[0], dict) and name in own[0]):
             source, field = KEYS[name]
         else:
             source, field = before, name
         found: list[str] = []
         for row in self.rows(source)[:TRIED]:
-            key = next((row[candidate] for candidate in (FIELDS.get(name, field), "id", "uuid") if candidate in row), None)
+            candidates = ("id",) if before.startswith("/v2/orders/") else (FIELDS.get(name, field), "id", "uuid")
+            key = next((row[candidate] for candidate in candidates if candidate in row), None)
             if key is not None:
                 found += self.fill(f"{before}/{quote(str(key))}{after}")
             if len(found) >= SAMPLES:
