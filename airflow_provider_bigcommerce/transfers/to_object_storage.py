@@ -89,7 +89,8 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
         )
 
     Files are ``<path>/<resource>/run=<run key>/part-00000.parquet``; what is data is what the manifests in
-    ``<path>/<resource>/_manifests/`` name. A retry starts its run anew, a cleared task replaces its run's files.
+    ``<path>/<resource>/_manifests/`` name. A retry starts its run anew, a cleared task replaces its run's files. To map an
+    incremental task, add ``inlets=[state_asset()]`` to ``.partial()`` (from ``airflow_provider_bigcommerce.state``).
 
     :param resource: catalog name, such as ``orders`` (docs/reference/resources.md), or an API path. (templated)
     :param path: directory: ``/data/bigcommerce``, ``file:///data/bigcommerce``, ``s3://aws_default@bucket/bigcommerce``, ``gs://...``.
@@ -143,7 +144,8 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
     ) -> None:
         if mode == "incremental":
             # The state's asset must be an inlet, or Airflow hands out no state.
-            kwargs["inlets"] = [*(kwargs.get("inlets") or []), state_asset()]
+            given = list(kwargs.get("inlets") or [])
+            kwargs["inlets"] = given if state_asset() in given else [*given, state_asset()]
         super().__init__(**kwargs)
         self.resource = resource
         self.path = path
