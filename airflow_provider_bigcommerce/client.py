@@ -567,6 +567,7 @@ class BigCommerceStore:
         for _ in range(_MAX_REDIRECTS):
             ticket = await self._admit()
             headers: Mapping[str, str] | None = None
+            is_refused = False
             try:
                 async with self._session.request(
                     request.method,
@@ -578,11 +579,12 @@ class BigCommerceStore:
                     proxy=self._settings.proxy,
                 ) as answer:
                     headers = {name.lower(): value for name, value in answer.headers.items()}
+                    is_refused = answer.status == 429
                     body = await answer.read()
             except (TimeoutError, aiohttp.ClientError, OSError) as error:
                 return _fault(error)
             finally:
-                self._budget.receive(ticket, headers, self._clock())
+                self._budget.receive(ticket, headers, self._clock(), is_refused=is_refused)
                 self._learned()
             self.stats.bytes += len(body)
             if not body and request.method != "HEAD" and (headers.get("content-encoding") or headers.get("content-length", "0") != "0"):
@@ -626,13 +628,13 @@ class BigCommerceStore:
     def _tell_quota(self, seconds: float) -> None:
         """One line a window, not one a waiting request."""
         now = self._clock()
-        if now < self._told_until or seconds < 1:
+        if now < self._told_until or seconds < 1 or (self._budget.left and seconds < 5):
             return
         self._told_until = now + seconds
         others = self._budget.used_by_others
-        by_others = f", of which other apps on the store used {others}" if others else ""
+        by_others = f", of which other apps and tasks used {others}" if others else ""
         log.info(
-            "The store's quota is used up (%s requests / %.0f s%s); waiting %.1f s for the next window.",
+            "Our part of the store's quota is used up (%s requests / %.0f s%s); waiting %.1f s for the next window.",
             self._budget.quota, self._budget.window_seconds or 0, by_others, seconds,
         )  # fmt: skip
 

@@ -15,6 +15,10 @@ from dataclasses import dataclass
 from airflow_provider_bigcommerce.core.reading import header_number
 
 
+#: The last window's parts count like so many requests of this one.
+_WEIGHT = 5
+
+
 @dataclass(slots=True)
 class Ticket:
     """One request that was let through.
@@ -34,6 +38,11 @@ class Budget:
     quota; then nothing is held back. ``left = quota - sent - others``: what we sent since the window opened is known exactly,
     what others used is the most that any answer showed.
 
+    Others have requests under way that no answer shows yet; were everybody to send all that is left, most of it would be refused.
+    So the first requests go out few at once, until the answers have told whether others use the store. While they do, half
+    of our part of a window is sent at once, and the other half at a pace that ends with the window; our part of a window is our
+    part of what was used. With several of us on one store nothing but the headers need be shared.
+
     :param share: fraction of the quota that may be used, 0 < share <= 1; the rest stays for the merchant's other apps.
     """
 
@@ -46,7 +55,13 @@ class Budget:
         self._window = 0
         self._ends_at: float | None = None  # None: our next (or first unanswered) request opens the window
         self._sent = 0
-        self._others = 0
+        self._refused = 0
+        self._others = 0  # requests that were certainly not ours
+        self._others_at_most = 0  # with those that may have been ours, under way when the last answer was made
+        self._last_part = 1.0  # ours of all requests of the last window
+        self._opened_at = 0.0
+        self._sent_at = -math.inf
+        self._answered = 0  # in the first window
         #: Requests the store grants a window, or None: unknown yet, or no quota.
         self.quota: int | None = None
         #: Length of the window in seconds, or None.
@@ -57,8 +72,7 @@ class Budget:
         """Requests that we may still send in this window; None where the store has no quota, or before the first answer."""
         if self.quota is None:
             return None
-        kept_for_others = self.quota - math.floor(self.quota * self._share)
-        return max(0, self.quota - kept_for_others - self._sent - self._others)
+        return max(0, self._allowed - self._sent - max(self._others, self._others_at_most))
 
     @property
     def used_by_others(self) -> int:
@@ -70,21 +84,58 @@ class Budget:
         self._roll(now)
         if not self._is_probed:
             return math.inf if self._in_flight else 0.0
-        if self.quota is None or self.left:
+        if self.quota is None:
             return 0.0
-        if self._ends_at is None:  # all of a window is under way, and no answer has told when it ends
-            return math.inf if self._in_flight else 0.0
-        return self._ends_at - now
+        wait = self._wait(now)
+        if wait < math.inf:
+            return wait
+        if self._in_flight and (self._window == 0 or self._ends_at is None):
+            return math.inf  # the next answer tells more
+        return 0.0 if self._ends_at is None else self._ends_at - now
+
+    def _wait(self, now: float) -> float:
+        """Seconds until our next request fits into what is left of this window: 0 for now, ``inf`` for not in this window."""
+        left = self.left or 0
+        if left == 0:
+            return math.inf
+        if self._window == 0 and self._in_flight >= min(2 * self._answered, 4 + self._answered // 4):
+            return math.inf  # the first answers tell whether others use the store
+        part = self._part
+        if part == 1.0 or self._sent < (self._last_part if self._window else part) * self._allowed / 2:
+            return 0.0
+        # Since our last answer, each of the others has probably sent one more.
+        ours = (left - (1 / part - 1)) * part
+        if ours < 1:
+            return math.inf
+        ends_at = self._opened_at + (self.window_seconds or 0) if self._ends_at is None else self._ends_at
+        return max(0.0, self._sent_at + (ends_at - now) / ours - now)
+
+    @property
+    def _allowed(self) -> int:
+        """Requests that we and those like us may use of a window."""
+        return math.floor((self.quota or 0) * self._share)
+
+    @property
+    def _part(self) -> float:
+        """Ours of all requests, from this window's and, as if they were a few of this one's, the last window's."""
+        if self._others == 0 and self._last_part == 1.0:
+            return 1.0
+        weight = _WEIGHT if self._window else 1
+        return (self._sent + weight * self._last_part) / (self._sent + self._others + weight)
 
     def send(self, now: float) -> Ticket:
         """Count one request that is sent now."""
         self._roll(now)
         self._in_flight += 1
         self._sent += 1
+        self._sent_at = now
         return Ticket(now, self._window)
 
-    def receive(self, ticket: Ticket, headers: Mapping[str, str] | None, now: float) -> None:
-        """Learn from an answer, or from its absence (``headers`` None: no one knows whether it was counted; it stays counted)."""
+    def receive(self, ticket: Ticket, headers: Mapping[str, str] | None, now: float, *, is_refused: bool = False) -> None:
+        """Learn from an answer, or from its absence (``headers`` None: no one knows whether it was counted; it stays counted).
+
+        :param is_refused: whether the answer was a 429, so that the request is no part of what was used.
+        """
         self._in_flight -= 1
         if headers is None:
             return
@@ -105,17 +156,24 @@ class Budget:
         self.quota = int(quota)
         ends_at = now + reset
         if self._ends_at is not None and ends_at > self._ends_at + (self.window_seconds or reset) / 2:
-            self._open(sent=self._in_flight + 1)  # the store opened a window that we did not expect yet
+            self._open(now, sent=self._in_flight + 1)  # the store opened a window that we did not expect yet
         # Every answer overstates the end by its own way back, so the earliest is the closest, and still not too early.
         self._ends_at = ends_at if self._ends_at is None else min(self._ends_at, ends_at)
-        self._others = max(self._others, self.quota - int(left) - self._sent)
+        self._answered += 1
+        self._refused += is_refused
+        used = self.quota - int(left)
+        self._others = max(self._others, used - self._sent)
+        self._others_at_most = used - (self._sent - self._in_flight)
 
     def _roll(self, now: float) -> None:
         if self._ends_at is not None and now >= self._ends_at:
-            self._open(sent=self._in_flight)
+            self._open(now, sent=self._in_flight)
 
-    def _open(self, *, sent: int) -> None:
+    def _open(self, now: float, *, sent: int) -> None:
+        if self._sent - self._refused + self._others > 0:
+            self._last_part = (self._sent - self._refused) / (self._sent - self._refused + self._others)
+        self._opened_at = now
         self._window += 1
         self._ends_at = None
-        self._sent = sent
-        self._others = 0
+        self._sent, self._refused = sent, 0
+        self._others = self._others_at_most = 0

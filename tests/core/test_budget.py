@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import random
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +33,7 @@ class Quota:
         if self.used > self.quota and is_ours:
             self.throttled += 1
         return {
+            "status": "429" if self.used > self.quota else "200",
             "x-rate-limit-requests-quota": str(self.quota),
             "x-rate-limit-requests-left": str(max(0, self.quota - self.used)),
             "x-rate-limit-time-window-ms": str(int(self.window * 1000)),
@@ -41,38 +43,59 @@ class Quota:
 
 def simulate(budget: Budget, store: Quota, requests: int, *, concurrency: int, latency: float, others_at: tuple[float, ...] = ()) -> float:
     """Send ``requests`` as fast as the budget allows, on a virtual clock; seconds from the first to the last request."""
-    now, sent, in_flight = 0.0, 0, 0
-    first = last = None
-    events: list[tuple[float, int, str, Any]] = [(at, -1, "other", None) for at in others_at]
+    (times,) = simulate_many([budget], store, requests, concurrency=concurrency, latency=latency, others_at=others_at)
+    return times[-1] - times[0]
+
+
+def simulate_many(
+    budgets: list[Budget],
+    store: Quota,
+    requests: int,
+    *,
+    concurrency: int,
+    latency: float,
+    others_at: tuple[float, ...] = (),
+    seed: int = 1,
+) -> list[list[float]]:
+    """Several processes of ours on one store, each with ``requests`` to send; when each sent. A refused request is sent again."""
+    chance = random.Random(seed)
+    events: list[tuple[float, int, str, int, Any]] = [(at, -1, "other", -1, None) for at in others_at]
+    events += [(chance.random() * latency, -1, "wake", who, None) for who in range(len(budgets))]
     heapq.heapify(events)
+    sent: list[list[float]] = [[] for _ in budgets]
+    to_do = [requests] * len(budgets)
+    in_flight = [0] * len(budgets)
     number = 0
-    while sent < requests or in_flight:
-        delay = budget.delay(now)
-        if sent < requests and in_flight < concurrency and delay == 0:
-            number += 1
-            heapq.heappush(events, (now + latency / 2, number, "arrive", budget.send(now)))
-            first = now if first is None else first
-            last = now
-            sent += 1
-            in_flight += 1
+    while events:
+        now, _, what, who, payload = heapq.heappop(events)
+        if what == "other":
+            store.take(now, is_ours=False)
             continue
-        wake = now + delay if sent < requests and in_flight < concurrency and math.isfinite(delay) else math.inf
-        if events and events[0][0] <= wake:
-            now, key, what, payload = heapq.heappop(events)
-            if what == "other":
-                store.take(now, is_ours=False)
-            elif what == "arrive":
-                heapq.heappush(events, (now + latency / 2, key, "answer", (payload, store.take(now))))
-            else:
-                ticket, headers = payload
-                budget.receive(ticket, headers, now)
-                in_flight -= 1
-        else:
-            assert math.isfinite(wake), "nothing would ever happen again"
-            now = wake
-    assert first is not None
-    assert last is not None
-    return last - first
+        if what == "arrive":
+            number += 1
+            way_back = latency / 2 * (0.8 + 0.4 * chance.random()) if len(budgets) > 1 else latency / 2
+            heapq.heappush(events, (now + way_back, number, "answer", who, (payload, store.take(now))))
+            continue
+        budget = budgets[who]
+        if what == "answer":
+            ticket, headers = payload
+            is_refused = headers["status"] == "429"
+            budget.receive(ticket, headers, now, is_refused=is_refused)
+            in_flight[who] -= 1
+            to_do[who] += is_refused
+        while to_do[who] and in_flight[who] < concurrency:
+            delay = budget.delay(now)
+            number += 1
+            if delay > 0:
+                if math.isfinite(delay):
+                    heapq.heappush(events, (now + delay, number, "wake", who, None))
+                break
+            heapq.heappush(events, (now + latency / 2, number, "arrive", who, budget.send(now)))
+            sent[who].append(now)
+            to_do[who] -= 1
+            in_flight[who] += 1
+    assert to_do == [0] * len(budgets), "nothing would ever happen again"
+    return sent
 
 
 @pytest.mark.parametrize(("quota", "window"), [(150, 30.0), (20, 3.0), (450, 30.0)])
@@ -113,6 +136,29 @@ def test_what_others_use_is_not_used_twice() -> None:
 
     # A request of another app can take the last place while ours is on its way; that is all.
     assert store.throttled <= 6
+
+
+@pytest.mark.parametrize("processes", [2, 4, 6])
+@pytest.mark.parametrize("latency", [0.02, 0.15])
+@pytest.mark.parametrize("seed", range(5))
+def test_several_processes_use_the_quota_together_and_meet_hardly_a_429(processes: int, latency: float, seed: int) -> None:
+    store = Quota(150, 30.0)
+
+    sent = simulate_many([Budget() for _ in range(processes)], store, 900 // processes, concurrency=20, latency=latency, seed=seed)
+
+    complete = store.by_window[:-2]  # the last windows are not wanted whole
+    assert sum(min(used, 150) for used in complete) >= 0.95 * 150 * len(complete)
+    assert store.throttled <= 0.01 * sum(store.by_window)
+    shares = [len([at for at in times if at < 90]) for times in sent]
+    assert min(shares) >= 0.5 * max(shares)
+
+
+def test_several_processes_leave_their_common_share_to_others() -> None:
+    store = Quota(150, 30.0)
+
+    simulate_many([Budget(0.8) for _ in range(3)], store, 200, concurrency=20, latency=0.05)
+
+    assert max(store.by_window) <= 121  # 120, and one that was under way when another learned it
 
 
 def test_before_the_first_answer_only_one_request_is_under_way() -> None:
