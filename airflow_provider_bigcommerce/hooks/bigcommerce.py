@@ -12,6 +12,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -137,9 +138,10 @@ class BigCommerceHook(HttpHook):
         """
         return self._resolve()[0]
 
-    def store(self) -> BlockingStore:
+    def store(self, **settings: Any) -> BlockingStore:
         """The store, for synchronous code: ``with hook.store() as store``.
 
+        :param settings: fields of ``StoreSettings`` that win over the connection's extra: ``hook.store(max_wait=15)``.
         :raises BigCommerceError: called where an event loop runs, which the store would block.
         :raises CredentialsError: as :meth:`credentials`.
         """
@@ -152,12 +154,13 @@ class BigCommerceHook(HttpHook):
                 "hook.store() was called inside a running event loop, which it would block. Use: async with hook.astore() as store"
             )
         credentials, extra = self._resolve()
-        return BlockingStore(BigCommerceStore(credentials, self._settings(credentials, extra)))
+        return BlockingStore(BigCommerceStore(credentials, replace(self._settings(credentials, extra), **settings)))
 
     @asynccontextmanager
-    async def astore(self) -> AsyncIterator[BigCommerceStore]:
+    async def astore(self, **settings: Any) -> AsyncIterator[BigCommerceStore]:
         """The store, for coroutines (async tasks, triggers): ``async with hook.astore() as store``.
 
+        :param settings: as in :meth:`store`.
         :raises CredentialsError: as :meth:`credentials`.
         """
         from airflow_provider_bigcommerce.client import BigCommerceStore
@@ -165,7 +168,7 @@ class BigCommerceHook(HttpHook):
         connection, extra = await connection_and_extra(self, self.bigcommerce_conn_id)
         credentials = self._credentials(connection, extra)
         await amask_secrets(credentials.secrets)
-        async with BigCommerceStore(credentials, self._settings(credentials, extra)) as store:
+        async with BigCommerceStore(credentials, replace(self._settings(credentials, extra), **settings)) as store:
             yield store
 
     def _resolve(self) -> tuple[StoreCredentials, dict[str, Any]]:
