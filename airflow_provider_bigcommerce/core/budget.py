@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 from airflow_provider_bigcommerce.core.reading import header_number
 
-
 #: The last window's parts count like so many requests of this one.
 _WEIGHT = 5
 
