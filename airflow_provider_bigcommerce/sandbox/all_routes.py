@@ -16,6 +16,7 @@ def build_router() -> Router:
     order_parts.add(router)
     other_routes.add(router)
     documented_routes.add_kinds(router)
+    documented_routes.add_lookups(router)
     documented_routes.add_singletons(router)
     archive_routes.add(router)
     return router

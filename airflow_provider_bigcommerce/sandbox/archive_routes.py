@@ -25,10 +25,38 @@ def _money(value: float | None) -> str:
 
 
 def _product(store: Store, row: Row) -> Row:
-    plain = ("id", "name", "type", "sku", "description", "search_keywords", "availability_description", "warranty", "sort_order", "condition",
-             "is_condition_shown", "is_visible", "is_featured", "inventory_level", "inventory_warning_level", "inventory_tracking", "total_sold",
-             "view_count", "page_title", "meta_description", "layout_file", "upc", "brand_id", "categories", "bin_picking_number", "is_free_shipping",
-             "order_quantity_minimum", "order_quantity_maximum", "option_set_id", "option_set_display")  # fmt: skip
+    plain = (
+        "id",
+        "name",
+        "type",
+        "sku",
+        "description",
+        "search_keywords",
+        "availability_description",
+        "warranty",
+        "sort_order",
+        "condition",
+        "is_condition_shown",
+        "is_visible",
+        "is_featured",
+        "inventory_level",
+        "inventory_warning_level",
+        "inventory_tracking",
+        "total_sold",
+        "view_count",
+        "page_title",
+        "meta_description",
+        "layout_file",
+        "upc",
+        "brand_id",
+        "categories",
+        "bin_picking_number",
+        "is_free_shipping",
+        "order_quantity_minimum",
+        "order_quantity_maximum",
+        "option_set_id",
+        "option_set_display",
+    )
     money = (
         "price",
         "cost_price",
@@ -53,55 +81,104 @@ def _product(store: Store, row: Row) -> Row:
 
 
 def _category(row: Row) -> Row:
-    return {"id": row["category_id"], "parent_id": row["parent_id"], "name": row["name"], "description": row["description"],
-            "sort_order": row["sort_order"], "page_title": row["page_title"], "meta_keywords": "", "meta_description": row["meta_description"],
-            "layout_file": row["layout_file"], "image_file": "", "is_visible": row["is_visible"], "search_keywords": row["search_keywords"],
-            "url": row["url"]["path"], "parent_category_list": [row["category_id"]]}  # fmt: skip
+    return {
+        "id": row["category_id"],
+        "parent_id": row["parent_id"],
+        "name": row["name"],
+        "description": row["description"],
+        "sort_order": row["sort_order"],
+        "page_title": row["page_title"],
+        "meta_keywords": "",
+        "meta_description": row["meta_description"],
+        "layout_file": row["layout_file"],
+        "image_file": "",
+        "is_visible": row["is_visible"],
+        "search_keywords": row["search_keywords"],
+        "url": row["url"]["path"],
+        "parent_category_list": [row["category_id"]],
+    }
 
 
 def _brand(row: Row) -> Row:
-    return {"id": row["id"], "name": row["name"], "page_title": row["page_title"], "meta_keywords": "", "meta_description": row["meta_description"],
-            "image_file": "", "search_keywords": row["search_keywords"]}  # fmt: skip
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "page_title": row["page_title"],
+        "meta_keywords": "",
+        "meta_description": row["meta_description"],
+        "image_file": "",
+        "search_keywords": row["search_keywords"],
+    }
 
 
 def _skus(store: Store, product_id: int) -> list[Row]:
     return [
-        {"id": v["sku_id"] or v["id"], "product_id": product_id, "sku": v["sku"], "cost_price": _money(v["cost_price"]), "upc": v["upc"],
-         "inventory_level": v["inventory_level"], "inventory_warning_level": v["inventory_warning_level"], "bin_picking_number": "",
-         "options": [{"product_option_id": value["option_id"], "option_value_id": value["id"]} for value in v["option_values"]]}
+        {
+            "id": v["sku_id"] or v["id"],
+            "product_id": product_id,
+            "sku": v["sku"],
+            "cost_price": _money(v["cost_price"]),
+            "upc": v["upc"],
+            "inventory_level": v["inventory_level"],
+            "inventory_warning_level": v["inventory_warning_level"],
+            "bin_picking_number": "",
+            "options": [{"product_option_id": value["option_id"], "option_value_id": value["id"]} for value in v["option_values"]],
+        }
         for v in store.variants_of(product_id)
-    ]  # fmt: skip
+    ]
 
 
 def _options(store: Store, product_id: int) -> list[Row]:
-    return [{"id": o["id"], "option_id": o["id"], "display_name": o["display_name"], "sort_order": o["sort_order"], "is_required": True}
-            for o in store.nested["product_options"].get(product_id)]  # fmt: skip
+    return [
+        {"id": o["id"], "option_id": o["id"], "display_name": o["display_name"], "sort_order": o["sort_order"], "is_required": True}
+        for o in store.nested["product_options"].get(product_id)
+    ]
 
 
 def _option_sets(store: Store, _keys: Mapping[str, Any]) -> list[Row]:
     """Give an option set for each of the first products that have options; walking a large store for them would take long."""
     products = list(store.tables["products"].ids()[:1000])
     return [
-        {"id": product_id * 10, "name": f"Set {product_id}",
-         "options": {"url": f"{store.base_url}/v2/option_sets/{product_id * 10}/options", "resource": f"/option_sets/{product_id * 10}/options"}}
+        {
+            "id": product_id * 10,
+            "name": f"Set {product_id}",
+            "options": {
+                "url": f"{store.base_url}/v2/option_sets/{product_id * 10}/options",
+                "resource": f"/option_sets/{product_id * 10}/options",
+            },
+        }
         for product_id in products
         if len(store.catalog.variants_of(product_id)) > 1
-    ]  # fmt: skip
+    ]
 
 
 def _set_options(store: Store, keys: Mapping[str, Any]) -> list[Row]:
     set_id = keys["option_set_id"]
-    return [{"id": o["id"], "option_id": o["option_id"], "option_set_id": set_id, "display_name": o["display_name"], "sort_order": o["sort_order"],
-             "is_required": True} for o in _options(store, set_id // 10)]  # fmt: skip
+    return [
+        {
+            "id": o["id"],
+            "option_id": o["option_id"],
+            "option_set_id": set_id,
+            "display_name": o["display_name"],
+            "sort_order": o["sort_order"],
+            "is_required": True,
+        }
+        for o in _options(store, set_id // 10)
+    ]
 
 
 def _options_all(store: Store, _keys: Mapping[str, Any]) -> list[Row]:
     return [
-        {"id": option["id"], "name": option["name"], "display_name": option["display_name"], "type": "RT",
-         "values": {"url": f"{store.base_url}/v2/options/{option['id']}/values", "resource": f"/options/{option['id']}/values"}}
+        {
+            "id": option["id"],
+            "name": option["name"],
+            "display_name": option["display_name"],
+            "type": "RT",
+            "values": {"url": f"{store.base_url}/v2/options/{option['id']}/values", "resource": f"/options/{option['id']}/values"},
+        }
         for found in _option_sets(store, {})
         for option in store.nested["product_options"].get(found["id"] // 10)
-    ]  # fmt: skip
+    ]
 
 
 def _option_values(store: Store, keys: Mapping[str, Any]) -> list[Row] | None:
@@ -110,8 +187,17 @@ def _option_values(store: Store, keys: Mapping[str, Any]) -> list[Row] | None:
     option = next((o for o in store.nested["product_options"].get(product_id) if o["id"] == option_id), None) if product_id else None
     if option is None:
         return None
-    return [{"id": v["id"], "option_id": option_id, "label": v["label"], "sort_order": v["sort_order"], "value": v["label"], "is_default": v["is_default"]}
-            for v in option["option_values"]]  # fmt: skip
+    return [
+        {
+            "id": v["id"],
+            "option_id": option_id,
+            "label": v["label"],
+            "sort_order": v["sort_order"],
+            "value": v["label"],
+            "is_default": v["is_default"],
+        }
+        for v in option["option_values"]
+    ]
 
 
 def _of_product(make: Callable[[Store, int], list[Row]]) -> Callable[[Store, Mapping[str, Any]], list[Row] | None]:
@@ -133,9 +219,22 @@ def _bare(rows: Callable[[Store, Mapping[str, Any]], Table | list[Row] | None], 
     return _handler(Listing(rows, "v2", enveloped=False, empty_is_204=True, allowed=frozenset((*_PAGED, *filters)), **changes))
 
 
-def _rules(store: Store, product_id: int) -> list[Row]:
-    return [{"id": product_id * 10 + 1, "product_id": product_id, "sort_order": 0, "is_enabled": True, "is_stop": False,
-             "price_adjuster": {"adjuster": "relative", "adjuster_value": "2.0000"}, "conditions": []}] if product_id % 5 == 0 else []  # fmt: skip
+def _rules(_store: Store, product_id: int) -> list[Row]:
+    return (
+        [
+            {
+                "id": product_id * 10 + 1,
+                "product_id": product_id,
+                "sort_order": 0,
+                "is_enabled": True,
+                "is_stop": False,
+                "price_adjuster": {"adjuster": "relative", "adjuster_value": "2.0000"},
+                "conditions": [],
+            }
+        ]
+        if product_id % 5 == 0
+        else []
+    )
 
 
 def add(router: Router) -> None:
@@ -160,13 +259,20 @@ def add(router: Router) -> None:
     router.add("/v2/products/{product_id}", get=product)
     router.add("/v2/products/count", get=lambda store, _call: ok({"count": len(store.tables["products"])}))
     router.add("/v2/brands", get=_bare(lambda store, _keys: [_brand(row) for row in store.tables["brands"].rows()]))
-    router.add("/v2/categories", get=_bare(lambda store, _keys: [_category(row) for row in store.tables["categories"].rows()],
-                                           "parent_id", "name", "is_visible"))  # fmt: skip
+    router.add(
+        "/v2/categories",
+        get=_bare(lambda store, _keys: [_category(row) for row in store.tables["categories"].rows()], "parent_id", "name", "is_visible"),
+    )
     for name, make in (
-        ("skus", _skus), ("options", _options), ("rules", _rules), ("images", _nested("product_images")), ("videos", _nested("product_videos")),
-        ("custom_fields", _nested("product_custom_fields")), ("discount_rules", _nested("product_bulk_pricing_rules")),
+        ("skus", _skus),
+        ("options", _options),
+        ("rules", _rules),
+        ("images", _nested("product_images")),
+        ("videos", _nested("product_videos")),
+        ("custom_fields", _nested("product_custom_fields")),
+        ("discount_rules", _nested("product_bulk_pricing_rules")),
         ("reviews", _nested("product_reviews")),
-    ):  # fmt: skip
+    ):
         router.add(f"/v2/products/{{product_id}}/{name}", get=_bare(_of_product(make), "sku", "upc"))
     router.add("/v2/option_sets", get=_bare(_option_sets, "name"))
     router.add("/v2/option_sets/{option_set_id}/options", get=_bare(_set_options))

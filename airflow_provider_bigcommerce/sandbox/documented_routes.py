@@ -12,6 +12,7 @@ from zlib import crc32
 from airflow_provider_bigcommerce.sandbox import dates, listing
 from airflow_provider_bigcommerce.sandbox.answers import Answer, error, ok
 from airflow_provider_bigcommerce.sandbox.contract import contract, parameters, schema_of
+from airflow_provider_bigcommerce.sandbox.filters import Reader
 from airflow_provider_bigcommerce.sandbox.kinds import KINDS, Kind
 from airflow_provider_bigcommerce.sandbox.listing import Listing, Paging
 from airflow_provider_bigcommerce.sandbox.made_up import MadeUp
@@ -23,12 +24,26 @@ from airflow_provider_bigcommerce.sandbox.writes import Writing
 _DAY = 86_400
 # the table behind a key in a path, where a missing row means 404
 _PARENTS = {
-    "channel_id": "channels", "channelId": "channels", "customerId": "customers", "customer_id": "customers", "order_id": "orders",
-    "product_id": "products", "brand_id": "brands", "category_id": "categories", "location_id": "inventory_locations", "site_id": "sites",
-    "price_list_id": "price_lists", "promotion_id": "promotions", "zone_id": "shipping_zones", "country_id": "countries", "cart_id": "carts",
-    "segmentId": "segments", "shopperProfileId": "shopper_profiles", "variant_id": "product_variants",
-}  # fmt: skip
-_ALIASES: Mapping[str, Mapping[str, str | listing.filters.Reader]] = {
+    "channel_id": "channels",
+    "channelId": "channels",
+    "customerId": "customers",
+    "customer_id": "customers",
+    "order_id": "orders",
+    "product_id": "products",
+    "brand_id": "brands",
+    "category_id": "categories",
+    "location_id": "inventory_locations",
+    "site_id": "sites",
+    "price_list_id": "price_lists",
+    "promotion_id": "promotions",
+    "zone_id": "shipping_zones",
+    "country_id": "countries",
+    "cart_id": "carts",
+    "segmentId": "segments",
+    "shopperProfileId": "shopper_profiles",
+    "variant_id": "product_variants",
+}
+_ALIASES: Mapping[str, Mapping[str, str | Reader]] = {
     "/v3/inventory/locations": {"location_id": "id", "location_code": "code", "is_active": "enabled"},
     "/v3/shopper-profiles": {},
     "/v3/tax/zones": {},
@@ -55,18 +70,20 @@ def documented_listing(path: str, rows: Callable[[Store, Mapping[str, Any]], Tab
     if not enveloped and schema.get("type") != "array":
         enveloped = path.startswith("/v3/")  # a few files describe one row where a list in `data` is meant
     v2 = path.startswith("/v2/")
-    return Listing(**{
-        "rows": rows,
-        "paging": paging_of(path),
-        "default": int(limit.get("default", 50) or 50),
-        "maximum": int(limit.get("maximum", 1000 if path.startswith("/v3/inventory/") else 250)),
-        "allowed": frozenset(query),
-        "enveloped": enveloped,
-        "empty_is_204": v2,
-        "aliases": _ALIASES.get(path, {}),
-        "required": tuple(name for name, parameter in query.items() if parameter.get("required") and path in _REALLY_REQUIRED),
-        **changes,
-    })  # fmt: skip
+    return Listing(
+        **{
+            "rows": rows,
+            "paging": paging_of(path),
+            "default": int(limit.get("default", 50) or 50),
+            "maximum": int(limit.get("maximum", 1000 if path.startswith("/v3/inventory/") else 250)),
+            "allowed": frozenset(query),
+            "enveloped": enveloped,
+            "empty_is_204": v2,
+            "aliases": _ALIASES.get(path, {}),
+            "required": tuple(name for name, parameter in query.items() if parameter.get("required") and path in _REALLY_REQUIRED),
+            **changes,
+        }
+    )
 
 
 _REALLY_REQUIRED = (
@@ -150,11 +167,8 @@ def _one(kind: Kind, item: str) -> Mapping[str, Handler]:
         return ok({"data": shown, "meta": {}} if enveloped else shown)
 
     writing = Writing(kind.name, key=kind.key, enveloped=not item.startswith("/v2/"))
-    found: dict[str, Handler] = {}
-    for method, handler in (("get", get), ("put", writing.put_one), ("delete", writing.delete_one)):
-        if method in contract()[item]:
-            found[method] = handler
-    return found
+    handlers: tuple[tuple[str, Handler], ...] = (("get", get), ("put", writing.put_one), ("delete", writing.delete_one))
+    return {method: handler for method, handler in handlers if method in contract()[item]}
 
 
 def _list_writes(path: str, writing: Writing, field: str | None) -> Mapping[str, Handler]:
@@ -214,6 +228,26 @@ def add_price_records(router: Router, kind: Kind) -> None:
 
     router.add(path, get=list_handler(documented_listing(path, rows, key="_id", show=lambda _store, row, _query: visible(row))))
     router.add(path + "/{currency_code}", get=one)
+
+
+def add_lookups(router: Router) -> None:
+    """Add the two lists that are found the other way round: a coupon's code over all promotions, the segments of a shopper."""
+
+    def codes(store: Store, _keys: Mapping[str, Any]) -> list[Row]:
+        return [visible(row) for row in store.tables["promotion_codes"].rows()]
+
+    router.add("/v3/promotions/codes", get=list_handler(documented_listing("/v3/promotions/codes", codes)))
+
+    def segments(store: Store, keys: Mapping[str, Any]) -> list[Row] | None:
+        profile = store.tables["shopper_profiles"].get(keys["shopperProfileId"])
+        if profile is None:
+            return None
+        members = [row for row in store.tables["segment_shopper_profiles"].rows() if row["customer_id"] == profile["customer_id"]]
+        inside = {row["_segment_id"] for row in members}
+        return [row for row in store.tables["segments"].rows() if row["id"] in inside]
+
+    path = "/v3/shopper-profiles/{shopperProfileId}/segments"
+    router.add(path, get=list_handler(documented_listing(path, segments)))
 
 
 # -- singletons ----------------------------------------------------------------------------------------------------------------------

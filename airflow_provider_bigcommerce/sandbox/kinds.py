@@ -3,6 +3,7 @@
 Everything else about them (fields, parameters, paging, shapes) comes from the contract.
 """
 
+# ruff: noqa: ARG001, ARG005 (every function that fits a row has the same signature)
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -59,11 +60,20 @@ def nth(store: Store, table: str, number: int) -> Any:
 def _currency(store: Store, row: Row, n: int) -> Row:
     euro = n == 1
     return {
-        "is_default": not euro, "currency_code": "EUR" if euro else "USD", "currency_exchange_rate": EUR_RATE if euro else "1.0000000000",
-        "name": "Euro" if euro else "US Dollar", "token": "€" if euro else "$", "token_location": "left", "decimal_token": ".",
-        "thousands_token": ",", "decimal_places": 2, "enabled": True, "is_transactional": True, "country_iso2": "DE" if euro else "US",
+        "is_default": not euro,
+        "currency_code": "EUR" if euro else "USD",
+        "currency_exchange_rate": EUR_RATE if euro else "1.0000000000",
+        "name": "Euro" if euro else "US Dollar",
+        "token": "€" if euro else "$",
+        "token_location": "left",
+        "decimal_token": ".",
+        "thousands_token": ",",
+        "decimal_places": 2,
+        "enabled": True,
+        "is_transactional": True,
+        "country_iso2": "DE" if euro else "US",
         "default_for_country_codes": ["DEU" if euro else "USA"],
-    }  # fmt: skip
+    }
 
 
 def _status(store: Store, row: Row, n: int) -> Row:
@@ -73,8 +83,12 @@ def _status(store: Store, row: Row, n: int) -> Row:
 
 def _country(store: Store, row: Row, n: int) -> Row:
     iso3 = {"US": "USA", "CA": "CAN", "DE": "DEU", "JP": "JPN", "GB": "GBR", "AU": "AUS"}
-    return {"country": PLACES[n][4], "country_iso2": PLACES[n][5], "country_iso3": iso3[PLACES[n][5]],
-            "states": {"url": f"{store.base_url}/v2/countries/{row['id']}/states", "resource": f"/countries/{row['id']}/states"}}  # fmt: skip
+    return {
+        "country": PLACES[n][4],
+        "country_iso2": PLACES[n][5],
+        "country_iso3": iso3[PLACES[n][5]],
+        "states": {"url": f"{store.base_url}/v2/countries/{row['id']}/states", "resource": f"/countries/{row['id']}/states"},
+    }
 
 
 def _state(store: Store, row: Row, n: int) -> Row:
@@ -82,8 +96,14 @@ def _state(store: Store, row: Row, n: int) -> Row:
 
 
 def _channel(store: Store, row: Row, n: int) -> Row:
-    return {"name": ("Storefront", "Büro B2B", "Marketplace")[n], "type": ("storefront", "storefront", "marketplace")[n],
-            "platform": ("bigcommerce", "custom", "amazon")[n], "status": "active", "is_enabled": True, "is_visible": True}  # fmt: skip
+    return {
+        "name": ("Storefront", "Büro B2B", "Marketplace")[n],
+        "type": ("storefront", "storefront", "marketplace")[n],
+        "platform": ("bigcommerce", "custom", "amazon")[n],
+        "status": "active",
+        "is_enabled": True,
+        "is_visible": True,
+    }
 
 
 def _listing(store: Store, row: Row, n: int) -> Row:
@@ -97,9 +117,18 @@ def _price_record(store: Store, row: Row, n: int) -> Row:
     variant_id = nth(store, "product_variants", n // 2)
     variant = store.tables["product_variants"].get(variant_id) or {"sku": "", "product_id": 0}
     price = 10 + n % 90 + 0.5
-    return {"variant_id": variant_id, "product_id": variant["product_id"], "sku": variant["sku"], "currency": "eur" if n // 4 % 2 else "usd",
-            "price": price, "calculated_price": price, "sale_price": price - 1, "retail_price": price + 1, "map_price": price,
-            "bulk_pricing_tiers": [{**tier, "quantity_max": 20} for tier in row["bulk_pricing_tiers"]]}  # fmt: skip
+    return {
+        "variant_id": variant_id,
+        "product_id": variant["product_id"],
+        "sku": variant["sku"],
+        "currency": "eur" if n // 4 % 2 else "usd",
+        "price": price,
+        "calculated_price": price,
+        "sale_price": price - 1,
+        "retail_price": price + 1,
+        "map_price": price,
+        "bulk_pricing_tiers": [{**tier, "quantity_max": 20} for tier in row["bulk_pricing_tiers"]],
+    }
 
 
 def _customs(store: Store, row: Row, n: int) -> Row:
@@ -123,13 +152,26 @@ def _subscriber(store: Store, row: Row, n: int) -> Row:
 
 def _group(store: Store, row: Row, n: int) -> Row:
     at = dates.SEED_START + n * 3600
-    return {"name": ("Retail", "Großhandel", "VIP")[n], "is_default": n == 0, "is_group_for_guests": False, "discount_rules": [],
-            "category_access": {"type": "all"}, "date_created": dates.iso(at), "date_modified": dates.iso(at)}  # fmt: skip
+    return {
+        "name": ("Retail", "Großhandel", "VIP")[n],
+        "is_default": n == 0,
+        "is_group_for_guests": False,
+        "discount_rules": [],
+        "category_access": {"type": "all"},
+        "date_created": dates.iso(at),
+        "date_modified": dates.iso(at),
+    }
 
 
 def _coupon(store: Store, row: Row, n: int) -> Row:
-    return {"code": f"SAVE{row['id']}", "name": f"Coupon {row['id']}", "amount": "5.0000", "min_purchase": "0.0000", "num_uses": n % 5,
-            "applies_to": {"entity": "categories", "ids": [0]}}  # fmt: skip
+    return {
+        "code": f"SAVE{row['id']}",
+        "name": f"Coupon {row['id']}",
+        "amount": "5.0000",
+        "min_purchase": "0.0000",
+        "num_uses": n % 5,
+        "applies_to": {"entity": "categories", "ids": [0]},
+    }
 
 
 def _gift(store: Store, row: Row, n: int) -> Row:
@@ -141,14 +183,25 @@ def _promotion(store: Store, row: Row, n: int) -> Row:
     by_coupon = n < 3
     found = {name: row[name] for name in ("id", "start_date", "end_date", "current_uses", "max_uses", "created_from")}
     found |= {
-        "redemption_type": "COUPON" if by_coupon else "AUTOMATIC", "name": f"Rabatt {row['id']}", "display_name": "10% off ✨", "channels": [{"id": 1}],
-        "customer": {"group_ids": [], "minimum_order_count": 0, "excluded_group_ids": []}, "status": "ENABLED" if n else "DISABLED", "stop": False,
+        "redemption_type": "COUPON" if by_coupon else "AUTOMATIC",
+        "name": f"Rabatt {row['id']}",
+        "display_name": "10% off ✨",
+        "channels": [{"id": 1}],
+        "customer": {"group_ids": [], "minimum_order_count": 0, "excluded_group_ids": []},
+        "status": "ENABLED" if n else "DISABLED",
+        "stop": False,
         "rules": [{"action": {"cart_value": {"discount": {"percentage_amount": "10"}}}, "apply_once": True, "stop": False}],
-        "can_be_used_with_other_promotions": True, "currency_code": "USD", "notifications": [],
+        "can_be_used_with_other_promotions": True,
+        "currency_code": "USD",
+        "notifications": [],
     }
     if by_coupon:
-        found |= {"coupon_overrides_other_promotions": False, "coupon_overrides_automatic_when_offering_higher_discounts": False,
-                  "coupon_type": "BULK", "multiple_codes": {"has_multiple_codes": True}}
+        found |= {
+            "coupon_overrides_other_promotions": False,
+            "coupon_overrides_automatic_when_offering_higher_discounts": False,
+            "coupon_type": "BULK",
+            "multiple_codes": {"has_multiple_codes": True},
+        }
     row.clear()
     return found
 
@@ -158,8 +211,13 @@ def _location(store: Store, row: Row, n: int) -> Row:
 
 
 def _webhook(store: Store, row: Row, n: int) -> Row:
-    return {"scope": ("store/order/*", "store/product/updated", "store/customer/created")[n % 3], "store_hash": store.store_hash,
-            "destination": f"https://hooks.example.com/{row['id']}", "headers": {}, "is_active": n != 2}  # fmt: skip
+    return {
+        "scope": ("store/order/*", "store/product/updated", "store/customer/created")[n % 3],
+        "store_hash": store.store_hash,
+        "destination": f"https://hooks.example.com/{row['id']}",
+        "headers": {},
+        "is_active": n != 2,
+    }
 
 
 def _theme(store: Store, row: Row, n: int) -> Row:
@@ -184,8 +242,13 @@ def _cart(store: Store, row: Row, n: int) -> Row:
 
 def _refers(resource_type: str) -> Fit:
     def fit(store: Store, row: Row, n: int) -> Row:
-        return {"resource_type": resource_type, "key": f"key-{row['id']}", "namespace": ("App Settings", "Größen")[n % 2], "value": ("{\"a\": 1}", "1", "naïve ✓")[n % 3],
-                "owner_client_id": "sandboxclient"}  # fmt: skip
+        return {
+            "resource_type": resource_type,
+            "key": f"key-{row['id']}",
+            "namespace": ("App Settings", "Größen")[n % 2],
+            "value": ('{"a": 1}', "1", "naïve ✓")[n % 3],
+            "owner_client_id": "sandboxclient",
+        }
 
     return fit
 
@@ -210,7 +273,14 @@ KINDS: tuple[Kind, ...] = (
     Kind("order_statuses", "/v2/order_statuses", len(STATUSES), fit=_status),
     Kind("currencies", "/v2/currencies", 2, fit=_currency),
     Kind("countries", "/v2/countries", len(PLACES), fit=_country),
-    Kind("states", "/v2/countries/states", 120, parent=("countries", "country_id"), fit=_state, also=(("/v2/countries/{country_id}/states", "country_id"),)),
+    Kind(
+        "states",
+        "/v2/countries/states",
+        120,
+        parent=("countries", "country_id"),
+        fit=_state,
+        also=(("/v2/countries/{country_id}/states", "country_id"),),
+    ),
     Kind("customer_groups", "/v2/customer_groups", 3, fit=_group),
     Kind("coupons", "/v2/coupons", 60, fit=_coupon),
     Kind("gift_certificates", "/v2/gift_certificates", 7, fit=_gift),
@@ -224,18 +294,46 @@ KINDS: tuple[Kind, ...] = (
     Kind("payment_methods_v2", "/v2/payments/methods", 3, key="code"),
     # channels and sites
     Kind("channels", "/v3/channels", 3, fit=_channel, refuses_unknown=True),
-    Kind("channel_currency_assignments", "/v3/channels/currency-assignments", 3, key="channel_id", item="/v3/channels/{channel_id}/currency-assignments",
-         fit=lambda _store, _row, _n: {"enabled_currencies": ["USD", "EUR"], "default_currency": "USD"}),
-    Kind("channel_listings", "/v3/channels/{channel_id}/listings", 120, key="listing_id", parent=("channels", "channel_id"), fit=_listing,
-         refuses_unknown=True),
+    Kind(
+        "channel_currency_assignments",
+        "/v3/channels/currency-assignments",
+        3,
+        key="channel_id",
+        item="/v3/channels/{channel_id}/currency-assignments",
+        fit=lambda _store, _row, _n: {"enabled_currencies": ["USD", "EUR"], "default_currency": "USD"},
+    ),
+    Kind(
+        "channel_listings",
+        "/v3/channels/{channel_id}/listings",
+        120,
+        key="listing_id",
+        parent=("channels", "channel_id"),
+        fit=_listing,
+        refuses_unknown=True,
+    ),
     Kind("sites", "/v3/sites", 2, fit=_site),
     Kind("site_routes", "/v3/sites/{site_id}/routes", 12, parent=("sites", "_site_id")),
     Kind("site_certificates", "/v3/sites/certificates", 2, key="common_name"),
     # price lists
     Kind("price_lists", "/v3/pricelists", 4),
-    Kind("price_list_records", "/v3/pricelists/{price_list_id}/records", 240, key="_id", parent=("price_lists", "price_list_id"), fit=_price_record),
-    Kind("price_list_assignments", "/v3/pricelists/assignments", 5,
-         fit=lambda store, row, n: {"price_list_id": nth(store, "price_lists", n), "customer_group_id": nth(store, "customer_groups", n), "channel_id": 1}),
+    Kind(
+        "price_list_records",
+        "/v3/pricelists/{price_list_id}/records",
+        240,
+        key="_id",
+        parent=("price_lists", "price_list_id"),
+        fit=_price_record,
+    ),
+    Kind(
+        "price_list_assignments",
+        "/v3/pricelists/assignments",
+        5,
+        fit=lambda store, row, n: {
+            "price_list_id": nth(store, "price_lists", n),
+            "customer_group_id": nth(store, "customer_groups", n),
+            "channel_id": 1,
+        },
+    ),
     # inventory
     Kind("inventory_locations", "/v3/inventory/locations", 3, fit=_location, item="-"),
     # customers
@@ -243,7 +341,14 @@ KINDS: tuple[Kind, ...] = (
     Kind("subscribers", "/v3/customers/subscribers", 70, fit=_subscriber),
     Kind("segments", "/v3/segments", 3, uuid=True),
     Kind("shopper_profiles", "/v3/shopper-profiles", 60, uuid=True, fit=_buyer),
-    Kind("segment_shopper_profiles", "/v3/segments/{segmentId}/shopper-profiles", 8, uuid=True, parent=("segments", "_segment_id"), fit=_buyer),
+    Kind(
+        "segment_shopper_profiles",
+        "/v3/segments/{segmentId}/shopper-profiles",
+        8,
+        uuid=True,
+        parent=("segments", "_segment_id"),
+        fit=_buyer,
+    ),
     Kind("wishlists", "/v3/wishlists", 60, fit=_wishlist),
     # marketing
     Kind("promotions", "/v3/promotions", 6, fit=_promotion),
@@ -254,15 +359,29 @@ KINDS: tuple[Kind, ...] = (
     Kind("pages", "/v3/content/pages", 5),
     Kind("scripts", "/v3/content/scripts", 3, key="uuid", uuid=True),
     Kind("widget_templates", "/v3/content/widget-templates", 4, key="uuid", uuid=True, fit=lambda _store, _row, _n: {"schema": []}),
-    Kind("widgets", "/v3/content/widgets", 4, key="uuid", uuid=True,
-         fit=lambda store, row, n: {"widget_template": store.tables["widget_templates"].get(nth(store, "widget_templates", n))}),
+    Kind(
+        "widgets",
+        "/v3/content/widgets",
+        4,
+        key="uuid",
+        uuid=True,
+        fit=lambda store, row, n: {"widget_template": store.tables["widget_templates"].get(nth(store, "widget_templates", n))},
+    ),
     Kind("widget_placements", "/v3/content/placements", 4, key="uuid", uuid=True),
     Kind("widget_regions", "/v3/content/regions", 3, key="name"),
     Kind("redirects", "/v3/storefront/redirects", 60),
     Kind("redirect_jobs", "/v3/storefront/redirects/imex/jobs", 12, uuid=True),
     Kind("custom_template_associations", "/v3/storefront/custom-template-associations", 5),
     Kind("themes", "/v3/themes", 2, key="uuid", uuid=True, fit=_theme),
-    Kind("theme_configurations", "/v3/themes/{uuid}/configurations", 6, key="uuid", uuid=True, parent=("themes", "theme_uuid"), fit=_theme_configuration),
+    Kind(
+        "theme_configurations",
+        "/v3/themes/{uuid}/configurations",
+        6,
+        key="uuid",
+        uuid=True,
+        parent=("themes", "theme_uuid"),
+        fit=_theme_configuration,
+    ),
     # tax, shipping, payments, settings
     Kind("tax_zones", "/v3/tax/zones", 3),
     Kind("tax_rates", "/v3/tax/rates", 6, parent=("tax_zones", "tax_zone_id"), fit=_tax_rate),
@@ -283,14 +402,23 @@ KINDS: tuple[Kind, ...] = (
     Kind("carts", "/v3/carts", 4, uuid=True, fit=_cart, item="/v3/carts/{cartId}"),
     # metafields of ten kinds
     _metafields("product", "/v3/catalog/products/metafields", "/v3/catalog/products/{product_id}/metafields", "products"),
-    _metafields("product_variant", "/v3/catalog/variants/metafields", "/v3/catalog/products/{product_id}/variants/{variant_id}/metafields",
-                "product_variants"),
+    _metafields(
+        "product_variant",
+        "/v3/catalog/variants/metafields",
+        "/v3/catalog/products/{product_id}/variants/{variant_id}/metafields",
+        "product_variants",
+    ),
     _metafields("brand", "/v3/catalog/brands/metafields", "/v3/catalog/brands/{brand_id}/metafields", "brands"),
     _metafields("category", "/v3/catalog/categories/metafields", "/v3/catalog/categories/{category_id}/metafields", "categories"),
     _metafields("customer", "/v3/customers/metafields", "/v3/customers/{customerId}/metafields", "customers"),
     _metafields("order", "/v3/orders/metafields", "/v3/orders/{order_id}/metafields", "orders"),
-    _metafields("inventory_location", "/v3/inventory/locations/metafields", "/v3/inventory/locations/{location_id}/metafields", "inventory_locations"),
+    _metafields(
+        "inventory_location",
+        "/v3/inventory/locations/metafields",
+        "/v3/inventory/locations/{location_id}/metafields",
+        "inventory_locations",
+    ),
     _metafields("channel", "/v3/channels/metafields", "/v3/channels/{channel_id}/metafields", "channels"),
     _metafields("cart", "/v3/carts/metafields", "/v3/carts/{cart_id}/metafields", "carts"),
     Kind("store_metafields", "/v3/store/metafields", _METAFIELDS, fit=_refers("store")),
-)  # fmt: skip
+)

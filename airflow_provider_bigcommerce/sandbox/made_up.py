@@ -11,12 +11,30 @@ from airflow_provider_bigcommerce.sandbox.vocabulary import ADJECTIVES, CATEGORI
 
 _MONEY = ("amount", "price", "cost", "total", "balance", "fee", "credit", "tax", "discount", "surcharge", "min_purchase", "rate")
 _EXACT = {
-    "first_name": FIRST_NAMES, "last_name": LAST_NAMES, "from_name": FIRST_NAMES, "to_name": FIRST_NAMES, "city": ("Austin", "Montréal", "墨田区"),
-    "state": ("Texas", "Quebec", "Tokyo"), "zip": ("78751", "10623"), "postal_code": ("78751", "10623"), "country": ("United States", "Germany"),
-    "country_iso2": ("US", "DE"), "country_code": ("US", "DE"), "country_iso3": ("USA", "DEU"), "locale": ("en", "de"), "currency": ("USD", "EUR"),
-    "currency_code": ("USD", "EUR"), "default_currency": ("USD",), "time_zone": ("Etc/UTC",), "timezone": ("UTC",), "status": ("active",),
-    "token_location": ("left",), "reason": ("Changed their mind",), "region": ("header",), "module": ("Catalog",),
-}  # fmt: skip
+    "first_name": FIRST_NAMES,
+    "last_name": LAST_NAMES,
+    "from_name": FIRST_NAMES,
+    "to_name": FIRST_NAMES,
+    "city": ("Austin", "Montréal", "墨田区"),
+    "state": ("Texas", "Quebec", "Tokyo"),
+    "zip": ("78751", "10623"),
+    "postal_code": ("78751", "10623"),
+    "country": ("United States", "Germany"),
+    "country_iso2": ("US", "DE"),
+    "country_code": ("US", "DE"),
+    "country_iso3": ("USA", "DEU"),
+    "locale": ("en", "de"),
+    "currency": ("USD", "EUR"),
+    "currency_code": ("USD", "EUR"),
+    "default_currency": ("USD",),
+    "time_zone": ("Etc/UTC",),
+    "timezone": ("UTC",),
+    "status": ("active",),
+    "token_location": ("left",),
+    "reason": ("Changed their mind",),
+    "region": ("header",),
+    "module": ("Catalog",),
+}
 
 
 class MadeUp:
@@ -93,16 +111,14 @@ class MadeUp:
             return f"someone{number}@example.com"
         if form in ("uri", "url") or name.endswith(("url", "link", "destination")):
             return f"https://store.example.com/{name.replace('_', '-')}/{number}"
+        if "phone" in name or "ip_address" in name:
+            return f"+1512555{number % 10_000:04d}" if "phone" in name else f"192.0.2.{roll % 256}"
         if name in _EXACT:
             return _EXACT[name][roll % len(_EXACT[name])]
         if form in ("iso-4217", "iso:4217") or name.endswith("currencies"):
             return "USD"
-        if "phone" in name:
-            return f"+1512555{number % 10_000:04d}"
         if any(part in name for part in _MONEY):
             return f"{roll % 90 + 5}.{roll >> 8 & 63:02d}00"
-        if "ip_address" in name:
-            return f"192.0.2.{roll % 256}"
         if "code" in name or name == "key":
             return f"{name.upper()}-{number}"
         if "description" in name or name in ("body", "message", "content", "summary", "text", "html"):

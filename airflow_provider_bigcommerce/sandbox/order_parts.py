@@ -20,7 +20,7 @@ def _modified(order: Row) -> int:
     return dates.parse(order["date_modified"])
 
 
-def coupons(store: Store, order: Row) -> list[Row]:
+def coupons(_store: Store, order: Row) -> list[Row]:
     """Give the coupon that was used, where the order has a coupon discount."""
     discount = cents_of(order["coupon_discount"])
     if not discount:
@@ -42,14 +42,28 @@ def taxes(store: Store, order: Row) -> list[Row]:
     """Give the tax of each line, and of the shipping."""
     rows = [
         _tax(order, n, str(line["id"]), "item", line["total_tax"]) for n, line in enumerate(store.nested["order_products"].get(order["id"]))
-    ]  # fmt: skip
+    ]
     return [*rows, _tax(order, len(rows), "", "shipping", order["shipping_cost_tax"])]
 
 
 def _tax(order: Row, n: int, line_id: str, kind: str, amount: str) -> Row:
-    return {"id": order["id"] * 1000 + n, "order_id": order["id"], "order_address_id": order["id"] * 10 + 1, "tax_rate_id": 1, "tax_class_id": 0,
-            "name": "Tax", "class": "Default Tax Class", "rate": "8.0000", "priority": 0, "priority_amount": amount, "line_amount": amount,
-            "order_product_id": line_id, "line_item_type": kind, "sales_tax_id": "", "order_pickup_method_id": 0}  # fmt: skip
+    return {
+        "id": order["id"] * 1000 + n,
+        "order_id": order["id"],
+        "order_address_id": order["id"] * 10 + 1,
+        "tax_rate_id": 1,
+        "tax_class_id": 0,
+        "name": "Tax",
+        "class": "Default Tax Class",
+        "rate": "8.0000",
+        "priority": 0,
+        "priority_amount": amount,
+        "line_amount": amount,
+        "order_product_id": line_id,
+        "line_item_type": kind,
+        "sales_tax_id": "",
+        "order_pickup_method_id": 0,
+    }
 
 
 def shipments(store: Store, order: Row) -> list[Row]:
@@ -57,44 +71,96 @@ def shipments(store: Store, order: Row) -> list[Row]:
     if order["status_id"] not in SHIPPED:
         return []
     address = {name: value for name, value in order["billing_address"].items() if name != "form_fields"}
-    return [{
-        "id": order["id"] * 10 + 3, "order_id": order["id"], "customer_id": order["customer_id"], "order_address_id": order["id"] * 10 + 1,
-        "date_created": order["date_modified"], "tracking_number": f"1Z{order['id']:010d}", "merchant_shipping_cost": "0.0000",
-        "shipping_method": "Flat rate", "shipping_provider": "ups", "tracking_carrier": "ups", "tracking_link": "", "comments": "",
-        "billing_address": address, "shipping_address": address, "shipping_provider_display_name": "UPS", "generated_tracking_link": "",
-        "items": [{"order_product_id": line["id"], "product_id": line["product_id"], "quantity": line["quantity"]}
-                  for line in store.nested["order_products"].get(order["id"])],
-    }]  # fmt: skip
+    return [
+        {
+            "id": order["id"] * 10 + 3,
+            "order_id": order["id"],
+            "customer_id": order["customer_id"],
+            "order_address_id": order["id"] * 10 + 1,
+            "date_created": order["date_modified"],
+            "tracking_number": f"1Z{order['id']:010d}",
+            "merchant_shipping_cost": "0.0000",
+            "shipping_method": "Flat rate",
+            "shipping_provider": "ups",
+            "tracking_carrier": "ups",
+            "tracking_link": "",
+            "comments": "",
+            "billing_address": address,
+            "shipping_address": address,
+            "shipping_provider_display_name": "UPS",
+            "generated_tracking_link": "",
+            "items": [
+                {"order_product_id": line["id"], "product_id": line["product_id"], "quantity": line["quantity"]}
+                for line in store.nested["order_products"].get(order["id"])
+            ],
+        }
+    ]
 
 
 def messages(store: Store, order: Row) -> list[Row]:
     """Give the messages about an order: some have none, some two."""
     return [
-        {"id": order["id"] * 10 + n, "order_id": order["id"], "staff_id": 0, "customer_id": order["customer_id"], "type": "message",
-         "subject": "Où est mon colis ?", "message": "When will it arrive?", "status": "unread" if n else "read", "is_flagged": bool(n),
-         "date_created": order["date_modified"], "customer": None}
+        {
+            "id": order["id"] * 10 + n,
+            "order_id": order["id"],
+            "staff_id": 0,
+            "customer_id": order["customer_id"],
+            "type": "message",
+            "subject": "Où est mon colis ?",
+            "message": "When will it arrive?",
+            "status": "unread" if n else "read",
+            "is_flagged": bool(n),
+            "date_created": order["date_modified"],
+            "customer": None,
+        }
         for n in range(store.sales.dice.below(3, order["id"], 30))
-    ]  # fmt: skip
+    ]
 
 
 def _message(row: Row) -> Row:
     return {**row, "customer": {}}
 
 
-def transactions(store: Store, order: Row) -> list[Row]:
+def transactions(_store: Store, order: Row) -> list[Row]:
     """Give the payment of an order; incomplete ones have none."""
     if order["status_id"] == 0:
         return []
     at = dates.iso(_modified(order))
-    return [{
-        "id": order["id"] * 10 + 4, "order_id": str(order["id"]), "event": "purchase", "method": "credit_card",
-        "amount": cents_of(order["total_inc_tax"]) / 100, "currency": order["currency_code"], "gateway": "stripe", "gateway_transaction_id": "ch_1",
-        "date_created": at, "test": True, "status": "ok", "fraud_review": False, "reference_transaction_id": 0, "offline": None, "custom": None,
-        "payment_method_id": "stripe.card", "payment_instrument_token": None, "provider_instrument_token": None, "provider_customer_id": None,
-        "avs_result": {"code": "", "message": "", "street_match": "", "postal_match": ""}, "cvv_result": {"code": "", "message": ""},
-        "credit_card": {"card_type": "visa", "card_iin": "411111", "card_last4": "1111", "card_expiry_month": 11, "card_expiry_year": 2030},
-        "gift_certificate": None, "store_credit": None, "custom_provider_field_result": None,
-    }]  # fmt: skip
+    return [
+        {
+            "id": order["id"] * 10 + 4,
+            "order_id": str(order["id"]),
+            "event": "purchase",
+            "method": "credit_card",
+            "amount": cents_of(order["total_inc_tax"]) / 100,
+            "currency": order["currency_code"],
+            "gateway": "stripe",
+            "gateway_transaction_id": "ch_1",
+            "date_created": at,
+            "test": True,
+            "status": "ok",
+            "fraud_review": False,
+            "reference_transaction_id": 0,
+            "offline": None,
+            "custom": None,
+            "payment_method_id": "stripe.card",
+            "payment_instrument_token": None,
+            "provider_instrument_token": None,
+            "provider_customer_id": None,
+            "avs_result": {"code": "", "message": "", "street_match": "", "postal_match": ""},
+            "cvv_result": {"code": "", "message": ""},
+            "credit_card": {
+                "card_type": "visa",
+                "card_iin": "411111",
+                "card_last4": "1111",
+                "card_expiry_month": 11,
+                "card_expiry_year": 2030,
+            },
+            "gift_certificate": None,
+            "store_credit": None,
+            "custom_provider_field_result": None,
+        }
+    ]
 
 
 def refunds(store: Store, order: Row) -> list[Row]:
@@ -103,13 +169,32 @@ def refunds(store: Store, order: Row) -> list[Row]:
         return []
     line = store.nested["order_products"].get(order["id"])[0]
     amount = cents_of(line["price_inc_tax"]) / 100
-    return [{
-        "id": order["id"] * 10 + 5, "order_id": order["id"], "user_id": 1, "created": dates.iso(_modified(order)), "reason": "Größe passt nicht",
-        "total_amount": amount, "total_tax": cents_of(line["price_tax"]) / 100, "uses_merchant_override_values": False,
-        "items": [{"item_type": "PRODUCT", "item_id": line["id"], "reason": "", "quantity": 1, "adjustments": [], "requested_amount": amount}],
-        "payments": [{"id": order["id"] * 10 + 6, "provider_id": "stripe", "amount": amount, "offline": False, "is_declined": False,
-                      "declined_message": "", "transaction_id": str(order["id"] * 10 + 4)}],
-    }]  # fmt: skip
+    return [
+        {
+            "id": order["id"] * 10 + 5,
+            "order_id": order["id"],
+            "user_id": 1,
+            "created": dates.iso(_modified(order)),
+            "reason": "Größe passt nicht",
+            "total_amount": amount,
+            "total_tax": cents_of(line["price_tax"]) / 100,
+            "uses_merchant_override_values": False,
+            "items": [
+                {"item_type": "PRODUCT", "item_id": line["id"], "reason": "", "quantity": 1, "adjustments": [], "requested_amount": amount}
+            ],
+            "payments": [
+                {
+                    "id": order["id"] * 10 + 6,
+                    "provider_id": "stripe",
+                    "amount": amount,
+                    "offline": False,
+                    "is_declined": False,
+                    "declined_message": "",
+                    "transaction_id": str(order["id"] * 10 + 4),
+                }
+            ],
+        }
+    ]
 
 
 def pickups(store: Store, order: Row) -> list[Row]:
@@ -117,9 +202,20 @@ def pickups(store: Store, order: Row) -> list[Row]:
     if order["status_id"] != 8:
         return []
     at = dates.iso(_modified(order))
-    return [{"id": order["id"], "pickup_method_id": 1, "order_id": order["id"], "ready_at": at, "created_at": at, "updated_at": at,
-             "pickup_items": [{"id": line["id"], "order_product_id": line["id"], "quantity": line["quantity"]}
-                              for line in store.nested["order_products"].get(order["id"])]}]  # fmt: skip
+    return [
+        {
+            "id": order["id"],
+            "pickup_method_id": 1,
+            "order_id": order["id"],
+            "ready_at": at,
+            "created_at": at,
+            "updated_at": at,
+            "pickup_items": [
+                {"id": line["id"], "order_product_id": line["id"], "quantity": line["quantity"]}
+                for line in store.nested["order_products"].get(order["id"])
+            ],
+        }
+    ]
 
 
 def quote(store: Store, call: Call) -> Answer:
@@ -127,9 +223,20 @@ def quote(store: Store, call: Call) -> Answer:
     order = store.tables["orders"].get(call.keys["order_id"])
     if order is None or call.last_key not in (order["id"] * 10 + 1,):
         return error("v2", 404)
-    return ok({"id": str(order["id"]), "uuid": store.sales.dice.uuid(order["id"], 40), "timestamp": order["date_created"],
-               "shipping_provider_id": "bcstatic", "shipping_provider_quote": [], "provider_code": "shipping_flatrate", "carrier_code": "",
-               "rate_code": "", "rate_id": "", "method_id": 1})  # fmt: skip
+    return ok(
+        {
+            "id": str(order["id"]),
+            "uuid": store.sales.dice.uuid(order["id"], 40),
+            "timestamp": order["date_created"],
+            "shipping_provider_id": "bcstatic",
+            "shipping_provider_quote": [],
+            "provider_code": "shipping_flatrate",
+            "carrier_code": "",
+            "rate_code": "",
+            "rate_id": "",
+            "method_id": 1,
+        }
+    )
 
 
 def _of_order(part: Part) -> Callable[[Store, Mapping[str, Any]], list[Row] | None]:

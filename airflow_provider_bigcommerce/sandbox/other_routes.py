@@ -41,11 +41,19 @@ def _nodes(store: Store, call: Call) -> Answer:
         if deepest is not None and len(path) > deepest:
             return []
         return [
-            {"id": row["category_id"], "parent_id": row["parent_id"], "depth": len(path), "path": path, "name": row["name"],
-             "is_visible": row["is_visible"], "url": row["url"]["path"], "children": under(row["category_id"], [*path, row["category_id"]])}
+            {
+                "id": row["category_id"],
+                "parent_id": row["parent_id"],
+                "depth": len(path),
+                "path": path,
+                "name": row["name"],
+                "is_visible": row["is_visible"],
+                "url": row["url"]["path"],
+                "children": under(row["category_id"], [*path, row["category_id"]]),
+            }
             for row in rows
             if row["parent_id"] == parent or (parent == 0 and row["parent_id"] not in known and row["parent_id"] != 0)
-        ]  # fmt: skip
+        ]
 
     return ok({"data": under(0, []), "meta": {}})
 
@@ -77,13 +85,31 @@ def _complex_rules(store: Store, keys: Mapping[str, Any]) -> list[Row] | None:
         return None
     modifiers = [m for m in store.nested["product_modifiers"].get(product_id) if m["option_values"]]
     return [
-        {"id": product_id * 10 + n, "product_id": product_id, "sort_order": n, "enabled": True, "stop": False, "purchasing_disabled": False,
-         "purchasing_disabled_message": "", "purchasing_hidden": False, "image_url": "", "price_adjuster": {"adjuster": "relative", "adjuster_value": 5},
-         "weight_adjuster": {"adjuster": "relative", "adjuster_value": 0},
-         "conditions": [{"id": product_id * 10 + n, "rule_id": product_id * 10 + n, "modifier_id": m["id"], "modifier_value_id": m["option_values"][0]["id"],
-                         "variant_id": store.catalog.variants_of(product_id)[0], "combination_id": 0}]}
+        {
+            "id": product_id * 10 + n,
+            "product_id": product_id,
+            "sort_order": n,
+            "enabled": True,
+            "stop": False,
+            "purchasing_disabled": False,
+            "purchasing_disabled_message": "",
+            "purchasing_hidden": False,
+            "image_url": "",
+            "price_adjuster": {"adjuster": "relative", "adjuster_value": 5},
+            "weight_adjuster": {"adjuster": "relative", "adjuster_value": 0},
+            "conditions": [
+                {
+                    "id": product_id * 10 + n,
+                    "rule_id": product_id * 10 + n,
+                    "modifier_id": m["id"],
+                    "modifier_value_id": m["option_values"][0]["id"],
+                    "variant_id": store.catalog.variants_of(product_id)[0],
+                    "combination_id": 0,
+                }
+            ],
+        }
         for n, m in enumerate(modifiers)
-    ]  # fmt: skip
+    ]
 
 
 # -- inventory -----------------------------------------------------------------------------------------------------------------------
@@ -93,8 +119,11 @@ def _stock(store: Store, variant: Row, location_id: int) -> Row:
     place = list(store.tables["inventory_locations"].ids()).index(location_id)
     total = variant["inventory_level"] or 0
     share = total - total // 3 * 2 if place == 0 else total // 3  # the locations add up to the variant's level
-    return {"available_to_sell": share, "total_inventory_onhand": share, "settings": {"safety_stock": 0, "is_in_stock": share > 0, "warning_level": 2,
-            "bin_picking_number": ""}}  # fmt: skip
+    return {
+        "available_to_sell": share,
+        "total_inventory_onhand": share,
+        "settings": {"safety_stock": 0, "is_in_stock": share > 0, "warning_level": 2, "bin_picking_number": ""},
+    }
 
 
 def _identity(variant: Row) -> Row:
@@ -104,11 +133,21 @@ def _identity(variant: Row) -> Row:
 def _inventory_items(store: Store, _keys: Mapping[str, Any]) -> list[Row]:
     locations = list(store.tables["inventory_locations"].rows())
     return [
-        {"identity": {**_identity(variant), "sku_id": variant["sku_id"] or variant["id"]}, "locations": [
-            {"location_id": place["id"], "location_code": place["code"], "location_name": place["label"], "location_enabled": True,
-             **_stock(store, variant, place["id"])} for place in locations[:3]]}
+        {
+            "identity": {**_identity(variant), "sku_id": variant["sku_id"] or variant["id"]},
+            "locations": [
+                {
+                    "location_id": place["id"],
+                    "location_code": place["code"],
+                    "location_name": place["label"],
+                    "location_enabled": True,
+                    **_stock(store, variant, place["id"]),
+                }
+                for place in locations[:3]
+            ],
+        }
         for variant in store.tables["product_variants"].rows()
-    ]  # fmt: skip
+    ]
 
 
 def _location_items(store: Store, keys: Mapping[str, Any]) -> list[Row] | None:
@@ -123,30 +162,50 @@ _BY_IDENTITY: Mapping[str, Any] = {
 } | {
     "location_id": lambda row: [place["location_id"] for place in row.get("locations", ())],
     "location_code": lambda row: [place["location_code"] for place in row.get("locations", ())],
-}  # fmt: skip
+}
 
 # -- customers -----------------------------------------------------------------------------------------------------------------------
 
 
 def _customer_v2(store: Store, row: Row) -> Row:
     return {
-        "id": row["id"], "company": row["company"], "first_name": row["first_name"], "last_name": row["last_name"], "email": row["email"],
-        "phone": row["phone"], "form_fields": [{"name": f["name"], "value": str(f["value"])} for f in
-                                               store.nested["customer_form_field_values"].get(row["id"])],
-        "date_created": dates.rfc2822(dates.parse(row["date_created"])), "date_modified": dates.rfc2822(dates.parse(row["date_modified"])),
-        "store_credit": "0.0000", "registration_ip_address": row["registration_ip_address"], "customer_group_id": row["customer_group_id"],
-        "notes": row["notes"], "tax_exempt_category": "", "reset_pass_on_login": False, "accepts_marketing": False,
+        "id": row["id"],
+        "company": row["company"],
+        "first_name": row["first_name"],
+        "last_name": row["last_name"],
+        "email": row["email"],
+        "phone": row["phone"],
+        "form_fields": [{"name": f["name"], "value": str(f["value"])} for f in store.nested["customer_form_field_values"].get(row["id"])],
+        "date_created": dates.rfc2822(dates.parse(row["date_created"])),
+        "date_modified": dates.rfc2822(dates.parse(row["date_modified"])),
+        "store_credit": "0.0000",
+        "registration_ip_address": row["registration_ip_address"],
+        "customer_group_id": row["customer_group_id"],
+        "notes": row["notes"],
+        "tax_exempt_category": "",
+        "reset_pass_on_login": False,
+        "accepts_marketing": False,
         "addresses": {"url": f"{store.base_url}/v2/customers/{row['id']}/addresses", "resource": f"/customers/{row['id']}/addresses"},
-    }  # fmt: skip
+    }
 
 
 def _address_v2(address: Row) -> Row:
     return {
-        "id": address["id"], "customer_id": address["customer_id"], "first_name": address["first_name"], "last_name": address["last_name"],
-        "company": address["company"], "street_1": address["address1"], "street_2": address["address2"], "city": address["city"],
-        "state": address["state_or_province"], "zip": address["postal_code"], "country": address["country"],
-        "country_iso2": address["country_code"], "phone": address["phone"], "address_type": address["address_type"],
-    }  # fmt: skip
+        "id": address["id"],
+        "customer_id": address["customer_id"],
+        "first_name": address["first_name"],
+        "last_name": address["last_name"],
+        "company": address["company"],
+        "street_1": address["address1"],
+        "street_2": address["address2"],
+        "city": address["city"],
+        "state": address["state_or_province"],
+        "zip": address["postal_code"],
+        "country": address["country"],
+        "country_iso2": address["country_code"],
+        "phone": address["phone"],
+        "address_type": address["address_type"],
+    }
 
 
 def _customers_v2(store: Store, _keys: Mapping[str, Any]) -> list[Row]:
@@ -175,13 +234,32 @@ def _instruments(store: Store, keys: Mapping[str, Any]) -> list[Row] | None:
     if customer_id not in store.tables["customers"]:
         return None
     return [
-        {"type": "stored_card", "token": f"{store.buyers.dice.roll(customer_id, 60 + n):016x}", "is_default": n == 0, "brand": "VISA", "expiry_month": 11,
-         "expiry_year": 2030, "issuer_identification_number": "411111", "last_4": "1111",
-         "billing_address": {"first_name": "Zoë", "last_name": "Müller", "email": f"customer{customer_id}@example.com", "company": "",
-                             "address1": "1 Sample Street", "address2": "", "city": "Austin", "postal_code": "78751", "state_or_province": "Texas",
-                             "state_or_province_code": "TX", "country_code": "US", "phone": ""}}
+        {
+            "type": "stored_card",
+            "token": f"{store.buyers.dice.roll(customer_id, 60 + n):016x}",
+            "is_default": n == 0,
+            "brand": "VISA",
+            "expiry_month": 11,
+            "expiry_year": 2030,
+            "issuer_identification_number": "411111",
+            "last_4": "1111",
+            "billing_address": {
+                "first_name": "Zoë",
+                "last_name": "Müller",
+                "email": f"customer{customer_id}@example.com",
+                "company": "",
+                "address1": "1 Sample Street",
+                "address2": "",
+                "city": "Austin",
+                "postal_code": "78751",
+                "state_or_province": "Texas",
+                "state_or_province_code": "TX",
+                "country_code": "US",
+                "phone": "",
+            },
+        }
         for n in range(store.buyers.dice.below(3, customer_id, 61))
-    ]  # fmt: skip
+    ]
 
 
 def add(router: Router) -> None:
@@ -195,12 +273,15 @@ def add(router: Router) -> None:
         ("/v3/inventory/items", _inventory_items, {"aliases": _BY_IDENTITY}),
         ("/v3/inventory/locations/{location_id}/items", _location_items, {"aliases": _BY_IDENTITY}),
         ("/v3/customers/attribute-values", lambda store, _keys: store.rows("customer_attribute_values"), {}),
-        ("/v3/customers/form-field-values", lambda store, _keys: store.rows("customer_form_field_values"),
-         {"key": "customer_id", "aliases": {"field_name": "name"}}),
+        (
+            "/v3/customers/form-field-values",
+            lambda store, _keys: store.rows("customer_form_field_values"),
+            {"key": "customer_id", "aliases": {"field_name": "name"}},
+        ),
         ("/v2/customers", _customers_v2, {}),
         ("/v2/customers/{customer_id}/addresses", _addresses_v2, {}),
         ("/v3/customers/{customerId}/stored-instruments", _instruments, {"key": "token"}),
-    ):  # fmt: skip
+    ):
         router.add(path, get=list_handler(documented_listing(path, rows, **changes)))
 
     def complex_rule(store: Store, call: Call) -> Answer:

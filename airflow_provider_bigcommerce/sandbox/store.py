@@ -20,8 +20,8 @@ import msgspec
 from airflow_provider_bigcommerce.sandbox import dates
 from airflow_provider_bigcommerce.sandbox.catalog_data import CatalogData
 from airflow_provider_bigcommerce.sandbox.customer_data import CustomerData
-from airflow_provider_bigcommerce.sandbox.kind_tables import add_tables
 from airflow_provider_bigcommerce.sandbox.faults import Faults, Kind, Planned
+from airflow_provider_bigcommerce.sandbox.kind_tables import add_tables
 from airflow_provider_bigcommerce.sandbox.order_data import STATUSES, OrderData
 from airflow_provider_bigcommerce.sandbox.quota import Concurrency, Quota
 from airflow_provider_bigcommerce.sandbox.table import Key, Nested, Row, Table

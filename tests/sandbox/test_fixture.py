@@ -27,7 +27,9 @@ def fetch(url: str, token: str, context: ssl.SSLContext | None = None) -> object
 def test_the_fixture_gives_url_connection_and_state(bigcommerce_sandbox: Sandbox) -> None:
     connection = bigcommerce_sandbox.connection
 
-    answer = fetch(f"{connection['host']}/stores/{connection['extra']['store_hash']}/v3/catalog/products", connection["extra"]["access_token"])
+    answer = fetch(
+        f"{connection['host']}/stores/{connection['extra']['store_hash']}/v3/catalog/products", connection["extra"]["access_token"]
+    )
 
     assert connection["conn_type"] == "bigcommerce"
     assert connection["host"] == bigcommerce_sandbox.url
@@ -37,7 +39,11 @@ def test_the_fixture_gives_url_connection_and_state(bigcommerce_sandbox: Sandbox
 
 @pytest.mark.bigcommerce_sandbox(products=3, orders=0, customers=0)
 def test_the_marker_sets_the_size(bigcommerce_sandbox: Sandbox) -> None:
-    assert {name: bigcommerce_sandbox.store.count(name) for name in ("products", "orders", "customers")} == {"products": 3, "orders": 0, "customers": 0}
+    assert {name: bigcommerce_sandbox.store.count(name) for name in ("products", "orders", "customers")} == {
+        "products": 3,
+        "orders": 0,
+        "customers": 0,
+    }
 
 
 @pytest.mark.bigcommerce_sandbox(tls=True)
@@ -57,7 +63,10 @@ def test_after_the_test_no_thread_of_the_server_is_left() -> None:
 def start(*arguments: str) -> tuple[subprocess.Popen[str], dict[str, str]]:
     """Start the program, and read its lines up to the ready line."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "airflow_provider_bigcommerce.sandbox", *arguments], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+        [sys.executable, "-m", "airflow_provider_bigcommerce.sandbox", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
     )
     lines = {}
     assert process.stdout is not None

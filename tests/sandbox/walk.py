@@ -77,7 +77,11 @@ class Walker:
             return [f"{before}/{row['id']}{after}" for row in consignments["shipping"]]
         if name in ONLY_BY_ID:
             return [path for value in self._known(name) for path in self.fill(f"{before}/{value}{after}")][:SAMPLES]
-        if name in KEYS and not before.startswith("/v2/orders/") and not ("{" not in before and own and isinstance(own[0], dict) and name in own[0]):
+        if (
+            name in KEYS
+            and not before.startswith("/v2/orders/")
+            and not ("{" not in before and own and isinstance(own[0], dict) and name in own[0])
+        ):
             source, field = KEYS[name]
         else:
             source, field = before, name
