@@ -135,3 +135,18 @@ def asset_state(context: Mapping[str, Any], asset: Asset) -> KeyValueState | Non
 def task_state(context: Mapping[str, Any]) -> KeyValueState | None:
     """The state that belongs to a task instance and outlives its tries; None outside a task and below Airflow 3.3."""
     return cast("KeyValueState | None", context.get("task_state_store")) if is_task(context) else None
+
+
+def stored_connection(conn_id: str) -> Connection | None:
+    """A connection from the environment, a secrets backend or the metadata database, for a program that is no task; None if there is none.
+
+    Outside of tasks, the SDK's own look-up does not ask the database.
+    """
+    from airflow.models import Connection as StoredConnection
+    from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+    try:
+        found = StoredConnection.get_connection_from_secrets(conn_id)  # noqa: AIR311  # the SDK's Connection cannot read the database
+    except AirflowNotFoundException:
+        return None
+    return cast("Connection", found)

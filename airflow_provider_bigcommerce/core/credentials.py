@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from airflow_provider_bigcommerce.exceptions import CredentialsError
 
@@ -276,14 +276,22 @@ def connection_extra(credentials: StoreCredentials) -> dict[str, str]:
 
 def connection_json(credentials: StoreCredentials) -> str:
     """The connection as the JSON text that Airflow reads from ``AIRFLOW_CONN_...``; contains the secrets."""
-    fields: dict[str, object] = {"conn_type": "bigcommerce"}
-    if credentials.base_url != DEFAULT_BASE_URL:
-        fields["host"] = credentials.base_url
-    extra: dict[str, object] = dict(connection_extra(credentials))
+    host, extra = _written(credentials)
+    return json.dumps({"conn_type": "bigcommerce", **({"host": host} if host else {}), "extra": extra})
+
+
+def connection_uri(credentials: StoreCredentials) -> str:
+    """The connection as the URI that Airflow reads from ``AIRFLOW_CONN_...``; contains the secrets."""
+    host, extra = _written(credentials)
+    return f"bigcommerce://{quote(host, safe='')}/?{urlencode(extra, quote_via=quote)}"
+
+
+def _written(credentials: StoreCredentials) -> tuple[str, dict[str, str]]:
+    extra = connection_extra(credentials)
     parts = urlsplit(credentials.base_url)
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        extra["allow_http"] = True
-    return json.dumps(fields | {"extra": extra})
+        extra["allow_http"] = "true"
+    return "" if credentials.base_url == DEFAULT_BASE_URL else credentials.base_url, extra
 
 
 _FILE_FIELDS: Final[Mapping[str, str]] = {

@@ -11,7 +11,7 @@ from airflow.sdk import Connection
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_bigcommerce.core.credentials import StoreCredentials, clean, connection_extra, connection_json
+from airflow_provider_bigcommerce.core.credentials import StoreCredentials, clean, connection_extra, connection_json, connection_uri
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 
 pytestmark = pytest.mark.compat
@@ -45,6 +45,7 @@ def test_json_comes_back_whole(secret: str, base_url: str) -> None:
 @settings(max_examples=60, deadline=None)
 def test_a_uri_comes_back_whole(secret: str, base_url: str) -> None:
     credentials = StoreCredentials("abc123", "tok/+=&?#%'\"", "id", secret, base_url)
+    assert credentials_from(connection_uri(credentials)) == credentials
     connection = Connection(
         conn_id="x",
         conn_type="bigcommerce",

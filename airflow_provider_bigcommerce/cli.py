@@ -1,0 +1,539 @@
+"""The console script ``airflow-bigcommerce``: connect a store, look at it, read from it, and run a store to try things on.
+
+Turns arguments into calls and results into text; decides nothing about BigCommerce. Each command imports what it needs when it runs, so
+that ``--help`` is quick. Exit status: 0 done, 1 failed, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from airflow_provider_bigcommerce import __version__
+from airflow_provider_bigcommerce.exceptions import (
+    ApiError,
+    AuthenticationError,
+    BigCommerceError,
+    InvalidQueryError,
+    NotFoundError,
+    PermissionDeniedError,
+    StoreSuspendedError,
+    UnknownResourceError,
+    ValidationError,
+)
+
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.blocking import BlockingStore
+    from airflow_provider_bigcommerce.core.catalog import Resource
+    from airflow_provider_bigcommerce.core.credentials import StoreCredentials
+    from airflow_provider_bigcommerce.files.destination import Destination
+    from airflow_provider_bigcommerce.files.writers import Writer
+    from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
+
+DEFAULT_CONN_ID: Final = "bigcommerce_default"
+FAILED, WRONG_USAGE = 1, 2
+
+# Plain help texts: rich's would fold the examples. No pretty tracebacks: they can show local variables, which hold tokens.
+app = typer.Typer(
+    name="airflow-bigcommerce",
+    help="BigCommerce stores on the command line. Each command has --help with examples.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+ConnId = Annotated[str | None, typer.Option(help=f"Airflow connection; {DEFAULT_CONN_ID} unless a store hash is given.")]
+StoreHash = Annotated[
+    str | None, typer.Option(envvar="BIGCOMMERCE_STORE_HASH", help="Store to talk to without an Airflow connection, together with a token.")
+]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        envvar="BIGCOMMERCE_ACCESS_TOKEN",
+        help="Its access token. Set the environment variable instead: arguments show in the list of processes.",
+    ),
+]
+ApiUrl = Annotated[
+    str | None, typer.Option(envvar="BIGCOMMERCE_API_URL", help="API base URL of that store; BigCommerce's own unless given.")
+]
+Since = Annotated[str | None, typer.Option(help="Only rows changed at or after this: 2026-01-31T00:00:00Z, or a day (UTC).")]
+Until = Annotated[str | None, typer.Option(help="Only rows changed at or before this: 2026-01-31T23:59:59Z.")]
+Filters = Annotated[list[str] | None, typer.Option("--query", help="Filter as name=value; may be given several times.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+ResourceName = Annotated[str, typer.Argument(help="Catalog name, such as orders, or a path, such as /v3/catalog/products.")]
+
+
+def main() -> int:
+    """Run the command line; returns the exit status."""
+    try:
+        app(standalone_mode=True)
+    except (InvalidQueryError, UnknownResourceError) as error:
+        return _complain(error, WRONG_USAGE)
+    except BigCommerceError as error:
+        return _complain(error, FAILED)
+    except BrokenPipeError:  # `... | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else FAILED
+    return 0
+
+
+def _complain(error: object, status: int) -> int:
+    typer.echo(f"airflow-bigcommerce: {error}", err=True)
+    return status
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """BigCommerce stores on the command line. Each command has --help with examples."""
+
+
+# -- connect a store --------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def connection(
+    file: Annotated[
+        Path, typer.Argument(help="The .txt file that BigCommerce offered when the API account was created; - reads it from stdin.")
+    ],
+    add: Annotated[bool, typer.Option("--add", help="Add the connection to this Airflow.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the environment variable with JSON. Shows the secrets.")] = False,
+    as_uri: Annotated[bool, typer.Option("--uri", help="Print the environment variable with a URI. Shows the secrets.")] = False,
+    conn_id: Annotated[str, typer.Option(help="Id of the connection.")] = DEFAULT_CONN_ID,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="With --add: replace a connection of that id.")] = False,
+) -> None:
+    """Make an Airflow connection of BigCommerce's credentials file.
+
+    Without an option it says what it found and stores nothing.
+
+    \b
+    airflow-bigcommerce connection credentials.txt
+    airflow-bigcommerce connection credentials.txt --add
+    airflow-bigcommerce connection credentials.txt --json >> .env
+    """
+    from airflow_provider_bigcommerce.core.credentials import connection_json, connection_uri, parse_credentials_file
+
+    if add + as_json + as_uri > 1:
+        raise typer.BadParameter("give one of --add, --json and --uri")
+    if not re.fullmatch(r"[\w.-]{1,250}", conn_id, re.ASCII):
+        raise typer.BadParameter("a connection id consists of letters, digits, '_', '-' and '.'", param_hint="--conn-id")
+    try:
+        text = (sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()).decode("utf-8-sig")
+    except OSError as error:
+        raise typer.BadParameter(f"{file} cannot be read: {error.strerror}", param_hint="FILE") from None
+    except UnicodeDecodeError:
+        raise typer.BadParameter(f"{file} is not a text file", param_hint="FILE") from None
+    credentials = parse_credentials_file(text)
+    if add:
+        _add_connection(conn_id, credentials, overwrite)
+        typer.echo(
+            f"Added the connection {conn_id!r} for store {credentials.store_hash}. Try it: airflow-bigcommerce check --conn-id {conn_id}"
+        )
+    elif as_json or as_uri:
+        value = connection_uri(credentials) if as_uri else connection_json(credentials)
+        typer.echo(f"AIRFLOW_CONN_{conn_id.upper()}={shlex.quote(value)}")
+    else:
+        found = {"client ID": credentials.client_id, "client secret": credentials.client_secret}
+        typer.echo(f"Found the store hash {credentials.store_hash} and an access token; {_list_found(found)}. Nothing was stored.")
+        typer.echo(f"Next: airflow-bigcommerce connection {shlex.quote(str(file))} --add   (or --json: prints the secrets)")
+
+
+def _list_found(found: Mapping[str, object]) -> str:
+    return ", ".join(f"{'a' if value else 'no'} {name}" for name, value in found.items())
+
+
+def _add_connection(conn_id: str, credentials: StoreCredentials, overwrite: bool) -> None:
+    """Add by ``airflow connections import`` of a 0600 file.
+
+    Not by ``airflow connections add``: that writes its arguments, the token among them, into Airflow's log table, and they show in the list
+    of processes.
+    """
+    from airflow_provider_bigcommerce.core.credentials import connection_json
+    from airflow_provider_bigcommerce.core.redaction import redact
+
+    # The port 0, which means none: the Test button of Airflow 3.3.2 sends 0, and refuses to test what differs from the stored port.
+    fields = {**json.loads(connection_json(credentials)), "port": 0}
+    descriptor, name = tempfile.mkstemp(suffix=".json")  # made with mode 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump({conn_id: fields}, file)
+        command = [sys.executable, "-m", "airflow", "connections", "import", name, *(["--overwrite"] if overwrite else [])]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603  # our own interpreter, no shell
+    finally:
+        Path(name).unlink()
+    said = redact(done.stdout + done.stderr, credentials.secrets)
+    if "already exists" in said:
+        _complain(f"There is a connection {conn_id!r} already; --overwrite replaces it.", FAILED)
+        raise typer.Exit(FAILED)
+    if done.returncode or "Imported connection" not in said:
+        _complain(f"airflow connections import failed with status {done.returncode}:\n{said[-2000:].strip()}", FAILED)
+        raise typer.Exit(FAILED)
+
+
+def _hook(conn_id: str | None, store_hash: str | None, token: str | None, api_url: str | None) -> BigCommerceHook:
+    """The hook for a command: an Airflow connection, or a store and token from options and environment."""
+    from airflow.sdk import Connection
+
+    from airflow_provider_bigcommerce.compat import stored_connection
+    from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
+
+    if conn_id is None and store_hash:
+        extra = json.dumps({"store_hash": store_hash, "access_token": token})
+        found: Connection | None = Connection(conn_id="from the environment", conn_type="bigcommerce", host=api_url, extra=extra)
+    else:
+        found = stored_connection(conn_id or DEFAULT_CONN_ID)
+    if found is None:
+        raise typer.BadParameter(
+            f"this Airflow has no connection {conn_id or DEFAULT_CONN_ID!r}. Make one (airflow-bigcommerce connection --help), name "
+            "another, or set BIGCOMMERCE_STORE_HASH and BIGCOMMERCE_ACCESS_TOKEN.",
+            param_hint="--conn-id",
+        )
+    hook = BigCommerceHook(found.conn_id)
+    hook.get_connection = lambda conn_id: found  # type: ignore[method-assign]  # noqa: ARG005  # Airflow's argument name
+    return hook
+
+
+# -- look at a store --------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def check(
+    conn_id: ConnId = None, store_hash: StoreHash = None, token: Token = None, api_url: ApiUrl = None, as_json: AsJson = False
+) -> None:
+    """Try a connection, and tell which resources its token can read: one light request for each scope.
+
+    \b
+    airflow-bigcommerce check
+    airflow-bigcommerce check --conn-id my_store --json
+    BIGCOMMERCE_STORE_HASH=abc123 BIGCOMMERCE_ACCESS_TOKEN=... airflow-bigcommerce check
+    """
+    hook = _hook(conn_id, store_hash, token, api_url)
+    works, message = hook.test_connection()
+    typer.echo(message, err=as_json or not works)
+    rows: list[dict[str, Any]] = []
+    with hook.store() as store:
+        for scopes, members in _families().items():
+            probe = min(members, key=_weight)
+            verdict = _probe(store, probe)
+            rows.append(
+                {
+                    "scopes": list(scopes),
+                    "readable": verdict,
+                    "asked": probe.path,
+                    "resources": [row.name for row in members],
+                }
+            )
+    if as_json:
+        typer.echo(json.dumps({"works": works, "message": message, "scopes": rows}, indent=2))
+    else:
+        cells = [
+            (
+                {True: "yes", False: "no", None: "unclear"}[row["readable"]],
+                " or ".join(row["scopes"]) or "(any token)",
+                _some(row["resources"]),
+            )
+            for row in rows
+        ]
+        _table(("readable", "scope", "resources"), cells)
+    if not any(row["readable"] for row in rows):
+        raise typer.Exit(FAILED)
+
+
+def _families() -> dict[tuple[str, ...], list[Resource]]:
+    """The catalog's rows by the scopes that open them."""
+    from airflow_provider_bigcommerce.core.catalog import CATALOG
+
+    families: dict[tuple[str, ...], list[Resource]] = {}
+    for row in CATALOG.values():
+        families.setdefault(row.read_scopes, []).append(row)
+    return dict(sorted(families.items()))
+
+
+def _weight(row: Resource) -> tuple[object, ...]:
+    """Sorts the row that one request without ids and parameters reads before those that need some."""
+    return bool(row.placeholders), bool(row.required_params or row.required_any), row.deprecated, row.kind != "singleton", row.api_version
+
+
+def _probe(store: BlockingStore, row: Resource) -> bool | None:
+    """Whether the token may read a row's list; None where the answer does not tell.
+
+    A 403 is the missing scope. A 404 or a complaint about parameters means that the token was let through, and suffices.
+    """
+    from airflow_provider_bigcommerce.core.planning import filled
+
+    path = filled(row.path, dict.fromkeys(row.placeholders, 1))
+    try:
+        store.request("GET", path, params={"limit": 1} if row.kind == "collection" and row.page_size else None)
+    except PermissionDeniedError:
+        return False
+    except (NotFoundError, ValidationError):
+        return True
+    except (AuthenticationError, StoreSuspendedError):
+        raise
+    except ApiError:
+        return None
+    return True
+
+
+def _some(names: list[str], most: int = 4) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+@app.command()
+def resources(
+    area: Annotated[str | None, typer.Option(help="Only this area, such as orders.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what can be read, with path, date filter and the scope it needs; asks no store.
+
+    \b
+    airflow-bigcommerce resources
+    airflow-bigcommerce resources --area orders --json
+    """
+    from airflow_provider_bigcommerce.core.catalog import CATALOG
+
+    areas = sorted({row.area for row in CATALOG.values()})
+    if area is not None and area not in areas:
+        raise typer.BadParameter(f"no area {area!r}. Accepted: {', '.join(areas)}", param_hint="--area")
+    rows = [row for row in CATALOG.values() if area in (None, row.area)]
+    if as_json:
+        told = [
+            {
+                "name": row.name,
+                "area": row.area,
+                "path": row.path,
+                "kind": row.kind,
+                "date_filter": row.modified.since if row.modified else row.created.since if row.created else None,
+                "scopes": list(row.read_scopes),
+                "deprecated": row.deprecated,
+            }
+            for row in rows
+        ]
+        typer.echo(json.dumps(told, indent=2))
+        return
+    cells = [
+        (
+            row.name + (" (deprecated)" if row.deprecated else ""),
+            row.path,
+            "changed" if row.modified else "created" if row.created else "",
+            row.read_scopes[0] if row.read_scopes else "",
+        )
+        for row in rows
+    ]
+    _table(("resource", "path", "since", "scope"), cells)
+
+
+@app.command()
+def schema(resource: ResourceName, as_json: AsJson = False) -> None:
+    """Show the columns that Parquet files of a resource have.
+
+    \b
+    airflow-bigcommerce schema orders
+    airflow-bigcommerce schema products --json
+    """
+    from airflow_provider_bigcommerce.core.planning import resource_of
+    from airflow_provider_bigcommerce.files.schemas import arrow_schema
+    from airflow_provider_bigcommerce.transfers.copying import columns_of
+
+    columns = [(column.name, str(column.type), column.nullable) for column in arrow_schema(columns_of(resource_of(resource)))]
+    if as_json:
+        typer.echo(json.dumps([{"name": name, "type": kind, "nullable": nullable} for name, kind, nullable in columns], indent=2))
+        return
+    _table(("column", "type", "null"), [(name, kind, "yes" if nullable else "never") for name, kind, nullable in columns])
+
+
+# -- read from a store ------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def count(
+    resource: ResourceName,
+    since: Since = None,
+    until: Until = None,
+    query: Filters = None,
+    conn_id: ConnId = None,
+    store_hash: StoreHash = None,
+    token: Token = None,
+    api_url: ApiUrl = None,
+) -> None:
+    """Print how many rows a resource has.
+
+    \b
+    airflow-bigcommerce count products
+    airflow-bigcommerce count orders --since 2026-01-01 --query status_id=11
+    """
+    from airflow_provider_bigcommerce.core.windows import moment
+
+    with _hook(conn_id, store_hash, token, api_url).store() as store:
+        typer.echo(store.count(resource, query=_query(query), since=moment(since, "--since"), until=moment(until, "--until")))
+
+
+@app.command()
+def read(
+    resource: ResourceName,
+    to: Annotated[
+        Path | None, typer.Option(help="File to write: .parquet, .jsonl, .jsonl.gz or .jsonl.zst. Without it, JSON lines to stdout.")
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    query: Filters = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    conn_id: ConnId = None,
+    store_hash: StoreHash = None,
+    token: Token = None,
+    api_url: ApiUrl = None,
+) -> None:
+    """Read all rows of a resource, within the store's quota.
+
+    \b
+    airflow-bigcommerce read orders --since 2026-01-01 --to orders.parquet
+    airflow-bigcommerce read products --query include=variants --to products.jsonl.gz
+    airflow-bigcommerce read customers | jq .email
+    """
+    from airflow_provider_bigcommerce.core.planning import resource_of
+    from airflow_provider_bigcommerce.core.windows import moment
+
+    row = resource_of(resource)
+    begin, end = moment(since, "--since"), moment(until, "--until")
+    if to is not None and to.exists() and not overwrite:
+        raise typer.BadParameter(f"{to} exists; --overwrite replaces it", param_hint="--to")
+    with _hook(conn_id, store_hash, token, api_url).store() as store:
+        pages = store.pages(resource, query=_query(query), since=begin, until=end)
+        if to is None:
+            from airflow_provider_bigcommerce.files.writers import one_line_each
+
+            for page in pages:
+                sys.stdout.buffer.write(one_line_each(page.records))
+            sys.stdout.buffer.flush()
+            return
+        with _writer(to, row, store.store_hash) as writer, _progress(row.name) as tell:
+            for page in pages:
+                writer.write(page.records)
+                tell(writer.rows, page.total)
+        stats = store.stats
+    typer.echo(f"{to}: {writer.rows} rows in {stats.requests} requests, {stats.throttled} of them over quota (429).", err=True)
+
+
+def _query(filters: list[str] | None) -> dict[str, str]:
+    query: dict[str, str] = {}
+    for text in filters or []:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise typer.BadParameter(f"{text!r} is not name=value", param_hint="--query")
+        query[name] = value
+    return query
+
+
+@contextmanager
+def _writer(path: Path, row: Resource, store_hash: str) -> Iterator[Writer]:
+    """A file that appears under its name when everything is written, and not at all if that fails."""
+    from datetime import UTC, datetime
+
+    from airflow_provider_bigcommerce.files.destination import Destination
+    from airflow_provider_bigcommerce.files.writers import Stamp
+
+    writer = _open(Destination.at(path.resolve().parent), path.name, row, Stamp(datetime.now(UTC), store_hash))
+    try:
+        yield writer
+    except BaseException:
+        writer.abort()
+        raise
+    writer.close()
+
+
+def _open(destination: Destination, name: str, row: Resource, stamp: Any) -> Writer:
+    from airflow_provider_bigcommerce.files.writers import JsonLinesWriter, ParquetWriter
+    from airflow_provider_bigcommerce.transfers.copying import columns_of
+
+    if name.endswith(".parquet"):
+        return ParquetWriter(destination, name, columns_of(row), stamp=stamp)
+    if name.endswith(".jsonl"):
+        return JsonLinesWriter(destination, name)
+    if name.endswith(".jsonl.gz"):
+        return JsonLinesWriter(destination, name, compression="gzip")
+    if name.endswith(".jsonl.zst"):
+        return JsonLinesWriter(destination, name, compression="zstd")
+    raise typer.BadParameter(f"{name!r} has no known ending. Accepted: .parquet, .jsonl, .jsonl.gz, .jsonl.zst", param_hint="--to")
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[Any]:
+    """A progress bar on stderr, so that stdout stays the data's."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda rows, total: bar.update(task, completed=rows, total=total)
+
+
+# -- try things -------------------------------------------------------------------------------------------------------
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def sandbox(context: typer.Context) -> None:
+    """Run a BigCommerce store on localhost; sandbox --help shows its options."""
+    from airflow_provider_bigcommerce.sandbox.program import main as run
+
+    raise typer.Exit(run(context.args))
+
+
+@app.command()
+def examples(directory: Annotated[Path, typer.Argument(help="Directory to write into; made where it is missing.")]) -> None:
+    """Write the example DAGs into a directory; files that exist are left alone.
+
+    \b
+    airflow-bigcommerce examples ~/airflow/dags
+    """
+    package = Path(__file__).parent
+    # A wheel holds them inside the package, a checkout beside it.
+    source = next(folder for folder in (package / "example_dags", package.parent / "dags") if folder.is_dir())
+    directory.mkdir(parents=True, exist_ok=True)
+    for example in sorted(source.glob("*.py")):
+        target = directory / example.name
+        try:
+            with target.open("xb") as file:
+                file.write(example.read_bytes())
+            typer.echo(f"wrote {target}")
+        except FileExistsError:
+            typer.echo(f"left alone {target}, which exists")
+
+
+def _table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """A table for people; on a pipe, columns are never cut."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in titles:
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))  # Text: brackets in types and scopes are no markup
+    console.print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
