@@ -6,6 +6,7 @@ A missing tool is a visible skip with the way to get it, and a failure where ``C
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import subprocess
@@ -29,6 +30,8 @@ def _forget_inherited_airflow() -> None:
     home = Path(tempfile.mkdtemp(prefix="airflow-bigcommerce-tests-"))
     os.environ.update(
         AIRFLOW_HOME=str(home),
+        # Named here, because this process reads its configuration before `airflow db migrate` writes a key into the home's file.
+        AIRFLOW__CORE__FERNET_KEY=base64.urlsafe_b64encode(os.urandom(32)).decode(),
         AIRFLOW__CORE__LOAD_EXAMPLES="False",
         AIRFLOW__CORE__DAGS_FOLDER=str(PROJECT / "dags"),
         AIRFLOW__CORE__EXECUTION_API_SERVER_URL="http://127.0.0.1:1/execution/",  # nothing may depend on a server that runs by chance
