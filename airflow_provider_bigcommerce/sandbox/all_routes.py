@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_bigcommerce.sandbox import archive_routes, documented_routes, main_routes, order_parts, other_routes
+from airflow_provider_bigcommerce.sandbox import archive_routes, documented_routes, graphql, main_routes, order_parts, other_routes
 from airflow_provider_bigcommerce.sandbox.routes import Router
 
 
@@ -19,4 +19,5 @@ def build_router() -> Router:
     documented_routes.add_lookups(router)
     documented_routes.add_singletons(router)
     archive_routes.add(router)
+    router.add("/graphql", post=graphql.answer)
     return router

@@ -145,6 +145,8 @@ class Server:
             return error(version, 404)
         token = request.headers.get("X-Auth-Token", "")
         if token not in self.store.tokens:
+            if version == "graphql":  # a line of text; source: status-codes.mdx
+                return Answer(401, b"GraphQL invalid credentials. Access token is not valid for this store.", content_type="text/plain")
             return error(version, 401)
         return None
 
