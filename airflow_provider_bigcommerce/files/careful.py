@@ -37,6 +37,9 @@ _RECORD = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _TEXT = msgspec.json.Decoder(str)
 
+#: What msgspec raises for text that is no JSON, no UTF-8, or nested beyond Python's recursion limit.
+_NOT_READ = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 
 class RecordCleaner:
     """Turns records into ones that fit the schema exactly.
@@ -101,7 +104,7 @@ class RecordCleaner:
         """The JSON of a list's items, broken UTF-8 included."""
         try:
             return [bytes(item) for item in _LIST.decode(raw)]
-        except msgspec.DecodeError:
+        except _NOT_READ:
             return list(_scan_list(raw))
 
     def _unknown(self, where: str, field: str, raw: bytes) -> None:
@@ -154,7 +157,7 @@ def split_object(raw: bytes) -> dict[str, msgspec.Raw] | None:
     """Name -> JSON of an object's members, or None where a name stands twice or the text is not plain enough to tell."""
     try:
         found = _RECORD.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except _NOT_READ:
         return None  # no JSON, or broken UTF-8, or half a surrogate pair
     if _is_plain(found, raw):
         return found
@@ -212,6 +215,8 @@ def _scan(raw: bytes, opening: str, closing: str) -> Iterator[tuple[str, bytes]]
                 at = skip(at + 1)
             elif text[at] != closing:
                 raise ValueError("a comma is missing")
+        if skip(at + 1) != len(text):
+            raise ValueError("more than one value")
     except (IndexError, StopIteration, RecursionError) as error:
         raise ValueError("not whole") from error
 
@@ -220,7 +225,7 @@ def is_link(raw: bytes) -> bool:
     """Whether a value is V2's ``{url, resource}`` in place of a list that was not included."""
     try:
         return raw[:1] == b"{" and _RECORD.decode(raw).keys() <= _LINK
-    except (msgspec.DecodeError, RecursionError):
+    except _NOT_READ:
         return False
 
 
@@ -230,7 +235,7 @@ def json_text(raw: bytes) -> str | None:
         if raw[:1] == b'"':
             return msgspec.json.encode(_TEXT.decode(raw)).decode()
         return raw.decode()
-    except (UnicodeDecodeError, msgspec.DecodeError):
+    except _NOT_READ:
         return None
 
 
@@ -287,7 +292,7 @@ def _text(raw: bytes) -> bytes | None:
         return None
     try:
         _TEXT.decode(raw)
-    except (UnicodeDecodeError, msgspec.DecodeError):  # not UTF-8, or half a surrogate pair
+    except _NOT_READ:  # not UTF-8, or half a surrogate pair
         return None
     return raw
 
@@ -362,7 +367,13 @@ _FIRST_SECOND, _LAST_SECOND = -62135596800, 253402300799
 
 def _time_unix(raw: bytes) -> bytes | None:
     whole = _int(raw)
-    return whole if whole is not None and _FIRST_SECOND <= int(whole) <= _LAST_SECOND else None
+    # Zero stands for "never" wherever BigCommerce counts seconds.
+    return whole if whole is not None and int(whole) != 0 and _FIRST_SECOND <= int(whole) <= _LAST_SECOND else None
+
+
+def _time_unix_text(raw: bytes) -> bytes | None:
+    whole = _int_text(raw)
+    return None if whole is None else _time_unix(whole)
 
 
 #: Type code -> the function that makes a value of it.
@@ -381,4 +392,5 @@ CLEANERS: dict[str, Callable[[bytes], bytes | None]] = {
     "time": _time,
     "time_rfc": _time,
     "time_unix": _time_unix,
+    "time_unix_text": _time_unix_text,
 }

@@ -207,8 +207,12 @@ class ColumnReader:
     def _finish(self, array: Any, kind: Type) -> Any:
         """A cleaned column in its final type; its values fit by construction."""
         if isinstance(kind, str):
-            return array.cast(self._pa.timestamp("s", "UTC")).cast(arrow_type(kind)) if kind == "time_unix" else array
-        return self._nested(array, kind, self._finish) if _holds(kind, {"time_unix"}) else array
+            return self._unix(array) if kind in _UNIX else array
+        return self._nested(array, kind, self._finish) if _holds(kind, _UNIX) else array
+
+    def _unix(self, seconds: Any) -> Any:
+        instants = seconds.cast(self._pa.int64()).cast(self._pa.timestamp("s", "UTC"))
+        return instants.cast(arrow_type("time_unix"))
 
     def _convert(self, array: Any, kind: Type) -> Any:
         """A column as read in its final type, exactly.
@@ -229,8 +233,10 @@ class ColumnReader:
                 return array.cast(self._pa.int64())
             if kind == "time_rfc":
                 return self._rfc_2822(array)
-            if kind == "time_unix":
-                return array.cast(self._pa.timestamp("s", "UTC")).cast(arrow_type(kind))
+            if kind in _UNIX:
+                if self._pc.any(self._pc.equal(array, 0)).as_py():
+                    raise RefusedError
+                return self._unix(array)
         except self._pa.ArrowInvalid as error:
             raise RefusedError from error
         if kind == "json" and array.null_count < len(array):
@@ -276,7 +282,8 @@ class ColumnReader:
 
 
 #: Codes whose column is not what the fast reader reads.
-_CONVERTED = {"money", "float", "float_text", "int_text", "time_rfc", "time_unix", "json"}
+_CONVERTED = {"money", "float", "float_text", "int_text", "time_rfc", "time_unix", "time_unix_text", "json"}
+_UNIX = {"time_unix", "time_unix_text"}
 
 
 def _holds(kind: Type, codes: set[str]) -> bool:
@@ -296,7 +303,7 @@ def _read_type(kind: Type, *, exact: bool) -> Any:
         return pa.struct([pa.field(name, _read_type(part, exact=exact)) for name, part in kind.items()])
     if isinstance(kind, list):
         return pa.list_(_read_type(kind[0], exact=exact))
-    if kind == "time_unix":
+    if kind == "time_unix" or (exact and kind == "time_unix_text"):
         return pa.int64()
     if exact:
         return arrow_type(kind)
@@ -308,6 +315,7 @@ def _read_type(kind: Type, *, exact: bool) -> Any:
         # Decimals are the one type that the reader takes from numbers and from text.
         "float_text": pa.decimal128(38, 18),
         "int_text": pa.decimal128(19, 0),
+        "time_unix_text": pa.decimal128(19, 0),
         "time_rfc": pa.string(),
     }.get(kind) or arrow_type(kind)
 

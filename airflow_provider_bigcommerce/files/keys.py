@@ -60,7 +60,7 @@ class KeyReader:
                 continue
             try:
                 found = self._decoder.decode(record)
-            except (msgspec.DecodeError, RecursionError) as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise self._no_key(record) from error
             values = [_value(found, path) for path in self._paths]
             keys = values[: self._key_count]
@@ -87,7 +87,7 @@ class KeyReader:
     def _has(record: bytes | msgspec.Raw, name: str) -> bool:
         try:
             value: Any = msgspec.json.decode(record)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
         for part in name.split("."):
             value = value.get(part) if isinstance(value, dict) else None

@@ -6,24 +6,25 @@ Arrow schema is asked for. It reads no store and no catalog.
 A type is a code, a struct (name -> type), a list ``[type]``, or ``[type, "link"]`` for a list in whose place V2 puts a
 ``{url, resource}`` link when it was not included. The codes say what the store sends and what the column is:
 
-=============  ==========================================  =======================
-code           what the store sends                        column
-=============  ==========================================  =======================
-``int``        a whole number                              int64
-``int_text``   a whole number, or the same as text         int64
-``float``      a number                                    double
-``float_text`` a number, or the same as text               double
-``bool``       true or false                               bool
-``text``       text                                        string
-``scalar``     text or a number                            string
-``json``       anything                                    string, the value's JSON
-``money``      a number                                    decimal128(20, 4)
-``money_text`` a number as text (V2), or a number          decimal128(20, 4)
-``rate_text``  an exchange rate as text, or a number       decimal128(20, 10)
-``time``       ISO-8601 text (V3)                          timestamp[us, UTC]
-``time_rfc``   RFC-2822 text (V2), or ISO-8601             timestamp[us, UTC]
-``time_unix``  seconds since 1970                          timestamp[us, UTC]
-=============  ==========================================  =======================
+==================  ==========================================  =======================
+code                what the store sends                        column
+==================  ==========================================  =======================
+``int``             a whole number                              int64
+``int_text``        a whole number, or the same as text         int64
+``float``           a number                                    double
+``float_text``      a number, or the same as text               double
+``bool``            true or false                               bool
+``text``            text                                        string
+``scalar``          text or a number                            string
+``json``            anything                                    string, the value's JSON
+``money``           a number                                    decimal128(20, 4)
+``money_text``      a number as text (V2), or a number          decimal128(20, 4)
+``rate_text``       an exchange rate as text, or a number       decimal128(20, 10)
+``time``            ISO-8601 text (V3)                          timestamp[us, UTC]
+``time_rfc``        RFC-2822 text (V2), or ISO-8601             timestamp[us, UTC]
+``time_unix``       seconds since 1970                          timestamp[us, UTC]
+``time_unix_text``  seconds since 1970 as text, or a number     timestamp[us, UTC]
+==================  ==========================================  =======================
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ FORMATS: tuple[FileFormat, ...] = ("parquet", "jsonl", "jsonl.gz", "jsonl.zst")
 Record = bytes | msgspec.Raw
 
 _BRACE = ord("}")
+_NOT_BEFORE_COMMA = b"{ \t\r"
 
 #: JSON bytes that become one Arrow table.
 BLOCK_BYTES = 8 * 2**20
@@ -161,7 +162,7 @@ class JsonLinesWriter:
     def _stamped(self, records: Sequence[Record], tail: bytes) -> bytes:
         """The lines with ``tail`` in place of each record's closing brace."""
         views = [memoryview(record) for record in records]
-        if all(len(view) > 2 and view[-1] == _BRACE for view in views):
+        if all(len(view) > 2 and view[-1] == _BRACE and view[-2] not in _NOT_BEFORE_COMMA for view in views):
             lines = tail.join((*(view[:-1] for view in views), b""))
             if _has_lines(lines, len(records)):
                 return lines

@@ -41,6 +41,26 @@ INTEGERS_AS_TEXT: frozenset[tuple[str, str]] = frozenset(
     {("order_transactions", "order_id"), ("order_taxes", "order_product_id"), ("tax_classes", "id")}
 )
 
+#: Fields whose published examples, or descriptions, say more than their schema: (resource, path) -> type.
+CORRECTED: dict[tuple[str, str], Type] = {
+    # Seconds since 1970, as text.
+    ("gift_certificates", "expiry_date"): "time_unix_text",
+    ("gift_certificates", "purchase_date"): "time_unix_text",
+    ("banners", "date_created"): "time_unix_text",
+    ("banners", "date_from"): "time_unix_text",
+    ("banners", "date_to"): "time_unix_text",
+    # A number in one example of the list that it is.
+    ("checkouts", "cart.line_items.digital_items.coupons"): "json",
+    # A local time, whose zone stands in the field beside it.
+    ("blog_posts", "published_date.date"): "text",
+    # Numbers in the schema, text in the examples.
+    ("shipping_methods", "handling_fees.fixed_surcharge"): "money_text",
+    ("shipping_methods", "handling_fees.percentage_surcharge"): "float_text",
+}
+
+#: Examples that show another record than the list's.
+_FOREIGN_EXAMPLES = frozenset({"order_fees"})
+
 _OBJECT_KEYS = frozenset({"properties", "additionalProperties", "patternProperties"})
 
 
@@ -86,6 +106,19 @@ class Spec:
             if "json" in media:
                 return content.get("schema", {})
         return {}
+
+    def example_records(self, operation: Mapping[str, Any], version: str) -> Iterator[Mapping[str, Any]]:
+        """The records in the published examples of the 200 answer."""
+        response = self.resolve(operation["responses"]["200"])
+        for content in response.get("content", {}).values():
+            examples = [content.get("example"), *(self.resolve(example).get("value") for example in content.get("examples", {}).values())]
+            for example in examples:
+                data = example.get("data") if version == "v3" and isinstance(example, Mapping) else example
+                yield from _objects(data if isinstance(data, list) else [data])
+
+
+def _objects(values: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
+    return (value for value in values if isinstance(value, Mapping))
 
 
 _NUMBERS = frozenset({"int", "float"})
@@ -185,6 +218,8 @@ class Deriver:
 
     def _scalar(self, kind: str, form: str, path: tuple[str, ...]) -> Type:
         name = path[-1] if path else ""
+        if (corrected := CORRECTED.get((self.resource, ".".join(path)))) is not None:
+            return corrected
         if kind == "boolean":
             return "bool"
         text = kind == "string"
@@ -203,6 +238,23 @@ class Deriver:
                 return "time_rfc" if self.version == "v2" else "time"
             return "text"
         return "int" if _COUNT_NAME.search(name) else "float"
+
+    def add_seen(self, fields: dict[str, Any], record: Mapping[str, Any], path: tuple[str, ...] = ()) -> None:
+        """Add the fields that a published example has and the schema forgot.
+
+        :param fields: the schema of the object, changed in place.
+        :param record: the example.
+        """
+        for name, value in record.items():
+            kind, here = fields.get(name), (*path, name)
+            if isinstance(kind, dict) and isinstance(value, Mapping):
+                self.add_seen(kind, value, here)
+            elif isinstance(kind, list) and isinstance(kind[0], dict) and isinstance(value, list):
+                for item in _objects(value):
+                    self.add_seen(kind[0], item, here)
+            elif kind is None:
+                seen = "boolean" if isinstance(value, bool) else "number" if isinstance(value, (int, float)) else "string"
+                fields[name] = self._scalar(seen, "", here) if isinstance(value, (bool, int, float, str)) else "json"
 
     @staticmethod
     def _is_time(name: str) -> bool:
@@ -246,7 +298,10 @@ def derive(row: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         spec = Spec(file)
         item, operation = spec.operation(path)
         parameters = dict(_path_parameters(spec, item, operation))
-        fields = _record(Deriver(spec, name, version), spec.answer(operation))
+        deriver = Deriver(spec, name, version)
+        fields = _record(deriver, spec.answer(operation))
+        for record in [] if name in _FOREIGN_EXAMPLES else spec.example_records(operation, version):
+            deriver.add_seen(fields, record)
     columns: dict[str, Any] = {}
     for placeholder in re.findall(r"\{([^}]*)\}", path):
         column = snake_case(placeholder)

@@ -1,0 +1,428 @@
+"""Is Parquet exact? Every value stands in its column or, as it came, in ``_extra``; all paths make the same table."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_bigcommerce.exceptions import UnexpectedAnswerError
+from airflow_provider_bigcommerce.files.columns import ColumnReader
+from airflow_provider_bigcommerce.files.discrepancies import Discrepancies, Drift
+from airflow_provider_bigcommerce.files.schemas import Schema, Type, arrow_schema, schema
+from tests.benchmarks.writers import product
+from tests.files.conftest import encoded
+
+#: One column of each kind, and nested ones.
+EVERY_KIND = Schema(
+    "every_kind",
+    ("id",),
+    {
+        "id": "int",
+        "number": "float",
+        "flag": "bool",
+        "name": "text",
+        "either": "scalar",
+        "free": "json",
+        "price": "money",
+        "total": "money_text",
+        "exchange": "rate_text",
+        "whole": "int_text",
+        "weight": "float_text",
+        "at": "time",
+        "v2_at": "time_rfc",
+        "since": "time_unix",
+        "sold": "time_unix_text",
+        "tags": ["text"],
+        "fees": [{"id": "int", "cost": "money_text"}, "link"],
+        "box": {"price": "money", "items": [{"id": "int", "cost": "money", "at": "time_rfc", "free": "json", "weight": "float_text"}]},
+    },
+)
+
+EXTRA_ONLY = {"_extra", "_synced_at", "_store_hash"}
+
+
+def read(described: Schema, *records: Any) -> tuple[list[dict[str, Any]], Discrepancies]:
+    """Rows as Python values, and what was found; ``_extra`` decoded, with numbers as text as they came."""
+    found = Discrepancies()
+    lines = b"\n".join((*encoded(*records), b""))
+    table = ColumnReader(described, found).table(lines, len(records))
+    table.validate(full=True)
+    assert table.schema.equals(arrow_schema(described))
+    rows = table.to_pylist()
+    for row in rows:
+        row["_extra"] = json.loads(row["_extra"], parse_float=str, parse_int=str) if row["_extra"] else {}
+    return rows, found
+
+
+def one(column: str, raw: str, described: Schema = EVERY_KIND) -> tuple[Any, dict[str, Any], dict[str, int]]:
+    """A value's column, its row's ``_extra``, and the counts, for a record with this JSON in this column."""
+    key = b"" if column == "id" else b'"id":1,'
+    [row], found = read(described, b'{%b"%b":%b}' % (key, column.encode(), raw.encode()))
+    return row[column], row["_extra"], found.contradictions
+
+
+NOON = datetime(2024, 5, 14, 12, 0, 0, tzinfo=UTC)
+
+FITS = [
+    ("id", "9223372036854775807", 2**63 - 1),
+    ("number", "12.75", 12.75),
+    ("number", "-1e3", -1000.0),
+    ("number", "7", 7.0),
+    ("number", "9007199254740992", 2.0**53),
+    ("flag", "true", True),
+    ("name", '"caf\\u00e9 \\u0000"', "café \x00"),
+    ("name", '""', ""),
+    ("either", '"x"', "x"),
+    ("either", "12.50", "12.50"),
+    ("free", '{"a": [1.10, null]}', '{"a": [1.10, null]}'),
+    ("free", '"text"', '"text"'),
+    ("free", "123456789012345678901234567890", "123456789012345678901234567890"),
+    ("price", "12.5", Decimal("12.5")),
+    ("price", "0.1", Decimal("0.1")),
+    ("price", "19.99", Decimal("19.99")),
+    ("price", "1e2", Decimal(100)),
+    ("price", "-0.0001", Decimal("-0.0001")),
+    ("price", "99999999999.9999", Decimal("99999999999.9999")),
+    ("price", "1234567890123456.7891", Decimal("1234567890123456.7891")),
+    ("price", "12.50000000000000000000", Decimal("12.5")),
+    ("total", '"12.5000"', Decimal("12.5")),
+    ("total", "12.5", Decimal("12.5")),
+    ("total", '"1234567890123456.7891"', Decimal("1234567890123456.7891")),
+    ("exchange", '"1.0000000001"', Decimal("1.0000000001")),
+    ("whole", '"123"', 123),
+    ("whole", "123", 123),
+    ("weight", '"1.1"', 1.1),
+    ("weight", "1.1", 1.1),
+    ("weight", '"12.3456"', 12.3456),
+    ("at", '"2024-05-14T12:00:00Z"', NOON),
+    ("at", '"2024-05-14T12:00:00+00:00"', NOON),
+    ("at", '"2024-05-14T14:00:00.000+02:00"', NOON),
+    ("at", '"2024-05-14 12:00:00"', NOON),
+    ("at", '"Tue, 14 May 2024 12:00:00 +0000"', NOON),
+    ("at", '"2024-05-14"', datetime(2024, 5, 14, tzinfo=UTC)),
+    ("v2_at", '"Tue, 14 May 2024 12:00:00 +0000"', NOON),
+    ("v2_at", '"Tue, 14 May 2024 08:00:00 -0400"', NOON),
+    ("v2_at", '"2024-05-14T12:00:00+00:00"', NOON),
+    ("since", "1715688000", NOON),
+    ("sold", '"1715688000"', NOON),
+    ("sold", "1715688000", NOON),
+    ("tags", '["a",null]', ["a", None]),
+    ("fees", '[{"id":1,"cost":"2.50"}]', [{"id": 1, "cost": Decimal("2.5")}]),
+    ("fees", '{"url":"https://api.example/fees","resource":"/orders/1/fees"}', None),
+]
+
+
+@pytest.mark.parametrize(("column", "raw", "value"), FITS)
+def test_a_documented_value_stands_exactly_in_its_column(column: str, raw: str, value: Any) -> None:
+    assert one(column, raw) == (value, {}, {})
+
+
+CONTRADICTS = [
+    ("number", '"12"'),
+    ("number", "9007199254740993"),
+    ("number", "1e400"),
+    ("flag", "1"),
+    ("flag", '"true"'),
+    ("name", "12"),
+    ("name", '"\\ud800"'),
+    ("price", '""'),
+    ("price", '"12.50"'),
+    ("price", "12.34567"),
+    ("price", "12.34560000000000001"),
+    ("price", "12345678901234567.5"),
+    ("price", "1e-300"),
+    ("price", "1e9999999"),
+    ("total", '""'),
+    ("total", '"12,50"'),
+    ("total", '"12.34567"'),
+    ("total", "true"),
+    ("exchange", '"1.00000000001"'),
+    ("whole", '"12a"'),
+    ("whole", '"99999999999999999999"'),
+    ("weight", '"heavy"'),
+    ("at", '"0000-00-00"'),
+    ("at", '"0000-00-00 00:00:00"'),
+    ("at", '"2024-02-30T00:00:00Z"'),
+    ("at", '"2024-05-14T12:00:00.1234567Z"'),
+    ("at", '""'),
+    ("at", "1715688000"),
+    ("v2_at", '""'),
+    ("v2_at", '"Fri, 30 Feb 2024 12:00:00 +0000"'),
+    ("v2_at", '"Tue, 14 Mai 2024 12:00:00 +0000"'),
+    ("v2_at", '"soon"'),
+    ("since", "0"),
+    ("since", '"1715688000"'),
+    ("since", "99999999999999"),
+    ("sold", '"0"'),
+    ("sold", '"soon"'),
+    ("tags", "{}"),
+    ("tags", '"a"'),
+    ("fees", '{"url":"x","other":1}'),
+    ("box", "[]"),
+]
+
+
+@pytest.mark.parametrize(("column", "raw"), CONTRADICTS)
+def test_a_value_that_contradicts_its_type_is_null_counted_and_kept(column: str, raw: str) -> None:
+    assert one(column, raw) == (None, {column: json.loads(raw, parse_float=str, parse_int=str)}, {column: 1})
+
+
+def test_a_contradiction_deep_inside_is_null_there_and_kept_under_its_path() -> None:
+    box = {"price": "3", "items": [{"id": 1, "cost": 1.5}, {"id": "2", "cost": 1.23456, "at": "", "new": {"x": 1}}]}
+    [row], found = read(EVERY_KIND, {"id": 1, "box": box})
+
+    second = {"id": None, "cost": None, "at": None, "free": None, "weight": None}
+    assert row["box"] == {"price": None, "items": [{**second, "id": 1, "cost": Decimal("1.5")}, second]}
+    assert row["_extra"] == {
+        "box.price": "3",
+        "box.items[1].id": "2",
+        "box.items[1].cost": "1.23456",
+        "box.items[1].at": "",
+        "box.items[1].new": {"x": "1"},
+    }
+    assert found.contradictions == {"box.price": 1, "box.items[].id": 1, "box.items[].cost": 1, "box.items[].at": 1}
+    assert Drift("box.items[].new", "new_field", "object") in found.drift
+
+
+def test_unknown_fields_go_to_extra_as_they_came_and_are_told_once() -> None:
+    rows, found = read(EVERY_KIND, b'{"id":1,"new":1.10,"odd name.[]":{"a":[ ]}}', b'{"id":2,"new":"x"}', b'{"id":3}')
+
+    assert [row["_extra"] for row in rows] == [{"new": "1.10", '["odd name.[]"]': {"a": []}}, {"new": "x"}, {}]
+    assert found.drift == [Drift("new", "new_field", "number"), Drift('["odd name.[]"]', "new_field", "object")]
+    assert found.contradictions == {}
+
+
+def test_drift_tells_types_and_never_values() -> None:
+    _, found = read(EVERY_KIND, {"id": 1, "name": 4242, "price": "secret-4242", "new": "secret-4242"})
+
+    assert "4242" not in repr(found.drift)
+    assert [(drift.path, drift.kind, drift.seen_type) for drift in found.drift] == [
+        ("name", "changed_type", "whole number"),
+        ("price", "changed_type", "text"),
+        ("new", "new_field", "text"),
+    ]
+
+
+def test_orders_not_yet_shipped_keep_the_fast_path_and_are_counted() -> None:
+    reader = ColumnReader(schema("orders"), found := Discrepancies())
+    record = {"id": 1, "date_shipped": "", "date_created": "Tue, 14 May 2024 12:00:00 +0000"}
+    _, extras = reader._fast(b"\n".join(encoded(record, {**record, "date_shipped": None}, record)), 3, trimmed=True)
+
+    assert found.contradictions == {"date_shipped": 2}
+    assert extras == {0: {"date_shipped": b'""'}, 2: {"date_shipped": b'""'}}
+
+
+def test_of_a_name_that_stands_twice_the_last_counts_and_the_others_are_kept() -> None:
+    rows, found = read(EVERY_KIND, b'{"id":1,"name":"a","name":"b","name":"c"}', b'{"id":2,"box":{"price":1,"price":2}}')
+
+    assert [(row["name"], row["_extra"]) for row in rows] == [("c", {"name#1": "a", "name#2": "b"}), (None, {"box.price#1": "1"})]
+    assert rows[1]["box"]["price"] == 2
+    assert {drift.path: drift.kind for drift in found.drift} == {"name": "repeated_field", "box.price": "repeated_field"}
+
+
+def test_broken_utf8_is_null_counted_and_kept_reversibly() -> None:
+    rows, found = read(EVERY_KIND, b'{"id":1,"name":"caf\xe9","tags":["\xff","ok"],"new\xfe":1}', {"id": 2, "name": "fine"})
+
+    assert (rows[0]["name"], rows[0]["tags"], rows[1]["name"]) == (None, [None, "ok"], "fine")
+    assert rows[0]["_extra"]["name"].encode("utf-8", "surrogateescape") == b"caf\xe9"
+    assert rows[0]["_extra"]["tags[0]"].encode("utf-8", "surrogateescape") == b"\xff"
+    assert found.contradictions == {"name": 1, "tags[]": 1}
+
+
+def test_nan_and_infinity_are_no_numbers() -> None:
+    """No JSON has them, and our client does not let them in; Arrow's reader would take them."""
+    for text in (b"NaN", b"Infinity", b"-Infinity"):
+        rows, found = read(EVERY_KIND, b'{"id":1,"number":%b}' % text, b'{"id":2,"number":1.5}')
+        assert [row["number"] for row in rows] == [None, 1.5]
+        assert found.contradictions == {"number": 1}
+
+
+def test_nesting_within_reason_is_kept() -> None:
+    deep = b"[" * 400 + b"]" * 400
+    [row], _ = read(EVERY_KIND, b'{"id":1,"free":%b,"new":%b}' % (deep, deep))
+
+    assert row["free"] == deep.decode()
+    assert row["_extra"] == {"new": json.loads(deep)}
+
+
+@pytest.mark.parametrize("field", ["free", "new", "name"])
+def test_endless_nesting_is_an_error_and_not_a_crash(field: str) -> None:
+    deep = b"[" * 200_000 + b"]" * 200_000
+
+    with pytest.raises(UnexpectedAnswerError, match="not a JSON object"):
+        read(EVERY_KIND, b'{"id":1,"%b":%b}' % (field.encode(), deep))
+
+
+@pytest.mark.parametrize("record", [b"{}", b'{"id":null}', b'{"id":"x"}', b'{"id":true}', b'{"id":99999999999999999999}'])
+def test_a_record_without_its_key_is_an_error(record: bytes) -> None:
+    with pytest.raises(UnexpectedAnswerError, match=r"record of every_kind has no usable value in its key field 'id'"):
+        read(EVERY_KIND, b'{"id":5}', record)
+
+
+def test_a_key_as_text_whose_value_is_certain_is_converted_counted_and_kept() -> None:
+    assert one("id", '"123"', Schema("x", ("id",), {"id": "int"})) == (123, {"id": "123"}, {"id": 1})
+    assert one("id", "123", Schema("x", ("id",), {"id": "text"})) == ("123", {"id": "123"}, {"id": 1})
+
+
+@pytest.mark.parametrize("record", [b"[1]", b"7", b'"x"', b'{"id":1', b'{"id" 1}', b"null", b"{,}", b'{"id":1}{"id":2}'])
+def test_what_is_no_record_is_an_error(record: bytes) -> None:
+    with pytest.raises(UnexpectedAnswerError):
+        read(EVERY_KIND, record)
+
+
+def test_a_resource_without_fields_keeps_everything_in_extra() -> None:
+    rows, _ = read(schema("/v3/unheard/of", ()), {"a": 1}, {})
+
+    assert [row["_extra"] for row in rows] == [{"a": "1"}, {}]
+
+
+# -- all paths make the same table
+
+
+def by_each_path(described: Schema, records: list[bytes]) -> list[pa.Table]:
+    """The table by the careful path, and by each faster one that does not refuse."""
+    lines, count = b"\n".join((*records, b"")), len(records)
+    tables = []
+    for choose in ("careful", "trimmed", "as it is"):
+        reader = ColumnReader(described, Discrepancies())
+        if choose == "careful":
+            reader._columns = lambda lines, count, reader=reader: reader._careful(lines.split(b"\n")[:count])  # type: ignore[method-assign,misc]
+        reader._starts_trimmed = choose == "trimmed"
+        tables.append(reader.table(lines, count))
+    return tables
+
+
+def test_all_paths_make_the_same_table_of_clean_products() -> None:
+    dice = random.Random(3)
+    careful, *faster = by_each_path(schema("products"), encoded(*(product(number, dice) for number in range(1, 60))))
+
+    assert careful.column("_extra").null_count == 59
+    assert all(table.equals(careful) for table in faster)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+MONEY = st.decimals(-(10**9), 10**9, places=4).map(float)
+MOMENTS = st.integers(1, 7_000_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
+FITTING: dict[str, st.SearchStrategy[Any]] = {
+    "int": st.integers(-(2**63), 2**63 - 1),
+    "float": st.floats(allow_nan=False, allow_infinity=False),
+    "bool": st.booleans(),
+    "text": st.text(max_size=5),
+    "scalar": st.text(max_size=5),
+    "json": JSON,
+    "money": MONEY,
+    "money_text": MONEY.map(lambda amount: f"{amount:.4f}") | MONEY,
+    "rate_text": st.decimals(0, 1000, places=10).map(str),
+    "int_text": st.integers(-(2**63), 2**63 - 1).map(str) | st.integers(0, 9),
+    "float_text": st.decimals(0, 1000, places=4).map(str) | st.decimals(0, 1000, places=4).map(float),
+    "time": MOMENTS.map(datetime.isoformat),
+    "time_rfc": MOMENTS.map(lambda moment: moment.strftime("%a, %d %b %Y %H:%M:%S +0000")),
+    "time_unix": MOMENTS.map(lambda moment: int(moment.timestamp())),
+    "time_unix_text": MOMENTS.map(lambda moment: str(int(moment.timestamp()))),
+}
+
+
+def values(kind: Type, *, clean: bool) -> st.SearchStrategy[Any]:
+    """Values that fit a type, and, unless clean, any others too."""
+    if isinstance(kind, dict):
+        fitting: st.SearchStrategy[Any] = st.fixed_dictionaries(
+            {}, optional={name: values(part, clean=clean) for name, part in kind.items()}
+        )
+        if not clean:
+            fitting = st.builds(lambda some, more: {**more, **some}, fitting, st.dictionaries(st.text(max_size=3), JSON, max_size=1))
+    elif isinstance(kind, list):
+        fitting = st.lists(values(kind[0], clean=clean), max_size=3)
+    else:
+        fitting = FITTING[kind]
+    return st.none() | fitting if clean else st.none() | fitting | JSON
+
+
+def records(*, clean: bool) -> st.SearchStrategy[dict[str, Any]]:
+    optional = {name: values(kind, clean=clean) for name, kind in EVERY_KIND.fields.items() if name != "id"}
+    some = st.fixed_dictionaries({"id": st.integers(0, 2**40)}, optional=optional)
+    return (
+        some if clean else st.builds(lambda record, more: {**more, **record}, some, st.dictionaries(st.text(max_size=4), JSON, max_size=2))
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(records(clean=True), min_size=1, max_size=4), st.booleans())
+def test_all_paths_make_the_same_table_of_any_clean_records(rows: list[dict[str, Any]], spaced: bool) -> None:
+    separators = (", ", ": ") if spaced else (",", ":")
+    careful, *faster = by_each_path(EVERY_KIND, [json.dumps(row, separators=separators).encode() for row in rows])
+
+    assert careful.column("_extra").null_count == len(rows)
+    assert all(table.equals(careful) for table in faster)
+
+
+def found_again(kind: Type, value: Any, column: Any, extra: dict[str, Any], path: str) -> bool:
+    """Whether a value stands in its column or in ``_extra``; nested ones part by part."""
+    if path in extra:
+        return column is None and json.loads(json.dumps(value)) == extra.pop(path)
+    if value is None:
+        return column is None
+    if isinstance(kind, dict):
+        return all(
+            found_again(kind[name], part, column[name], extra, f"{path}.{name}") if name in kind else below_extra(extra, path, name) == part
+            for name, part in value.items()
+        )
+    if isinstance(kind, list):
+        if isinstance(value, dict):
+            return column is None and value.keys() <= {"url", "resource"}
+        return len(column) == len(value) and all(
+            found_again(kind[0], item, there, extra, f"{path}[{at}]") for at, (item, there) in enumerate(zip(value, column, strict=True))
+        )
+    return same(kind, value, column)
+
+
+def below_extra(extra: dict[str, Any], path: str, name: str) -> Any:
+    plain = re.fullmatch(r"[^.\[\]\"#\s]+", name)
+    return extra.pop(f"{path}.{name}" if plain else f"{path}[{json.dumps(name)}]")
+
+
+def same(kind: str, value: Any, column: Any) -> bool:
+    if kind == "json":
+        return bool(json.loads(column) == value)
+    if kind == "scalar":
+        return str(column) == (value if isinstance(value, str) else json.dumps(value))
+    if isinstance(column, datetime):
+        if kind.startswith("time_unix"):
+            return int(value) == column.timestamp()
+        parsed = datetime.fromisoformat(value) if re.match(r"\d{4}", value) else datetime.strptime(value, "%a, %d %b %Y %H:%M:%S %z")
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)) == column
+    if isinstance(column, Decimal):
+        return column == Decimal(value if isinstance(value, str) else json.dumps(value))
+    if kind == "int_text":
+        return int(value) == column
+    if kind.startswith("float"):
+        return bool(float(value) == column)
+    return bool(value == column) and (type(value) is type(column) or kind == "int")
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(records(clean=False), min_size=1, max_size=3))
+def test_every_value_of_any_record_is_in_its_column_or_in_extra(rows: list[dict[str, Any]]) -> None:
+    found = Discrepancies()
+    table = ColumnReader(EVERY_KIND, found).table(b"\n".join((*encoded(*rows), b"")), len(rows))
+    for record, row in zip(rows, table.to_pylist(), strict=True):
+        extra = json.loads(row["_extra"] or "{}")
+        for name, value in record.items():
+            if name in EVERY_KIND.fields:
+                assert found_again(EVERY_KIND.fields[name], value, row[name], extra, name), name
+            else:
+                plain = re.fullmatch(r"[^.\[\]\"#\s]+", name)
+                assert extra.pop(name if plain else f"[{json.dumps(name)}]") == value
+        assert extra == {}
