@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -12,6 +13,7 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 PAGE = PROJECT / "docs" / "troubleshooting.md"
 
 
+@functools.cache
 def messages() -> list[str]:
     """Every text in the package, with ``...`` for what is filled in."""
     found: list[str] = []
