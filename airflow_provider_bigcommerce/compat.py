@@ -150,3 +150,10 @@ def stored_connection(conn_id: str) -> Connection | None:
     except AirflowNotFoundException:
         return None
     return cast("Connection", found)
+
+
+def default_deferrable() -> bool:
+    """What the installation says for operators that do not say themselves whether they defer."""
+    from airflow.providers.common.compat.sdk import conf
+
+    return bool(conf.getboolean("operators", "default_deferrable", fallback=False))

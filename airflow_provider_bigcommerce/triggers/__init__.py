@@ -1,0 +1,1 @@
+"""Triggers: waits that hold no worker. They poll, and never write."""
