@@ -55,7 +55,7 @@ class StoreSettings:
 
     :param timeout: seconds without a byte from BigCommerce before an attempt is given up.
     :param verify: whether to check TLS certificates, or the path of a CA file.
-    :param proxy: URL of an HTTP proxy, or None.
+    :param proxy: URL of an HTTP proxy, or None; the environment's is the hook's to find.
     :param quota_share: fraction of the store's quota that may be used; the rest stays for the merchant's other apps.
     :param max_concurrency: requests at once.
     :param max_attempts: attempts of one request after faults and 5xx, the first included.
@@ -172,7 +172,8 @@ class BigCommerceStore:
             connector=aiohttp.TCPConnector(limit=settings.max_concurrency, ssl=tls),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=min(settings.timeout, 30.0), sock_read=settings.timeout),
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=True,
+            # Not trust_env: it sends the host's entry of ~/.netrc as Authorization. The hook looks up the environment's proxy instead.
+            trust_env=False,
         )
         return self
 

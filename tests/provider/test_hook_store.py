@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import traceback
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_provider_bigcommerce.exceptions import AuthenticationError, BigCommerceError, CredentialsError
+from airflow_provider_bigcommerce.exceptions import AuthenticationError, BigCommerceError, CredentialsError, TransportError
 from airflow_provider_bigcommerce.hooks.bigcommerce import USER_AGENT, BigCommerceHook
 from tests.listener import Answer, Listener
 
@@ -66,6 +67,32 @@ def test_the_client_sends_no_value_of_the_connection_but_the_token(monkeypatch: 
     assert set(request.headers) <= {"host", "user-agent", "accept", "accept-encoding", "connection", "x-correlation-id"}
     whole = json.dumps([request.path, request.headers])
     assert [value for value in (TOKEN, SECRET, "the-client-id", "unknown") if value in whole] == []
+
+
+def test_a_netrc_entry_of_the_host_adds_no_authorization(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login someone password something\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with Listener(Answer.json({"data": []})) as listener:
+        connect(monkeypatch, listener.url)
+        with BigCommerceHook().store() as store:
+            store.request("GET", "/v3/catalog/products")
+    assert "authorization" not in listener.arrived[0].headers
+
+
+@pytest.mark.parametrize("where", ["extra", "environment"])
+def test_a_proxy_is_taken_from_the_extra_or_the_environment(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with Listener(Answer.json({"data": []})) as proxy:
+        monkeypatch.setenv("HTTP_PROXY" if where == "environment" else "UNUSED", proxy.url)
+        connect(monkeypatch, "http://store.invalid", allow_http=True, **({"proxies": {"http": proxy.url}} if where == "extra" else {}))
+        with BigCommerceHook().store() as store:
+            store.request("GET", "/v3/catalog/products")
+        assert [request.path for request in proxy.arrived] == ["http://store.invalid/stores/abc123/v3/catalog/products"]
+        if where == "environment":
+            connect(monkeypatch, "http://store.invalid", allow_http=True, trust_env=False, max_attempts=1)
+            with BigCommerceHook().store() as store, pytest.raises(TransportError):
+                store.request("GET", "/v3/catalog/products")
 
 
 async def test_the_asynchronous_store_refuses_what_the_synchronous_one_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
