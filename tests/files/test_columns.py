@@ -309,6 +309,21 @@ def test_all_paths_make_the_same_table_of_clean_products() -> None:
     assert all(table.equals(careful) for table in faster)
 
 
+def test_a_few_odd_rows_among_many_change_nothing_for_the_others() -> None:
+    dice = random.Random(4)
+    odd: dict[int, dict[str, Any]] = {7: {"price": ""}, 400: {"new": 1, "weight": "3"}, 999: {"date_modified": "0000-00-00"}}
+    rows, found = read(schema("products"), *({**product(number, dice), **odd.get(number, {})} for number in range(1, 1001)))
+
+    assert [row["id"] for row in rows] == list(range(1, 1001))
+    assert {row["id"]: row["_extra"] for row in rows if row["_extra"]} == {
+        7: {"price": ""},
+        400: {"new": "1", "weight": "3"},
+        999: {"date_modified": "0000-00-00"},
+    }
+    assert found.contradictions == {"price": 1, "weight": 1, "date_modified": 1}
+    assert rows[7]["price"] is not None
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
@@ -400,13 +415,13 @@ def same(kind: str, value: Any, column: Any) -> bool:
         return str(column) == (value if isinstance(value, str) else json.dumps(value))
     if isinstance(column, datetime):
         if kind.startswith("time_unix"):
-            return int(value) == column.timestamp()
+            return bool(int(value) == column.timestamp())
         parsed = datetime.fromisoformat(value) if re.match(r"\d{4}", value) else datetime.strptime(value, "%a, %d %b %Y %H:%M:%S %z")
-        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)) == column
+        return bool((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)) == column)
     if isinstance(column, Decimal):
-        return column == Decimal(value if isinstance(value, str) else json.dumps(value))
+        return bool(column == Decimal(value if isinstance(value, str) else json.dumps(value)))
     if kind == "int_text":
-        return int(value) == column
+        return bool(int(value) == column)
     if kind.startswith("float"):
         return bool(float(value) == column)
     return bool(value == column) and (type(value) is type(column) or kind == "int")
