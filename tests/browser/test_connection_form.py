@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.airflow_server import AirflowServer
+from tests.listener import Answer, Listener
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -147,3 +148,17 @@ def test_the_database_holds_the_secrets_encrypted_only(airflow: AirflowServer) -
     held = b"".join(path.read_bytes() for path in files)
     assert b"bigcommerce_stored" in held
     assert [secret for secret in (TOKEN, SECRET) if secret.encode() in held] == []
+
+
+def test_the_test_button_works_with_the_port_zero_that_the_docs_recommend(page: Any, airflow: AirflowServer) -> None:
+    with Listener(Answer.json({"id": "abc123", "name": "Bikes & Co", "domain": "bikes.example.com", "plan_level": "Pro"})) as store:
+        extra = {"store_hash": "abc123", "access_token": TOKEN}
+        body = {"connection_id": "bigcommerce_tested", "conn_type": "bigcommerce", "host": store.url, "extra": json.dumps(extra)}
+        airflow.request("POST", "/api/v2/connections", body)
+        port = {"connection_id": "bigcommerce_tested", "conn_type": "bigcommerce", "port": 0}
+        airflow.request("PATCH", "/api/v2/connections/bigcommerce_tested?update_mask=port", port)
+        page.goto(f"{airflow.url}/connections")
+        with page.expect_response(lambda answer: answer.url.endswith("/connections/test")) as tested:
+            page.get_by_role("row").filter(has_text="bigcommerce_tested").get_by_role("button", name="Test Connection").click()
+    assert tested.value.json() == {"status": True, "message": "Connected to Bikes & Co (bikes.example.com), plan Pro; quota not told"}
+    assert [request.headers["x-auth-token"] for request in store.arrived] == [TOKEN]
