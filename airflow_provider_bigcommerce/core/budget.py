@@ -100,8 +100,11 @@ class Budget:
         if self._window == 0 and self._in_flight >= min(2 * self._answered, 4 + self._answered // 4):
             return math.inf  # the first answers tell whether others use the store
         part = self._part
-        if part == 1.0 or self._sent < (self._last_part if self._window else part) * self._allowed / 2:
+        known = min(part, self._last_part) if self._window else part  # a window's own first answers overstate our part
+        if part == 1.0 or self._sent < known * self._allowed / 2:
             return 0.0
+        if self._in_flight + 1 <= known * (left - self._allowed / 4):
+            return 0.0  # even if the others do the same before we hear of it, and once more, no more than what is left is used
         # Since our last answer, each of the others has probably sent one more.
         ours = (left - (1 / part - 1)) * part
         if ours < 1:
