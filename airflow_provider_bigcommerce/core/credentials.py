@@ -314,7 +314,7 @@ def _refuse_mask(name: str, value: str) -> None:
         raise CredentialsError(
             f"A masked value ({value[:8]}) was sent as the {what}: Airflow shows stored secrets as ***, and this copy of the "
             f"connection was made from what it shows. Type the real value into '{_LABELS[name]}', or test the stored connection "
-            "(airflow connections test <connection id>)."
+            "(airflow-bigcommerce check --conn-id <connection id>)."
         )
 
 
