@@ -84,9 +84,11 @@ class Programs:
         while self.alive() and time.monotonic() < deadline:
             self._reap()
             time.sleep(0.2)
-        for process in self.alive():
+        stubborn = self.alive()
+        for process in stubborn:
             with contextlib.suppress(psutil.Error):
                 process.kill()
+        psutil.wait_procs(stubborn, timeout=GRACE_SECONDS)
         for started in self._started.values():
             started.wait()
 
