@@ -44,7 +44,7 @@ class Listing:
     """How one list is read.
 
     :param rows: the table, or the rows, for the keys in the path; None where the parent is not there.
-    :param key: the field a cursor and a keyset stand on.
+    :param key: the field a cursor and a keyset stand on; empty where no field tells rows apart: cursors then stand on places.
     :param aliases: parameters that are not named as the field they look at.
     :param refuses_unknown: whether an undocumented parameter is answered with 422.
     :param modified: the field behind a fast date filter of a table.
@@ -263,14 +263,14 @@ def _page(
     if by_cursor:
         start = _after(listing, chosen, load, query, limit, source)
         items = chosen[start : start + limit]
-        return _Page(items, {"cursor_pagination": _cursors(listing, items, load, limit, query, more=start + limit < total)})
+        return _Page(items, {"cursor_pagination": _cursors(listing, items, load, limit, query, start=start, total=total)})
     page = filters.whole(query["page"], "page") if query.get("page") else 1
     items = chosen[(page - 1) * limit : page * limit]
     meta: dict[str, Any] = {}
     if listing.paging != "cursor":
         meta["pagination"] = _pagination(total, len(items), limit, page, query)
     if listing.paging == "cursor" or (listing.paging == "both" and page == 1):
-        meta["cursor_pagination"] = _cursors(listing, items, load, limit, query, more=limit < total)
+        meta["cursor_pagination"] = _cursors(listing, items, load, limit, query, start=0, total=total)
     return _Page(items, meta)
 
 
@@ -289,22 +289,25 @@ def _pagination(total: int, count: int, limit: int, page: int, query: Mapping[st
 
 
 def _cursors(
-    listing: Listing, items: Sequence[Any], load: Callable[[Any], Row], limit: int, query: Mapping[str, str], *, more: bool
+    listing: Listing, items: Sequence[Any], load: Callable[[Any], Row], limit: int, query: Mapping[str, str], *, start: int, total: int
 ) -> dict[str, Any]:
     result: dict[str, Any] = {"count": len(items), "per_page": limit, "links": {}}
     if items:
         rest = {name: value for name, value in query.items() if name not in ("after", "before", "page")}
-        start, end = (_cursor(listing, load(items[place]), query) for place in (0, -1))
-        result |= {"start_cursor": start, "end_cursor": end}
+        last = len(items) - 1
+        first_cursor, end = (_cursor(listing, load(items[place]), start + place, query) for place in (0, last))
+        result |= {"start_cursor": first_cursor, "end_cursor": end}
         result["links"] = {"current": "?" + urlencode({**rest, "limit": limit})}
         if query.get("after"):
-            result["links"]["previous"] = "?" + urlencode({**rest, "limit": limit, "before": start})
-        if more:
+            result["links"]["previous"] = "?" + urlencode({**rest, "limit": limit, "before": first_cursor})
+        if start + limit < total:
             result["links"]["next"] = "?" + urlencode({**rest, "limit": limit, "after": end})
     return result
 
 
-def _cursor(listing: Listing, row: Row, query: Mapping[str, str]) -> str:
+def _cursor(listing: Listing, row: Row, place: int, query: Mapping[str, str]) -> str:
+    if not listing.key:
+        return b64encode(f"place:{place}".encode()).decode()
     text = f"{listing.key}:{row[listing.key]}"
     if _sort_of(query)[0] == listing.modified:
         text += f":at:{dates.parse(row[listing.modified])}"
@@ -323,7 +326,9 @@ def _after(
     key, _, at = rest.partition(":at:")
     sort, descending = _sort_of(query)
     place: int
-    if at and isinstance(source, Table) and not descending:  # the row may have moved since: its old place is what counts
+    if not listing.key and key.isdigit():
+        place = int(key) + 1
+    elif at and isinstance(source, Table) and not descending:  # the row may have moved since: its old place is what counts
         mark = (int(at), int(key))
         place = bisect_right(chosen, mark, key=lambda i: (dates.parse(load(i)[listing.modified]), i))
     elif sort is None and isinstance(source, Table) and key.lstrip("-").isdigit():

@@ -276,7 +276,7 @@ def add(router: Router) -> None:
         (
             "/v3/customers/form-field-values",
             lambda store, _keys: store.rows("customer_form_field_values"),
-            {"key": "customer_id", "aliases": {"field_name": "name"}},
+            {"key": "", "aliases": {"field_name": "name"}},
         ),
         ("/v2/customers", _customers_v2, {}),
         ("/v2/customers/{customer_id}/addresses", _addresses_v2, {}),

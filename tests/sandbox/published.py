@@ -41,6 +41,16 @@ class Published:
         """Every path that has this method."""
         return sorted(path for path, (_, item, _) in self._operations.items() if method in item)
 
+    def query(self, path: str) -> set[str]:
+        """Names of the query parameters of GET on a path."""
+        document, item, _ = self._operations[path]
+        found = set()
+        for parameter in (item.get("parameters") or []) + (item["get"].get("parameters") or []):
+            resolved = _point(document, parameter["$ref"]) if "$ref" in parameter else parameter
+            if resolved.get("in") == "query":
+                found.add(resolved["name"])
+        return found
+
     def schema(self, path: str, method: str, status: int) -> dict[str, Any] | None:
         """The schema of an answer's JSON, or None where the file gives none."""
         document, item, raw = self._operations[path]

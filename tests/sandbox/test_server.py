@@ -141,8 +141,8 @@ def outcome(sandbox: Sandbox, timeout: float = 1.0) -> str:
 
 @pytest.mark.parametrize(("kind", "seen"), [
     ("429", "429"), ("429_bare", "429 bare"), ("500", "500"), ("502", "502"), ("503", "503"), ("504", "504"), ("timeout_before", "timeout"),
-    ("timeout_after", "timeout"), ("reset_before", "reset"), ("reset_after", "reset"), ("reset_body", "reset"), ("truncated_gzip", "short gzip"),
-    ("html", "html"), ("stall", "timeout"),
+    ("timeout_after", "timeout"), ("reset_before", "reset"), ("reset_after", "reset"), ("reset_body", "reset"),
+    ("truncated_gzip", "short gzip"), ("html", "html"), ("stall", "timeout"),
 ])  # fmt: skip
 def test_a_planned_fault_hits_as_often_as_planned_and_is_counted(bigcommerce_sandbox: Sandbox, kind: Any, seen: str) -> None:
     bigcommerce_sandbox.store.fail_next(1, kind, match="products", skip=1)

@@ -169,7 +169,7 @@ def test_importing_the_plugin_opens_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.bigcommerce_sandbox(products=60, orders=60, customers=3, tls=True)
+@pytest.mark.bigcommerce_sandbox(products=260, orders=260, customers=3, tls=True)
 def test_the_official_sdk_reads_every_product_and_order(bigcommerce_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     api = pytest.importorskip("bigcommerce.api", reason="pip install bigcommerce")
     monkeypatch.setenv("BC_API_ENDPOINT", bigcommerce_sandbox.url.removeprefix("https://"))
@@ -177,8 +177,8 @@ def test_the_official_sdk_reads_every_product_and_order(bigcommerce_sandbox: San
     store = bigcommerce_sandbox.store
     client = api.BigcommerceApi(client_id="x", store_hash=store.store_hash, access_token=bigcommerce_sandbox.token)
 
-    products = list(client.Products.iterall(limit=25))
-    orders = list(client.Orders.iterall(limit=25))
+    products = list(client.Products.iterall())
+    orders = list(client.Orders.iterall())
 
     assert sorted(product.id for product in products) == [row["id"] for row in store.rows("products")]
     assert sorted(order.id for order in orders) == [row["id"] for row in store.rows("orders")]

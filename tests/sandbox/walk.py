@@ -6,6 +6,7 @@ import json
 import re
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -64,6 +65,24 @@ class Walker:
             data = payload.get("data", []) if isinstance(payload, dict) else payload or []
             self._lists[path] = data if isinstance(data, list) else []
         return self._lists[path]
+
+    def pages(self, path: str, query: set[str], *, limit: int) -> Iterator[list[Any]]:
+        """Read a list in pages of `limit`, by cursor where there is one, else by number, to its end."""
+        mark, page, after = "&" if "?" in path else "?", 1, ""
+        while page < 1000:
+            step = f"&after={quote(after)}" if after else "" if "after" in query or "page" not in query else f"&page={page}"
+            _, payload = self.get(f"{path}{mark}limit={limit}{step}")
+            rows = payload.get("data") if isinstance(payload, dict) else payload or []
+            if not isinstance(rows, list):
+                return
+            yield rows
+            meta = payload.get("meta", {}) if isinstance(payload, dict) else {}
+            cursors = meta.get("cursor_pagination", {})
+            if "after" in query and rows:
+                after = cursors.get("end_cursor") or str(rows[-1].get("listing_id", ""))
+            page += 1
+            if len(rows) < limit or not ({"after", "page"} & query):
+                return
 
     def fill(self, template: str) -> list[str]:
         """Give up to a few real paths of a template."""
