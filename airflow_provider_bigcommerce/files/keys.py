@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from airflow_provider_bigcommerce.exceptions import UnexpectedAnswerError
+from airflow_provider_bigcommerce.files.schemas import NULLABLE_KEYS
 
 #: A row's key: the field's value, or a tuple where a key has several fields.
 Key = int | str | tuple[int | str | None, ...]
@@ -37,6 +38,7 @@ class KeyReader:
         self._resource = resource
         self._paths = [tuple(path.split(".")) for path in (*primary_key, *([modified_field] if modified_field else []))]
         self._key_count = len(primary_key)
+        self._may_lack = {at for at, field in enumerate(primary_key) if (resource, field) in NULLABLE_KEYS}
         names: dict[str, Any] = {}
         for path in self._paths:
             _place(names, path)
@@ -63,7 +65,9 @@ class KeyReader:
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise self._no_key(record) from error
             values = [_value(found, path) for path in self._paths]
-            keys = values[: self._key_count]
+            keys: list[Any] = [
+                None if key is msgspec.UNSET and at in self._may_lack else key for at, key in enumerate(values[: self._key_count])
+            ]
             if msgspec.UNSET in keys or all(key is None for key in keys):
                 raise self._no_key(record)
             modified = values[-1] if self._reads_modified else None

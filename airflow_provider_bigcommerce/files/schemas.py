@@ -58,7 +58,7 @@ MONEY = (20, 4)
 EXCHANGE_RATE = (20, 10)
 
 #: Key fields that may be null: a form field's value belongs to a customer or to one of its addresses.
-_NULLABLE_KEYS = frozenset({("customer_form_field_values", "address_id")})
+NULLABLE_KEYS = frozenset({("customer_form_field_values", "address_id")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Schema:
     @property
     def required(self) -> frozenset[str]:
         """Top-level key columns, which are never null."""
-        return frozenset(name for name in self.key if name in self.fields and (self.resource, name) not in _NULLABLE_KEYS)
+        return frozenset(name for name in self.key if name in self.fields and (self.resource, name) not in NULLABLE_KEYS)
 
     def with_columns(self, columns: Mapping[str, Type]) -> Schema:
         """A copy with more columns in front, for a parent's key; a column that exists keeps its type.

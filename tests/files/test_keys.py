@@ -42,6 +42,12 @@ def test_composite_and_nested_keys_are_tuples() -> None:
     assert reader.read(records) == [((3, 1, None), None)]
 
 
+def test_a_form_fields_value_may_belong_to_a_customer_without_an_address() -> None:
+    reader = KeyReader("customer_form_field_values", ("customer_id", "address_id", "name"))
+
+    assert reader.read(encoded({"customer_id": 1, "name": "n"})) == [((1, None, "n"), None)]
+
+
 def test_raw_records_are_read_like_bytes() -> None:
     raw = msgspec.json.decode(b'[{"id":1},{"x":0,"id":2}]', type=list[msgspec.Raw])
 
