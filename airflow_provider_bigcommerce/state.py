@@ -160,20 +160,20 @@ class RunCheckpoint:
     """The checkpoint of one run: in Airflow's task state, or, below 3.3, in a small file at the destination.
 
     :param backend: Airflow's store, or None below 3.3.
-    :param destination: where the file goes.
+    :param destination: where the file goes; None where there is no directory, so that below 3.3 there is no checkpoint.
     :param resource: catalog name.
     :param run: run key.
     :param is_kept: False outside a task, where there are no retries.
     """
 
-    def __init__(self, backend: KeyValueState | None, destination: Destination, resource: str, run: str, *, is_kept: bool) -> None:
+    def __init__(self, backend: KeyValueState | None, destination: Destination | None, resource: str, run: str, *, is_kept: bool) -> None:
         self._backend = backend
         self._destination = destination
         self._name = f"{resource}/_checkpoints/{run}.json"
         self._is_kept = is_kept
 
     @classmethod
-    def of(cls, context: Mapping[str, Any], destination: Destination, resource: str, run: str) -> RunCheckpoint:
+    def of(cls, context: Mapping[str, Any], destination: Destination | None, resource: str, run: str) -> RunCheckpoint:
         """The checkpoint as seen from a task."""
         return cls(task_state(context), destination, resource, run, is_kept=is_task(context))
 
@@ -181,7 +181,11 @@ class RunCheckpoint:
         """What an earlier try fixed, or None on the first try; one that cannot be read is none, and is warned of."""
         if not self._is_kept:
             return None
-        value: Any = self._backend.get(_CHECKPOINT) if self._backend is not None else self._destination.read(self._name)
+        value: Any = None
+        if self._backend is not None:
+            value = self._backend.get(_CHECKPOINT)
+        elif self._destination is not None:
+            value = self._destination.read(self._name)
         if value is None:
             return None
         try:
@@ -196,7 +200,7 @@ class RunCheckpoint:
             return
         if self._backend is not None:
             self._backend.set(_CHECKPOINT, msgspec.to_builtins(checkpoint))
-        else:
+        elif self._destination is not None:
             self._destination.write(self._name, msgspec.json.encode(checkpoint))
 
     def delete(self) -> None:
@@ -205,7 +209,7 @@ class RunCheckpoint:
             return
         if self._backend is not None:
             self._backend.delete(_CHECKPOINT)
-        else:
+        elif self._destination is not None:
             self._destination.remove(self._name)
 
 

@@ -11,7 +11,7 @@ import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -26,7 +26,6 @@ from airflow_provider_bigcommerce.files.keys import KeyReader, SeenKeys
 from airflow_provider_bigcommerce.files.manifest import Check, DataFile, FieldDrift
 from airflow_provider_bigcommerce.files.overlap import Overlap
 from airflow_provider_bigcommerce.files.schemas import Schema, schema
-from airflow_provider_bigcommerce.files.writers import PartWriter
 from airflow_provider_bigcommerce.transfers.plan import Selection, without_include
 from airflow_provider_bigcommerce.transfers.progress import Progress
 
@@ -58,6 +57,23 @@ class Copied:
     totals: list[int] = field(default_factory=list)
 
 
+class RowWriter(Protocol):
+    """Where rows go: files in parts, or a database's staging tables."""
+
+    @property
+    def rows(self) -> int:
+        """Taken so far."""
+
+    def write(self, records: Sequence[msgspec.Raw]) -> list[DataFile]:
+        """Take records, one JSON object each; returns the files that this completed."""
+
+    def close(self) -> list[DataFile]:
+        """Finish; returns the last files."""
+
+    def abort(self) -> None:
+        """Give up what is not finished; after ``close`` there is nothing."""
+
+
 class Copy:
     """One copy of a selection.
 
@@ -72,7 +88,7 @@ class Copy:
         self,
         selection: Selection,
         window: Window,
-        writer: PartWriter,
+        writer: RowWriter,
         *,
         overlap: Overlap | None,
         progress: Progress,

@@ -7,23 +7,20 @@ store to the files; XCom gets the manifest.
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import uuid
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_bigcommerce import __version__, portal
+from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.compat import is_task
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, moment, require_modified, written
-from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError
+from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.files.destination import Destination
 from airflow_provider_bigcommerce.files.manifest import (
     Manifest,
@@ -41,13 +38,12 @@ from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink, cont
 from airflow_provider_bigcommerce.state import Checkpoint, RunCheckpoint, Watermark, WatermarkState, state_asset, state_key, watermark_of
 from airflow_provider_bigcommerce.transfers.plan import MODES, Selection, Span, fixed_span, select, span_until
 from airflow_provider_bigcommerce.transfers.progress import Progress
+from airflow_provider_bigcommerce.transfers.reading import StoppableReading
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.client import ReadStats
     from airflow_provider_bigcommerce.files.writers import FileFormat
     from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
-
-T = TypeVar("T")
 
 #: What ``file_format`` and ``compression`` together name.
 _FORMATS: Mapping[tuple[str, str | None], FileFormat] = {
@@ -162,8 +158,7 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
         self.max_rows_per_file = max_rows_per_file
         self._format = _format(file_format, compression)
         _validate(resource, mode, max_rows_per_file)
-        self._stop: Callable[[], object] | None = None
-        self._is_stopped = threading.Event()
+        self._reading: StoppableReading | None = None
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Copy, commit, and return the manifest.
@@ -173,6 +168,7 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
         """
         from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 
+        reading = self._reading = StoppableReading()
         selection = select(
             resource=self.resource,
             mode=self.mode,
@@ -196,19 +192,18 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
             return self._end(context, run, run.replaced)
         span = fixed_span(selection, fixed, run.replaced, run.last)
         if span is None:
-            span = span_until(selection, self._store_time(hook), run.replaced, run.last)
+            span = span_until(selection, reading.store_time(hook), run.replaced, run.last)
         if fixed is None:
             window = span.window.as_json()
             replaces = run.replaced.finished_at if run.replaced is not None else None
             run.checkpoint.write(Checkpoint(until=window["until"], since=window["since"], replaces=replaces))
-        manifest = self._copy(run, span, hook)
+        manifest = self._copy(run, span, hook, reading)
         return self._end(context, run, manifest)
 
     def on_kill(self) -> None:
         """Stop reading: requests under way are dropped, the session closes, and the unfinished file goes."""
-        self._is_stopped.set()
-        if self._stop is not None:
-            self._stop()
+        if self._reading is not None:
+            self._reading.stop()
 
     # -- before -------------------------------------------------------------------------------------------------------
 
@@ -240,18 +235,9 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
         checkpoint = RunCheckpoint.of(context, destination, folder, key)
         return _Run(key, selection, destination, store_hash, now, replaced, state, last, checkpoint, Progress(selection.resource.name))
 
-    def _store_time(self, hook: BigCommerceHook) -> datetime:
-        """The store's own clock: the worker's may be wrong."""
-
-        async def now() -> datetime:
-            async with hook.astore() as store:
-                return await store.now()
-
-        return self._run_loop(now)
-
     # -- reading ------------------------------------------------------------------------------------------------------
 
-    def _copy(self, run: _Run, span: Span, hook: BigCommerceHook) -> Manifest:
+    def _copy(self, run: _Run, span: Span, hook: BigCommerceHook, reading: StoppableReading) -> Manifest:
         from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
         from airflow_provider_bigcommerce.files.overlap import Overlap, written_by
         from airflow_provider_bigcommerce.files.writers import PartWriter, Stamp
@@ -298,7 +284,7 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
             async with hook.astore() as store:
                 return await copy.run(store), store.stats
 
-        copied, stats = self._run_loop(read)
+        copied, stats = reading.run(read)
         checks = checked(copied, may_shift=row.guarantee == "checked" and row.api_version == "v3")
         if overlap is not None and until is not None:
             overlap.save(run.destination, folder, run.key, until=until, files=tuple(file.sha256 for file in copied.files))
@@ -324,26 +310,6 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
         )
         commit(run.destination, folder, run.key, manifest, run.replaced)
         return manifest
-
-    def _run_loop(self, read: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Run a coroutine that ``on_kill`` can stop."""
-
-        async def stoppable() -> T:
-            task, loop = asyncio.current_task(), asyncio.get_running_loop()
-            if task is not None:
-                self._stop = partial(loop.call_soon_threadsafe, task.cancel)
-            try:
-                return await read()
-            finally:
-                self._stop = None
-
-        try:
-            if not self._is_stopped.is_set():
-                return portal.run(stoppable())
-        except asyncio.CancelledError:
-            if not self._is_stopped.is_set():
-                raise
-        raise BigCommerceError("The task was told to stop. Nothing was committed; a retry reads again.")
 
     # -- after --------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,79 @@
+"""Reading from a store inside an operator that can be told to stop: coroutines on the portal, cancelled by ``on_kill``.
+
+Decides nothing about what is read or where it goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow_provider_bigcommerce import portal
+from airflow_provider_bigcommerce.exceptions import BigCommerceError
+
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
+
+T = TypeVar("T")
+
+
+class StoppableReading:
+    """What a try of a task reads; one coroutine at a time."""
+
+    def __init__(self) -> None:
+        self._stop: Callable[[], object] | None = None
+        self._is_stopped = threading.Event()
+
+    def stop(self) -> None:
+        """Drop what is under way, from any thread or a signal handler; nothing is read after this."""
+        self._is_stopped.set()
+        if self._stop is not None:
+            self._stop()
+
+    def run(self, read: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run a coroutine to its end.
+
+        :raises BigCommerceError: it was stopped.
+        """
+
+        async def stoppable() -> T:
+            task, loop = asyncio.current_task(), asyncio.get_running_loop()
+            if task is not None:
+                self._stop = partial(loop.call_soon_threadsafe, task.cancel)
+            try:
+                return await read()
+            finally:
+                self._stop = None
+
+        try:
+            if not self._is_stopped.is_set():
+                return portal.run(stoppable())
+        except asyncio.CancelledError:
+            if not self._is_stopped.is_set():
+                raise
+        raise _stopped()
+
+    def check(self) -> None:
+        """Before something final: fail if the task was told to stop.
+
+        :raises BigCommerceError: it was.
+        """
+        if self._is_stopped.is_set():
+            raise _stopped()
+
+    def store_time(self, hook: BigCommerceHook) -> datetime:
+        """The store's own clock: the worker's may be wrong."""
+
+        async def now() -> datetime:
+            async with hook.astore() as store:
+                return await store.now()
+
+        return self.run(now)
+
+
+def _stopped() -> BigCommerceError:
+    return BigCommerceError("The task was told to stop. Nothing was committed; a retry reads again.")
