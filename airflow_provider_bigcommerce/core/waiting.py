@@ -98,13 +98,15 @@ class Poller:
     :param interval: seconds between two looks.
     :param deadline: reading of the clock at which the wait ends, or None for never. The last look is made then.
     :param max_failures: failed looks in a row that end the wait; a permanent error ends it at once. None never gives up.
+    :param failures: how many there were already, in another process.
     """
 
-    def __init__(self, interval: float, *, deadline: float | None = None, max_failures: int | None = 10) -> None:
+    def __init__(self, interval: float, *, deadline: float | None = None, max_failures: int | None = 10, failures: int = 0) -> None:
         self._interval = max(interval, _SHORTEST)
         self._deadline = deadline
         self._max_failures = max_failures
-        self._failures = 0
+        #: Failed looks in a row so far.
+        self.failures = failures
 
     def on_look(self, *, is_met: bool, now: float) -> Outcome:
         """The store answered.
@@ -112,7 +114,7 @@ class Poller:
         :param is_met: whether what is waited for is there.
         :param now: the clock.
         """
-        self._failures = 0
+        self.failures = 0
         return Done() if is_met else self._wait(self._interval, now)
 
     def on_error(self, error: BaseException, *, now: float) -> Outcome:
@@ -127,14 +129,14 @@ class Poller:
         asked = error.retry_after if isinstance(error, RateLimitError) else None
         if asked is not None:
             return self._wait(max(self._interval, asked), now, text)
-        self._failures += 1
+        self.failures += 1
         if self._max_failures is not None:
             if is_permanent(error):
                 return Failed(error, text)
-            if self._failures >= self._max_failures:
-                return Failed(error, f"{text} That was failure {self._failures} in a row (max_failures={self._max_failures}).")
+            if self.failures >= self._max_failures:
+                return Failed(error, f"{text} That was failure {self.failures} in a row (max_failures={self._max_failures}).")
         longest = max(LONGEST_BACKOFF, self._interval)
-        return self._wait(min(longest, self._interval * 2.0 ** min(self._failures - 1, 30)), now, text)
+        return self._wait(min(longest, self._interval * 2.0 ** min(self.failures - 1, 30)), now, text)
 
     def _wait(self, seconds: float, now: float, reason: str = "") -> KeepWaiting | TimedOut:
         if self._deadline is None:

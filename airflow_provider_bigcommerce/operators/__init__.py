@@ -1,0 +1,1 @@
+"""Operators for calls that have no verb of their own."""
