@@ -49,6 +49,11 @@ CORRECTED: dict[tuple[str, str], Type] = {
     ("banners", "date_created"): "time_unix_text",
     ("banners", "date_from"): "time_unix_text",
     ("banners", "date_to"): "time_unix_text",
+    # A price that no schema names; one example has an empty object in its place.
+    ("product_variants_by_product", "map_price"): "money",
+    # Null, or an empty list, in the only example.
+    ("orders", "credit_card_type"): "text",
+    ("customers", "segment_ids"): ["text"],
     # A number in one example of the list that it is.
     ("checkouts", "cart.line_items.digital_items.coupons"): "json",
     # A local time, whose zone stands in the field beside it.
@@ -254,7 +259,8 @@ class Deriver:
                     self.add_seen(kind[0], item, here)
             elif kind is None:
                 seen = "boolean" if isinstance(value, bool) else "number" if isinstance(value, (int, float)) else "string"
-                fields[name] = self._scalar(seen, "", here) if isinstance(value, (bool, int, float, str)) else "json"
+                is_scalar = isinstance(value, (bool, int, float, str)) or (self.resource, ".".join(here)) in CORRECTED
+                fields[name] = self._scalar(seen, "", here) if is_scalar else "json"
 
     @staticmethod
     def _is_time(name: str) -> bool:
