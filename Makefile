@@ -97,6 +97,12 @@ test-compat: .venv-3.1/.compat .venv-3.2/.compat
 	@.venv-3.1/bin/python -m tests.suite compat
 	@.venv-3.2/bin/python -m tests.suite compat
 
+docs: .venv/.test
+	@.venv/bin/python -m tests.tools.generate_resources_page
+
+benchmarks: .venv/.test
+	@.venv/bin/python -m tests.benchmarks.writers
+
 clean:
 	rm -rf .venv .venv-3.1 .venv-3.2 build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis demo-data
 	find airflow_provider_bigcommerce dags tests -name __pycache__ -type d -prune -exec rm -rf {} +
