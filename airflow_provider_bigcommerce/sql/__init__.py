@@ -1,0 +1,1 @@
+"""Tables: what a resource looks like in a database, and how its rows get there."""

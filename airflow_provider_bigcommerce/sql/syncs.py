@@ -1,0 +1,169 @@
+"""The table ``_bigcommerce_syncs``: one row a committed run, written in the transaction that wrote the run's rows.
+
+It is the truth about how far a table was filled and from which store; Airflow's state is not asked.
+"""
+
+# ruff: noqa: S608  # statements are put together from quoted identifiers; every value is a parameter
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from airflow_provider_bigcommerce.core.windows import moment, written
+from airflow_provider_bigcommerce.exceptions import InvalidQueryError
+from airflow_provider_bigcommerce.files.manifest import Manifest
+from airflow_provider_bigcommerce.sql.database import Database
+from airflow_provider_bigcommerce.sql.layout import Column, Layout, Table
+from airflow_provider_bigcommerce.state import Watermark
+
+SYNCS = Table(
+    "_bigcommerce_syncs",
+    (
+        Column("table_name", "text"),
+        Column("run_key", "text"),
+        Column("resource", "text"),
+        Column("store_hash", "text"),
+        Column("filters", "text"),
+        Column("nested", "text"),
+        Column("mode", "text"),
+        Column("window_since", "time"),
+        Column("window_until", "time"),
+        Column("watermark", "time"),
+        Column("row_count", "int"),
+        Column("finished_at", "time"),
+        Column("manifest", "extra"),
+    ),
+    ("table_name", "run_key"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What earlier runs left in the table of syncs.
+
+    :param is_known: whether any run has filled the table.
+    :param watermark: how far runs with the same filters have come.
+    :param replaced: the manifest of this very run, if it was committed before.
+    """
+
+    is_known: bool
+    watermark: Watermark | None
+    replaced: Manifest | None
+
+
+class Syncs:
+    """The rows of ``_bigcommerce_syncs`` that speak of one table.
+
+    :param database: where it is.
+    :param layout: of the table.
+    :param store_hash: the store that the connection points to.
+    :param filters: the part of the query that decides which rows there are.
+    :param run: run key.
+    """
+
+    def __init__(self, database: Database, layout: Layout, *, store_hash: str, filters: Mapping[str, str], run: str) -> None:
+        self._database = database
+        self._layout = layout
+        self._store_hash = store_hash
+        self._filters = json.dumps(dict(filters), sort_keys=True)
+        self._run = run
+        self._name = database.qualified(SYNCS.name)
+
+    def create(self) -> None:
+        """Make the table of syncs where the schema has none.
+
+        :raises InvalidQueryError: a table of that name is not ours.
+        """
+        database = self._database
+        found = database.columns_of(SYNCS.name)
+        if not found:
+            # A table that somebody else makes in between is found within the lock.
+            database.begin(SYNCS.name)
+            if not database.columns_of(SYNCS.name):
+                database.execute(database.create_statement(SYNCS))
+            database.commit()
+        elif missing := [column.name for column in SYNCS.columns if column.name not in found]:
+            raise InvalidQueryError(
+                f"The table {self._name} lacks the columns {', '.join(missing)}, so it was not made by this provider. "
+                "Rename it, or give another schema."
+            )
+
+    def past(self) -> Past:
+        """What earlier runs left.
+
+        :raises InvalidQueryError: the table was filled from another store, with another resource, or with nested values kept otherwise.
+        """
+        table, database = self._layout.main.name, self._database
+        others = database.rows(f"SELECT DISTINCT resource, store_hash, nested FROM {self._name} WHERE table_name = ?", (table,))
+        for resource, store_hash, nested in others:
+            self._refuse(str(resource), str(store_hash), str(nested))
+        last = database.rows(
+            f"SELECT watermark, run_key, finished_at FROM {self._name} "
+            "WHERE table_name = ? AND filters = ? AND watermark IS NOT NULL ORDER BY watermark DESC, finished_at DESC LIMIT 1",
+            (table, self._filters),
+        )
+        watermark = None
+        if last:
+            until, run, finished_at = last[0]
+            watermark = Watermark(store_hash=self._store_hash, watermark=self._text(until), run=str(run), set_at=self._text(finished_at))
+        own = database.rows(f"SELECT manifest FROM {self._name} WHERE table_name = ? AND run_key = ?", (table, self._run))
+        replaced = None
+        if own:
+            value = own[0][0]
+            replaced = Manifest.decode(value.encode() if isinstance(value, str) else msgspec.json.encode(value))
+        return Past(bool(others), watermark, replaced)
+
+    def _refuse(self, resource: str, store_hash: str, nested: str) -> None:
+        layout, table = self._layout, self._database.qualified(self._layout.main.name)
+        if store_hash != self._store_hash:
+            raise InvalidQueryError(
+                f"The table {table} was filled from the store {store_hash!r}, and the connection now points to {self._store_hash!r}: "
+                "going on would mix two stores in one table. Give another table or schema for the new store. To start over here, drop "
+                f"the table and delete its rows from {self._name}."
+            )
+        if resource != layout.resource:
+            raise InvalidQueryError(
+                f"The table {table} holds {resource!r}, not {layout.resource!r}. Give another table. To start over here, drop it and "
+                f"delete its rows from {self._name}."
+            )
+        if nested != layout.nested:
+            raise InvalidQueryError(
+                f"The table {table} was made with nested={nested!r}, and this run has nested={layout.nested!r}. Keep {nested!r}, or give "
+                f"another table. To start over here, drop it and delete its rows from {self._name}."
+            )
+
+    def _text(self, value: object) -> str:
+        """A moment of the table as ISO-8601 text, whether the driver gives datetimes or text."""
+        found = moment(value if isinstance(value, datetime) else str(value), "watermark")
+        return written(found) or ""
+
+    def forget(self) -> None:
+        """Delete what is said of a table that no longer exists."""
+        self._database.execute(f"DELETE FROM {self._name} WHERE table_name = ?", (self._layout.main.name,))
+
+    def write(self, manifest: Manifest) -> None:
+        """Put this run's row in, in the place of the one it had."""
+        database, table = self._database, self._layout.main.name
+        database.execute(f"DELETE FROM {self._name} WHERE table_name = ? AND run_key = ?", (table, self._run))
+        values = (
+            table,
+            self._run,
+            manifest.resource,
+            manifest.store_hash,
+            self._filters,
+            self._layout.nested,
+            manifest.mode,
+            manifest.window.since,
+            manifest.window.until,
+            manifest.watermark,
+            manifest.rows,
+            manifest.finished_at,
+            msgspec.json.encode(manifest).decode(),
+        )
+        columns = ", ".join(database.quote(column.name) for column in SYNCS.columns)
+        database.execute(f"INSERT INTO {self._name} ({columns}) VALUES ({', '.join('?' * len(values))})", values)

@@ -1,0 +1,153 @@
+"""The tables that a run fills: checked against what is there, made or widened where they are ours, and merged into from staging.
+
+Everything that readers can see happens between ``begin`` and ``commit`` of the caller; staging is the connection's own.
+"""
+# ruff: noqa: S608  # statements are put together from quoted identifiers; there are no values in them
+
+from __future__ import annotations
+
+import logging
+
+from airflow_provider_bigcommerce.exceptions import InvalidQueryError
+from airflow_provider_bigcommerce.files.schemas import SYNCED_AT
+from airflow_provider_bigcommerce.sql.database import Database
+from airflow_provider_bigcommerce.sql.layout import Layout, Table
+
+log = logging.getLogger(__name__)
+
+
+class Target:
+    """The tables of one layout in one database.
+
+    :param database: where they are, or will be.
+    :param layout: what they are.
+    """
+
+    def __init__(self, database: Database, layout: Layout) -> None:
+        self._database = database
+        self._layout = layout
+        self._staging = {table.name: f"_bigcommerce_staging_{number}" for number, table in enumerate(layout.tables)}
+
+    @property
+    def name(self) -> str:
+        """The main table, with its schema."""
+        return self._database.qualified(self._layout.main.name)
+
+    # -- what is there
+
+    def exists(self) -> bool:
+        """Whether the main table is there."""
+        return bool(self._database.columns_of(self._layout.main.name))
+
+    def check(self, *, is_ours: bool) -> None:
+        """Hold the tables that exist against the layout.
+
+        :param is_ours: whether a run of ours has filled them; only then may they lack columns, which are added.
+        :raises InvalidQueryError: a key, a type or a column does not fit.
+        """
+        for table in self._layout.tables:
+            found = self._database.columns_of(table.name)
+            if found:
+                self._check_types(table, found)
+                self._check_key(table)
+                missing = [column.name for column in table.columns if column.name not in found]
+                if missing and not is_ours:
+                    raise InvalidQueryError(
+                        f"The table {self._database.qualified(table.name)} was not made by this provider and lacks the columns "
+                        f"{', '.join(missing)}. It is left as it is. Give another table, or make this one fit:\n"
+                        f"{self._database.create_statement(table)};"
+                    )
+
+    def _check_types(self, table: Table, found: dict[str, str]) -> None:
+        accepted = self._database.accepted
+        wrong = [
+            f"{column.name} is {found[column.name] or 'untyped'}, needed is {self._database.types[column.kind]}"
+            for column in table.columns
+            if column.name in found and found[column.name] not in accepted[column.kind]
+        ]
+        if wrong:
+            raise InvalidQueryError(
+                f"The table {self._database.qualified(table.name)} has columns of other types than {self._layout.resource!r} needs: "
+                f"{'; '.join(wrong)}. It is left as it is. Give another table, or change these columns."
+            )
+
+    def _check_key(self, table: Table) -> None:
+        keys = self._database.unique_keys_of(table.name)
+        if frozenset(table.key) not in keys:
+            columns = ", ".join(map(self._database.quote, table.key))
+            has = "; ".join(", ".join(sorted(key)) for key in keys) or "none"
+            raise InvalidQueryError(
+                f"The table {self._database.qualified(table.name)} has no unique key of exactly ({columns}), by which rows are replaced; "
+                f"its unique keys: {has}. Add one (ALTER TABLE ... ADD PRIMARY KEY ({columns})), or give another table."
+            )
+
+    def prepare(self) -> None:
+        """Make the tables that are missing, and add the columns that a later schema has."""
+        database = self._database
+        for table in self._layout.tables:
+            found = database.columns_of(table.name)
+            if not found:
+                database.execute(database.create_statement(table))
+                continue
+            for column in table.columns:
+                if column.name not in found:
+                    log.info("The table %s gets the column %s, which is new.", database.qualified(table.name), column.name)
+                    database.execute(f"ALTER TABLE {database.qualified(table.name)} ADD COLUMN {database.column(column)}")
+
+    # -- staging
+
+    def create_staging(self) -> None:
+        """Make the staging tables, which no other connection sees and which go with this one."""
+        for table in self._layout.tables:
+            self._database.create_staging(self._staging[table.name], table)
+
+    def stage(self, table: str, rows: object) -> None:
+        """Append an Arrow table to the staging table of ``table``."""
+        columns = next(each.columns for each in self._layout.tables if each.name == table)
+        self._database.put(self._staging[table], [column.name for column in columns], rows)
+
+    # -- merging
+
+    def merge(self) -> int:
+        """Put the staged rows in: new ones are added, known ones replaced, with all their child rows.
+
+        A row that a later run has read in the meantime stays as that run left it.
+
+        :returns: how many rows of the main table were added or replaced.
+        """
+        database, main = self._database, self._layout.main
+        staging, quote = database.staging(self._staging[main.name]), database.quote
+        for name in self._staging.values():
+            database.refresh_statistics(name)
+        database.execute(
+            f"DELETE FROM {staging} WHERE EXISTS (SELECT 1 FROM {self.name} AS present "
+            f"WHERE {self._same(main.key, 'present', main.key, staging)} AND present.{quote(SYNCED_AT)} > {staging}.{quote(SYNCED_AT)})"
+        )
+        for child in self._layout.tables[1:]:
+            self._replace_children(child, staging)
+        names = ", ".join(quote(column.name) for column in main.columns)
+        changes = ", ".join(f"{quote(c.name)} = excluded.{quote(c.name)}" for c in main.columns if c.name not in main.key)
+        # WHERE TRUE: without it SQLite takes ON CONFLICT for the ON of a join.
+        database.execute(
+            f"INSERT INTO {self.name} ({names}) SELECT {names} FROM {staging} WHERE TRUE "
+            f"ON CONFLICT ({', '.join(map(quote, main.key))}) DO UPDATE SET {changes}"
+        )
+        [(count,)] = database.rows(f"SELECT count(*) FROM {staging}")
+        return int(count)
+
+    def _replace_children(self, child: Table, staging: str) -> None:
+        database = self._database
+        table, staged = database.qualified(child.name), database.staging(self._staging[child.name])
+        key = self._layout.main.key
+        database.execute(
+            f"DELETE FROM {table} WHERE EXISTS (SELECT 1 FROM {staging} AS staged WHERE {self._same(key, 'staged', child.root, table)})"
+        )
+        names = ", ".join(database.quote(column.name) for column in child.columns)
+        database.execute(
+            f"INSERT INTO {table} ({names}) SELECT {names} FROM {staged} AS part "
+            f"WHERE EXISTS (SELECT 1 FROM {staging} AS staged WHERE {self._same(key, 'staged', child.root, 'part')})"
+        )
+
+    def _same(self, columns: tuple[str, ...], one: str, others: tuple[str, ...], other: str) -> str:
+        quote = self._database.quote
+        return " AND ".join(f"{one}.{quote(a)} = {other}.{quote(b)}" for a, b in zip(columns, others, strict=True))

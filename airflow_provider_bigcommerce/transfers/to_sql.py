@@ -1,0 +1,362 @@
+"""The transfer from a BigCommerce resource to a table of a database.
+
+Decides in which order a run does things, so that a reader of the table sees all of a run or nothing of it: rows into staging
+tables that nobody else sees, then one transaction that makes or widens the table, merges, and writes the run's row of
+``_bigcommerce_syncs``, where the watermark is. Rows go from the store to the database; XCom gets the manifest.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from airflow_provider_bigcommerce import __version__
+from airflow_provider_bigcommerce.compat import is_task
+from airflow_provider_bigcommerce.core.messages import Query
+from airflow_provider_bigcommerce.core.planning import resource_of
+from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, require_modified, written
+from airflow_provider_bigcommerce.exceptions import InvalidQueryError
+from airflow_provider_bigcommerce.files.manifest import Manifest, ManifestWindow, run_key
+from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink, control_panel_url
+from airflow_provider_bigcommerce.sql.layout import NESTED, Layout, layout_of
+from airflow_provider_bigcommerce.state import Checkpoint, RunCheckpoint
+from airflow_provider_bigcommerce.transfers.plan import MODES, Selection, Span, fixed_span, select, span_until
+from airflow_provider_bigcommerce.transfers.progress import Progress
+from airflow_provider_bigcommerce.transfers.reading import StoppableReading
+
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.client import ReadStats
+    from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
+    from airflow_provider_bigcommerce.sql.database import Database
+    from airflow_provider_bigcommerce.sql.loading import OneThread
+    from airflow_provider_bigcommerce.sql.syncs import Past, Syncs
+    from airflow_provider_bigcommerce.sql.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What one try of a run works on."""
+
+    selection: Selection
+    layout: Layout
+    store_hash: str
+    started_at: datetime
+    checkpoint: RunCheckpoint
+    progress: Progress
+    reading: StoppableReading
+    hook: BigCommerceHook
+    thread: OneThread
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The connection, and what is in it that this run is about; for its thread alone."""
+
+    database: Database
+    target: Target
+    syncs: Syncs
+
+
+class BigCommerceToSqlOperator(BaseOperator):
+    """Copy a BigCommerce resource into a table of a database, whole or only what changed, by upsert on its key.
+
+    ::
+
+        BigCommerceToSqlOperator(task_id="orders", resource="orders", conn_id="warehouse", mode="incremental")
+
+    The table is made from the resource's schema. A run's rows, and how far it came (``_bigcommerce_syncs``), become visible in one
+    transaction; a killed try leaves the table as it was. See docs/how-to/load-into-a-database.md.
+
+    :param resource: catalog name, such as ``orders`` (docs/reference/resources.md), or an API path whose rows have an ``id``. (templated)
+    :param conn_id: id of a connection to SQLite or PostgreSQL. (templated)
+    :param table: name of the table; the resource's if not given. (templated)
+    :param schema: schema of the table; the connection's own if not given. (templated)
+    :param mode: ``full``: every row, replaced or added by key, none deleted; ``incremental``: what changed since the last run's
+        window ended.
+    :param nested: ``json``: lists and objects stand in JSON columns as they came; ``tables``: objects become columns
+        (``billing_address__city``) and lists child tables (``orders__line_items``).
+    :param query: filters, as BigCommerce names them: ``{"is_visible": True}``. (templated)
+    :param since: only rows changed at or after this moment: ISO-8601 with offset, or a datetime. With ``incremental`` it stands in
+        for the watermark of this run. (templated)
+    :param until: only rows changed at or before this moment. (templated)
+    :param initial_since: where the first incremental run begins; the store's beginning if not given. (templated)
+    :param include: what rows shall carry (``images``, ``variants`` ...); orders come with their line items unless it says otherwise;
+        ``[]`` for nothing. (templated)
+    :param bigcommerce_conn_id: connection id of the store. (templated)
+    :param overlap: how far an incremental run goes back behind the watermark, for clocks and late commits.
+    """
+
+    template_fields: Sequence[str] = (
+        "resource",
+        "conn_id",
+        "table",
+        "schema",
+        "query",
+        "since",
+        "until",
+        "initial_since",
+        "include",
+        "bigcommerce_conn_id",
+    )
+    template_fields_renderers = {"query": "json"}  # noqa: RUF012  # Airflow's own declaration
+    operator_extra_links = (BigCommerceControlPanelLink(),)
+    ui_color = "#e8edfb"
+
+    def __init__(
+        self,
+        *,
+        resource: str,
+        conn_id: str,
+        table: str | None = None,
+        schema: str | None = None,
+        mode: str = "full",
+        nested: str = "json",
+        query: Query | None = None,
+        since: str | datetime | None = None,
+        until: str | datetime | None = None,
+        initial_since: str | datetime | None = None,
+        include: str | Sequence[str] | None = None,
+        bigcommerce_conn_id: str = "bigcommerce_default",
+        overlap: timedelta = DEFAULT_OVERLAP,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.resource = resource
+        self.conn_id = conn_id
+        self.table = table
+        self.schema = schema
+        self.mode = mode
+        self.nested = nested
+        self.query = query
+        self.since = since
+        self.until = until
+        self.initial_since = initial_since
+        self.include = include
+        self.bigcommerce_conn_id = bigcommerce_conn_id
+        self.overlap = overlap
+        _validate(resource, mode, nested)
+        self._reading: StoppableReading | None = None
+        self._database: Database | None = None
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Copy, commit, and return the manifest, with ``table`` in place of files.
+
+        :param context: Airflow's; ``{}`` works too, without retries that go on.
+        :raises BigCommerceError: see ``airflow_provider_bigcommerce.exceptions``.
+        """
+        from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
+        from airflow_provider_bigcommerce.sql.loading import OneThread
+        from airflow_provider_bigcommerce.transfers.copying import columns_of
+
+        selection = select(
+            resource=self.resource,
+            mode=self.mode,
+            query=self.query,
+            include=self.include,
+            since=self.since,
+            until=self.until,
+            initial_since=self.initial_since,
+            overlap=self.overlap,
+        )
+        row = selection.resource
+        layout = layout_of(columns_of(row), self.table or selection.folder, self.nested, row.primary_key)
+        hook = BigCommerceHook(self.bigcommerce_conn_id)
+        store_hash = hook.credentials().store_hash
+        now = datetime.now(UTC)
+        if is_task(context):
+            ti = context["ti"]
+            key = run_key(ti.dag_id, ti.run_id, ti.task_id, ti.map_index)
+            link = control_panel_url(store_hash, row.name, row.area)
+            ti.xcom_push(key=BigCommerceControlPanelLink.key, value=link)
+        else:
+            key = run_key("no_dag", f"{now:%Y-%m-%dT%H-%M-%S}-{uuid.uuid4().hex[:6]}", self.task_id)
+        self._reading = StoppableReading()
+        thread = OneThread()
+        checkpoint = RunCheckpoint.of(context, None, selection.folder, key)
+        run = _Run(selection, layout, store_hash, now, checkpoint, Progress(row.name), self._reading, hook, thread)
+        try:
+            place = thread.run(self._open, run, key)
+            try:
+                return self._result(place, self._load(run, place))
+            finally:
+                self._database = None
+                thread.run(place.database.close)
+        finally:
+            thread.close()
+
+    def on_kill(self) -> None:
+        """Stop reading and whatever the database is doing; nothing is committed."""
+        if self._reading is not None:
+            self._reading.stop()
+        if self._database is not None:
+            self._database.cancel()
+
+    # -- before -------------------------------------------------------------------------------------------------------
+
+    def _open(self, run: _Run, key: str) -> _Place:
+        """Connect, and refuse what can be refused before a request is sent."""
+        from airflow.sdk import BaseHook
+
+        from airflow_provider_bigcommerce.sql.database import open_database
+        from airflow_provider_bigcommerce.sql.syncs import Syncs
+        from airflow_provider_bigcommerce.sql.target import Target
+
+        database = open_database(BaseHook.get_connection(self.conn_id).get_hook(), self.schema)  # type: ignore[no-untyped-call]  # Airflow's
+        self._database = database
+        try:
+            syncs = Syncs(database, run.layout, store_hash=run.store_hash, filters=run.selection.filters, run=key)
+            return _Place(database, Target(database, run.layout), syncs)
+        except BaseException:
+            database.close()
+            raise
+
+    def _begin(self, place: _Place) -> Past | None:
+        """What earlier runs left, or None where the table is not there; the tables are checked.
+
+        :raises InvalidQueryError: the table is not one to go on with.
+        """
+        place.syncs.create()
+        past = place.syncs.past()
+        exists = place.target.exists()
+        place.target.check(is_ours=past.is_known)
+        if past.is_known and not exists:
+            self.log.warning(
+                "The table %s is not there, though earlier runs filled it: it is made anew and read from the beginning.", place.target.name
+            )
+        return past if exists else None
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def _load(self, run: _Run, place: _Place) -> Manifest:
+        past = run.thread.run(self._begin, place)
+        replaced = past.replaced if past is not None else None
+        last = past.watermark if past is not None and run.selection.mode == "incremental" else None
+        fixed = run.checkpoint.read()
+        if fixed is not None and replaced is not None and replaced.finished_at != fixed.replaces:
+            self.log.info("An earlier try of this run had committed %s rows; nothing is left to do.", replaced.rows)
+            run.checkpoint.delete()
+            return replaced
+        now = run.reading.store_time(run.hook)
+        span = fixed_span(run.selection, fixed, replaced, last) or span_until(run.selection, now, replaced, last)
+        if fixed is None:
+            window = span.window.as_json()
+            finished_at = replaced.finished_at if replaced is not None else None
+            run.checkpoint.write(Checkpoint(until=window["until"], since=window["since"], replaces=finished_at))
+        manifest = self._copy(run, place, span, now)
+        run.checkpoint.delete()
+        return manifest
+
+    def _copy(self, run: _Run, place: _Place, span: Span, synced_at: datetime) -> Manifest:
+        from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
+        from airflow_provider_bigcommerce.sql.loading import StagingWriter
+        from airflow_provider_bigcommerce.sql.rows import BlockReader
+        from airflow_provider_bigcommerce.transfers.copying import Copied, Copy, checked, drift_of
+
+        selection, row = run.selection, run.selection.resource
+        run.thread.run(place.target.create_staging)
+        discrepancies = Discrepancies()
+        reader = BlockReader(
+            run.layout, discrepancies, synced_at=synced_at, store_hash=run.store_hash, holds_any_text=place.database.holds_any_text
+        )
+        copy = Copy(
+            selection,
+            span.window,
+            StagingWriter(place.target, reader, run.thread),
+            overlap=None,
+            progress=run.progress,
+            tell=self.log.info,
+        )
+        window = span.window.as_json()
+        self.log.info(
+            "Copying %s of store %s%s into %s",
+            row.name,
+            run.store_hash,
+            f", changed from {window['since'] or 'the beginning'} to {window['until'] or 'now'}" if span.window.is_bounded else "",
+            place.target.name,
+        )
+
+        async def read() -> tuple[Copied, ReadStats]:
+            async with run.hook.astore() as store:
+                return await copy.run(store), store.stats
+
+        copied, stats = run.reading.run(read)
+        checks = checked(copied, may_shift=row.guarantee == "checked" and row.api_version == "v3")
+
+        def manifest(rows: int) -> Manifest:
+            return Manifest(
+                resource=row.name,
+                store_hash=run.store_hash,
+                mode=selection.mode,
+                query=copied.query,
+                window=ManifestWindow(since=window["since"], until=window["until"]),
+                watermark=written(span.watermark),
+                files=(),
+                rows=rows,
+                duplicates_dropped=copied.repeated,
+                drift=drift_of(discrepancies),
+                requests=stats.requests,
+                throttled=stats.throttled,
+                seconds=round(run.progress.seconds, 3),
+                started_at=run.started_at.isoformat(timespec="milliseconds"),
+                finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                provider_version=__version__,
+                complete=all(check.agrees for check in checks),
+                checked=checks,
+            )
+
+        def commit() -> Manifest:
+            target, syncs = place.target, place.syncs
+            place.database.begin(run.layout.main.name)
+            past = syncs.past()  # another run may have been first, with another store
+            if past.is_known and not target.exists():
+                syncs.forget()
+            target.check(is_ours=past.is_known)
+            target.prepare()
+            done = manifest(target.merge())
+            syncs.write(done)
+            run.reading.check()
+            place.database.commit()
+            return done
+
+        done = run.thread.run(commit)
+        if done.rows < copied.rows:
+            self.log.info("%s rows were left as a run that began later has written them.", f"{copied.rows - done.rows:,}")
+        return done
+
+    # -- after --------------------------------------------------------------------------------------------------------
+
+    def _result(self, place: _Place, manifest: Manifest) -> dict[str, Any]:
+        self.log.info(
+            "Copied %s: %s rows into %s, %d of them twice in the list; %d requests, %d of them answered 429, %.1f s%s",
+            manifest.resource,
+            f"{manifest.rows:,}",
+            place.target.name,
+            manifest.duplicates_dropped,
+            manifest.requests,
+            manifest.throttled,
+            manifest.seconds,
+            f"; the next run goes on at {manifest.watermark}" if manifest.watermark else "",
+        )
+        if manifest.drift:
+            fields = ", ".join(f"{drift.path} ({drift.seen_type})" for drift in manifest.drift[:20])
+            self.log.info("%d fields did not fit the schema and stand in _extra, see the manifest's drift: %s", len(manifest.drift), fields)
+        content = manifest.as_json()
+        del content["files"]
+        return {**content, "table": place.target.name}
+
+
+def _validate(resource: str, mode: str, nested: str) -> None:
+    """What can be told before templates are rendered, so that it shows where the DAG is parsed."""
+    if mode not in MODES:
+        raise InvalidQueryError(f"mode={mode!r} is unknown. Accepted: {', '.join(map(repr, MODES))}.")
+    if nested not in NESTED:
+        raise InvalidQueryError(f"nested={nested!r} is unknown. Accepted: {', '.join(map(repr, NESTED))}.")
+    if isinstance(resource, str) and "{{" not in resource and "{%" not in resource:
+        row = resource_of(resource)
+        if mode == "incremental":
+            require_modified(row)
