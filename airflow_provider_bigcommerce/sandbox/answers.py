@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -21,6 +23,12 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
     rows: int | None = None
+
+    @cached_property
+    def packed(self) -> bytes:
+        """The body as gzip, for speed rather than size."""
+        packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+        return packer.compress(self.body or b"") + packer.flush()
 
 
 def ok(payload: Any, status: int = 200) -> Answer:

@@ -62,11 +62,12 @@ class CatalogData:
 
     def price(self, product_id: int) -> int:
         """Tell a seeded product's price in cents."""
-        return 495 + self.dice.below(40_000, product_id, 1)
+        return 495 + (self.dice.roll(product_id) >> 33) % 40_000
 
     def name(self, product_id: int) -> str:
         """Tell a seeded product's name; unique, as BigCommerce requires."""
-        return f"{self.dice.pick(ADJECTIVES, product_id, 2)} {self.dice.pick(NOUNS, product_id, 3)} {product_id}"
+        roll = self.dice.roll(product_id)
+        return f"{ADJECTIVES[(roll >> 4) % len(ADJECTIVES)]} {NOUNS[(roll >> 12) % len(NOUNS)]} {product_id}"
 
     def sku(self, product_id: int) -> str:
         """Tell a seeded product's SKU."""
@@ -86,8 +87,8 @@ class CatalogData:
         name = self.name(product_id)
         text = TEXTS[roll % len(TEXTS)]
         modified = self.modified(product_id)
-        several = len(self.variants_of(product_id)) > 1
         first_variant = self.variants_of(product_id)
+        several = len(first_variant) > 1
         stock = roll >> 8 & 255
         return {
             "id": product_id,
@@ -108,7 +109,7 @@ class CatalogData:
             "product_tax_code": "",
             "calculated_price": sale or price,
             "categories": self.categories_of(product_id),
-            "brand_id": self.brands[roll % len(self.brands)] if roll & 15 else 0,
+            "brand_id": self.brands.first + roll % self.brands.size if roll & 15 else 0,
             "option_set_id": product_id * 10 if several else None,
             "option_set_display": "right",
             "inventory_level": stock,
@@ -162,8 +163,8 @@ class CatalogData:
 
     def categories_of(self, product_id: int) -> list[int]:
         """Tell the categories a product is in: one or two."""
-        first = self.categories[self.dice.below(len(self.categories), product_id, 4)]
-        second = self.categories[self.dice.below(len(self.categories), product_id, 5)]
+        roll, count = self.dice.roll(product_id, 4), self.categories.size
+        first, second = self.categories.first + roll % count, self.categories.first + (roll >> 32) % count
         return [first] if first == second else [first, second]
 
     # -- what hangs on a product ------------------------------------------------------------------------------------------------

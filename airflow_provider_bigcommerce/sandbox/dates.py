@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from time import gmtime
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -15,8 +16,14 @@ SEED_SECONDS = 730 * 86_400  # ... for two years
 
 def iso(at: int) -> str:
     """Write `2025-01-15T09:34:00+00:00`, as V3 does for most records."""
-    t = gmtime(at)
-    return f"{t[0]:04d}-{t[1]:02d}-{t[2]:02d}T{t[3]:02d}:{t[4]:02d}:{t[5]:02d}+00:00"
+    day, second = divmod(at, 86_400)
+    return f"{_day(day)}T{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}+00:00"
+
+
+@lru_cache(4096)
+def _day(day: int) -> str:
+    t = gmtime(day * 86_400)
+    return f"{t[0]:04d}-{t[1]:02d}-{t[2]:02d}"
 
 
 def iso_z(at: int) -> str:

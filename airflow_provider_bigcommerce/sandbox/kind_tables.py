@@ -49,7 +49,11 @@ def _table(store: Store, kind: Kind) -> Table:
         ids = SeededIds(0, kind.count, gaps=False)
     places = {key: place for place, key in enumerate(ids)}
 
+    made: dict[Any, Row] = {}  # there are few, and some lists are filters over all of them
+
     def make(row_id: Any) -> Row:
+        if row_id in made:
+            return made[row_id]
         n = places.get(row_id, crc32(str(row_id).encode()) % 997)
         at = dates.SEED_START + dice.below(dates.SEED_SECONDS // _DAY, n, 3) * _DAY + n * 61
         row: Row = made_up.value(schema, n, at=at)
@@ -61,6 +65,7 @@ def _table(store: Store, kind: Kind) -> Table:
         if kind.fit is not None:
             row.update(kind.fit(store, row, n))
             row[kind.key] = row_id
+        made[row_id] = row
         return row
 
     return Table(kind.name, ids, make, key=kind.key, on_change=store.keep)

@@ -12,7 +12,6 @@ import socket
 import ssl
 import struct
 import threading
-import zlib
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,7 +31,6 @@ from airflow_provider_bigcommerce.sandbox.store import LoggedRequest, Store
 
 _PATH = re.compile(r"/stores/([^/]+)(/(v2|v3|graphql)(?:/.*)?)")
 _CACHE_BYTES = 96 * 2**20
-_GZIP_LEVEL = 1
 _HTML = b"<!DOCTYPE html><html><head><title>Just a moment...</title></head><body><h1>Checking your browser</h1></body></html>"
 
 
@@ -58,7 +56,7 @@ class Server:
         self._router: Router = build_router()
         self._runner: web.AppRunner | None = None
         self._stopping = asyncio.Event()
-        self._pages: OrderedDict[tuple[Any, ...], tuple[Answer, bytes | None]] = OrderedDict()
+        self._pages: OrderedDict[tuple[Any, ...], Answer] = OrderedDict()
         self._page_bytes = 0
         self._number = 0
 
@@ -178,16 +176,16 @@ class Server:
             kept = self._pages.get(remembered)
             if kept is not None:
                 self._pages.move_to_end(remembered)
-                return kept[0]
+                return kept
         query = dict(parse_qsl(query_text, keep_blank_values=True))
         with store.lock:
             answer = handler(store, Call(request.method, version, path, keys, query, payload, token))
         if remembered is not None and answer.status == 200 and answer.body is not None and not _depends_on_clock(query):
-            self._pages[remembered] = (answer, None)
+            self._pages[remembered] = answer
             self._page_bytes += len(answer.body)
             while self._page_bytes > _CACHE_BYTES:
-                _, (old, packed) = self._pages.popitem(last=False)
-                self._page_bytes -= len(old.body or b"") + len(packed or b"")
+                _, old = self._pages.popitem(last=False)
+                self._page_bytes -= len(old.body or b"")
         return answer
 
     def _response(self, request: web.Request, answer: Answer, number: int, quota: Mapping[str, str]) -> web.Response:
@@ -197,7 +195,7 @@ class Server:
             return web.Response(status=answer.status, headers=headers)
         headers["Content-Type"] = answer.content_type
         if len(body) > 500 and "gzip" in request.headers.get("Accept-Encoding", ""):
-            body = pack(body)
+            body = answer.packed
             headers["Content-Encoding"] = "gzip"
         return web.Response(status=answer.status, body=body, headers=headers)
 
@@ -235,7 +233,7 @@ class Server:
         whole = answer.body or b"{}"
         headers = {**self._headers(number), **quota.headers(), "Content-Type": answer.content_type}
         if kind == "truncated_gzip":
-            packed = pack(whole)
+            packed = Answer(200, whole).packed
             return web.Response(
                 status=answer.status, body=packed[: max(12, len(packed) // 2)], headers={**headers, "Content-Encoding": "gzip"}
             )
@@ -276,12 +274,6 @@ def _depends_on_clock(query: Mapping[str, str]) -> bool:
 
 def _request_id(number: int) -> str:
     return f"{number:032x}"
-
-
-def pack(body: bytes) -> bytes:
-    """Compress as BigCommerce does, for speed rather than size."""
-    packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, 31)
-    return packer.compress(body) + packer.flush()
 
 
 class ThreadedServer:
