@@ -36,6 +36,9 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 DAG = "bigcommerce_sync"
 CONNECTION = "bigcommerce_default"
 
+#: A run takes 15 s on two cores; this is for a slow machine, and ends a demo whose tasks wait for a retry.
+RUN_SECONDS = 600.0
+
 #: The lists with a date filter, which the second run must read by their changes alone.
 INCREMENTAL = ("products", "customers", "orders")
 
@@ -116,7 +119,8 @@ class Demo:
     def _run(self) -> Run:
         self.shop.forget_requests()
         run_id = self.airflow.trigger(DAG)
-        state = self.screen.watch(lambda: self._look(run_id))
+        deadline = time.monotonic() + RUN_SECONDS
+        state = self.screen.watch(lambda: self._look(run_id, deadline))
         if state != "success":
             raise DemoError(self._why_it_failed(run_id))
         manifests = {}
@@ -137,9 +141,11 @@ class Demo:
         )  # fmt: skip
         return run
 
-    def _look(self, run_id: str) -> tuple[str, list[TaskLine]]:
+    def _look(self, run_id: str, deadline: float) -> tuple[str, list[TaskLine]]:
         """The run's state, its tasks, and how far each has come as the store's access log tells it."""
         self.programs.check()
+        if time.monotonic() > deadline:
+            raise DemoError(self._why_it_failed(run_id))
         state = self.airflow.run_state(DAG, run_id)
         log = self.shop.access_log()
         lines = []
@@ -158,8 +164,8 @@ class Demo:
         return [task for task in self.airflow.task_instances(DAG, run_id) if task["operator"] == "BigCommerceToObjectStorageOperator"]
 
     def _why_it_failed(self, run_id: str) -> str:
-        failed = [task for task in self.airflow.task_instances(DAG, run_id) if task["state"] == "failed"]
-        text = f"The run {run_id} failed; Airflow's own words are in {self.folder / 'logs'}."
+        failed = [task for task in self.airflow.task_instances(DAG, run_id) if task["state"] in ("failed", "up_for_retry")]
+        text = f"The run {run_id} did not succeed within {RUN_SECONDS:.0f} s; Airflow's own words are in {self.folder / 'logs'}."
         for task in failed[:1]:
             log = self.airflow.task_log(DAG, run_id, task["task_id"], task["map_index"])
             text += f" The end of the log of {task['task_id']}:\n" + "\n".join(log[-15:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 import shlex
 import subprocess
@@ -97,7 +98,7 @@ def test_the_make_targets_that_pages_name_exist():
 def help_of(*subcommand: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "airflow_provider_bigcommerce.cli", *subcommand, "--help"],
-        capture_output=True, text=True, timeout=60, check=False, cwd=PROJECT, env={"PATH": "/usr/bin:/bin", "COLUMNS": "300", "NO_COLOR": "1"},
+        capture_output=True, text=True, timeout=60, check=False, cwd=PROJECT, env={**os.environ, "COLUMNS": "300", "NO_COLOR": "1"},
     )  # fmt: skip
     assert done.returncode == 0, f"{subcommand}: {done.stderr}"
     return done.stdout

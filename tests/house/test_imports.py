@@ -37,7 +37,7 @@ def test_the_pytest_plugin_imports_nothing_heavy_until_it_is_used():
     assert set(loaded) & {"airflow", "aiohttp", "pyarrow", "requests", "typer"} == set()
 
 
-#: Airflow itself opens things (its configuration, a program that croniter asks for the word size); ours are counted once it has made an operator.
+#: Airflow itself opens things (its configuration, a program that croniter asks for the word size), so it makes an operator first.
 OPENED_BY_OUR_IMPORT = """
 import importlib, json, os, sys
 import airflow.sdk, airflow.providers.http.hooks.http, aiohttp
