@@ -344,7 +344,11 @@ def _time(raw: bytes) -> bytes | None:
     if _text(raw) is None:
         return None
     instant = instant_of(_TEXT.decode(raw))
-    return None if instant is None else b'"%b"' % instant.strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0").encode()
+    return None if instant is None else _iso(instant)
+
+
+def _iso(instant: datetime) -> bytes:
+    return b'"%b"' % instant.strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0").encode()
 
 
 def instant_of(text: str) -> datetime | None:
@@ -373,7 +377,10 @@ def _time_unix(raw: bytes) -> bytes | None:
 
 def _time_unix_text(raw: bytes) -> bytes | None:
     whole = _int_text(raw)
-    return None if whole is None else _time_unix(whole)
+    if whole is None:
+        return _time(raw)
+    seconds = _time_unix(whole)
+    return None if seconds is None else _iso(datetime.fromtimestamp(int(seconds), UTC))
 
 
 #: Type code -> the function that makes a value of it.

@@ -65,7 +65,9 @@ class ColumnReader:
         self._texts = tuple(name for name, kind in schema.fields.items() if kind == "json")
         self._links = tuple(name for name, kind in schema.fields.items() if isinstance(kind, list) and len(kind) > 1)
         self._has_numbers = _holds(dict(schema.fields), {"money", "float"})
-        self._fast_types = self._reading({name: _read_type(kind, exact=False) for name, kind in schema.fields.items()})
+        # Times at the top are read as text, where an empty one is common; inside lists Arrow reads them itself.
+        fast = {name: self._pa.string() if kind == "time" else _read_type(kind, exact=False) for name, kind in schema.fields.items()}
+        self._fast_types = self._reading(fast)
         self._exact_types = self._reading({name: _read_type(kind, exact=True) for name, kind in schema.fields.items()})
         self._starts_trimmed = bool(self._texts or self._links) or not schema.fields
 
@@ -78,6 +80,8 @@ class ColumnReader:
         :raises UnexpectedAnswerError: a record is not a JSON object, or lacks its key.
         """
         pa = self._pa
+        if not count:
+            return self.arrow_schema.empty_table()
         try:
             columns, extras = self._columns(lines, count)
         except RefusedError:
@@ -151,13 +155,16 @@ class ColumnReader:
             if name in required and read.null_count:
                 raise RefusedError
             array = read
-            if kind == "time_rfc" and (empty := self._empty_texts(read)) is not None:
-                # The commonest contradiction by far: V2 writes "" for an order not yet shipped.
+            if kind in ("time", "time_rfc") and (empty := self._empty_texts(read)) is not None:
+                # The commonest contradiction by far: "" for an order not yet shipped, a product never imported.
                 for row in self._pc.indices_nonzero(empty).to_pylist():
                     extras.setdefault(row, {})[name] = b'""'
                 contradictions.append((name, self._pc.sum(empty).as_py()))
                 array = self._pc.if_else(empty, self._pa.scalar(None, read.type), read)
-            columns.append(array if trimmed and name in self._texts else self._convert(array, kind))
+            if kind == "time":
+                columns.append(self._iso_8601(array))
+            else:
+                columns.append(array if trimmed and name in self._texts else self._convert(array, kind))
         for name, times in contradictions:
             self._found.contradiction(name, b'""', times)
         return columns, extras
@@ -220,8 +227,8 @@ class ColumnReader:
     def _finish(self, array: Any, kind: Type) -> Any:
         """A cleaned column in its final type; its values fit by construction."""
         if isinstance(kind, str):
-            return self._unix(array) if kind in _UNIX else array
-        return self._nested(array, kind, self._finish) if _holds(kind, _UNIX) else array
+            return self._unix(array) if kind == "time_unix" else array
+        return self._nested(array, kind, self._finish) if _holds(kind, {"time_unix"}) else array
 
     def _unix(self, seconds: Any) -> Any:
         instants = seconds.cast(self._pa.int64()).cast(self._pa.timestamp("s", "UTC"))
@@ -277,6 +284,20 @@ class ColumnReader:
             raise RefusedError  # more decimal places than the column has
         return array.cast(self._pa.decimal128(*MONEY))
 
+    def _iso_8601(self, array: Any) -> Any:
+        """ISO-8601 texts, all with a zone or all without one, which is UTC then."""
+        instant = arrow_type("time")
+        if array.null_count == len(array):
+            return self._pa.nulls(len(array), instant)
+        try:
+            return array.cast(instant)
+        except self._pa.ArrowInvalid:
+            pass
+        try:
+            return array.cast(self._pa.timestamp("us")).cast(instant)
+        except self._pa.ArrowInvalid as error:
+            raise RefusedError from error
+
     def _rfc_2822(self, array: Any) -> Any:
         """RFC-2822 texts in UTC, as V2 writes them, by cutting and joining; anything else is refused."""
         pa, pc = self._pa, self._pc
@@ -316,7 +337,7 @@ def _read_type(kind: Type, *, exact: bool) -> Any:
         return pa.struct([pa.field(name, _read_type(part, exact=exact)) for name, part in kind.items()])
     if isinstance(kind, list):
         return pa.list_(_read_type(kind[0], exact=exact))
-    if kind == "time_unix" or (exact and kind == "time_unix_text"):
+    if kind == "time_unix":
         return pa.int64()
     if exact:
         return arrow_type(kind)

@@ -23,7 +23,7 @@ code                what the store sends                        column
 ``time``            ISO-8601 text (V3)                          timestamp[us, UTC]
 ``time_rfc``        RFC-2822 text (V2), or ISO-8601             timestamp[us, UTC]
 ``time_unix``       seconds since 1970                          timestamp[us, UTC]
-``time_unix_text``  seconds since 1970 as text, or a number     timestamp[us, UTC]
+``time_unix_text``  seconds since 1970 or a date, as text       timestamp[us, UTC]
 ==================  ==========================================  =======================
 """
 

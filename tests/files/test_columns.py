@@ -115,6 +115,7 @@ FITS = [
     ("since", "1715688000", NOON),
     ("sold", '"1715688000"', NOON),
     ("sold", "1715688000", NOON),
+    ("sold", '"Tue, 14 May 2024 12:00:00 +0000"', NOON),
     ("tags", '["a",null]', ["a", None]),
     ("fees", '[{"id":1,"cost":"2.50"}]', [{"id": 1, "cost": Decimal("2.5")}]),
     ("fees", '{"url":"https://api.example/fees","resource":"/orders/1/fees"}', None),
@@ -219,6 +220,20 @@ def test_orders_not_yet_shipped_keep_the_fast_path_and_are_counted() -> None:
 
     assert found.contradictions == {"date_shipped": 2}
     assert extras == {0: {"date_shipped": b'""'}, 2: {"date_shipped": b'""'}}
+
+
+def test_products_never_imported_keep_the_fast_path_and_are_counted() -> None:
+    reader = ColumnReader(schema("products"), found := Discrepancies())
+    record = {"id": 1, "date_last_imported": "", "date_modified": "2024-05-14T12:00:00+00:00"}
+    columns, extras = reader._fast(b"\n".join(encoded(record, {**record, "date_last_imported": None})), 2, trimmed=False)
+
+    assert found.contradictions == {"date_last_imported": 1}
+    assert extras == {0: {"date_last_imported": b'""'}}
+    assert columns[list(schema("products").fields).index("date_modified")].to_pylist() == [NOON, NOON]
+
+
+def test_no_records_are_an_empty_table_of_the_schema() -> None:
+    assert ColumnReader(EVERY_KIND, Discrepancies()).table(b"", 0).schema.equals(arrow_schema(EVERY_KIND))
 
 
 def test_of_a_name_that_stands_twice_the_last_counts_and_the_others_are_kept() -> None:

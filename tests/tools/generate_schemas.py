@@ -37,18 +37,20 @@ _NOT_TIME = re.compile(r"format|zone|range|display|type|label|text|limit|^date_o
 _COUNT_NAME = re.compile(r"(^|_)(ids?|count|categories|priority|sort_order|as_integer)$|^quantity(_|$)|^items_(total|shipped)$")
 
 #: Whole numbers that the specs call strings, where the column must join with another resource's int64 key.
-INTEGERS_AS_TEXT: frozenset[tuple[str, str]] = frozenset(
-    {("order_transactions", "order_id"), ("order_taxes", "order_product_id"), ("tax_classes", "id")}
-)
+INTEGERS_AS_TEXT: frozenset[tuple[str, str]] = frozenset({("order_transactions", "order_id"), ("order_taxes", "order_product_id")})
 
 #: Fields whose published examples, or descriptions, say more than their schema: (resource, path) -> type.
 CORRECTED: dict[tuple[str, str], Type] = {
-    # Seconds since 1970, as text.
+    # Seconds since 1970, as text, by the examples; dates by their names.
     ("gift_certificates", "expiry_date"): "time_unix_text",
     ("gift_certificates", "purchase_date"): "time_unix_text",
     ("banners", "date_created"): "time_unix_text",
     ("banners", "date_from"): "time_unix_text",
     ("banners", "date_to"): "time_unix_text",
+    # A number by its description and text by its type: a key must hold whichever comes.
+    ("tax_classes", "id"): "scalar",
+    # An average has as many places as the division gives.
+    ("catalog_summary", "average_variant_price"): "float",
     # A price that no schema names; one example has an empty object in its place.
     ("product_variants_by_product", "map_price"): "money",
     # Null, or an empty list, in the only example.
@@ -151,6 +153,18 @@ def merge(first: Type | None, second: Type | None) -> Type:
         if "text" in pair and pair & {*_NUMBERS, "scalar"}:
             return "scalar"
     return "json"
+
+
+def _completed(first: Type, more: Type) -> Type:
+    """The first type with the fields that only the other one has."""
+    if isinstance(first, dict) and isinstance(more, dict):
+        return {
+            **{name: _completed(part, more[name] if name in more else part) for name, part in first.items()},
+            **{n: t for n, t in more.items() if n not in first},
+        }
+    if isinstance(first, list) and isinstance(more, list):
+        return [_completed(first[0], more[0]), *first[1:]]
+    return first
 
 
 class Deriver:
@@ -274,6 +288,10 @@ SAME_RECORD = {"product_variants": "product_variants_by_product"}
 #: What ``include`` adds where the list's own schema is silent: (resource, field) -> (resource or type, whether a list).
 INCLUDED: dict[tuple[str, str], tuple[Type, bool]] = {
     ("products", "variants"): ("product_variants", True),
+    ("products", "images"): ("product_images", True),
+    ("products", "options"): ("product_options", True),
+    ("products", "modifiers"): ("product_modifiers", True),
+    ("products", "videos"): ("product_videos", True),
     ("products", "reviews"): ("product_reviews", True),
     ("customers", "shopper_profile_id"): ("text", False),
     ("customers", "segment_ids"): ("text", True),
@@ -334,7 +352,7 @@ def _record(deriver: Deriver, answer: Any) -> dict[str, Any]:
     if deriver.version == "v3" and isinstance(whole, dict) and "data" in whole:
         # Derived anew from below ``data``, so that paths (which the money list names) begin at the record.
         whole = deriver.type_of(_below_data(deriver.spec, answer)) or whole["data"]
-    if isinstance(whole, list):
+    while isinstance(whole, list):  # blog tags are a list of lists
         whole = whole[0]
     return whole if isinstance(whole, dict) else {}
 
@@ -361,7 +379,9 @@ def generate(folder: Path, rows: Iterable[Mapping[str, Any]]) -> str:
         schemas[name]["fields"] = schemas[twin]["fields"] = fields
     for (name, field), (source, is_list) in INCLUDED.items():
         record = dict(schemas[source]["fields"]) if isinstance(source, str) and source in schemas else source
-        schemas[name]["fields"].setdefault(field, [record] if is_list else record)
+        wanted: Type = [record] if is_list else record
+        there = schemas[name]["fields"].get(field)
+        schemas[name]["fields"][field] = wanted if there is None else _completed(there, wanted)
     lines = [f"{json.dumps(name)}:{json.dumps(schema, separators=(',', ':'))}" for name, schema in sorted(schemas.items())]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
