@@ -157,3 +157,18 @@ def default_deferrable() -> bool:
     from airflow.providers.common.compat.sdk import conf
 
     return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
+
+
+class TriggerState(Protocol):
+    """What an event trigger is given to remember: small JSON values under text keys."""
+
+    async def aget(self, key: str, default: Any = None) -> Any:
+        """The value, or the default."""
+
+    async def aset(self, key: str, value: Any) -> None:
+        """Write or replace the value."""
+
+
+def trigger_state(trigger: object) -> TriggerState | None:
+    """The state of the asset that an event trigger watches; None below Airflow 3.3, and outside the triggerer."""
+    return cast("TriggerState | None", getattr(trigger, "asset_state_store", None))

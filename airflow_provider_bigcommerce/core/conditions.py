@@ -6,7 +6,7 @@ Decides whether a row meets them; reads nothing. As data they can travel in a tr
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -115,8 +115,3 @@ def _number(value: Any) -> Decimal | None:
         return Decimal(str(value))
     except InvalidOperation:
         return None
-
-
-def only(row: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:
-    """The row with these fields alone."""
-    return {name: row[name] for name in fields if name in row}

@@ -182,10 +182,11 @@ async def test_the_time_trigger_fires_at_its_moment_whatever_the_clock_does() ->
 
 
 @pytest.mark.usefixtures("airflow_home")
-def test_a_dag_defers_and_comes_back_with_the_answer(connected: Sandbox) -> None:
+def test_a_dag_defers_and_comes_back_with_the_answer(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.sdk import DAG
 
-    headers = {**SPENT, "X-Rate-Limit-Time-Reset-Ms": "16000"}
+    monkeypatch.setattr("airflow_provider_bigcommerce.operators.request._WORKER_WAIT", 0.5)
+    headers = {**SPENT, "X-Rate-Limit-Time-Reset-Ms": "1000"}
     connected.store.fail_next(1, "answer", status=429, body=b"{}", headers=headers)
     with DAG("request_deferred", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
         BigCommerceRequestOperator(
