@@ -29,10 +29,15 @@ class DemoError(Exception):
 
 
 class Programs:
-    """The running programs of one demo."""
+    """The running programs of one demo.
 
-    def __init__(self, logs: Path) -> None:
+    :param logs: folder for their output.
+    :param grace_seconds: what they get to end by themselves.
+    """
+
+    def __init__(self, logs: Path, *, grace_seconds: float = GRACE_SECONDS) -> None:
         self.logs = logs
+        self.grace_seconds = grace_seconds
         self.run_id = uuid.uuid4().hex
         self._started: dict[str, subprocess.Popen[bytes]] = {}
         self._seen: set[psutil.Process] = set()
@@ -80,7 +85,7 @@ class Programs:
         for process in self._started.values():
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGTERM)
-        deadline = time.monotonic() + GRACE_SECONDS
+        deadline = time.monotonic() + self.grace_seconds
         while self.alive() and time.monotonic() < deadline:
             self._reap()
             time.sleep(0.2)
