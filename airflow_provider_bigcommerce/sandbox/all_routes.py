@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
 from airflow_provider_bigcommerce.sandbox import archive_routes, documented_routes, graphql, main_routes, order_parts, other_routes
-from airflow_provider_bigcommerce.sandbox.routes import Router
+from airflow_provider_bigcommerce.sandbox.routes import Call, Router
+from airflow_provider_bigcommerce.sandbox.store import Store
+from airflow_provider_bigcommerce.sandbox.table import Row
 
 
 def build_router() -> Router:
@@ -21,3 +28,42 @@ def build_router() -> Router:
     archive_routes.add(router)
     router.add("/graphql", post=graphql.answer)
     return router
+
+
+def listed(store: Store, path: str, query: Mapping[str, str] | None = None) -> list[Row]:
+    """Give every row that a list shows, over all its pages, without HTTP, quota or faults: what a full read must find.
+
+    :param path: the list's path with its keys filled in, `/v2/orders/100/taxes`.
+    :param query: filters.
+    :raises LookupError: there is no such path, or it refuses the query.
+    :raises TypeError: it shows one object.
+    """
+    found = build_router().find(path)
+    if found is None:
+        raise LookupError(f"the sandbox has no {path}")
+    route, keys = found
+    rows: list[Row] = []
+    step: dict[str, str] = {}
+    page = 1
+    while True:
+        asked = {"limit": "250", **(query or {}), **step}
+        with store.lock:
+            answer = route.handlers["get"](store, Call("GET", path[1:3], path, keys, asked, None))
+        if answer.status not in (200, 204):
+            raise LookupError(f"{path} answers {answer.status}")
+        payload: Any = msgspec.json.decode(answer.body) if answer.body else []
+        data = payload.get("data") if isinstance(payload, dict) else payload
+        if not isinstance(data, list):
+            raise TypeError(f"{path} shows one object, not a list")
+        rows += data
+        meta = payload.get("meta", {}) if isinstance(payload, dict) else {}
+        cursor, pages = meta.get("cursor_pagination", {}), meta.get("pagination", {})
+        if "next" in cursor.get("links", {}):
+            step = {"after": cursor["end_cursor"]}
+        elif data and "listing_id" in data[0]:
+            step = {"after": str(data[-1]["listing_id"])}
+        elif "next" in pages.get("links", {}) or (isinstance(payload, list) and len(data) == 250):
+            page += 1
+            step = {"page": str(page)}
+        else:
+            return rows

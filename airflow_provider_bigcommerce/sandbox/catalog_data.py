@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from itertools import accumulate
 
+from airflow_provider_bigcommerce.sandbox.answers import encode
 from airflow_provider_bigcommerce.sandbox.dates import SEED_SECONDS, SEED_START, iso
 from airflow_provider_bigcommerce.sandbox.dice import Dice
 from airflow_provider_bigcommerce.sandbox.table import Calendar, Row, SeededIds
@@ -17,6 +18,39 @@ VARIANTS = (1, 1, 3, 1, 1, 6, 1, 2, 1, 1)  # variants of ten products in a row
 _BEFORE = (0, *accumulate(VARIANTS))
 MOST_VARIANTS = 600  # BigCommerce's limit for one product; the last product of a store of ten or more has them all
 CDN = "https://cdn11.bigcommerce.com/s-sandbox"
+
+# what all seeded products have in common; kept apart, because it is written only once
+_SAME: Row = {
+    "map_price": 0,
+    "tax_class_id": 0,
+    "product_tax_code": "",
+    "option_set_display": "right",
+    "inventory_warning_level": 5,
+    "fixed_cost_shipping_price": 0,
+    "related_products": [-1],
+    "layout_file": "product.html",
+    "upc": "",
+    "gtin": "",
+    "availability_description": "Usually ships within 24 hours",
+    "gift_wrapping_options_type": "any",
+    "gift_wrapping_options_list": [],
+    "condition": "New",
+    "is_condition_shown": False,
+    "order_quantity_minimum": 0,
+    "order_quantity_maximum": 0,
+    "meta_keywords": ["home", "gift"],
+    "preorder_message": "",
+    "is_preorder_only": False,
+    "is_price_hidden": False,
+    "price_hidden_label": "",
+    "open_graph_type": "product",
+    "open_graph_title": "",
+    "open_graph_description": "",
+    "open_graph_use_meta_description": True,
+    "open_graph_use_product_name": True,
+    "open_graph_use_image": True,
+}
+_SAME_JSON = b"," + encode(_SAME)[1:]
 
 
 class CatalogData:
@@ -80,6 +114,13 @@ class CatalogData:
 
     def product(self, product_id: int) -> Row:
         """Make one product without its sub-resources."""
+        return {**self._own(product_id), **_SAME}
+
+    def product_json(self, product_id: int) -> bytes:
+        """Make one product as JSON, in a third less time than by way of the whole row."""
+        return encode(self._own(product_id))[:-1] + _SAME_JSON
+
+    def _own(self, product_id: int) -> Row:
         roll = self.dice.roll(product_id)
         cents = self.price(product_id)
         price = cents / 100
@@ -104,61 +145,33 @@ class CatalogData:
             "cost_price": round(price * 0.55, 2),
             "retail_price": round(price * 1.1, 2) if roll & 3 == 1 else 0,
             "sale_price": sale,
-            "map_price": 0,
-            "tax_class_id": 0,
-            "product_tax_code": "",
             "calculated_price": sale or price,
             "categories": self.categories_of(product_id),
             "brand_id": self.brands.first + roll % self.brands.size if roll & 15 else 0,
             "option_set_id": product_id * 10 if several else None,
-            "option_set_display": "right",
             "inventory_level": stock,
-            "inventory_warning_level": 5,
             "inventory_tracking": "variant" if several else ("product" if roll & 1 else "none"),
             "reviews_rating_sum": (roll >> 40 & 3) * 4,
             "reviews_count": roll >> 40 & 3,
             "total_sold": roll >> 42 & 127,
-            "fixed_cost_shipping_price": 0,
             "is_free_shipping": roll & 63 == 9,
             "is_visible": roll & 15 != 3,
             "is_featured": roll & 31 == 7,
-            "related_products": [-1],
             "warranty": "" if roll & 3 else "Two years, parts and labour.",
             "bin_picking_number": f"BIN-{roll & 1023}",
-            "layout_file": "product.html",
-            "upc": "",
             "mpn": f"MPN{product_id}",
-            "gtin": "",
             "date_last_imported": "" if roll & 1 else iso(modified - 86_400),
             "search_keywords": f"{name.lower()}, home, gift",
             "availability": "preorder" if roll & 63 == 11 else "available",
-            "availability_description": "Usually ships within 24 hours",
-            "gift_wrapping_options_type": "any",
-            "gift_wrapping_options_list": [],
             "sort_order": roll >> 50 & 7,
-            "condition": "New",
-            "is_condition_shown": False,
-            "order_quantity_minimum": 0,
-            "order_quantity_maximum": 0,
             "page_title": name,
-            "meta_keywords": ["home", "gift"],
             "meta_description": text[:160],
             "date_created": iso(modified - 86_400 * (1 + (roll >> 44 & 255))),
             "date_modified": iso(modified),
             "view_count": roll >> 30 & 4095,
             "preorder_release_date": iso(modified + 30 * 86_400) if roll & 63 == 11 else None,
-            "preorder_message": "",
-            "is_preorder_only": False,
-            "is_price_hidden": False,
-            "price_hidden_label": "",
             "custom_url": {"url": f"/sku-{product_id}/", "is_customized": False},
             "base_variant_id": None if several else (first_variant[0] if first_variant else None),
-            "open_graph_type": "product",
-            "open_graph_title": "",
-            "open_graph_description": "",
-            "open_graph_use_meta_description": True,
-            "open_graph_use_product_name": True,
-            "open_graph_use_image": True,
         }
 
     def categories_of(self, product_id: int) -> list[int]:

@@ -104,10 +104,13 @@ def _answer(store: Store, listing: Listing, path: Mapping[str, Any], query: Mapp
 
     chosen, load = select(store, listing, source, query)
     page = _page(listing, chosen, load, query, limit, source)
-    rows = [load(item) for item in page.items]
-    if not rows and listing.empty_is_204:
+    if not page.items and listing.empty_is_204:
         return NOTHING
     plain = not (includes or listing.show or query.get("include_fields") or query.get("exclude_fields"))
+    if plain and isinstance(source, Table) and source.make_json is not None:
+        rows_json = b",".join(encode(source.changed[key]) if key in source.changed else source.make_json(key) for key in page.items)
+        return Answer(200, b'{"data":[' + rows_json + b'],"meta":' + encode(page.meta) + b"}", rows=len(page.items))
+    rows = [load(item) for item in page.items]
     if not plain:
         rows = [shape(store, listing, row, query, includes) for row in rows]
     if not listing.enveloped:

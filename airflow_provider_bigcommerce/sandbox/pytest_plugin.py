@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,16 @@ class Sandbox:
     def store_hash(self) -> str:
         """The store's hash."""
         return self.store.store_hash
+
+    def listed(self, path: str, query: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        """Every row that a list of the store shows, over all its pages: what a full read must find.
+
+        :param path: the list's path with its keys filled in, `/v2/orders/100/taxes`.
+        :param query: filters.
+        """
+        from airflow_provider_bigcommerce.sandbox.all_routes import listed
+
+        return listed(self.store, path, query)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -104,7 +104,9 @@ class Store:
         def at(row: Row) -> int:
             return dates.parse(row["date_modified"])
 
-        self.add_table(Table("products", catalog.products, catalog.product, calendar=catalog.calendar, modified=at, on_change=self.keep))
+        products = Table("products", catalog.products, catalog.product, calendar=catalog.calendar, modified=at, on_change=self.keep)
+        products.make_json = catalog.product_json
+        self.add_table(products)
         self.add_table(Table("product_variants", catalog.variants, catalog.variant, on_change=self.keep))
         self.add_table(Table("brands", catalog.brands, catalog.brand, on_change=self.keep))
         self.add_table(Table("categories", catalog.categories, catalog.category, key="category_id", on_change=self.keep))

@@ -118,6 +118,7 @@ class Table:
         hides: Callable[[Row], bool] | None = None,
         on_change: Callable[[str, Key, Row | None], None] | None = None,
     ) -> None:
+        self.make_json: Callable[[Any], bytes] | None = None  # makes a seeded row as JSON, where that is quicker than by `make`
         self.name, self.key, self.calendar, self.modified = name, key, calendar, modified
         self._seeded, self.make, self._hides, self._on_change = ids, make, hides, on_change
         self.changed: dict[Key, Row] = {}

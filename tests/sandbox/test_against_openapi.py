@@ -90,8 +90,10 @@ def test_every_list_gives_the_same_rows_in_small_pages_as_in_large_ones(bigcomme
             continue
         for path in walker.fill(template):
             rows = [row for page in walker.pages(path, query, limit=250) for row in page]
+            if not rows:
+                continue
             small = list(walker.pages(path, query, limit=max(2, len(rows) // 4)))
-            assert [row for page in small for row in page] == rows, path
+            assert [row for page in small for row in page] == rows == bigcommerce_sandbox.listed(*walker.split(path)), path
             walked.append(template)
             if len(rows) > 50:
                 long.append(template)

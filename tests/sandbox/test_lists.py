@@ -261,6 +261,15 @@ def test_the_lines_and_costs_of_an_order_add_up(bigcommerce_sandbox: Sandbox) ->
             assert sum(Decimal(tax["line_amount"]) for tax in taxes) == Decimal(order["total_tax"])
 
 
+@pytest.mark.bigcommerce_sandbox(products=40)
+def test_a_product_is_the_same_however_it_is_asked_for(bigcommerce_sandbox: Sandbox) -> None:
+    changed = bigcommerce_sandbox.store.edit_product(bigcommerce_sandbox.store.rows("products")[3]["id"], name="changed")["id"]
+    page = {row["id"]: row for row in ask(bigcommerce_sandbox, PRODUCTS).data}
+
+    assert page[changed]["name"] == "changed"
+    assert page == {row_id: ask(bigcommerce_sandbox, f"{PRODUCTS}/{row_id}").data for row_id in page}
+
+
 def test_a_million_products_are_made_only_when_asked_for() -> None:
     from airflow_provider_bigcommerce.sandbox.store import Store
 

@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 
@@ -65,6 +65,12 @@ class Walker:
             data = payload.get("data", []) if isinstance(payload, dict) else payload or []
             self._lists[path] = data if isinstance(data, list) else []
         return self._lists[path]
+
+    @staticmethod
+    def split(path: str) -> tuple[str, dict[str, str]]:
+        """Part a path from its query."""
+        bare, _, query = path.partition("?")
+        return bare, dict(parse_qsl(query))
 
     def pages(self, path: str, query: set[str], *, limit: int) -> Iterator[list[Any]]:
         """Read a list in pages of `limit`, by cursor where there is one, else by number, to its end."""
