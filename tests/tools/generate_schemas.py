@@ -155,11 +155,11 @@ def merge(first: Type | None, second: Type | None) -> Type:
     return "json"
 
 
-def _completed(first: Type, more: Type) -> Type:
+def _completed(first: Type, more: Type | None) -> Type:
     """The first type with the fields that only the other one has."""
     if isinstance(first, dict) and isinstance(more, dict):
         return {
-            **{name: _completed(part, more[name] if name in more else part) for name, part in first.items()},
+            **{name: _completed(part, more.get(name)) for name, part in first.items()},
             **{n: t for n, t in more.items() if n not in first},
         }
     if isinstance(first, list) and isinstance(more, list):
