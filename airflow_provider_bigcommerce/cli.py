@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -192,10 +192,12 @@ def _add_connection(conn_id: str, credentials: StoreCredentials, overwrite: bool
 
 def _hook(conn_id: str | None, store_hash: str | None, token: str | None, api_url: str | None) -> BigCommerceHook:
     """The hook for a command: an Airflow connection, or a store and token from options and environment."""
-    from airflow.sdk import Connection
+    # Airflow logs to what is stdout when it is first imported; on stdout, a log line would stand between the rows of `read`.
+    with redirect_stdout(sys.stderr):
+        from airflow.sdk import Connection
 
-    from airflow_provider_bigcommerce.compat import stored_connection
-    from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
+        from airflow_provider_bigcommerce.compat import stored_connection
+        from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 
     if conn_id is None and store_hash:
         extra = json.dumps({"store_hash": store_hash, "access_token": token})

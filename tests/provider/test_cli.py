@@ -221,6 +221,13 @@ def test_read_prints_json_lines_and_nothing_else(run: Run, store: Any) -> None:
     assert (status, len([json.loads(line) for line in out.splitlines()])) == (0, 5)
 
 
+def test_a_warning_does_not_stand_between_the_rows_on_stdout(store: Any) -> None:
+    command = [sys.executable, "-m", "airflow_provider_bigcommerce.cli", "read", "categories_legacy"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "BigCommerce has deprecated 'categories_legacy'" in done.stderr
+    assert [json.loads(line)["id"] > 0 for line in done.stdout.splitlines()].count(False) == 0
+
+
 def test_read_writes_each_format_with_all_rows(run: Run, store: Any, tmp_path: Path) -> None:
     import pyarrow.parquet
 
