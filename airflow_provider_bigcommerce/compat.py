@@ -172,3 +172,12 @@ class TriggerState(Protocol):
 def trigger_state(trigger: object) -> TriggerState | None:
     """The state of the asset that an event trigger watches; None below Airflow 3.3, and outside the triggerer."""
     return cast("TriggerState | None", getattr(trigger, "asset_state_store", None))
+
+
+if TYPE_CHECKING:
+    from airflow.sdk import RetryDecision as RetryDecision
+    from airflow.sdk import RetryPolicy as RetryPolicy
+else:
+    #: Airflow's since 3.3; below, classes without meaning, so that what builds on them can be imported.
+    RetryPolicy = getattr(airflow.sdk, "RetryPolicy", object)
+    RetryDecision = getattr(airflow.sdk, "RetryDecision", None)
