@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_bigcommerce.sandbox import dates
@@ -26,14 +26,16 @@ class Filter:
     """One condition: the parameter, the field it looks at, the operator (`is` for none) and the value as text."""
 
     parameter: str
-    field: str
+    name: str
     operator: str
     text: str
-    read: Reader | None = None
+    read: Reader | None = field(default=None, compare=False)
 
     def keeps(self, row: Row) -> bool:
-        """Tell whether a row passes."""
-        value = self.read(row) if self.read is not None else row.get(self.field)
+        """Tell whether a row passes; a parameter that is about no field of the row (a template, a page) keeps every row."""
+        if self.read is None and self.name not in row:
+            return True
+        value = self.read(row) if self.read is not None else row.get(self.name)
         if self.operator == "in":
             return any(_equal(value, part) for part in self.text.split(","))
         if self.operator == "not_in":

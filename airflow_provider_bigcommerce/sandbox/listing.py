@@ -9,6 +9,7 @@ from base64 import b64decode, b64encode
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from time import gmtime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode
@@ -46,6 +47,7 @@ class Listing:
     :param rows: the table, or the rows, for the keys in the path; None where the parent is not there.
     :param key: the field a cursor and a keyset stand on; empty where no field tells rows apart: cursors then stand on places.
     :param aliases: parameters that are not named as the field they look at.
+    :param store_aliases: the same for what a row alone does not tell.
     :param refuses_unknown: whether an undocumented parameter is answered with 422.
     :param modified: the field behind a fast date filter of a table.
     :param bare_date_gets_time: a date without time gets the time of day of the request (catalog spec, products).
@@ -60,6 +62,7 @@ class Listing:
     maximum: int = 250
     allowed: frozenset[str] = frozenset()
     aliases: Mapping[str, str | Reader] = field(default_factory=dict)
+    store_aliases: Mapping[str, Callable[[Store, Row], Any]] = field(default_factory=dict)
     includes: Mapping[str, Include] = field(default_factory=dict)
     refuses_unknown: bool = False
     modified: str = "date_modified"
@@ -139,7 +142,8 @@ def select(
     store: Store, listing: Listing, source: Table | list[Row], query: Mapping[str, str]
 ) -> tuple[Sequence[Any], Callable[[Any], Row]]:
     """Choose and order rows: keys and a loader for a table, the rows themselves for a list."""
-    found = filters.parse(query, listing.allowed - RESERVED, listing.aliases)
+    aliases = {**listing.aliases, **{name: partial(read, store) for name, read in listing.store_aliases.items()}}
+    found = filters.parse(query, listing.allowed - RESERVED, aliases)
     if listing.bare_date_gets_time:
         found = [with_time_of_day(store, condition) for condition in found]
     sort, descending = _sort_of(query)
@@ -167,11 +171,11 @@ def select(
 
 def with_time_of_day(store: Store, condition: Filter) -> Filter:
     """Append the time of the request to a bare date, as products do."""
-    if not (condition.operator in ("min", "max") and "date" in condition.field and dates.is_bare(condition.text)):
+    if not (condition.operator in ("min", "max") and "date" in condition.name and dates.is_bare(condition.text)):
         return condition
     t = gmtime(store.clock())
     text = f"{condition.text}T{t[3]:02d}:{t[4]:02d}:{t[5]:02d}+00:00"
-    return Filter(condition.parameter, condition.field, condition.operator, text, condition.read)
+    return Filter(condition.parameter, condition.name, condition.operator, text, condition.read)
 
 
 def _sort_of(query: Mapping[str, str]) -> tuple[str | None, bool]:
@@ -197,7 +201,7 @@ def _choose(listing: Listing, table: Table, found: list[Filter], sort: str | Non
     low = high = since = until = None
     rest, listed = [], None
     for f in found:
-        if f.field == table.key and f.read is None and f.operator in ("is", "in", "min", "max", "greater", "less"):
+        if f.name == table.key and f.read is None and f.operator in ("is", "in", "min", "max", "greater", "less"):
             if f.operator == "in":
                 listed = sorted({number for part in f.text.split(",") if part for number in [_key(table, part, f.parameter)]})
                 continue
@@ -208,7 +212,7 @@ def _choose(listing: Listing, table: Table, found: list[Filter], sort: str | Non
             if f.operator in ("is", "max", "less") and isinstance(number, int):
                 bound = number - (f.operator == "less")
                 high = bound if high is None else min(high, bound)
-        elif f.field == listing.modified and table.calendar is not None and f.operator in ("min", "max"):
+        elif f.name == listing.modified and table.calendar is not None and f.operator in ("min", "max"):
             at = filters.moment(f.text, f.parameter)
             if f.operator == "min":
                 since = at if since is None else max(since, at)

@@ -115,6 +115,7 @@ def _products() -> Listing:
         allowed=parameters("/v3/catalog/products"),
         includes=PRODUCT_INCLUDES,
         bare_date_gets_time=True,
+        store_aliases={"channel_id": lambda store, row: store.catalog.channels_of(row["id"])},
         aliases={
             "keyword": lambda row: f"{row['name']} {row['sku']} {row['search_keywords']}",
             "inventory_low": lambda row: row["inventory_level"] <= row["inventory_warning_level"],

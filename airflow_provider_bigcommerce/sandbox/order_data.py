@@ -31,7 +31,7 @@ STATUSES = (
     (13, "Disputed"),
     (14, "Partially Refunded"),
 )
-_USUAL = (10, 10, 10, 2, 11, 11, 9, 1, 7, 4, 14, 5, 0, 3)  # what seeded orders mostly are
+_USUAL = (10, 10, 10, 2, 11, 11, 9, 1, 7, 4, 14, 5, 0, 3, 8)  # what seeded orders mostly are
 LONGEST_ORDER = 300
 LINES_RESERVED = 1000  # line ids of an order: order_id * 1000 + n
 TAX_PERCENT = 8

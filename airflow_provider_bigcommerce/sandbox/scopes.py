@@ -54,7 +54,7 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("/v2/categories", "store_v2_products", "store_v2_products_read_only"),
     ("/v2/option", "store_v2_products", "store_v2_products_read_only"),
 )
-_FREE = ("/v3/hooks", "/v2/time", "/graphql")  # webhooks are open to any token; the time is, too
+_FREE = ("/v3/hooks", "/graphql")  # open to any token; what GraphQL may show is decided there
 _OTHERS = ("store_v2_information", "store_v2_information_read_only")
 
 

@@ -83,6 +83,15 @@ def test_ids_can_be_listed_and_bounded(bigcommerce_sandbox: Sandbox) -> None:
 
 
 @pytest.mark.bigcommerce_sandbox(products=40)
+def test_products_can_be_had_by_channel(bigcommerce_sandbox: Sandbox) -> None:
+    everything = ask(bigcommerce_sandbox, PRODUCTS, {"include": "channels"}).data
+    second = ask(bigcommerce_sandbox, PRODUCTS, {"channel_id:in": "2"}).ids()
+
+    assert second == [row["id"] for row in everything if 2 in row["channels"]]
+    assert 0 < len(second) < len(everything)
+
+
+@pytest.mark.bigcommerce_sandbox(products=40)
 def test_seeded_ids_have_gaps(bigcommerce_sandbox: Sandbox) -> None:
     ids = [row["id"] for row in bigcommerce_sandbox.store.rows("products")]
 
