@@ -122,8 +122,8 @@ class Destination:
                 "('apache-airflow-providers-amazon[s3fs]', 'apache-airflow-providers-google', 'apache-airflow-providers-microsoft-azure'), "
                 "or give a local directory."
             ) from error
-        connection = f"{opened.conn_id}@" if opened.conn_id else ""
-        return cls(fs, str(opened.path), f"{opened.protocol or 'file'}://{connection}{opened.path}")
+        is_local = opened.protocol in ("", "file", "local")
+        return cls(fs, str(opened.path), f"file://{opened.path}" if is_local else str(opened))
 
     def __repr__(self) -> str:
         return f"Destination({_shown(self.url)!r})"
