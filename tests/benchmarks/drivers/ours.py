@@ -1,0 +1,36 @@
+"""Our operator, bare: ``execute(context={})`` into a local directory. Variant: the file format.
+
+What ``execute`` imports is imported beforehand, as the other drivers' libraries are.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+
+from tests.benchmarks.drivers.measured import Job, drive
+
+_LAZY = (
+    "airflow_provider_bigcommerce.client",
+    "airflow_provider_bigcommerce.hooks.bigcommerce",
+    "airflow_provider_bigcommerce.files.overlap",
+    "airflow_provider_bigcommerce.transfers.copying",
+    "pyarrow.compute",
+    "pyarrow.json",
+    "pyarrow.parquet",
+)
+for _name in _LAZY:
+    importlib.import_module(_name)
+
+from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator  # noqa: E402  # after the rest
+
+
+def copy(job: Job) -> None:
+    logging.disable(logging.INFO)
+    BigCommerceToObjectStorageOperator(
+        task_id="copy", resource=job.resource, path=str(job.folder), file_format=job.variant or "jsonl"
+    ).execute({})
+
+
+if __name__ == "__main__":
+    drive(copy)

@@ -1,0 +1,262 @@
+"""Writes ``docs/benchmarks.md`` from measured numbers: tables, and each goal judged by arithmetic, never by hand."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.measures import LOOP, OURS, PEERS, SOCKETS, TASKS
+from tests.benchmarks.processes import DLT_CONSTRAINTS
+
+_PACKAGES = (
+    "apache-airflow",
+    "apache-airflow-providers-http",
+    "aiohttp",
+    "msgspec",
+    "pyarrow",
+    "requests",
+    "bigcommerce",
+    "uvloop",
+)
+_JSON_LINES, _PARQUET = OURS
+#: How many times as fast as a peer JSON lines must be at 50 ms.
+_PEER_GOALS = dict(zip(PEERS, (3.5, 9.0, 10.0, 25.0), strict=True))
+
+
+_PREFACE = (
+    "How fast the operator copies a store, beside a careful hand-written loop (asyncio, aiohttp, 16 connections, `msgspec.Raw`; no",
+    "quota, no retry, no check for repeats) and beside what one would use instead. All drivers run in processes of their own,",
+    "interleaved, on one page server on the loopback without TLS or gzip; seconds begin after the imports and end when all rows are",
+    "on the disk. Ratios come from the same run, so the machine cancels in them; seconds do not. The operator is measured bare",
+    "(`execute(context={})`) and as a task with checkpoints in Airflow's state (its own seconds inside `dag.test()`).",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A figure to reach.
+
+    :param what: the figure in words.
+    :param bound: the limit.
+    :param is_at_most: whether less is better.
+    :param found: what was measured.
+    :param unit: behind the numbers.
+    """
+
+    what: str
+    bound: float
+    is_at_most: bool
+    found: float
+    unit: str = "x"
+
+    @property
+    def is_met(self) -> bool:
+        """Judged on the unrounded number."""
+        return self.found <= self.bound if self.is_at_most else self.found >= self.bound
+
+    def row(self) -> str:
+        """A line of the table."""
+        sign = "≤" if self.is_at_most else "≥"
+        verdict = "met" if self.is_met else "**missed**"
+        return f"| {self.what} | {sign} {self.bound:g} {self.unit} | {self.found:.3g} {self.unit} | {verdict} |"
+
+
+def goals(found: Mapping[str, Any]) -> Iterator[Goal]:
+    """Every goal whose measure is there."""
+    yield from _speed_goals(found)
+    yield from _quota_goals(found)
+    if faults := found.get("faults"):
+        yield Goal("2% faults: time against none", 1.3, True, faults["with"]["seconds"] / faults["without"]["seconds"])
+
+
+def _speed_goals(found: Mapping[str, Any]) -> Iterator[Goal]:
+    if speed := found.get("speed"):
+        for latency, name, bound in (("50", _JSON_LINES, 1.2), ("150", _JSON_LINES, 1.2), ("50", _PARQUET, 2.2), ("150", _PARQUET, 1.5)):
+            for shown in (name, TASKS[OURS.index(name)]):
+                yield Goal(f"10,000 products at {latency} ms, {shown}: time against the loop", bound, True, _ratio(speed[latency], shown))
+        for peer, bound in _PEER_GOALS.items():
+            at_50 = speed["50"]
+            yield Goal(f"10,000 products at 50 ms: as fast as {peer}", bound, False, at_50[peer]["seconds"] / at_50[_JSON_LINES]["seconds"])
+    if cpu := found.get("cpu"):
+        for name, bound in ((_JSON_LINES, 1.2), (_PARQUET, 4.0)):
+            yield Goal(f"CPU for {cpu['rows']:,} products, {name}: against the loop", bound, True, _ratio(cpu, name, "cpu_seconds"))
+        fastest = min(cpu[name]["seconds"] for name in (LOOP, *OURS))
+        yield Goal("Page server: as fast as the fastest client", 3.0, False, fastest / cpu[SOCKETS]["seconds"])
+    for rows, by_name in found.get("memory", {}).items():
+        for name, bound in ((_JSON_LINES, 40.0), (_PARQUET, 150.0)):
+            yield Goal(f"Memory over the imports, {int(rows):,} products, {name}", bound, True, by_name[name]["growth_mb"], "MB")
+    if orders := found.get("orders"):
+        for name in OURS:
+            yield Goal(f"300 orders with line items at 50 ms, {name}", 0.3, True, orders["include"][name]["seconds"], "s")
+        for name in OURS:
+            yield Goal(f"300 orders, line items one by one, {name}: against the loop", 1.3, True, _ratio(orders["children"], name))
+
+
+def _quota_goals(found: Mapping[str, Any]) -> Iterator[Goal]:
+    for window, one in found.get("quota", {}).items():
+        yield Goal(f"Quota {window} s, one process: time against the theoretical minimum", 1.02, True, one["ratio"])
+        yield Goal(f"Quota {window} s, one process: answers 429", 0, True, one["throttled"], "")
+    if several := found.get("several"):
+        name = f"Quota, {several['processes']} processes"
+        yield Goal(f"{name}: use of the complete windows", 95, False, 100 * several["use"], "%")
+        yield Goal(f"{name}: requests answered 429", 1, True, 100 * several["throttled"] / several["requests"], "%")
+
+
+def _ratio(table: Mapping[str, Any], name: str, number: str = "seconds") -> float:
+    return float(table[name][number] / table[LOOP][number])
+
+
+def rendered(kept: Mapping[str, Mapping[str, Any]]) -> str:
+    """The page.
+
+    :param kept: measure -> when, commit, quick, found.
+    """
+    found = {name: one["found"] for name, one in kept.items()}
+    judged = list(goals(found))
+    missed = sum(not goal.is_met for goal in judged)
+    lines = [
+        "# Benchmarks",
+        "",
+        "<!-- Written by `python -m tests.benchmarks --write`. Change that, not this. -->",
+        "",
+        *_PREFACE,
+        "",
+        *_machine(kept),
+        "",
+        f"## Goals: {len(judged) - missed} of {len(judged)} met",
+        "",
+        "| what | goal | measured | |",
+        "|---|---:|---:|---|",
+        *(goal.row() for goal in judged),
+    ]
+    for name, render in _SECTIONS.items():
+        if name in found:
+            lines += ["", *render(found[name])]
+    return "\n".join(lines) + "\n"
+
+
+def _machine(kept: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    versions = []
+    for name in _PACKAGES:
+        try:
+            versions.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    pinned = dict(line.split("==") for line in DLT_CONSTRAINTS.read_text().splitlines() if "==" in line)
+    dates = sorted({one["date"] for one in kept.values()})
+    commits = sorted({one["commit"] for one in kept.values()})
+    quick = [name for name, one in kept.items() if one["quick"]]
+    short = [f"Measured shortly (`--quick`), so less exact: {', '.join(quick)}.", ""] if quick else []
+    cores = os.cpu_count()
+    when = f"{dates[0]} to {dates[-1]}" if len(dates) > 1 else dates[0]
+    machine = f"{_processor()}, {cores} cores, {platform.system()} {platform.release()}, Python {platform.python_version()}"
+    return [*short, f"{when}, commit {', '.join(commits)}; {machine}; {', '.join(versions)}, dlt {pinned['dlt']}."]
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except FileNotFoundError:
+        return platform.processor() or platform.machine()
+    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _speed(found: Mapping[str, Any]) -> list[str]:
+    lines = ["## Products", "", f"10,000 products of 3.3 KB, 250 a page; medians of {found['50'][LOOP]['runs']}.", ""]
+    lines.append("| | latency | seconds | x loop | CPU s | start-up s | peak MB | requests | lost / doubled |")
+    lines.append("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+    for latency, table in found.items():
+        for name, one in table.items():
+            lines.append(
+                f"| {name} | {latency} ms | {one['seconds']:.2f} | {_ratio(table, name):.2f} | {one['cpu_seconds']:.2f} | "
+                f"{one['start_seconds']:.1f} | {one['rss_mb']:.0f} | {one['requests']:.0f} | {one['lost']} / {one['doubled']} |"
+            )
+    return lines
+
+
+def _cpu(found: Mapping[str, Any]) -> list[str]:
+    about = f"{found['rows']:,} products without latency; medians of {found[LOOP]['runs']}. The bare sockets read and drop."
+    lines = ["## CPU", "", about, ""]
+    lines += ["| | CPU s | x loop | seconds |", "|---|---:|---:|---:|"]
+    for name in (LOOP, *OURS, SOCKETS):
+        one = found[name]
+        lines.append(f"| {name} | {one['cpu_seconds']:.2f} | {_ratio(found, name, 'cpu_seconds'):.2f} | {one['seconds']:.2f} |")
+    return lines
+
+
+def _memory(found: Mapping[str, Any]) -> list[str]:
+    lines = ["## Memory", "", "Peak resident memory over what the imports took, and in all; one run each.", ""]
+    lines += ["| products | | over the imports MB | in all MB | seconds |", "|---:|---|---:|---:|---:|"]
+    for rows, table in found.items():
+        for name, one in table.items():
+            lines.append(f"| {int(rows):,} | {name} | {one['growth_mb']:.0f} | {one['rss_mb']:.0f} | {one['seconds']:.1f} |")
+    return lines
+
+
+def _orders(found: Mapping[str, Any]) -> list[str]:
+    about = "300 orders at 50 ms: in the list (`include`), and one request an order where it is refused."
+    lines = ["## Orders with line items", "", about, ""]
+    lines += ["| | way | seconds | x loop | requests |", "|---|---|---:|---:|---:|"]
+    for way, table in found.items():
+        lines += [
+            f"| {name} | {way} | {one['seconds']:.2f} | {_ratio(table, name):.2f} | {one['requests']:.0f} |" for name, one in table.items()
+        ]
+    return lines
+
+
+def _quota(found: Mapping[str, Any]) -> list[str]:
+    about = "Five windows' worth of pages at 30 ms; first to last request against (windows - 1) x window."
+    lines = ["## Quota, one process", "", about, ""]
+    lines += ["| quota | floor s | seconds | ratio | requests | 429 | runs |", "|---|---:|---:|---:|---:|---:|---:|"]
+    for name, one in found.items():
+        counts = f"{one['requests']:.0f} | {one['throttled']} | {one['runs']}"
+        lines.append(f"| {name} s | {one['floor']:.0f} | {one['seconds']:.2f} | {one['ratio']:.3f} | {counts} |")
+    return lines
+
+
+def _several(found: Mapping[str, Any]) -> list[str]:
+    windows = ", ".join(map(str, found["windows"]))
+    return [
+        "## Quota, several processes",
+        "",
+        f"{found['processes']} processes, nothing between them but the answers' headers; {found['limit']} requests /",
+        f"{found['window']:.0f} s, 50 ms. Requests served in each window, the last one incomplete: {windows}.",
+        f"{found['throttled']} of {found['requests']} requests were answered 429.",
+    ]
+
+
+def _faults(found: Mapping[str, Any]) -> list[str]:
+    return [
+        "## Faults",
+        "",
+        "50,000 products at 50 ms; 2% of answers a 500, a 502, a reset connection or a body cut in half; a seed a round.",
+        "",
+        f"{found['with']['seconds']:.2f} s with faults ({', '.join(map(str, found['faults']))} of them),",
+        f"{found['without']['seconds']:.2f} s without; {found['with']['lost']} rows lost, {found['with']['doubled']} doubled.",
+    ]
+
+
+def _profile(found: Mapping[str, Any]) -> list[str]:
+    about = "Samples of py-spy while the operator was busy, imports and waiting left out; threads count each for itself."
+    lines = ["## Where the time goes", "", about, ""]
+    lines += [f"| part | {' | '.join(found)} |", f"|---|{'---:|' * len(found)}"]
+    names = dict.fromkeys(part for shares in found.values() for part in shares)
+    lines += [f"| {part} | {' | '.join(f'{100 * shares.get(part, 0):.0f}%' for shares in found.values())} |" for part in names]
+    return lines
+
+
+_SECTIONS = {
+    "speed": _speed,
+    "cpu": _cpu,
+    "memory": _memory,
+    "orders": _orders,
+    "quota": _quota,
+    "several": _several,
+    "faults": _faults,
+    "profile": _profile,
+}
