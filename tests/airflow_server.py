@@ -82,17 +82,21 @@ class AirflowServer:
             **(env or {}),
         }
 
-    def start(self, timeout: float = 180) -> Self:
-        """Migrate the database, start, and return when the API (and, in ``standalone``, the scheduler) reports that it is healthy.
-
-        :param timeout: seconds after which an Airflow that is still not ready is stopped.
-        :raises RuntimeError: it ended or was not ready in time; the message holds the end of its log.
-        """
+    def prepare(self) -> None:
+        """Make the home, the admin's password and a migrated database; afterwards ``airflow`` commands work."""
         self.home.mkdir(parents=True, exist_ok=True)
         Path(self.env["AIRFLOW__CORE__DAGS_FOLDER"]).mkdir(parents=True, exist_ok=True)
         self._passwords.touch(mode=0o600)
         self._passwords.write_text(json.dumps({self.username: self.password}))
         self.airflow("db", "migrate")
+
+    def start(self, timeout: float = 180) -> Self:
+        """Prepare, start, and return when the API (and, in ``standalone``, the scheduler) reports that it is healthy.
+
+        :param timeout: seconds after which an Airflow that is still not ready is stopped.
+        :raises RuntimeError: it ended or was not ready in time; the message holds the end of its log.
+        """
+        self.prepare()
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "airflow", self.component],
@@ -104,7 +108,7 @@ class AirflowServer:
                 start_new_session=True,
             )
         deadline = time.monotonic() + timeout
-        while not self._is_healthy():
+        while not self.is_healthy():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 code = self._process.poll()
                 self.stop()
@@ -174,7 +178,8 @@ class AirflowServer:
             content = answer.read()
         return json.loads(content) if content else None
 
-    def _is_healthy(self) -> bool:
+    def is_healthy(self) -> bool:
+        """Whether what was started answers and works."""
         try:
             health = self._call("GET", "/api/v2/monitor/health", None, {})
         except OSError:  # not listening yet, or answering errors while it starts

@@ -26,7 +26,7 @@ import duckdb
 from cryptography.fernet import Fernet
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
-from tests.demo.airflow_server import AirflowServer
+from tests.demo.airflow_server import DemoAirflow
 from tests.demo.processes import DemoError, Programs
 from tests.demo.screen import Screen, TaskLine
 from tests.demo.shop import Shop, date_filter
@@ -76,7 +76,7 @@ class Demo:
             (folder / part).mkdir(parents=True)
         self.programs = Programs(folder / "logs")
         self.shop = Shop(self.programs, folder)
-        self.airflow = AirflowServer(
+        self.airflow = DemoAirflow(
             folder / "airflow", PROJECT / "dags", self.programs, {"BIGCOMMERCE_SYNC_PATH": str(self.files), "PYTHONUNBUFFERED": "1"}
         )
 
@@ -109,11 +109,11 @@ class Demo:
         for name, (usual, port) in self.airflow.moved_ports.items():
             self.screen.say(f"[yellow]Port {usual} is taken: {name} is on {port}[/yellow]")
         with self.screen.step("Airflow's database"):
-            self.airflow.run_command("db", "migrate")
+            self.airflow.prepare()
         with self.screen.step(f"Connection {CONNECTION}"):
             self.airflow.import_connection(CONNECTION, self.shop.connection)
         with self.screen.step(f"Airflow at {self.airflow.url} (airflow standalone: SQLite, LocalExecutor)"):
-            self.airflow.start(DAG)
+            self.airflow.bring_up(DAG)
         self.airflow.unpause(DAG)
 
     def _run(self) -> Run:
@@ -259,7 +259,7 @@ class Demo:
 
     def _stored_connection(self) -> str:
         """The connection's extra, decrypted with Airflow's own key."""
-        key = self.airflow.run_command("config", "get-value", "core", "fernet_key").strip().splitlines()[-1]
+        key = self.airflow.airflow("config", "get-value", "core", "fernet_key").strip().splitlines()[-1]
         with sqlite3.connect(f"{(self.folder / 'airflow' / 'airflow.db').as_uri()}?mode=ro", uri=True) as database:
             ((extra,),) = database.execute("SELECT extra FROM connection WHERE conn_id = ?", [CONNECTION]).fetchall()
         database.close()
@@ -269,7 +269,7 @@ class Demo:
 
     def say_what_next(self) -> None:
         """Where everything is, and what to try."""
-        user, password = self.airflow.login
+        user, password = self.airflow.username, self.airflow.password
         self.screen.heading("What next")
         self.screen.say(f"Airflow:   {self.airflow.url}   user [bold]{user}[/bold], password [bold]{password}[/bold]")
         self.screen.say(f"DAG:       {self.airflow.url}/dags/{DAG}")
@@ -285,7 +285,7 @@ class Demo:
         """A picture of the DAG's grid."""
         from playwright.sync_api import sync_playwright
 
-        user, password = self.airflow.login
+        user, password = self.airflow.username, self.airflow.password
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
             page = browser.new_page(viewport={"width": 1360, "height": 760})
