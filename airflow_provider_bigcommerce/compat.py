@@ -175,8 +175,8 @@ def trigger_state(trigger: object) -> TriggerState | None:
 
 
 if TYPE_CHECKING:
-    from airflow.sdk import RetryDecision as RetryDecision
-    from airflow.sdk import RetryPolicy as RetryPolicy
+    from airflow.sdk import RetryDecision as RetryDecision  # noqa: PLC0414  # exported from here
+    from airflow.sdk import RetryPolicy as RetryPolicy  # noqa: PLC0414  # exported from here
 else:
     #: Airflow's since 3.3; below, classes without meaning, so that what builds on them can be imported.
     RetryPolicy = getattr(airflow.sdk, "RetryPolicy", object)

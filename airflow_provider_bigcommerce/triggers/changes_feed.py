@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from airflow_provider_bigcommerce.client import BigCommerceStore
-from airflow_provider_bigcommerce.core.messages import Query, Request
+from airflow_provider_bigcommerce.core.messages import Query, Request, Response
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.reading import read_listing
 from airflow_provider_bigcommerce.core.windows import Window, date_filter, read_moment, whole_seconds, window_query
@@ -74,7 +74,8 @@ class ChangesFeed:
 
         async with BigCommerceHook(self._conn_id).astore(**LOOK_SETTINGS) as store:
             if last is None or last.store_hash != store.store_hash:
-                self._began, self._seen = await store.now(), {}
+                # By the list's own Date header: another endpoint may need a scope that the token lacks.
+                self._began, self._seen = _time_of(await store.request("GET", self._row.path, params={**self._query, "limit": 1})), {}
                 return Poll(store.store_hash, self._began, self._began, [])
             since = last.until - OVERLAP
             rows, until = await self._read(store, max(since, self._began or since))
@@ -108,10 +109,7 @@ class ChangesFeed:
         if self._row.page_size:
             params["limit"] = self._row.page_size
         response = await store.request("GET", self._row.path, params=params)
-        try:
-            until = whole_seconds(email.utils.parsedate_to_datetime(response.headers["date"]).replace(tzinfo=UTC))
-        except (KeyError, ValueError):
-            raise UnexpectedAnswerError(f"GET {self._row.path} answered without a readable Date header.") from None
+        until = _time_of(response)
         try:
             records = read_listing(Request.get(self._row.path, params), response, envelope=self._row.envelope).records
         except msgspec.DecodeError:
@@ -127,6 +125,14 @@ class ChangesFeed:
 
     def _kept(self, row: Row) -> Row:
         return {name: row[name] for name in self._fields if name in row}
+
+
+def _time_of(response: Response) -> datetime:
+    """The store's own clock."""
+    try:
+        return whole_seconds(email.utils.parsedate_to_datetime(response.headers["date"]).replace(tzinfo=UTC))
+    except (KeyError, ValueError):
+        raise UnexpectedAnswerError("The store answered without a readable Date header, so its time is unknown.") from None
 
 
 def _at(row: Row, name: str) -> Any:
