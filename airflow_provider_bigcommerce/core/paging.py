@@ -273,7 +273,8 @@ class IdRanges:
         self._expected: list[float] = []  # rows expected of each bounded range under way
         self._next_id: int | None = None  # first id that no request covers yet; None before the first answer
         self._first_id = 0
-        self._bounds: dict[Request, int | None] = {}  # request -> last id it covers, None for open-ended
+        self._bounds: dict[Request, range | None] = {}  # request -> ids it covers, None for open-ended
+        self._width_under_way = 0  # ids that bounded requests under way cover
         self._is_open = False  # an open-ended request is under way: nothing can be planned behind it
         self._is_beyond = False  # a range came back empty: a hole, or the end; only an open-ended request tells
         self._is_done = False
@@ -284,10 +285,10 @@ class IdRanges:
             return None
         if self._next_id is None:
             return self._plan(self._base, None)
-        if self._count is not None and self._total is None:
-            count, self._asked = (None if self._asked else self._count), True
-            return count  # planned once; the ranges wait for its answer
-        if self._total is None:  # nothing tells where the list ends: one page after the other
+        if self._count is not None and not self._asked:
+            self._asked = True
+            return self._count
+        if self._total is None:  # nothing tells yet where the list ends: the next page, beside the count
             return self._plan(self._base.with_params({self._id_min: self._next_id}), None)
         remaining = self._total - self._rows - sum(self._expected)
         density = min(1.0, max(self._rows, 1) / max(1, self._covered()))
@@ -299,31 +300,33 @@ class IdRanges:
         width = max(self._limit, int(rows / density))
         last = self._next_id + width - 1
         request = self._base.with_params({self._id_min: self._next_id, self._id_max: last})
+        ids = range(self._next_id, last + 1)
         self._next_id = last + 1
         self._expected.append(width * density)
-        return self._plan(request, last)
+        return self._plan(request, ids)
 
     def absorb(self, request: Request, listing: Listing) -> Step:
         """A range's rows; continues the range where it holds more than a page."""
         if request is self._count:
             self._total = _count_of(request, listing)
             return Step((), total=self._total)
-        last_covered = self._bounds.pop(request)
+        covered = self._bounds.pop(request)
         records = listing.records
         rows = len(records)
         is_first = self._next_id is None
-        if last_covered is None:
+        if covered is None:
             self._is_open = False
-        elif self._expected:
+        else:
+            self._width_under_way -= len(covered)
             self._expected.pop(0)
         about = listing.meta.pagination
         in_range = about.total if about else None
-        if last_covered is None and in_range is not None:
+        if covered is None and in_range is not None:
             self._total = self._rows + in_range  # the store counts what is left from here on
         self._rows += rows
         is_full = in_range > rows if in_range is not None else rows >= self._limit or rows in KNOWN_CAPS
         if not rows or not is_full:
-            self._is_done = self._is_done or last_covered is None
+            self._is_done = self._is_done or covered is None
             self._is_beyond = not rows
             return Step(records, total=self._total)
         last = self._key_of(records[-1])
@@ -331,28 +334,24 @@ class IdRanges:
             self._first_id = self._key_of(records[0])
         if self._id_min in dict(request.params) and last < int(dict(request.params)[self._id_min]):
             raise _loop(request, "rows below the range that was asked for; they came")
-        if last_covered is None:
+        if covered is None:
             self._next_id = last + 1
             return Step(records, total=self._total)
-        if last >= last_covered:
+        rest = range(last + 1, covered.stop)
+        if not rest:
             return Step(records, total=self._total)
-        follow = self._base.with_params({self._id_min: last + 1, self._id_max: last_covered})
-        self._bounds[follow] = last_covered
+        follow = self._plan(self._base.with_params({self._id_min: rest.start, self._id_max: rest.stop - 1}), rest)
         self._expected.insert(0, 0.0)
         return Step(records, (follow,), total=self._total)
 
     def _covered(self) -> int:
         """Width of the ids already asked for, less what is under way."""
-        return max(1, (self._next_id or 0) - self._first_id - sum(self._widths()))
+        return max(1, (self._next_id or 0) - self._first_id - self._width_under_way)
 
-    def _widths(self) -> Iterator[int]:
-        for request, last in self._bounds.items():
-            if last is not None:
-                yield last - int(dict(request.params)[self._id_min]) + 1
-
-    def _plan(self, request: Request, last: int | None) -> Request:
-        self._bounds[request] = last
-        self._is_open = last is None
+    def _plan(self, request: Request, ids: range | None) -> Request:
+        self._bounds[request] = ids
+        self._is_open = self._is_open or ids is None
+        self._width_under_way += 0 if ids is None else len(ids)
         return request
 
 
