@@ -71,6 +71,14 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [{"integration-name": "BigCommerce", "python-modules": [f"{package}.hooks.bigcommerce"]}],
+        "operators": [{"integration-name": "BigCommerce", "python-modules": [f"{package}.operators.request"]}],
+        "sensors": [{"integration-name": "BigCommerce", "python-modules": [f"{package}.sensors.resource"]}],
+        "triggers": [
+            {
+                "integration-name": "BigCommerce",
+                "python-modules": [f"{package}.triggers.{name}" for name in ("changes", "resource", "until")],
+            }
+        ],
         "transfers": [
             {
                 "source-integration-name": "BigCommerce",

@@ -1,0 +1,39 @@
+"""The how-to pages do what they say: each Python block is run, and each DAG in it too, against the sandbox."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
+from tests.airflow_dag import known_to_airflow
+
+PAGES = Path(__file__).resolve().parent.parent.parent / "docs" / "how-to"
+FENCE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+MINE = ("call-any-endpoint.md", "wait-for-something.md", "retries.md")
+BLOCKS = [
+    pytest.param(block, id=f"{page}-{number}") for page in MINE for number, block in enumerate(FENCE.findall((PAGES / page).read_text()))
+]
+
+
+@pytest.mark.usefixtures("airflow_home")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # airflow.exceptions, which is right below 3.2
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_snippet_runs_and_its_dag_succeeds(block: str, connected: Sandbox, tmp_path: Path) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    if connected.store.row("orders", 100) is None:
+        connected.store.add_order(id=100)
+    (tmp_path / "snippet.py").write_text(block)
+    bag = DagBag(str(tmp_path))
+    assert bag.import_errors == {}
+
+    exec(compile(block, "snippet", "exec"), {})
+    for dag in bag.dags.values():
+        run = known_to_airflow(dag).test()
+        states: dict[str, Any] = {instance.task_id: str(instance.state) for instance in run.get_task_instances()}
+        assert set(states.values()) == {"success"}, states
+    assert bag.dags or "@task" in block
