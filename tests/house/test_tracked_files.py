@@ -62,7 +62,7 @@ def test_the_top_level_holds_what_the_house_says_and_no_more():
 @pytest.mark.parametrize("pins", PINS, ids=lambda path: path.name)
 def test_pins_are_name_and_version_only(pins):
     lines = [line for line in pins.read_text().splitlines() if not line.startswith("#")]
-    assert [line for line in lines if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*==[0-9][0-9a-z.]*", line)] == []
+    assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][0-9a-z.]*", line)] == []
     assert len({line.partition("==")[0] for line in lines}) == len(lines)
 
 
