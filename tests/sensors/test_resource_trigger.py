@@ -39,7 +39,11 @@ async def fired(trigger: BigCommerceResourceTrigger, time: Time) -> list[Any]:
 def restarted(trigger: BigCommerceResourceTrigger) -> BigCommerceResourceTrigger:
     """What another triggerer makes of the stored trigger."""
     from airflow.sdk.module_loading import import_string
-    from airflow.sdk.serde import deserialize, serialize
+
+    try:
+        from airflow.sdk.serde import deserialize, serialize
+    except ImportError:  # Airflow 3.1
+        from airflow.serialization.serde import deserialize, serialize
 
     path, kwargs = trigger.serialize()
     again = import_string(path)(**deserialize(serialize(kwargs)))
