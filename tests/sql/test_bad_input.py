@@ -1,0 +1,135 @@
+"""What cannot work is refused, by name, with what to do; a table that somebody else made is left as it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnknownResourceError
+from airflow_provider_bigcommerce.sql.database import open_database
+from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
+from tests.sql.conftest import CONN_ID, Warehouse
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"nested": "flat"}, r"nested='flat' is unknown. Accepted: 'json', 'tables'"),
+        ({"mode": "upsert"}, r"mode='upsert' is unknown"),
+        ({"resource": "brands", "mode": "incremental"}, r"none for 'brands'"),
+    ],
+)
+def test_an_argument_that_cannot_work_is_refused_where_the_dag_is_parsed(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidQueryError, match=message):
+        BigCommerceToSqlOperator(task_id="t", **{"resource": "orders", "conn_id": CONN_ID, **arguments})
+
+
+def test_an_unknown_resource_is_refused_with_the_nearest_names() -> None:
+    with pytest.raises(UnknownResourceError, match="'orders'"):
+        BigCommerceToSqlOperator(task_id="t", resource="order", conn_id=CONN_ID)
+
+
+def refused(warehouse: Warehouse, message: str, resource: str = "brands", **arguments: Any) -> None:
+    """The run fails with that message, has changed nothing, and has asked the store for nothing."""
+    before = {name: rows for name, rows in warehouse.contents().items() if name != "_bigcommerce_syncs"}
+    warehouse.sandbox.store.requests.clear()
+    with pytest.raises(InvalidQueryError, match=message):
+        warehouse.run(resource, **arguments)
+    assert {name: rows for name, rows in warehouse.contents().items() if name != "_bigcommerce_syncs"} == before
+    assert warehouse.sandbox.store.requests == []
+
+
+def test_a_resource_without_a_key_is_refused(warehouse: Warehouse) -> None:
+    refused(warehouse, "'catalog_summary' has no key .* BigCommerceToObjectStorageOperator", "catalog_summary")
+
+
+@pytest.mark.parametrize("table", ['quote"d', "x" * 64])
+def test_a_name_that_no_table_can_have_is_refused(warehouse: Warehouse, table: str) -> None:
+    refused(warehouse, "cannot be a table's name", table=table)
+
+
+def test_a_schema_that_does_not_exist_is_refused(warehouse: Warehouse) -> None:
+    refused(warehouse, "schema='nowhere'", schema="nowhere")
+
+
+def test_a_table_without_its_key_is_refused(warehouse: Warehouse) -> None:
+    warehouse.do("CREATE TABLE brands (id BIGINT, name TEXT)")
+    warehouse.do("INSERT INTO brands VALUES (1, 'mine')")
+
+    refused(warehouse, r'no unique key of exactly \("id"\).*its unique keys: none.*ADD PRIMARY KEY \("id"\)')
+
+
+def test_a_table_with_another_key_is_refused(warehouse: Warehouse) -> None:
+    warehouse.do("CREATE TABLE brands (id BIGINT, name TEXT, PRIMARY KEY (id, name))")
+
+    refused(warehouse, "its unique keys: id, name")
+
+
+def test_a_table_with_other_types_is_refused(warehouse: Warehouse) -> None:
+    warehouse.do("CREATE TABLE brands (id TEXT PRIMARY KEY, name INTEGER)")
+
+    refused(
+        warehouse,
+        "columns of other types than 'brands' needs: id is (text|TEXT), needed is .*name is (integer|INTEGER), needed is (text|TEXT)",
+    )
+
+
+def test_a_table_that_lacks_columns_and_is_not_ours_is_refused_with_what_would_fit(warehouse: Warehouse) -> None:
+    warehouse.do("CREATE TABLE brands (id BIGINT PRIMARY KEY, name TEXT)")
+    warehouse.do("INSERT INTO brands VALUES (1, 'mine')")
+
+    refused(warehouse, r'(?s)was not made by this provider and lacks the columns page_title.*CREATE TABLE .*"brands" \(')
+
+
+def test_a_table_made_by_somebody_else_that_fits_is_filled_and_keeps_its_own_columns(warehouse: Warehouse) -> None:
+    warehouse.do("CREATE TABLE brands (id BIGINT PRIMARY KEY)")
+    with pytest.raises(InvalidQueryError) as told:
+        warehouse.run("brands")
+    statement = str(told.value).partition("make this one fit:\n")[2]
+    warehouse.do("DROP TABLE brands")
+    warehouse.do(statement)
+    warehouse.do("ALTER TABLE brands ADD COLUMN my_note VARCHAR")
+    brand = warehouse.sandbox.store.rows("brands")[0]["id"]
+    warehouse.run("brands")
+    warehouse.do(f"UPDATE brands SET my_note = 'kept' WHERE id = {brand}")
+
+    warehouse.run("brands")
+
+    assert warehouse.query(f"SELECT my_note FROM brands WHERE id = {brand}") == [("kept",)]
+
+
+def test_a_table_of_an_older_schema_gets_the_new_columns(warehouse: Warehouse) -> None:
+    warehouse.run("brands")
+    warehouse.do("ALTER TABLE brands DROP COLUMN page_title")
+    brand = warehouse.sandbox.store.add("brands", page_title="new")["id"]
+
+    warehouse.run("brands")
+
+    assert warehouse.query(f"SELECT page_title FROM brands WHERE id = {brand}") == [("new",)]
+
+
+def test_a_table_of_another_resource_is_refused(warehouse: Warehouse) -> None:
+    warehouse.run("brands", table="things")
+
+    refused(warehouse, "holds 'brands', not 'products'", "products", table="things")
+
+
+def test_a_table_made_with_nested_values_kept_otherwise_is_refused(warehouse: Warehouse) -> None:
+    warehouse.run("brands", nested="json")
+
+    refused(warehouse, "made with nested='json', and this run has nested='tables'", nested="tables")
+
+
+def test_a_foreign_table_of_syncs_is_refused(warehouse: Warehouse) -> None:
+    warehouse.do("CREATE TABLE _bigcommerce_syncs (note TEXT)")
+
+    refused(warehouse, "lacks the columns table_name.*not made by this provider")
+
+
+def test_a_connection_of_another_kind_is_refused_with_the_way_by_files() -> None:
+    class SnowflakeHook:
+        conn_type = "snowflake"
+
+    with pytest.raises(InvalidQueryError, match=r"'snowflake'.*Accepted: connections of type 'postgres', 'sqlite'.*load-a-warehouse"):
+        open_database(SnowflakeHook(), None)  # type: ignore[arg-type]  # no hook of ours, which is the point
