@@ -71,7 +71,9 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [{"integration-name": "BigCommerce", "python-modules": [f"{package}.hooks.bigcommerce"]}],
-        "operators": [{"integration-name": "BigCommerce", "python-modules": [f"{package}.operators.request"]}],
+        "operators": [
+            {"integration-name": "BigCommerce", "python-modules": [f"{package}.operators.{name}" for name in ("graphql", "request")]}
+        ],
         "sensors": [{"integration-name": "BigCommerce", "python-modules": [f"{package}.sensors.resource"]}],
         "triggers": [
             {

@@ -27,6 +27,7 @@ def test_a_snippet_runs_and_its_dag_succeeds(block: str, connected: Sandbox, tmp
 
     if connected.store.row("orders", 100) is None:
         connected.store.add_order(id=100)
+    block = block.replace('"/data/', f'"{tmp_path}/data/')
     (tmp_path / "snippet.py").write_text(block)
     bag = DagBag(str(tmp_path))
     assert bag.import_errors == {}

@@ -1,0 +1,247 @@
+"""Admin GraphQL in a task: a query or mutation whose answer is small, or a whole connection written as files like any resource.
+
+Decides which of the two. Walking, errors and repetition are the client's; what a file, a run and a commit are, the transfer's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+from airflow.sdk import BaseOperator
+
+from airflow_provider_bigcommerce import __version__
+from airflow_provider_bigcommerce.compat import is_task
+from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
+from airflow_provider_bigcommerce.core.graphql import GRAPHQL_PATH, ConnectionWalk
+from airflow_provider_bigcommerce.core.windows import Window
+from airflow_provider_bigcommerce.exceptions import InvalidQueryError
+from airflow_provider_bigcommerce.files.destination import Destination
+from airflow_provider_bigcommerce.files.manifest import (
+    Manifest,
+    ManifestWindow,
+    commit,
+    discard_uncommitted,
+    first_part,
+    read_manifest,
+    remove_orphans,
+    run_folder,
+    run_key,
+    task_key,
+)
+from airflow_provider_bigcommerce.transfers.plan import Selection
+from airflow_provider_bigcommerce.transfers.progress import Progress
+from airflow_provider_bigcommerce.transfers.reading import StoppableReading
+
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.client import BigCommerceStore, Page, ReadStats
+    from airflow_provider_bigcommerce.files.writers import FileFormat
+    from airflow_provider_bigcommerce.transfers.copying import Copied
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+class BigCommerceGraphQLOperator(BaseOperator):
+    """Run an Admin GraphQL query or mutation; with ``path``, write the nodes of its connection as files.
+
+    ::
+
+        BigCommerceGraphQLOperator(task_id="store_id", query="query { store { id } }")
+        BigCommerceGraphQLOperator(
+            task_id="nodes", path="s3://aws_default@my-bucket/bigcommerce", name="product_nodes", query='''
+                query ($after: String) { store { products(first: 50, after: $after) {
+                    pageInfo { hasNextPage endCursor } edges { node { id name } } } } }''',
+        )
+
+    Without ``path`` it returns the answer's ``data`` through XCom, which is Airflow's database: keep it small, and customers' data out.
+    With ``path`` it returns the manifest; files and manifests lie as those of ``BigCommerceToObjectStorageOperator`` do, and all nodes
+    are read in each run. No schema is known of nodes, so JSON lines is the format to take: a Parquet file has the key, and all else as
+    JSON in ``_extra``.
+
+    A query is repeated after an outage; a mutation that may have been carried out never is. Errors in the answer fail the task.
+
+    :param query: the query or mutation. (templated)
+    :param variables: its variables. (templated)
+    :param path: directory, as in ``BigCommerceToObjectStorageOperator``; None returns the data. (templated)
+    :param name: what the nodes are called in files and manifests, such as ``product_translations``; required with ``path``. (templated)
+    :param connection: dotted path of the connection in the answer, where the query has several: ``store.products``.
+    :param cursor_variable: the query's variable for the connection's ``after``, without ``$``.
+    :param primary_key: fields that identify a node, dots for nested ones; a node that comes twice is written once. ``()`` for none.
+    :param file_format: ``jsonl``, ``jsonl.gz``, ``jsonl.zst`` or ``parquet``.
+    :param max_rows_per_file: nodes after which a new file begins, or None for one file.
+    :param bigcommerce_conn_id: connection id. (templated)
+    """
+
+    template_fields: Sequence[str] = ("query", "variables", "path", "name", "bigcommerce_conn_id")
+    template_fields_renderers = {"variables": "json"}  # noqa: RUF012  # Airflow's own declaration
+    ui_color = "#e8edfb"
+
+    def __init__(
+        self,
+        *,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        path: str | None = None,
+        name: str | None = None,
+        connection: str | None = None,
+        cursor_variable: str = "after",
+        primary_key: Sequence[str] = ("id",),
+        file_format: FileFormat = "jsonl",
+        max_rows_per_file: int | None = 500_000,
+        bigcommerce_conn_id: str = "bigcommerce_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.query = query
+        self.variables = variables
+        self.path = path
+        self.name = name
+        self.connection = connection
+        self.cursor_variable = cursor_variable
+        self.primary_key = (primary_key,) if isinstance(primary_key, str) else tuple(primary_key)
+        self.file_format = file_format
+        self.max_rows_per_file = max_rows_per_file
+        self.bigcommerce_conn_id = bigcommerce_conn_id
+        if path is not None and not any("{{" in text or "{%" in text for text in (query, name or "")):
+            self._check()  # so that a mistake shows where the DAG is parsed
+        self._reading: StoppableReading | None = None
+
+    def execute(self, context: Any) -> Any:
+        """Run it.
+
+        :returns: the answer's data, or the manifest.
+        :raises GraphQLError: errors in the answer.
+        """
+        from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
+
+        self._reading = StoppableReading()
+        hook = BigCommerceHook(self.bigcommerce_conn_id)
+        if self.path is not None:
+            self._check()
+            return self._copy(context, Destination.at(str(self.path)), self._reading)
+
+        async def ask() -> tuple[dict[str, Any], int | None]:
+            async with hook.astore() as store:
+                return await store.graphql(self.query, self.variables), store.stats.graphql_complexity
+
+        data, complexity = self._reading.run(ask)
+        if complexity is not None:
+            self.log.info("The query's complexity was %d of 10,000.", complexity)
+        return data
+
+    def on_kill(self) -> None:
+        """Stop: requests under way are dropped, the session closes, and the unfinished file goes."""
+        if self._reading is not None:
+            self._reading.stop()
+
+    def _check(self) -> None:
+        ConnectionWalk(self.query, self.variables, cursor_variable=self.cursor_variable, connection=self.connection)
+        accepted = "Accepted: lower-case letters, digits and _, such as 'product_translations'."
+        if not self.name or not _NAME.fullmatch(self.name):
+            raise InvalidQueryError(f"name={self.name!r} does not name the files of a connection's nodes. {accepted}")
+        if self.name in CATALOG:
+            raise InvalidQueryError(f"name={self.name!r} is the name of a resource, whose files these nodes would mix with. Take another.")
+
+    def _selection(self) -> Selection:
+        """All nodes, in the form in which the transfer is told what to read."""
+        asked = msgspec.json.encode([self.query, self.variables], order="deterministic")
+        row = Resource(name=str(self.name), area="", path=GRAPHQL_PATH, primary_key=self.primary_key, paging="single")
+        return Selection(
+            resource=row,
+            mode="full",
+            query={"graphql_sha256": hashlib.sha256(asked).hexdigest()},  # the manifest shows it; a query's literals may be personal
+            include=(),
+            since=None,
+            until=None,
+            initial_since=None,
+            overlap=timedelta(0),
+        )
+
+    def _copy(self, context: Mapping[str, Any], destination: Destination, reading: StoppableReading) -> dict[str, Any]:
+        """Data, then the manifest, which is the commit."""
+        from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
+        from airflow_provider_bigcommerce.files.writers import PartWriter, Stamp
+        from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
+        from airflow_provider_bigcommerce.transfers.copying import Copy, columns_of, drift_of
+
+        started_at, selection = datetime.now(UTC), self._selection()
+        folder, row = selection.folder, selection.resource
+        dag_id, run_id, task_id, index = "no_dag", f"{started_at:%Y-%m-%dT%H-%M-%S}-{uuid.uuid4().hex[:6]}", self.task_id, -1
+        if is_task(context):
+            ti = context["ti"]
+            dag_id, run_id, task_id, index = ti.dag_id, ti.run_id, ti.task_id, ti.map_index
+        key = run_key(dag_id, run_id, task_id, index)
+        hook = BigCommerceHook(self.bigcommerce_conn_id)
+        store_hash = hook.credentials().store_hash
+        destination.require_writable(f"{folder}/_manifests")
+        replaced = read_manifest(destination, folder, key)
+        remove_orphans(destination, folder, task_key(dag_id, task_id), now=started_at)
+        discard_uncommitted(destination, folder, key, replaced)
+        discrepancies, progress = Discrepancies(), Progress(row.name)
+        writer = PartWriter(
+            destination,
+            run_folder(folder, key),
+            self.file_format,
+            columns_of(row),
+            stamp=Stamp(started_at, store_hash) if self.file_format == "parquet" else None,
+            first=first_part(replaced),
+            max_rows=self.max_rows_per_file,
+            discrepancies=discrepancies,
+        )
+        copy = Copy(selection, Window(), writer, overlap=None, progress=progress, tell=self.log.info)
+
+        async def read() -> tuple[Copied, ReadStats]:
+            async with hook.astore() as store:
+                nodes = _Nodes(store, self.query, self.variables, self.cursor_variable, self.connection)
+                return await copy.run(cast("BigCommerceStore", nodes)), store.stats
+
+        copied, stats = reading.run(read)
+        reading.check()
+        manifest = Manifest(
+            resource=row.name,
+            store_hash=store_hash,
+            mode="full",
+            query=copied.query,
+            window=ManifestWindow(since=None, until=None),
+            watermark=None,
+            files=tuple(copied.files),
+            rows=copied.rows,
+            duplicates_dropped=copied.repeated,
+            drift=drift_of(discrepancies) if self.file_format != "parquet" else (),  # without a schema, everything would be drift
+            requests=stats.requests,
+            throttled=stats.throttled,
+            seconds=round(progress.seconds, 3),
+            started_at=started_at.isoformat(timespec="milliseconds"),
+            finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            provider_version=__version__,
+            complete=True,
+            checked=(),
+        )
+        commit(destination, folder, key, manifest, replaced)
+        self.log.info("Wrote %d nodes of %s in %d files, with %d requests.", copied.rows, row.name, len(copied.files), stats.requests)
+        return manifest.as_json()
+
+
+class _Nodes:
+    """A connection as a copy sees a store: its pages, and what it has done."""
+
+    def __init__(
+        self, store: BigCommerceStore, query: str, variables: Mapping[str, Any] | None, cursor_variable: str, connection: str | None
+    ) -> None:
+        self._store = store
+        self._query, self._variables = query, variables
+        self._cursor_variable, self._connection = cursor_variable, connection
+
+    @property
+    def stats(self) -> ReadStats:
+        """The store's."""
+        return self._store.stats
+
+    def pages(self, name: str, **_selection: object) -> AsyncGenerator[Page, None]:  # noqa: ARG002  # asked for by a resource's name
+        """The connection's pages."""
+        return self._store.graphql_pages(self._query, self._variables, cursor_variable=self._cursor_variable, connection=self._connection)
