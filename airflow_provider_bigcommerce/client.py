@@ -6,6 +6,7 @@ Decides nothing itself: ``core`` says which request comes next, whether it may b
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import email.utils
 import logging
 import random as random_module
@@ -33,7 +34,13 @@ from airflow_provider_bigcommerce.core.planning import check_query, column_of, f
 from airflow_provider_bigcommerce.core.policy import Deliver, Fail, Fault, Limits, Wait, judge
 from airflow_provider_bigcommerce.core.reading import Listing, Meta, read_listing, read_record
 from airflow_provider_bigcommerce.core.windows import Window, whole_seconds, window_query
-from airflow_provider_bigcommerce.exceptions import InvalidQueryError, NotFoundError, UnexpectedAnswerError, ValidationError
+from airflow_provider_bigcommerce.exceptions import (
+    InvalidQueryError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnexpectedAnswerError,
+    ValidationError,
+)
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -154,6 +161,7 @@ class BigCommerceStore:
         self._session: aiohttp.ClientSession | None = None
         self._caps: dict[tuple[str, str], asyncio.Semaphore] = {}
         self._told_until = 0.0
+        self._date = ""
         self._warned: set[str] = set()
         self.stats = ReadStats()
 
@@ -303,10 +311,11 @@ class BigCommerceStore:
 
     async def now(self) -> datetime:
         """The store's own time, from the ``Date`` header of a cheap answer; whole seconds, UTC."""
-        response = await self.request("GET", "/v2/time")
+        with contextlib.suppress(PermissionDeniedError):  # a refusal carries the date as well
+            await self.request("GET", "/v2/time")
         try:
-            return whole_seconds(email.utils.parsedate_to_datetime(response.headers["date"]).replace(tzinfo=UTC))
-        except (KeyError, ValueError):
+            return whole_seconds(email.utils.parsedate_to_datetime(self._date).replace(tzinfo=UTC))
+        except ValueError:
             raise UnexpectedAnswerError("GET /v2/time answered without a readable Date header; the store's time is unknown.") from None
 
     async def graphql(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -491,7 +500,7 @@ class BigCommerceStore:
     async def _walk(self, walk: Walk, row: Resource, *, parent_may_vanish: bool = False) -> AsyncGenerator[Found, None]:
         """Send what the walk plans, look ahead as far as ``max_concurrency``, deliver in order.
 
-        While the next page in order is late (it is being repeated, say), the others go on, up to twice as far ahead.
+        When the next page in order is late (it is being repeated, say) and most others have come, the read goes on up to twice as far.
         """
         slots: deque[tuple[Request, asyncio.Task[Listing]]] = deque()
         most = self._settings.max_concurrency
@@ -503,10 +512,8 @@ class BigCommerceStore:
             return request, task
 
         def fill(ahead: int) -> None:
-            under_way = sum(not task.done() for _, task in slots)
-            while len(slots) < ahead and under_way < most and (planned := walk.next_request()) is not None:
+            while len(slots) < ahead and (planned := walk.next_request()) is not None:
                 slots.append(start(planned))
-                under_way += 1
 
         try:
             while True:
@@ -516,7 +523,9 @@ class BigCommerceStore:
                 while not slots[0][1].done():
                     answered.clear()
                     await answered.wait()
-                    fill(2 * most)
+                    under_way = sum(not task.done() for _, task in slots)
+                    if under_way <= most // 4:
+                        fill(min(2 * most, len(slots) + most - under_way))
                 request, task = slots.popleft()
                 step = walk.absorb(request, task.result())
                 slots.extendleft(start(follow) for follow in reversed(step.follow))
@@ -596,6 +605,7 @@ class BigCommerceStore:
                 ) as answer:
                     headers = {name.lower(): value for name, value in answer.headers.items()}
                     is_refused = answer.status == 429
+                    self._date = headers.get("date", "")
                     body = await answer.read()
             except (TimeoutError, aiohttp.ClientError, OSError) as error:
                 return _fault(error)

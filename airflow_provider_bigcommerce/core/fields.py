@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -32,7 +32,7 @@ class FieldSelection:
 
     only: frozenset[str] = frozenset()
     without: tuple[str, ...] = ()
-    query: Mapping[str, str] | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
 
     def applied(self, records: Sequence[msgspec.Raw]) -> Sequence[msgspec.Raw]:
         """The records with those fields alone."""

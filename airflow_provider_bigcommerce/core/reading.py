@@ -110,9 +110,16 @@ def read_listing(request: Request, response: Response, *, envelope: str = "data"
         if envelope == "data":
             page = _LIST_ENVELOPE.decode(body)
             return Listing(page.data, _meta(page.meta))
-        return Listing(_BARE_LIST.decode(body), _NO_META)
+        return Listing(_flat(_BARE_LIST.decode(body)), _NO_META)
     except msgspec.ValidationError:
         return _read_unusual(request, body, envelope)
+
+
+def _flat(records: list[msgspec.Raw]) -> list[msgspec.Raw]:
+    """A list of lists is one list. Source: store_content.v2.yml (blog tags)."""
+    if not records or bytes(memoryview(records[0])[:1]) != b"[":
+        return records
+    return [record for group in records for record in _BARE_LIST.decode(group)]
 
 
 def _read_unusual(request: Request, body: bytes, envelope: str) -> Listing:

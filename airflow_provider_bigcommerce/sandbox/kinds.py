@@ -113,15 +113,23 @@ def _listing(store: Store, row: Row, n: int) -> Row:
     return {"product_id": product_id, "variants": [{**variant, "product_id": product_id, "variant_id": v["id"]} for v in variants]}
 
 
+#: So many that even a small store's price lists hold no variant twice in one currency.
+_PRICE_CURRENCIES = (
+    "usd", "eur", "gbp", "cad", "aud", "nzd", "chf", "sek", "nok", "dkk", "pln", "czk",
+    "huf", "ron", "bgn", "jpy", "sgd", "hkd", "mxn", "brl", "zar", "ils", "aed", "sar",
+)  # fmt: skip
+
+
 def _price_record(store: Store, row: Row, n: int) -> Row:
-    variant_id = nth(store, "product_variants", n // 2)
+    variant_id = nth(store, "product_variants", n)
+    times_round = n // max(1, len(store.tables["product_variants"].ids()))
     variant = store.tables["product_variants"].get(variant_id) or {"sku": "", "product_id": 0}
     price = 10 + n % 90 + 0.5
     return {
         "variant_id": variant_id,
         "product_id": variant["product_id"],
         "sku": variant["sku"],
-        "currency": "eur" if n // 4 % 2 else "usd",
+        "currency": _PRICE_CURRENCIES[times_round % len(_PRICE_CURRENCIES)],
         "price": price,
         "calculated_price": price,
         "sale_price": price - 1,
@@ -311,7 +319,7 @@ KINDS: tuple[Kind, ...] = (
         fit=_listing,
         refuses_unknown=True,
     ),
-    Kind("sites", "/v3/sites", 2, fit=_site),
+    Kind("sites", "/v3/sites", 3, fit=_site),
     Kind("site_routes", "/v3/sites/{site_id}/routes", 12, parent=("sites", "_site_id")),
     Kind("site_certificates", "/v3/sites/certificates", 2, key="common_name"),
     # price lists

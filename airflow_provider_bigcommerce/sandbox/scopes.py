@@ -54,8 +54,8 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("/v2/categories", "store_v2_products", "store_v2_products_read_only"),
     ("/v2/option", "store_v2_products", "store_v2_products_read_only"),
 )
-# Open to any token. Of /v2/time the file says only that its scope table covers the store information; not tried on a real store.
-_FREE = ("/v3/hooks", "/v2/time", "/graphql")
+# Open to any token. /v2/time is not: it stands in the file whose scope table is that of the store information.
+_FREE = ("/v3/hooks", "/graphql")
 _OTHERS = ("store_v2_information", "store_v2_information_read_only")
 
 

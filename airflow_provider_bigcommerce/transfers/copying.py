@@ -120,7 +120,7 @@ class Copy:
                 async for page in pages:
                     if page.total is not None:
                         copied.totals.append(page.total)
-                    records = await self._completed(store, page.records)
+                    records = self._selection.fields.applied(await self._completed(store, page.records))
                     copied.files += await in_thread(self._write, records)
                     total = copied.totals[-1] if copied.totals else None
                     if line := self._progress.line(copied.found, total, page.number, store.stats):
@@ -147,9 +147,10 @@ class Copy:
         """The pages; once more without the include if the store refuses it before the first row."""
         selection = self._selection
         name, since, until = selection.resource.name, self._window.since, self._window.until
+        parents: dict[str, Any] = {"parent_ids": selection.parent_ids, "parent_query": selection.parent_query}
         came = False
         try:
-            async with contextlib.aclosing(store.pages(name, query=selection.query, since=since, until=until)) as pages:
+            async with contextlib.aclosing(store.pages(name, query=selection.query, since=since, until=until, **parents)) as pages:
                 async for page in pages:
                     came = True
                     yield page
@@ -165,7 +166,7 @@ class Copy:
         self._refused = True
         plain = without_include(selection)
         self._copied.query = plain.query_text
-        async with contextlib.aclosing(store.pages(name, query=plain.query, since=since, until=until)) as pages:
+        async with contextlib.aclosing(store.pages(name, query=plain.query, since=since, until=until, **parents)) as pages:
             async for page in pages:
                 yield page
 

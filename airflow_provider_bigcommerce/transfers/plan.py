@@ -8,17 +8,22 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_bigcommerce.core.catalog import Resource
+from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
+from airflow_provider_bigcommerce.core.fields import FieldSelection, select_fields
 from airflow_provider_bigcommerce.core.messages import Query, query_text
-from airflow_provider_bigcommerce.core.planning import resource_of
+from airflow_provider_bigcommerce.core.planning import column_of, resource_of
 from airflow_provider_bigcommerce.core.windows import Window, date_filter, incremental_window, moment, require_modified, written
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.files.manifest import Manifest
+from airflow_provider_bigcommerce.files.schemas import schema
 from airflow_provider_bigcommerce.state import Checkpoint, Watermark
+
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.client import ParentId
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +48,9 @@ class Selection:
     :param until: argument, whole UTC seconds.
     :param initial_since: where a first incremental run begins.
     :param overlap: how far an incremental run goes back behind the watermark.
+    :param fields: which fields of the rows are kept.
+    :param parent_ids: for a child resource, the parents whose rows are read; None for all.
+    :param parent_query: for a child resource, filters for the parents.
     """
 
     resource: Resource
@@ -53,6 +61,9 @@ class Selection:
     until: datetime | None
     initial_since: datetime | None
     overlap: timedelta
+    fields: FieldSelection = field(default_factory=FieldSelection)
+    parent_ids: tuple[ParentId, ...] | None = None
+    parent_query: Query | None = None
 
     @property
     def folder(self) -> str:
@@ -62,7 +73,7 @@ class Selection:
     @property
     def filters(self) -> dict[str, str]:
         """The part of the query that decides which rows there are, as it is sent."""
-        shape = {"include", *self.resource.include_companions}
+        shape = {"include", "include_fields", "exclude_fields", *self.resource.include_companions}
         return {name: text for name, text in self.query_text.items() if name not in shape}
 
     @property
@@ -81,6 +92,11 @@ def select(
     until: str | datetime | None,
     initial_since: str | datetime | None,
     overlap: timedelta,
+    fields: Sequence[str] | None = None,
+    exclude_fields: Sequence[str] | None = None,
+    channel_id: int | str | None = None,
+    parent_ids: Sequence[ParentId] | None = None,
+    parent_query: Query | None = None,
 ) -> Selection:
     """Read the operator's arguments, rendered.
 
@@ -97,8 +113,15 @@ def select(
     if overlap < timedelta(0):
         raise InvalidQueryError(f"overlap={overlap} is negative: rows would be skipped. Give zero or more.")
     window = Window(moment(since, "since"), moment(until, "until"))
-    if window.is_bounded:
+    parent = resource_of(row.parent) if row.parent else None
+    if window.is_bounded and (row.modified or row.created or parent is None):
         date_filter(row)
+    elif window.is_bounded and parent is not None:
+        date_filter(parent)  # the children of the parents that changed
+    if (parent_ids is not None or parent_query) and not row.placeholders and not row.parent_keys:
+        raise InvalidQueryError(f"{row.name!r} is one list for the whole store; it has no parents to choose. Use query.")
+    if row.id_placeholder is not None and parent_ids is None:
+        raise InvalidQueryError(f"{row.name!r} has no list: BigCommerce reads it by {row.id_placeholder} only. Give parent_ids=[...].")
     wanted = _includes(row, include)
     asked: dict[str, Any] = dict(query or {})
     if "include" in asked:
@@ -107,7 +130,37 @@ def select(
         raise InvalidQueryError(f"query has {sorted(map(str, taken))}, which mode='incremental' sets itself. Leave it out.")
     if wanted:
         asked = {**row.include_companions, **asked, "include": ",".join(wanted)}
-    return Selection(row, mode, asked, wanted, window.since, window.until, moment(initial_since, "initial_since"), overlap)
+    if channel_id is not None:
+        asked[_channel_filter(row)] = channel_id
+    known = schema(row.name, row.primary_key).fields
+    is_described = len(known) > len(row.primary_key) + len(row.placeholders)  # not an archived list, of which the keys alone are known
+    columns = [column_of(name) for name in row.placeholders]
+    kept = select_fields(row, fields, exclude_fields, known=known if is_described else (), columns=columns)
+    asked.update(kept.query)
+    return Selection(
+        row,
+        mode,
+        asked,
+        wanted,
+        window.since,
+        window.until,
+        moment(initial_since, "initial_since"),
+        overlap,
+        kept,
+        None if parent_ids is None else tuple(parent_ids),
+        parent_query,
+    )
+
+
+def _channel_filter(row: Resource) -> str:
+    """The parameter that narrows a resource to a channel.
+
+    :raises InvalidQueryError: it has none; the message names some that have one.
+    """
+    if row.channel_filter is None:
+        names = ", ".join(other.name for other in CATALOG.values() if other.channel_filter is not None)
+        raise InvalidQueryError(f"{row.name!r} cannot be narrowed to a channel. Resources that can: {names}.")
+    return row.channel_filter
 
 
 def _includes(row: Resource, include: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ from airflow_provider_bigcommerce.transfers.progress import Progress
 from airflow_provider_bigcommerce.transfers.reading import StoppableReading
 
 if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.client import ReadStats
+    from airflow_provider_bigcommerce.client import ParentId, ReadStats
     from airflow_provider_bigcommerce.files.writers import FileFormat
     from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 
@@ -101,6 +101,11 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
     :param initial_since: where the first incremental run begins; the store's beginning if not given. (templated)
     :param include: what rows shall carry (``images``, ``variants`` ...); orders come with their line items unless it says otherwise;
         ``[]`` for nothing. (templated)
+    :param fields: top-level fields to keep; keys and the change date are kept always. The other columns are null. (templated)
+    :param exclude_fields: fields to leave out, dots for nested ones: ``["billing_address.email"]``. For personal data. (templated)
+    :param channel_id: only rows of this channel, where the resource has such a filter. (templated)
+    :param parent_ids: for a child resource (``order_transactions``), the parents whose rows are read; all if not given. (templated)
+    :param parent_query: for a child resource, filters for the parents: ``{"status_id": 11}``. (templated)
     :param bigcommerce_conn_id: connection id. (templated)
     :param overlap: how far an incremental run goes back behind the watermark, for clocks and late commits.
     :param max_rows_per_file: rows after which a new file begins, or None for one file.
@@ -114,6 +119,11 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
         "until",
         "initial_since",
         "include",
+        "fields",
+        "exclude_fields",
+        "channel_id",
+        "parent_ids",
+        "parent_query",
         "bigcommerce_conn_id",
     )
     template_fields_renderers = {"query": "json"}  # noqa: RUF012  # Airflow's own declaration
@@ -133,6 +143,11 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
         until: str | datetime | None = None,
         initial_since: str | datetime | None = None,
         include: str | Sequence[str] | None = None,
+        fields: Sequence[str] | None = None,
+        exclude_fields: Sequence[str] | None = None,
+        channel_id: int | str | None = None,
+        parent_ids: Sequence[ParentId] | None = None,
+        parent_query: Query | None = None,
         bigcommerce_conn_id: str = "bigcommerce_default",
         overlap: timedelta = DEFAULT_OVERLAP,
         max_rows_per_file: int | None = 500_000,
@@ -153,6 +168,11 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
         self.until = until
         self.initial_since = initial_since
         self.include = include
+        self.fields = fields
+        self.exclude_fields = exclude_fields
+        self.channel_id = channel_id
+        self.parent_ids = parent_ids
+        self.parent_query = parent_query
         self.bigcommerce_conn_id = bigcommerce_conn_id
         self.overlap = overlap
         self.max_rows_per_file = max_rows_per_file
@@ -178,6 +198,11 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
             until=self.until,
             initial_since=self.initial_since,
             overlap=self.overlap,
+            fields=self.fields,
+            exclude_fields=self.exclude_fields,
+            channel_id=self.channel_id,
+            parent_ids=self.parent_ids,
+            parent_query=self.parent_query,
         )
         destination = Destination.at(str(self.path))
         hook = BigCommerceHook(self.bigcommerce_conn_id)

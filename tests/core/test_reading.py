@@ -50,6 +50,14 @@ def test_a_singleton_is_a_list_of_one() -> None:
     assert [bytes(r) for r in read_listing(GET, answer(b'{"a":1}'), envelope="bare").records] == [b'{"a":1}']
 
 
+def test_a_list_of_lists_is_one_list() -> None:
+    assert [bytes(r) for r in read_listing(GET, answer(b'[[{"a":1},{"a":2}],[{"a":3}]]'), envelope="bare").records] == [
+        b'{"a":1}',
+        b'{"a":2}',
+        b'{"a":3}',
+    ]
+
+
 def test_null_data_is_an_empty_list() -> None:
     assert read_listing(GET, answer(b'{"data":null,"meta":{}}')).records == []
 

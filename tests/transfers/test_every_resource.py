@@ -1,0 +1,179 @@
+"""Every resource of the catalog, read whole by the operator, against what the sandbox says that it holds."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+import pyarrow.parquet
+import pytest
+
+from airflow_provider_bigcommerce.core.catalog import CATALOG
+from airflow_provider_bigcommerce.core.planning import column_of, filled
+from airflow_provider_bigcommerce.sandbox.all_routes import listed
+from airflow_provider_bigcommerce.sandbox.faults import Faults
+from airflow_provider_bigcommerce.sandbox.quota import Quota
+from airflow_provider_bigcommerce.sandbox.server import Server, ThreadedServer
+from airflow_provider_bigcommerce.sandbox.store import Store
+from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
+
+TOKEN = "token-of-every-resource"
+
+#: What these cannot be read without.
+NEEDED: Mapping[str, Mapping[str, Any]] = {
+    "coupon_code_lookup": {"query": {"code": "one of the promotion's"}},
+    "payment_methods": {"query": {"order_id": 100}},
+    "theme_configurations": {"query": {"channel_id:in": "1"}},
+    "widget_regions": {"query": {"template_file": "pages/home"}},
+}
+
+
+#: Lists of which the seeded store has nothing.
+EMPTY = ["order_fees", "order_pickups"]
+
+
+class Shop:
+    """A running sandbox, and what it holds by its own word."""
+
+    def __init__(self, url: str, store: Store) -> None:
+        self.url, self.store = url, store
+
+    def object(self, path: str) -> list[Any]:
+        """The one object at a path, as a list; nothing where there is none."""
+        request = urllib.request.Request(f"{self.url}/stores/{self.store.store_hash}{path}", headers={"X-Auth-Token": TOKEN})
+        try:
+            with urllib.request.urlopen(request) as answer:
+                value = json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                return []
+            raise
+        value = value["data"] if isinstance(value, dict) and "data" in value else value
+        return [value] if value else []
+
+    def read(self, path: str, query: Mapping[str, Any]) -> list[Any]:
+        """What the sandbox says that a full read of a path must find."""
+        try:
+            return listed(self.store, path, {name: str(value) for name, value in query.items()})
+        except TypeError:
+            return self.object(path)
+        except LookupError:
+            return []  # a parent without such a list
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """All rows, with their parents' keys; lists of lists as one list."""
+        row = CATALOG[name]
+        query = NEEDED.get(name, {}).get("query", {})
+        if not row.parent_keys:
+            found = self.read(row.path, query)
+            return [one for group in found for one in (group if isinstance(group, list) else [group])]
+        out = []
+        assert row.parent
+        asked = set()
+        for parent in self.rows(row.parent):
+            keys = {name: parent[source] for name, source in row.parent_keys.items()}
+            if tuple(keys.values()) in asked:
+                continue
+            asked.add(tuple(keys.values()))
+            filters = {name: value for name, value in keys.items() if name not in row.placeholders}
+            columns = {column_of(name): keys[name] for name in row.placeholders}
+            out += [{**columns, **one} for one in self.read(filled(row.path, keys), {**query, **filters})]
+        return out
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[Shop]:
+    quota, faults = Quota.parse("none"), Faults(1, 0)
+    store = Store(seed=1, products=40, orders=12, customers=5, tokens={TOKEN: None}, quota=quota, faults=faults, db=None)
+    with ThreadedServer(Server(store)) as server:
+        yield Shop(server.url, store)
+
+
+@pytest.fixture
+def connected(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    extra = {"store_hash": shop.store.store_hash, "access_token": TOKEN}
+    monkeypatch.setenv("AIRFLOW_CONN_BIGCOMMERCE_DEFAULT", json.dumps({"conn_type": "bigcommerce", "host": shop.url, "extra": extra}))
+    return shop
+
+
+def copy(path: Path, name: str, file_format: str, **arguments: Any) -> tuple[dict[str, Any], list[Path]]:
+    arguments = {**NEEDED.get(name, {}), "include": [], **arguments}
+    operator = BigCommerceToObjectStorageOperator(task_id="copy", resource=name, path=str(path), file_format=file_format, **arguments)
+    manifest = operator.execute({})
+    return manifest, [path / file["path"] for file in manifest["files"]]
+
+
+def canonical(rows: list[dict[str, Any]]) -> Counter[str]:
+    return Counter(json.dumps(row, sort_keys=True) for row in rows)
+
+
+LISTS = sorted(
+    name
+    for name, row in CATALOG.items()
+    if row.kind in ("collection", "singleton") and row.id_placeholder is None and row.parent != "carts"
+)
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_json_lines_hold_exactly_the_rows_of_the_store(connected: Shop, tmp_path: Path, name: str) -> None:
+    manifest, files = copy(tmp_path, name, "jsonl")
+
+    found = [msgspec.json.decode(line) for file in files for line in file.read_bytes().splitlines()]
+    assert canonical(found) == canonical(connected.rows(name))
+    assert manifest["complete"]
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_parquet_has_as_many_rows_and_one_schema_on_every_run(connected: Shop, tmp_path: Path, name: str) -> None:
+    _, first = copy(tmp_path / "first", name, "parquet")
+    _, second = copy(tmp_path / "second", name, "parquet")
+
+    assert [pyarrow.parquet.read_schema(file) for file in first] == [pyarrow.parquet.read_schema(file) for file in second]
+    rows = sum(pyarrow.parquet.read_metadata(file).num_rows for file in first)
+    assert rows == len(connected.rows(name))
+    if first:
+        with duckdb.connect() as database:
+            assert database.execute("SELECT count(*) FROM read_parquet(?)", [[str(file) for file in first]]).fetchall() == [(rows,)]
+
+
+def test_hardly_a_list_of_the_sandbox_is_empty(connected: Shop) -> None:
+    empty = [name for name in LISTS if not connected.rows(name)]
+
+    assert empty == EMPTY
+
+
+@pytest.mark.parametrize("name", ["order_transactions", "product_images", "product_custom_fields"])
+def test_children_of_some_parents_are_read_alone(connected: Shop, tmp_path: Path, name: str) -> None:
+    key = column_of(CATALOG[name].placeholders[0])
+    wanted = connected.rows(name)[0][key]
+    parents: dict[str, Any] = {"parent_ids": [wanted]} if key == "order_id" else {"parent_query": {"id:in": [wanted]}}
+
+    _, files = copy(tmp_path, name, "jsonl", **parents)
+
+    found = [msgspec.json.decode(line) for file in files for line in file.read_bytes().splitlines()]
+    assert canonical(found) == canonical([row for row in connected.rows(name) if row[key] == wanted])
+
+
+def test_personal_data_can_be_left_out(connected: Shop, tmp_path: Path) -> None:
+    _, files = copy(tmp_path, "customers", "jsonl", exclude_fields=["email", "phone", "notes"])
+
+    text = b"".join(file.read_bytes() for file in files)
+    assert b"@example" not in text
+    assert b'"email"' not in text
+
+
+def test_chosen_fields_are_alone_in_the_file_and_the_schema_stays(connected: Shop, tmp_path: Path) -> None:
+    _, some = copy(tmp_path / "some", "products", "parquet", fields=["name"])
+    _, whole = copy(tmp_path / "whole", "products", "parquet")
+
+    assert pyarrow.parquet.read_schema(some[0]) == pyarrow.parquet.read_schema(whole[0])
+    table = pyarrow.parquet.read_table(some[0])
+    filled_columns = {name for name in table.column_names if table[name].null_count < table.num_rows}
+    assert filled_columns == {"id", "name", "date_modified", "_synced_at", "_store_hash"}
