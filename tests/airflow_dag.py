@@ -9,9 +9,13 @@ def known_to_airflow(dag: Any) -> Any:
     """Write the DAG as the DAG processor does."""
     from airflow.models.dagbundle import DagBundleModel
     from airflow.models.serialized_dag import SerializedDagModel
-    from airflow.serialization.definitions.dag import SerializedDAG
     from airflow.serialization.serialized_objects import LazyDeserializedDAG
     from airflow.utils.session import create_session
+
+    try:
+        from airflow.serialization.definitions.dag import SerializedDAG
+    except ImportError:  # Airflow 3.1
+        from airflow.serialization.serialized_objects import SerializedDAG
 
     with create_session() as session:
         session.merge(DagBundleModel(name="testing"))

@@ -10,17 +10,19 @@ import email.utils
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from airflow_provider_bigcommerce.client import BigCommerceStore
 from airflow_provider_bigcommerce.core.messages import Query, Request, Response
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.reading import read_listing
 from airflow_provider_bigcommerce.core.windows import Window, date_filter, read_moment, whole_seconds, window_query
 from airflow_provider_bigcommerce.exceptions import UnexpectedAnswerError
 from airflow_provider_bigcommerce.triggers.looking import LOOK_SETTINGS
+
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.client import BigCommerceStore
 
 #: Re-read before the last poll, for writes that become visible late; what was found is not found again.
 OVERLAP = timedelta(seconds=60)

@@ -8,12 +8,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_bigcommerce.client import BigCommerceStore
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.planning import check_query, resource_of
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, NotFoundError
+
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.client import BigCommerceStore
 
 #: How a look talks to the store: few requests at once, and no long waits inside, since the wait itself is told what to do.
 LOOK_SETTINGS: Mapping[str, Any] = {"max_concurrency": 2, "max_attempts": 3, "max_wait": 30.0}

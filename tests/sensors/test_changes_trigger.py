@@ -15,6 +15,8 @@ from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.triggers.changes import MOST_IDS, BigCommerceChangesTrigger
 
+pytestmark = pytest.mark.compat
+
 NOON = datetime(2026, 3, 29, 12, 0, 0, tzinfo=UTC)
 
 

@@ -140,6 +140,7 @@ def test_without_a_word_the_installation_decides_about_deferring(connected: Sand
     assert sensor(conditions=lambda row: True).deferrable is False
 
 
+@pytest.mark.compat
 @pytest.mark.usefixtures("airflow_home")
 @pytest.mark.parametrize("how", [{"mode": "poke"}, {"mode": "reschedule"}, {"deferrable": True}])
 def test_a_dag_goes_on_when_the_row_has_come(connected: Sandbox, how: dict[str, Any]) -> None:

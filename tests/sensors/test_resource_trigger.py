@@ -12,6 +12,8 @@ import pytest
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.triggers.resource import BigCommerceResourceTrigger
 
+pytestmark = pytest.mark.compat
+
 NOON = datetime(2026, 3, 29, 12, 0, 0, tzinfo=UTC)
 
 
@@ -138,7 +140,6 @@ async def test_a_wrong_argument_fails_without_a_request(connected: Sandbox) -> N
     assert connected.store.requests == []
 
 
-@pytest.mark.compat
 def test_what_is_stored_names_the_connection_and_holds_no_secret(connected: Sandbox) -> None:
     trigger = BigCommerceResourceTrigger(
         resource="orders",
