@@ -99,7 +99,7 @@ class Budget:
             return math.inf
         if self._window == 0 and self._in_flight >= min(2 * self._answered, 4 + self._answered // 4):
             return math.inf  # the first answers tell whether others use the store
-        part = self._part
+        part = max(self._part, 1 / max(1, self._allowed))  # never nothing: one request of a window tells how things are
         known = min(part, self._last_part) if self._window else part  # a window's own first answers overstate our part
         if part == 1.0 or self._sent < known * self._allowed / 2:
             return 0.0
