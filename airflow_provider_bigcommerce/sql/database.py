@@ -75,8 +75,8 @@ class Database(ABC):
         """Append an Arrow table to a staging table."""
 
     @abstractmethod
-    def refresh_statistics(self, staging: str) -> None:
-        """Tell the planner how large a staging table has become, where it does not find out by itself."""
+    def refresh_statistics(self, staging: str, key: Sequence[str]) -> None:
+        """Tell the planner how large a staging table has become and how its key is spread, where it does not find out by itself."""
 
     @abstractmethod
     def cancel(self) -> None:

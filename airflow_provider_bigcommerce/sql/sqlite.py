@@ -102,7 +102,7 @@ class Sqlite(Database):
             raise DestinationError(f"SQLite refused rows for {staging} ({first_line(error)}).") from error
         self.commit()
 
-    def refresh_statistics(self, staging: str) -> None:
+    def refresh_statistics(self, staging: str, key: Sequence[str]) -> None:
         """SQLite plans by its own means."""
 
     def cancel(self) -> None:

@@ -117,8 +117,8 @@ class Target:
         """
         database, main = self._database, self._layout.main
         staging, quote = database.staging(self._staging[main.name]), database.quote
-        for name in self._staging.values():
-            database.refresh_statistics(name)
+        for table in self._layout.tables:
+            database.refresh_statistics(self._staging[table.name], table.key)
         database.execute(
             f"DELETE FROM {staging} WHERE EXISTS (SELECT 1 FROM {self.name} AS present "
             f"WHERE {self._same(main.key, 'present', main.key, staging)} AND present.{quote(SYNCED_AT)} > {staging}.{quote(SYNCED_AT)})"

@@ -22,7 +22,7 @@ import pytest
 
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
-from tests.transfers.conftest import START, Airflow
+from tests.transfers.conftest import START, Airflow, night  # noqa: F401  # night is a fixture, asked for by name
 
 CONN_ID = "warehouse"
 
