@@ -86,7 +86,12 @@ def get_provider_info() -> dict[str, Any]:
                 "source-integration-name": "BigCommerce",
                 "target-integration-name": "Common IO",
                 "python-module": f"{package}.transfers.to_object_storage",
-            }
+            },
+            {
+                "source-integration-name": "BigCommerce",
+                "target-integration-name": "Common SQL",
+                "python-module": f"{package}.transfers.to_sql",
+            },
         ],
         "connection-types": [
             {
