@@ -1,0 +1,77 @@
+"""The watcher where it lives: a real triggerer, two assets on one list, a DAG that starts on a change, and a restart in between."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
+from tests.airflow_server import AirflowServer
+
+DAG = """
+from datetime import datetime
+from airflow.sdk import Asset, AssetWatcher, dag, task
+from airflow_provider_bigcommerce.triggers.changes import BigCommerceChangesTrigger
+
+def watched(name, status):
+    trigger = BigCommerceChangesTrigger("orders", conditions={"status_id": status}, poll_interval=1)
+    return Asset(name, uri=f"x-test://{name}", watchers=[AssetWatcher(name="poll", trigger=trigger)])
+
+for name, status in (("paid", 11), ("shipped", 2)):
+    @dag(dag_id=f"on_{name}", start_date=datetime(2026, 1, 1), schedule=[watched(name, status)], is_paused_upon_creation=False)
+    def on_change():
+        @task
+        def tell(): ...
+        tell()
+    on_change()
+"""
+
+
+def until(found: Callable[[], Any], seconds: float = 150) -> Any:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := found():
+            return value
+        time.sleep(0.5)
+    pytest.fail("it did not come")
+
+
+@pytest.mark.full
+@pytest.mark.timeout(600)
+def test_a_change_starts_the_dag_and_one_during_a_restart_is_not_lost(bigcommerce_sandbox: Sandbox, tmp_path: Path) -> None:
+    store = bigcommerce_sandbox.store
+    dags = tmp_path / "dags"
+    dags.mkdir()
+    (dags / "watch.py").write_text(DAG)
+    environment = {
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "AIRFLOW_CONN_BIGCOMMERCE_DEFAULT": json.dumps(bigcommerce_sandbox.connection),
+    }
+
+    def told(server: AirflowServer) -> dict[str, set[int]]:
+        events = server.request("GET", "/api/v2/assets/events?limit=100")["asset_events"]
+        found: dict[str, set[int]] = {"paid": set(), "shipped": set()}
+        for event in events:
+            found[event["name"]] |= set(event["extra"]["payload"]["ids"])
+        return found
+
+    def polls() -> int:
+        return sum(request.path == "/v2/orders" for request in store.requests)
+
+    home = tmp_path / "home"
+    with AirflowServer(home, env=environment) as server:
+        until(lambda: polls() >= 2)
+        first = {"paid": store.add_order(status_id=11)["id"], "shipped": store.add_order(status_id=2)["id"]}
+        until(lambda: told(server) == {name: {key} for name, key in first.items()})
+        until(lambda: server.request("GET", "/api/v2/dags/on_paid/dagRuns")["total_entries"] >= 1)
+        assert sum("limit=1&" in f"{request.query}&" for request in store.requests) == 1  # one poll for both watchers
+        before = polls()
+        until(lambda: polls() >= before + 2)  # a poll later the cursor is kept
+    missed = store.add_order(status_id=11)["id"]
+    with AirflowServer(home, env=environment) as server:
+        until(lambda: missed in told(server)["paid"])
