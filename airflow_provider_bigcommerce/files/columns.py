@@ -8,6 +8,7 @@ no file.
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -126,11 +127,8 @@ class ColumnReader:
         """One Arrow array a column, in the types of the reader."""
         if not self.schema.fields:
             return []
-        if not block.isascii():
-            try:
-                block.decode()
-            except UnicodeDecodeError as error:
-                raise RefusedError from error
+        if not block.isascii() and not self._is_utf8(block):
+            raise RefusedError
         if options is self._fast_types and self._has_numbers and _may_hold_long_number(block):
             raise RefusedError
         try:
@@ -145,6 +143,15 @@ class ColumnReader:
             raise RefusedError
         table = table.combine_chunks()
         return [table.column(name).chunk(0) for name in self.schema.fields]
+
+    def _is_utf8(self, block: bytes) -> bool:
+        """Whether the block is UTF-8; Arrow's reader does not look, its check of a text column does, and makes no Python text."""
+        offsets = self._pa.py_buffer(struct.pack("=2q", 0, len(block)))
+        try:
+            self._pa.LargeStringArray.from_buffers(1, offsets, self._pa.py_buffer(block)).validate(full=True)
+        except self._pa.ArrowInvalid:
+            return False
+        return True
 
     def _fast(self, lines: bytes, count: int, *, trimmed: bool) -> tuple[list[Any], Extras]:
         extras: Extras = {}

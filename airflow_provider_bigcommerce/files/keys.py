@@ -55,6 +55,11 @@ class KeyReader:
 
         :raises UnexpectedAnswerError: a record has no key, or one that is neither a number nor text.
         """
+        records = list(records)
+        if self._starts_with_key:
+            starts = [start for start in map(self._starts_with_key, records) if start]
+            if len(starts) == len(records):
+                return [(int(start[1]), None) for start in starts]
         rows: list[tuple[Key, str | None]] = []
         for record in records:
             if self._starts_with_key and (start := self._starts_with_key(record)):

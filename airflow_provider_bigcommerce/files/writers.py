@@ -31,8 +31,8 @@ Record = bytes | msgspec.Raw
 _BRACE = ord("}")
 _NOT_BEFORE_COMMA = b"{ \t\r"
 
-#: JSON bytes that become one Arrow table.
-BLOCK_BYTES = 8 * 2**20
+#: JSON bytes that become one Arrow table. Twice as many cost 35 MB more and no less CPU (measured on 50,000 products).
+BLOCK_BYTES = 4 * 2**20
 #: Tables that become one row group: larger ones compress better and cost less CPU, and memory holds one.
 BLOCKS_PER_ROW_GROUP = 4
 _BUFFER_BYTES = 2**20

@@ -133,11 +133,15 @@ class Copy:
 
     def _write(self, records: Sequence[msgspec.Raw]) -> list[DataFile]:
         kept = records
-        if self._keys is not None:
+        if self._keys is not None and self._overlap is None:
+            kept = self._seen.unseen(records, [key for key, _ in self._keys.read(records)])
+            self._copied.repeated += len(records) - len(kept)
+            self._copied.found += len(kept)
+        elif self._keys is not None and self._overlap is not None:
             read = self._keys.read(records)
             rows = self._seen.unseen([(record, *about) for record, about in zip(records, read, strict=True)], [key for key, _ in read])
             self._copied.repeated += len(records) - len(rows)
-            kept = [row[0] for row in rows if self._overlap is None or self._overlap.is_new(*row)]
+            kept = [row[0] for row in rows if self._overlap.is_new(*row)]
             self._copied.found += len(rows)
         else:
             self._copied.found += len(records)

@@ -24,6 +24,8 @@ from tests.benchmarks.writers import product
 DIFFERENT_PRODUCTS = 10_000
 #: Blocks of rows kept joined: 10,000 products in pages of 250, and some.
 _KEPT_BLOCKS = 64
+#: Characters of a description, so that a product has 3.3 KB.
+_DESCRIPTION = 1570
 _LINES_OF_AN_ORDER = (1, 2, 3, 4)
 _FAULTS = ("500", "502", "reset", "cut")
 
@@ -56,7 +58,8 @@ class Store:
     def __init__(self) -> None:
         dice = random.Random(7)
         # A product's bytes behind its id, which stands first.
-        self._tails = [_encoded(product(number, dice)).partition(b",")[2] for number in range(1, DIFFERENT_PRODUCTS + 1)]
+        rows = [product(number, dice) for number in range(1, DIFFERENT_PRODUCTS + 1)]
+        self._tails = [_encoded({**row, "description": f"{str(row['description'])[:_DESCRIPTION]}</p>"}).partition(b",")[2] for row in rows]
         self._blocks: OrderedDict[tuple[int, int], bytes] = OrderedDict()
         self.apply(Settings())
 

@@ -11,9 +11,12 @@ import logging
 from tests.benchmarks.drivers.measured import Job, drive
 
 _LAZY = (
+    "airflow.sdk.definitions.connection",
+    "airflow.sdk.execution_time.supervisor",
     "airflow_provider_bigcommerce.client",
     "airflow_provider_bigcommerce.hooks.bigcommerce",
     "airflow_provider_bigcommerce.files.overlap",
+    "airflow_provider_bigcommerce.files.writers",
     "airflow_provider_bigcommerce.transfers.copying",
     "pyarrow.compute",
     "pyarrow.json",
