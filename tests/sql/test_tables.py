@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,7 @@ from airflow_provider_bigcommerce.files.manifest import Manifest
 from airflow_provider_bigcommerce.files.schemas import schema
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.sql.layout import kind_of
+from airflow_provider_bigcommerce.sql.target import Target
 from tests.sql.conftest import Warehouse
 
 SIX = ("products", "product_variants", "brands", "categories", "customers", "orders")
@@ -234,3 +236,31 @@ def test_a_table_and_a_schema_may_be_named(warehouse: Warehouse) -> None:
 
     assert warehouse.query(f'SELECT count(*) FROM "{schema_name}"."{name}"') == [(warehouse.sandbox.store.count("brands"),)]
     assert warehouse.query(f'SELECT table_name FROM "{schema_name}"._bigcommerce_syncs') == [(name,)]
+
+
+@pytest.mark.bigcommerce_sandbox(products=2500)
+def test_rows_of_many_blocks_are_all_there_once(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    staged: list[int] = []
+    stage = Target.stage
+
+    def counted(target: Target, table: str, rows: Any) -> None:
+        staged.append(rows.num_rows)
+        stage(target, table, rows)
+
+    monkeypatch.setattr(Target, "stage", counted)
+    manifest = warehouse.run("products")
+
+    assert len(staged) > 1, "one block held all rows: more are needed for this test"
+    assert sum(staged) == manifest["rows"]
+    assert warehouse.column("SELECT id FROM products ORDER BY id") == sorted(row["id"] for row in warehouse.sandbox.store.rows("products"))
+
+
+def test_two_runs_that_begin_at_once_on_an_empty_database_both_end_well(warehouse: Warehouse) -> None:
+    operators = [warehouse.operator("brands", nested="tables") for _ in range(2)]
+
+    with ThreadPoolExecutor(2) as pool:
+        manifests = list(pool.map(lambda operator: operator.execute({}), operators))
+
+    assert [manifest["rows"] for manifest in manifests] == [warehouse.sandbox.store.count("brands")] * 2
+    assert warehouse.column("SELECT id FROM brands ORDER BY id") == sorted(row["id"] for row in warehouse.sandbox.store.rows("brands"))
+    assert warehouse.column("SELECT count(*) FROM _bigcommerce_syncs") == [2]
