@@ -1,0 +1,48 @@
+"""The benchmarks' own arithmetic, and that a driver's rows are really counted; nothing here depends on being fast."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.benchmarks.page import Goal, rendered
+from tests.benchmarks.processes import Processes
+from tests.benchmarks.sampling import parts
+
+
+def test_a_goal_is_judged_on_the_unrounded_number() -> None:
+    assert Goal("time", 1.2, True, 1.2).is_met
+    assert not Goal("time", 1.2, True, 1.2004).is_met
+    assert Goal("use", 95, False, 95.0, "%").is_met
+    assert not Goal("use", 95, False, 94.99, "%").is_met
+
+
+def test_the_page_says_what_was_missed() -> None:
+    found = {"with": {"seconds": 3.0, "lost": 0, "doubled": 0}, "without": {"seconds": 1.0}, "faults": [4]}
+    page = rendered({"faults": {"date": "2026-01-01", "commit": "abc", "quick": True, "found": found}})
+    assert "## Goals: 0 of 1 met" in page
+    assert "| 2% faults: time against none | ≤ 1.3 x | 3 x | **missed** |" in page
+    assert "Measured shortly" in page
+
+
+def test_samples_are_told_by_the_part_nearest_the_top_and_imports_are_left_out() -> None:
+    stacks = [
+        "main;execute (operator.py:1);_write (transfers/copying.py:2);read (airflow_provider_bigcommerce/files/keys.py:3) 3",
+        "main;execute (operator.py:1);run (asyncio/runners.py:1);feed (aiohttp/streams.py:2) 1",
+        "main;<module> (airflow/__init__.py:1) 50",
+        "thread;_worker (concurrent/futures/thread.py:81) 50",
+    ]
+    assert parts(stacks) == {"telling repeated rows apart": 0.75, "HTTP (aiohttp, event loop, sockets)": 0.25}
+
+
+@pytest.mark.parametrize("quota", [None, [100, 1.0]])
+def test_the_hand_written_loop_brings_every_product_of_the_page_server_once(quota: list[float] | None) -> None:
+    with Processes() as processes:
+        result = processes.run("loop", products=1_001, quota=quota)
+    assert (result.rows, result.lost, result.doubled) == (1_001, 0, 0)
+    assert (result.server["requests"], result.server["throttled"]) == (5, 0)
+    assert result.server["windows"] == ([5] if quota else [])
+
+
+def test_the_page_server_refuses_what_is_above_its_quota() -> None:
+    with Processes() as processes, pytest.raises(RuntimeError, match="429"):
+        processes.run("loop", products=5_000, quota=[10, 30.0])
