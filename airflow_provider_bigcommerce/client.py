@@ -426,6 +426,9 @@ class BigCommerceStore:
         elif parent_ids is not None:
             async for found in self._fan_out(row, query, parent_ids):
                 yield found
+        elif row.store_wide is not None and row.store_wide_keys and not query and not parent_query:
+            async for found in self._store_wide(row, resource_of(row.store_wide)):
+                yield found
         elif row.parent is None or row.id_placeholder is not None:
             raise InvalidQueryError(f"{row.name!r} has no list: BigCommerce reads it by {row.id_placeholder} only. Give parent_ids=[...].")
         elif row.embedded is not None and not query:
@@ -434,6 +437,17 @@ class BigCommerceStore:
         else:
             async for found in self._by_parent(row, query, resource_of(row.parent), parent_query):
                 yield found
+
+    async def _store_wide(self, row: Resource, wide: Resource) -> AsyncGenerator[Found, None]:
+        """The children of all parents out of one list for the whole store, each with its parent's key."""
+        sources = tuple(row.store_wide_keys.values())
+        names = [column_of(name) for name in row.store_wide_keys]
+        async for records, total in self._records(wide, {}, None, {}):
+            found: list[msgspec.Raw] = []
+            for record in records:
+                keys = [msgspec.json.decode(key) for key in fields_of(record, sources) if key is not None]
+                found += with_columns([record], dict(zip(names, keys, strict=True)))
+            yield found, total
 
     async def _embedded(self, row: Resource, embedded: Embedded, parent: Resource, parent_query: Query) -> AsyncGenerator[Found, None]:
         """The rows out of their parents' rows; one by one where the store refuses the include."""

@@ -20,8 +20,12 @@ EMBEDDED_LIMIT = 50
 _WARNING = b'"__warning__"'
 
 
+class _Line(msgspec.Struct):
+    quantity: float | None = None
+
+
 class _Holder(msgspec.Struct):
-    line_items: list[msgspec.Raw] = []
+    line_items: list[_Line] = []
 
 
 class _Email(msgspec.Struct):
@@ -44,6 +48,7 @@ class _Consignments(msgspec.Struct):
 
 class _Order(msgspec.Struct):
     consignments: _Consignments | None = None
+    items_total: float | None = None
 
 
 class _OrderKey(msgspec.Struct):
@@ -76,10 +81,25 @@ def may_lack_lines(record: msgspec.Raw) -> bool:
     if _WARNING in bytes(record):
         return True
     try:
-        found = _ORDER.decode(record).consignments
+        order = _ORDER.decode(record)
     except msgspec.DecodeError:
         return True  # consignments of another shape: a link, or an empty list
-    return found is None or sum(len(holder.line_items) for holder in found.holders()) >= EMBEDDED_LIMIT
+    found = order.consignments
+    if found is None:
+        return True
+    lines = sum(len(holder.line_items) for holder in found.holders())
+    return lines >= EMBEDDED_LIMIT or (lines == 0 and (order.items_total or 0) > 0)
+
+
+def count_disagrees(record: msgspec.Raw) -> bool:
+    """Whether an order's ``items_total`` is not the sum of its lines' quantities, as we read the spec; no real store has confirmed it."""
+    try:
+        order = _ORDER.decode(record)
+    except msgspec.DecodeError:
+        return False  # nothing to compare
+    if order.items_total is None or order.consignments is None:
+        return False
+    return order.items_total != sum(line.quantity or 0 for holder in order.consignments.holders() for line in holder.line_items)
 
 
 def by_order(lines: Iterable[msgspec.Raw]) -> dict[int, list[msgspec.Raw]]:

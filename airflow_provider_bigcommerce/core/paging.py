@@ -363,26 +363,46 @@ class FanOut:
 
     def __init__(self, walks: Iterable[tuple[Columns, Walk]]) -> None:
         self._waiting = iter(walks)
-        self._under_way: dict[Request, tuple[Columns, Walk]] = {}
+        self._under_way: dict[Request, _Child] = {}
 
     def next_request(self) -> Request | None:
         """The first request of the next parent's list."""
         for columns, walk in self._waiting:
             request = walk.next_request()
             if request is not None:
-                self._under_way[request] = (columns, walk)
+                self._under_way[request] = _Child(columns, walk)
                 return request
         return None
 
     def absorb(self, request: Request, listing: Listing) -> Step:
-        """One parent's rows, with its key columns on each; the rest of that parent's list follows at once."""
-        columns, walk = self._under_way.pop(request)
-        step = walk.absorb(request, listing)
+        """One parent's rows, with its key columns on each; the rest of that parent's list follows at once.
+
+        :raises IncompleteReadError: a parent's list has ended with fewer rows than the store counts in it.
+        """
+        child = self._under_way.pop(request)
+        step = child.walk.absorb(request, listing)
+        child.rows += len(step.records)
         follow = [*step.follow]
-        while (planned := walk.next_request()) is not None:
+        while (planned := child.walk.next_request()) is not None:
             follow.append(planned)
-        self._under_way.update(dict.fromkeys(follow, (columns, walk)))
-        return Step(with_columns(step.records, columns), follow)
+        self._under_way.update(dict.fromkeys(follow, child))
+        child.open += len(follow) - 1
+        if child.open == 0 and step.total is not None and child.rows < step.total:
+            raise IncompleteReadError(
+                f"{request.method} {request.path} gave {child.rows} of {step.total} rows: rows moved between its pages while it was read. "
+                "Nothing was committed; let the task try again."
+            )
+        return Step(with_columns(step.records, child.columns), follow)
+
+
+@dataclass(slots=True)
+class _Child:
+    """One parent's list: its walk, the rows that came, the requests under way."""
+
+    columns: Columns
+    walk: Walk
+    rows: int = 0
+    open: int = 1
 
 
 @functools.lru_cache(maxsize=64)

@@ -377,7 +377,9 @@ class PartWriter:
         return [part]
 
     def close(self) -> list[DataFile]:
-        """Close the last part; a run without rows has none."""
+        """Close the last part. A run without rows has none, but for Parquet, whose one empty part holds the schema."""
+        if self._writer is None and self.rows == 0 and self._format == "parquet":
+            self._writer = self._open()
         return self.roll()
 
     def abort(self) -> None:

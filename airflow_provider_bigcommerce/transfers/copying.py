@@ -17,10 +17,10 @@ import msgspec
 
 from airflow_provider_bigcommerce.client import BigCommerceStore, Page
 from airflow_provider_bigcommerce.core.catalog import Resource
-from airflow_provider_bigcommerce.core.order_lines import by_order, may_lack_lines, order_id, with_lines
+from airflow_provider_bigcommerce.core.order_lines import by_order, count_disagrees, may_lack_lines, order_id, with_lines
 from airflow_provider_bigcommerce.core.planning import column_of
 from airflow_provider_bigcommerce.core.windows import Window
-from airflow_provider_bigcommerce.exceptions import IncompleteReadError, ValidationError
+from airflow_provider_bigcommerce.exceptions import IncompleteReadError, PermissionDeniedError, ValidationError
 from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.files.keys import KeyReader, SeenKeys
 from airflow_provider_bigcommerce.files.manifest import Check, DataFile, FieldDrift
@@ -47,6 +47,8 @@ class Copied:
     :param repeated: rows read twice in this run.
     :param query: what was sent beside window and page; without the include if the store refused it.
     :param totals: each number of rows that the store gave for the list.
+    :param counted: the number of rows by the store's summary, for a full read of all; else None.
+    :param orders_in_doubt: orders whose ``items_total`` is not the sum of their lines' quantities; None where lines were not asked for.
     """
 
     query: Mapping[str, str]
@@ -55,6 +57,8 @@ class Copied:
     found: int = 0
     repeated: int = 0
     totals: list[int] = field(default_factory=list)
+    counted: int | None = None
+    orders_in_doubt: int | None = None
 
 
 class RowWriter(Protocol):
@@ -125,6 +129,7 @@ class Copy:
                     total = copied.totals[-1] if copied.totals else None
                     if line := self._progress.line(copied.found, total, page.number, store.stats):
                         self._tell(line)
+            copied.counted = await self._count(store)
             copied.files += await in_thread(self._writer.close)
         finally:
             self._writer.abort()
@@ -179,15 +184,32 @@ class Copy:
         child = next((_LINES[part] for part in self._selection.include if part in _LINES), None)
         if child is None:
             return records
+        if self._copied.orders_in_doubt is None:
+            self._copied.orders_in_doubt = 0
         lacking = {order_id(record) for record in records if self._refused or may_lack_lines(record)}
         if not lacking:
+            self._copied.orders_in_doubt += sum(map(count_disagrees, records))
             return records
         lines: list[msgspec.Raw] = []
         async with contextlib.aclosing(store.pages(child, parent_ids=sorted(lacking))) as pages:
             async for page in pages:
                 lines += page.records
         found = by_order(lines)
-        return [with_lines(record, found.get(key, [])) if (key := order_id(record)) in lacking else record for record in records]
+        whole = [with_lines(record, found.get(key, [])) if (key := order_id(record)) in lacking else record for record in records]
+        self._copied.orders_in_doubt += sum(map(count_disagrees, whole))
+        return whole
+
+    async def _count(self, store: BigCommerceStore) -> int | None:
+        """What the store's summary says of a list that was read whole."""
+        summary = self._selection.resource.summary
+        if summary is None or self._window.is_bounded or self._selection.filters:
+            return None
+        name, number = summary
+        try:
+            return int((await store.get(name))[number])
+        except (PermissionDeniedError, KeyError) as error:
+            log.info("%s could not be asked for its %s (%s); the rows are not held against it.", name, number, type(error).__name__)
+            return None
 
 
 def columns_of(row: Resource) -> Schema:
@@ -229,8 +251,18 @@ def checked(copied: Copied, *, may_shift: bool) -> tuple[Check, ...]:
     :param may_shift: whether the list is read by page numbers, so that fewer rows are a loss.
     :raises IncompleteReadError: rows are missing.
     """
+    checks: list[Check] = []
+    if copied.orders_in_doubt is not None:
+        if copied.orders_in_doubt:
+            log.warning("%d orders have line items whose quantities do not add up to items_total.", copied.orders_in_doubt)
+        checks.append(Check(what="items_total", expected=(0, 0), found=copied.orders_in_doubt, agrees=copied.orders_in_doubt == 0))
+    if copied.counted is not None:
+        agrees = copied.counted == copied.found
+        if not agrees:
+            log.warning("The store's summary counts %s rows, and %s came.", f"{copied.counted:,}", f"{copied.found:,}")
+        checks.append(Check(what="summary", expected=(copied.counted, copied.counted), found=copied.found, agrees=agrees))
     if not copied.totals:
-        return ()
+        return tuple(checks)
     lowest, highest = min(copied.totals), max(copied.totals)
     agrees = lowest <= copied.found <= highest
     if not agrees:
@@ -244,4 +276,4 @@ def checked(copied: Copied, *, may_shift: bool) -> tuple[Check, ...]:
                 "the store changes less."
             )
         log.warning("%s The manifest says complete=false.", message)
-    return (Check(what="rows", expected=(lowest, highest), found=copied.found, agrees=agrees),)
+    return (Check(what="rows", expected=(lowest, highest), found=copied.found, agrees=agrees), *checks)

@@ -180,11 +180,18 @@ def test_parts_are_closed_at_a_number_of_bytes(destination: Destination) -> None
 
 
 def test_a_run_without_rows_has_no_file(destination: Destination, leaves: Leaves) -> None:
-    parts = PartWriter(destination, "brands", "parquet", schema("brands"))
+    parts = PartWriter(destination, "brands", "jsonl", schema("brands"))
 
     assert parts.write([]) == []
     assert parts.close() == []
     assert leaves() == []
+
+
+def test_a_parquet_run_without_rows_has_one_file_that_holds_the_schema(destination: Destination) -> None:
+    parts = PartWriter(destination, "brands", "parquet", schema("brands"))
+
+    assert parts.write([]) == []
+    assert [part.rows for part in parts.close()] == [0]
 
 
 def test_aborting_keeps_closed_parts_and_drops_the_open_one(destination: Destination, leaves: Leaves) -> None:

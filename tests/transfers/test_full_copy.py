@@ -76,7 +76,7 @@ def test_a_manifest_is_true_of_its_files(night: Night) -> None:
     assert len(found) == 3
     assert manifest["rows"] == sum(file["rows"] for file in found) == night.sandbox.store.count("product_variants")
     assert manifest["complete"] is True
-    assert manifest["requests"] == len(night.requests("/v3/catalog/variants"))
+    assert manifest["requests"] == len(night.requests("/v3/catalog/variants")) + len(night.requests("/v3/catalog/summary"))
 
 
 def test_the_return_value_is_the_committed_manifest_and_small_plain_json(night: Night) -> None:
@@ -131,10 +131,38 @@ def test_since_and_until_bound_a_full_copy_inclusively_by_change_date(night: Nig
 
 
 def test_an_empty_list_is_a_manifest_without_files(night: Night) -> None:
-    manifest = operator(night.path, "brands", query={"name": "no brand has this name"}).execute({})
+    manifest = operator(night.path, "brands", file_format="jsonl", query={"name": "no brand has this name"}).execute({})
 
     assert (manifest["files"], manifest["rows"], manifest["complete"]) == ([], 0, True)
     assert len(committed(str(night.path), "brands")) == 1
+
+
+def test_an_empty_list_is_a_parquet_file_of_the_same_schema(night: Night) -> None:
+    some = operator(night.path / "some", "brands").execute({})
+    none = operator(night.path / "none", "brands", query={"name": "no brand has this name"}).execute({})
+
+    (file,) = none["files"]
+    empty = pyarrow.parquet.read_table(night.path / "none" / file["path"])
+    assert (empty.num_rows, none["rows"], file["rows"]) == (0, 0, 0)
+    assert empty.schema == pyarrow.parquet.read_schema(night.path / "some" / some["files"][0]["path"])
+
+
+def test_variants_are_held_against_the_stores_summary(night: Night) -> None:
+    manifest = operator(night.path, "product_variants").execute({})
+
+    assert [check["what"] for check in manifest["checked"]] == ["rows", "summary"]
+    assert all(check["agrees"] for check in manifest["checked"])
+
+
+def test_an_order_whose_lines_do_not_add_up_is_told_and_kept(night: Night) -> None:
+    key = night.sandbox.store.rows("orders")[0]["id"]
+    night.sandbox.store.edit("orders", key, items_total=999)
+
+    manifest = operator(night.path, "orders", file_format="jsonl").execute({})
+
+    (check,) = [check for check in manifest["checked"] if check["what"] == "items_total"]
+    assert (check["found"], check["agrees"]) == (1, False)
+    assert key in night.copy("orders")
 
 
 # -- orders -----------------------------------------------------------------------------------------------------------

@@ -146,7 +146,10 @@ class Resource:
     :param required_any: parameters of which the store wants at least one.
     :param channel_filter: parameter that narrows to a channel, or None.
     :param count_path: endpoint that counts the rows of the same filters, or None (V3 counts by meta.pagination.total).
+    :param summary: catalog name of a singleton and its field that holds the number of this list's rows, or None.
     :param store_wide: catalog name of the list that has the same rows without a fan-out over parents, or None.
+    :param store_wide_keys: placeholder -> field of that list's rows that holds the parent's key; every placeholder is in it, or it is
+        empty and the list cannot stand in for a read of all parents.
     :param embedded: how the parent's rows carry this resource's, or None.
     :param scopes: OAuth scopes that open it; empty where any token will do.
     :param envelope: shape of the answer.
@@ -190,7 +193,9 @@ class Resource:
     required_any: tuple[str, ...] = ()
     channel_filter: str | None = None
     count_path: str | None = None
+    summary: tuple[str, str] | None = None
     store_wide: str | None = None
+    store_wide_keys: Mapping[str, str] = field(default_factory=dict)
     embedded: Embedded | None = None
     scopes: Scopes = Scopes()
     envelope: Envelope = "data"

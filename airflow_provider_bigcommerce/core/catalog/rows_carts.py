@@ -49,7 +49,7 @@ ROWS: tuple[Resource, ...] = (
         item_path="/v3/carts/{cart_id}/metafields/{metafield_id}", parent="carts", parent_keys={"cart_id": "id"}, paging="v3_cursor",
         scopes=CARTS,
         filters=("key", "namespace", "direction"),
-        store_wide="cart_metafields",
+        store_wide="cart_metafields", store_wide_keys={"cart_id": "resource_id"},
         webhook_scopes=(
             "store/cart/metafield/created", "store/cart/metafield/updated", "store/cart/metafield/deleted", "store/metafield/created",
             "store/metafield/updated", "store/metafield/deleted",

@@ -43,7 +43,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="product_variants", area="catalog", path="/v3/catalog/variants",
-        scopes=PRODUCTS,
+        summary=("catalog_summary", "variant_count"), scopes=PRODUCTS,
         can_select_fields=True, can_exclude_fields=True,
         filters=("id", "sku", "upc", "product_id:in"),
         webhook_scopes=(
@@ -61,7 +61,7 @@ ROWS: tuple[Resource, ...] = (
         item_path="/v3/catalog/products/{product_id}/variants/{variant_id}", parent="products", parent_keys={"product_id": "id"},
         scopes=PRODUCTS,
         can_select_fields=True, can_exclude_fields=True,
-        store_wide="product_variants", embedded=Embedded("variants", ("variants",)),
+        store_wide="product_variants", store_wide_keys={"product_id": "product_id"}, embedded=Embedded("variants", ("variants",)),
         webhook_scopes=("store/sku/created", "store/sku/updated", "store/sku/deleted"),
         create=Write("POST", "/v3/catalog/products/{product_id}/variants"),
         update=Write("PUT", "/v3/catalog/products/{product_id}/variants/{variant_id}"),
@@ -211,7 +211,7 @@ ROWS: tuple[Resource, ...] = (
         modified=MODIFIED, created=CREATED,
         can_select_fields=True, can_exclude_fields=True,
         filters=("key", "key:in", "namespace", "namespace:in", "direction", "resource_id:in"),
-        store_wide="product_metafields",
+        store_wide="product_metafields", store_wide_keys={"product_id": "resource_id"},
         webhook_scopes=(
             "store/product/metafield/created", "store/product/metafield/updated", "store/product/metafield/deleted",
             "store/metafield/created", "store/metafield/updated", "store/metafield/deleted",
@@ -333,7 +333,7 @@ ROWS: tuple[Resource, ...] = (
         id_min="id:min", id_max="id:max", id_in="id:in",
         can_select_fields=True, can_exclude_fields=True,
         filters=("id", "id:not_in", "id:greater", "id:less", "key", "namespace"),
-        store_wide="brand_metafields",
+        store_wide="brand_metafields", store_wide_keys={"brand_id": "resource_id"},
         webhook_scopes=(
             "store/brand/metafield/created", "store/brand/metafield/updated", "store/brand/metafield/deleted", "store/metafield/created",
             "store/metafield/updated", "store/metafield/deleted",
@@ -434,7 +434,7 @@ ROWS: tuple[Resource, ...] = (
         id_min="id:min", id_max="id:max", id_in="id:in",
         can_select_fields=True, can_exclude_fields=True,
         filters=("key", "key:in", "namespace", "namespace:in", "direction", "id", "id:not_in", "id:greater", "id:less"),
-        store_wide="category_metafields",
+        store_wide="category_metafields", store_wide_keys={"category_id": "resource_id"},
         webhook_scopes=(
             "store/category/metafield/created", "store/category/metafield/updated", "store/category/metafield/deleted",
             "store/metafield/created", "store/metafield/updated", "store/metafield/deleted",

@@ -66,7 +66,7 @@ ROWS: tuple[Resource, ...] = (
         modified=MODIFIED, created=CREATED,
         can_select_fields=True,
         filters=("key", "key:in", "namespace", "namespace:in", "direction", "date_created", "date_modified"),
-        store_wide="channel_metafields",
+        store_wide="channel_metafields", store_wide_keys={"channel_id": "resource_id"},
         webhook_scopes=(
             "store/channel/metafield/created", "store/channel/metafield/updated", "store/channel/metafield/deleted",
             "store/metafield/created", "store/metafield/updated", "store/metafield/deleted",
@@ -104,7 +104,7 @@ ROWS: tuple[Resource, ...] = (
     Resource(
         name="channel_site", area="channels", path="/v3/channels/{channel_id}/site",
         kind="singleton", parent="channels", parent_keys={"channel_id": "id"}, paging="single", page_size=0, scopes=SITES,
-        store_wide="sites",
+        store_wide="sites", store_wide_keys={"channel_id": "channel_id"},
         webhook_scopes=("store/channel/{channel_id}/settings/site/updated",),
         create=Write("POST", "/v3/channels/{channel_id}/site"),
         update=Write("PUT", "/v3/channels/{channel_id}/site"),

@@ -106,7 +106,7 @@ ROWS: tuple[Resource, ...] = (
         modified=MODIFIED, created=CREATED,
         can_select_fields=True,
         filters=("key", "key:in", "namespace", "namespace:in", "direction"),
-        store_wide="customer_metafields",
+        store_wide="customer_metafields", store_wide_keys={"customerId": "resource_id"},
         webhook_scopes=("store/metafield/created", "store/metafield/updated", "store/metafield/deleted"),
         create=Write("POST", "/v3/customers/{customerId}/metafields"),
         update=Write("PUT", "/v3/customers/{customerId}/metafields/{metafieldId}"),

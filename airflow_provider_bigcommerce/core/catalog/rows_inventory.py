@@ -75,7 +75,7 @@ ROWS: tuple[Resource, ...] = (
         modified=MODIFIED, created=CREATED,
         can_select_fields=True,
         filters=("key", "key:in", "namespace", "namespace:in", "direction"),
-        store_wide="inventory_location_metafields",
+        store_wide="inventory_location_metafields", store_wide_keys={"location_id": "resource_id"},
         webhook_scopes=(
             "store/inventory/location/metafield/created", "store/inventory/location/metafield/updated",
             "store/inventory/location/metafield/deleted", "store/metafield/created", "store/metafield/updated",
@@ -132,7 +132,7 @@ ROWS: tuple[Resource, ...] = (
         parent_keys={"price_list_id": "price_list_id", "variant_id": "variant_id"}, paging="v3_cursor",
         primary_key=("price_list_id", "variant_id", "currency"), scopes=PRODUCTS,
         includes=("bulk_pricing_tiers", "sku"),
-        store_wide="price_list_records", concurrency=40,
+        store_wide="price_list_records", store_wide_keys={"price_list_id": "price_list_id", "variant_id": "variant_id"}, concurrency=40,
         spec_file="price_lists.v3.yml",
         note="The parent names each variant once for every currency: pairs must be made distinct.",
     ),

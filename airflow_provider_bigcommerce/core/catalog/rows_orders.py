@@ -165,7 +165,7 @@ ROWS: tuple[Resource, ...] = (
         parent="orders", parent_keys={"order_id": "id"}, paging="single", page_size=0, scopes=ORDERS_OR_TRANSACTIONS,
         sort_by_id={},
         filters=("transaction_id",),
-        store_wide="order_refunds",
+        store_wide="order_refunds", store_wide_keys={"order_id": "order_id"},
         webhook_scopes=("store/order/refund/created",),
         spec_file="orders.v3.yml",
     ),
@@ -195,7 +195,7 @@ ROWS: tuple[Resource, ...] = (
         modified=MODIFIED, created=CREATED,
         can_select_fields=True,
         filters=("key", "key:in", "namespace", "namespace:in", "direction", "date_created", "date_modified"),
-        store_wide="order_metafields",
+        store_wide="order_metafields", store_wide_keys={"order_id": "resource_id"},
         webhook_scopes=(
             "store/order/metafield/created", "store/order/metafield/updated", "store/order/metafield/deleted", "store/metafield/created",
             "store/metafield/updated", "store/metafield/deleted",

@@ -84,7 +84,7 @@ ROWS: tuple[Resource, ...] = (
         envelope="bare", scopes=INFORMATION,
         filters=("state", "state_abbreviation"),
         count_path="/v2/countries/{country_id}/states/count",
-        store_wide="states",
+        store_wide="states", store_wide_keys={"country_id": "country_id"},
         spec_file="geography.v2.yml",
     ),
     Resource(
