@@ -24,10 +24,12 @@ class Ticket:
 
     :param sent_at: clock reading when it was sent.
     :param window: number of the window that was open, as far as we knew.
+    :param answered: our requests of that window that had been answered by then, so that this one came after them.
     """
 
     sent_at: float
     window: int
+    answered: int
 
 
 class Budget:
@@ -60,7 +62,7 @@ class Budget:
         self._last_part = 1.0  # ours of all requests of the last window
         self._opened_at = 0.0
         self._sent_at = -math.inf
-        self._answered = 0  # in the first window
+        self._answered = 0  # in this window
         #: Requests the store grants a window, or None: unknown yet, or no quota.
         self.quota: int | None = None
         #: Length of the window in seconds, or None.
@@ -131,7 +133,7 @@ class Budget:
         self._in_flight += 1
         self._sent += 1
         self._sent_at = now
-        return Ticket(now, self._window)
+        return Ticket(now, self._window, self._answered)
 
     def receive(self, ticket: Ticket, headers: Mapping[str, str] | None, now: float, *, is_refused: bool = False) -> None:
         """Learn from an answer, or from its absence (``headers`` None: no one knows whether it was counted; it stays counted).
@@ -149,21 +151,22 @@ class Budget:
             return
         self._roll(now)
         reset = reset_ms / 1000
-        if ticket.window < self._window and self._ends_at is None and reset <= now - ticket.sent_at:
-            # Answered by the window before this one: it takes nothing from ours.
-            self._sent = max(self._in_flight, self._sent - 1)
-            return
+        used = int(quota) - int(left)
+        if ticket.window < self._window and (self._ends_at is not None or reset <= now - ticket.sent_at):
+            return  # it may have been answered by the window before this one, of which nothing need be known any more
         window_ms = header_number(headers, "x-rate-limit-time-window-ms")
         self.window_seconds = window_ms / 1000 if window_ms else self.window_seconds
         self.quota = int(quota)
-        ends_at = now + reset
-        if self._ends_at is not None and ends_at > self._ends_at + (self.window_seconds or reset) / 2:
-            self._open(now, sent=self._in_flight + 1)  # the store opened a window that we did not expect yet
+        # An answer may have been long on its way, but it was not made before its request was sent, nor before those that had been
+        # answered by then: a window that ends (rounding apart) later, or that has seen fewer requests, is one that we did not expect.
+        if self._ends_at is not None and (
+            ticket.sent_at + reset > self._ends_at + (self.window_seconds or 0) / 10 or used <= ticket.answered
+        ):
+            self._open(now, sent=self._in_flight + 1)
         # Every answer overstates the end by its own way back, so the earliest is the closest, and still not too early.
-        self._ends_at = ends_at if self._ends_at is None else min(self._ends_at, ends_at)
+        self._ends_at = now + reset if self._ends_at is None else min(self._ends_at, now + reset)
         self._answered += 1
         self._refused += is_refused
-        used = self.quota - int(left)
         self._others = max(self._others, used - self._sent)
         self._others_at_most = used - (self._sent - self._in_flight)
 
@@ -177,5 +180,5 @@ class Budget:
         self._opened_at = now
         self._window += 1
         self._ends_at = None
-        self._sent, self._refused = sent, 0
+        self._sent, self._refused, self._answered = sent, 0, 0
         self._others = self._others_at_most = 0

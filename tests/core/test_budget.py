@@ -41,9 +41,11 @@ class Quota:
         }
 
 
-def simulate(budget: Budget, store: Quota, requests: int, *, concurrency: int, latency: float, others_at: tuple[float, ...] = ()) -> float:
+def simulate(
+    budget: Budget, store: Quota, requests: int, *, concurrency: int, latency: float, others_at: tuple[float, ...] = (), jitter: float = 0.0
+) -> float:
     """Send ``requests`` as fast as the budget allows, on a virtual clock; seconds from the first to the last request."""
-    (times,) = simulate_many([budget], store, requests, concurrency=concurrency, latency=latency, others_at=others_at)
+    (times,) = simulate_many([budget], store, requests, concurrency=concurrency, latency=latency, others_at=others_at, jitter=jitter)
     return times[-1] - times[0]
 
 
@@ -56,6 +58,7 @@ def simulate_many(
     latency: float,
     others_at: tuple[float, ...] = (),
     seed: int = 1,
+    jitter: float = 0.4,
 ) -> list[list[float]]:
     """Several processes of ours on one store, each with ``requests`` to send; when each sent. A refused request is sent again."""
     chance = random.Random(seed)
@@ -66,6 +69,10 @@ def simulate_many(
     to_do = [requests] * len(budgets)
     in_flight = [0] * len(budgets)
     number = 0
+
+    def way(latency: float) -> float:
+        return latency / 2 * (1 - jitter / 2 + jitter * chance.random())
+
     while events:
         now, _, what, who, payload = heapq.heappop(events)
         if what == "other":
@@ -73,8 +80,7 @@ def simulate_many(
             continue
         if what == "arrive":
             number += 1
-            way_back = latency / 2 * (0.8 + 0.4 * chance.random()) if len(budgets) > 1 else latency / 2
-            heapq.heappush(events, (now + way_back, number, "answer", who, (payload, store.take(now))))
+            heapq.heappush(events, (now + way(latency), number, "answer", who, (payload, store.take(now))))
             continue
         budget = budgets[who]
         if what == "answer":
@@ -90,7 +96,7 @@ def simulate_many(
                 if math.isfinite(delay):
                     heapq.heappush(events, (now + delay, number, "wake", who, None))
                 break
-            heapq.heappush(events, (now + latency / 2, number, "arrive", who, budget.send(now)))
+            heapq.heappush(events, (now + way(latency), number, "arrive", who, budget.send(now)))
             sent[who].append(now)
             to_do[who] -= 1
             in_flight[who] += 1
@@ -111,11 +117,13 @@ def test_one_process_needs_at_most_1_02_of_the_theoretical_minimum_and_meets_no_
 
 
 @settings(deadline=None)
-@given(st.integers(1, 50), st.floats(0.5, 5), st.integers(1, 20), st.floats(0.001, 0.4), st.integers(1, 300))
-def test_alone_on_a_store_no_request_is_ever_throttled(quota: int, window: float, concurrency: int, latency: float, requests: int) -> None:
+@given(st.integers(1, 50), st.floats(0.5, 5), st.integers(1, 20), st.floats(0.001, 0.4), st.integers(1, 300), st.floats(0, 1))
+def test_alone_on_a_store_no_request_is_ever_throttled(
+    quota: int, window: float, concurrency: int, latency: float, requests: int, jitter: float
+) -> None:
     store = Quota(quota, window)
 
-    simulate(Budget(), store, requests, concurrency=concurrency, latency=min(latency, window / 3))
+    simulate(Budget(), store, requests, concurrency=concurrency, latency=min(latency, window / 20), jitter=jitter)
 
     assert store.throttled == 0
 
