@@ -32,7 +32,6 @@ def every_row(check: Callable[[Resource], None]) -> Callable[[], None]:
     return test
 
 
-
 def snake_case(placeholder: str) -> str:
     return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", placeholder).lower()
 
