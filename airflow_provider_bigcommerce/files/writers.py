@@ -146,7 +146,7 @@ class JsonLinesWriter:
         if compression == "gzip":
             self._compressor = zlib.compressobj(wbits=31)  # 31: a gzip file, without name and time
         elif compression == "zstd":
-            self._compressor = _zstd().ZstdCompressor()
+            self._compressor = load_zstd().ZstdCompressor()
         self._output = _Output(destination, name)
 
     def write(self, records: Sequence[Record]) -> None:
@@ -193,7 +193,7 @@ class JsonLinesWriter:
         self._output.abandon()
 
 
-def _zstd() -> Any:
+def load_zstd() -> Any:
     """Python 3.14's zstd, or its backport.
 
     :raises InvalidQueryError: neither is there.
@@ -332,7 +332,7 @@ class PartWriter:
         if file_format == "parquet":
             load_pyarrow()
         elif file_format == "jsonl.zst":
-            _zstd()
+            load_zstd()
         self.discrepancies = discrepancies or Discrepancies()
         self.rows = 0
         self._destination = destination

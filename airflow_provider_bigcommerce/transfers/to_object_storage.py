@@ -106,6 +106,8 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
     :param channel_id: only rows of this channel, where the resource has such a filter. (templated)
     :param parent_ids: for a child resource (``order_transactions``), the parents whose rows are read; all if not given. (templated)
     :param parent_query: for a child resource, filters for the parents: ``{"status_id": 11}``. (templated)
+    :param parents_from: for a child resource, the ``path`` of a task that copied the parents; those of its newest run are read:
+        after an incremental run, the children of what changed. (templated)
     :param bigcommerce_conn_id: connection id. (templated)
     :param overlap: how far an incremental run goes back behind the watermark, for clocks and late commits.
     :param max_rows_per_file: rows after which a new file begins, or None for one file.
@@ -124,6 +126,7 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
         "channel_id",
         "parent_ids",
         "parent_query",
+        "parents_from",
         "bigcommerce_conn_id",
     )
     template_fields_renderers = {"query": "json"}  # noqa: RUF012  # Airflow's own declaration
@@ -148,6 +151,7 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
         channel_id: int | str | None = None,
         parent_ids: Sequence[ParentId] | None = None,
         parent_query: Query | None = None,
+        parents_from: str | None = None,
         bigcommerce_conn_id: str = "bigcommerce_default",
         overlap: timedelta = DEFAULT_OVERLAP,
         max_rows_per_file: int | None = 500_000,
@@ -173,6 +177,7 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
         self.channel_id = channel_id
         self.parent_ids = parent_ids
         self.parent_query = parent_query
+        self.parents_from = parents_from
         self.bigcommerce_conn_id = bigcommerce_conn_id
         self.overlap = overlap
         self.max_rows_per_file = max_rows_per_file
@@ -201,7 +206,7 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
             fields=self.fields,
             exclude_fields=self.exclude_fields,
             channel_id=self.channel_id,
-            parent_ids=self.parent_ids,
+            parent_ids=self._parents() if self.parents_from else self.parent_ids,
             parent_query=self.parent_query,
         )
         destination = Destination.at(str(self.path))
@@ -224,6 +229,17 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
             run.checkpoint.write(Checkpoint(until=window["until"], since=window["since"], replaces=replaces))
         manifest = self._copy(run, span, hook, reading)
         return self._end(context, run, manifest)
+
+    def _parents(self) -> Sequence[ParentId]:
+        """The parents in another task's files."""
+        from airflow_provider_bigcommerce.files.parents import parents_in
+
+        row = resource_of(self.resource)
+        if row.parent is None or not row.placeholders:
+            raise InvalidQueryError(f"parents_from does not apply: {row.name!r} is not read parent by parent.")
+        if self.parent_ids is not None:
+            raise InvalidQueryError("Give parent_ids or parents_from, not both.")
+        return parents_in(Destination.at(str(self.parents_from)), row, resource_of(row.parent))
 
     def on_kill(self) -> None:
         """Stop reading: requests under way are dropped, the session closes, and the unfinished file goes."""

@@ -23,7 +23,7 @@ from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQue
 from airflow_provider_bigcommerce.files.destination import Destination
 from airflow_provider_bigcommerce.files.manifest import DataFile
 from airflow_provider_bigcommerce.files.schemas import arrow_schema, schema
-from airflow_provider_bigcommerce.files.writers import FORMATS, FileFormat, JsonLinesWriter, ParquetWriter, PartWriter, Stamp, _zstd
+from airflow_provider_bigcommerce.files.writers import FORMATS, FileFormat, JsonLinesWriter, ParquetWriter, PartWriter, Stamp, load_zstd
 from tests.benchmarks.writers import DRIVERS, PAGE, bodies, peak_growth_mb
 from tests.files.conftest import encoded
 
@@ -35,7 +35,7 @@ Leaves = Callable[[], list[str]]
 def decompressed(data: bytes, name: str) -> bytes:
     if name.endswith(".gz"):
         return gzip.decompress(data)
-    return bytes(_zstd().decompress(data)) if name.endswith(".zst") else data
+    return bytes(load_zstd().decompress(data)) if name.endswith(".zst") else data
 
 
 # -- JSON lines

@@ -17,6 +17,7 @@ import pytest
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.core.planning import column_of, filled
+from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.sandbox.all_routes import listed
 from airflow_provider_bigcommerce.sandbox.faults import Faults
 from airflow_provider_bigcommerce.sandbox.quota import Quota
@@ -159,6 +160,23 @@ def test_children_of_some_parents_are_read_alone(connected: Shop, tmp_path: Path
 
     found = [msgspec.json.decode(line) for file in files for line in file.read_bytes().splitlines()]
     assert canonical(found) == canonical([row for row in connected.rows(name) if row[key] == wanted])
+
+
+@pytest.mark.parametrize("file_format", ["parquet", "jsonl", "jsonl.gz", "jsonl.zst"])
+def test_children_of_the_parents_in_a_file_are_read_alone(connected: Shop, tmp_path: Path, file_format: str) -> None:
+    orders = [row["id"] for row in connected.rows("orders")]
+    copy(tmp_path, "orders", file_format, query={"max_id": orders[2]})
+
+    _, files = copy(tmp_path, "order_taxes", "jsonl", parents_from=str(tmp_path))
+
+    found = [msgspec.json.decode(line) for file in files for line in file.read_bytes().splitlines()]
+    assert {row["order_id"] for row in found} == set(orders[:3])
+    assert canonical(found) == canonical([row for row in connected.rows("order_taxes") if row["order_id"] in orders[:3]])
+
+
+def test_parents_that_were_never_copied_are_missed(connected: Shop, tmp_path: Path) -> None:
+    with pytest.raises(InvalidQueryError, match="no committed run of 'orders'"):
+        copy(tmp_path, "order_taxes", "jsonl", parents_from=str(tmp_path))
 
 
 def test_personal_data_can_be_left_out(connected: Shop, tmp_path: Path) -> None:
