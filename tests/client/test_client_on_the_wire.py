@@ -334,3 +334,15 @@ def test_a_list_whose_compressed_body_was_lost_is_not_an_empty_list() -> None:
 def test_204_is_an_empty_list() -> None:
     with wire(lambda request: web.Response(status=204)) as server:
         assert use(server, lambda store: rows(store, "orders")) == []
+
+
+def test_a_deprecated_resource_works_and_warns_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def work(store: BigCommerceStore) -> int:
+        return len(await rows(store, "categories_legacy")) + len(await rows(store, "categories_legacy"))
+
+    with caplog.at_level(logging.WARNING), wire(lambda request: listing(request, [1, 2])) as server:
+        assert use(server, work) == 4
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "BigCommerce has deprecated 'categories_legacy'; its successor is 'categories'."
+    ]
