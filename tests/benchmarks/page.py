@@ -151,11 +151,15 @@ def _machine(kept: Mapping[str, Mapping[str, Any]]) -> list[str]:
     dates = sorted({one["date"] for one in kept.values()})
     commits = sorted({one["commit"] for one in kept.values()})
     quick = [name for name, one in kept.items() if one["quick"]]
+    provisional = []
+    if len(commits) > 1 or any(commit.endswith("+") for commit in commits):  # "+": the tree differed from the commit
+        of = ", ".join(f"{name} {one['commit']}" for name, one in kept.items())
+        provisional = [f"**Provisional**: not one run of one commit on a clean clone, but put together of: {of}.", ""]
     short = [f"Measured shortly (`--quick`), so less exact: {', '.join(quick)}.", ""] if quick else []
     cores = os.cpu_count()
     when = f"{dates[0]} to {dates[-1]}" if len(dates) > 1 else dates[0]
     machine = f"{_processor()}, {cores} cores, {platform.system()} {platform.release()}, Python {platform.python_version()}"
-    return [*short, f"{when}, commit {', '.join(commits)}; {machine}; {', '.join(versions)}, dlt {pinned['dlt']}."]
+    return [*provisional, *short, f"{when}, commit {', '.join(commits)}; {machine}; {', '.join(versions)}, dlt {pinned['dlt']}."]
 
 
 def _processor() -> str:

@@ -161,7 +161,18 @@ class Processes:
         """Shares of the parts of a driver's work, sampled by py-spy; empty where it is missing or may not look into processes."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         stacks = folder / "stacks.txt"
-        command = ["py-spy", "record", "--format", "raw", "--rate", "500", "--output", str(stacks), "--"]
+        beside = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+        command = [
+            shutil.which("py-spy", path=beside) or "py-spy",
+            "record",
+            "--format",
+            "raw",
+            "--rate",
+            "500",
+            "--output",
+            str(stacks),
+            "--",
+        ]
         try:
             subprocess.run(
                 [*command, *self._command(driver), self.url, str(folder), "products", variant],
