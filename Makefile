@@ -100,8 +100,12 @@ test-compat: .venv-3.1/.compat .venv-3.2/.compat
 docs: .venv/.test
 	@.venv/bin/python -m tests.tools.generate_resources_page
 
-benchmarks: .venv/.test
-	@.venv/bin/python -m tests.benchmarks.writers
+.venv/.benchmark: .venv/.test
+	$(call pip-install,.venv,constraints.txt,parquet$(comma)demo$(comma)test$(comma)benchmark)
+
+# About 20 minutes on a quiet machine; writes docs/benchmarks.md.
+benchmarks: .venv/.benchmark
+	@.venv/bin/python -m tests.benchmarks --write
 
 clean:
 	rm -rf .venv .venv-3.1 .venv-3.2 build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis demo-data

@@ -127,6 +127,7 @@ class PageNumbers:
         self._pages: int | None = 1 if total is None else max(1, math.ceil(total / limit))
         self._total = total
         self._absorbed = 0
+        self._longest = 0  # a page shorter than another one was not cut
         self._last_digest: int | None = None
 
     def next_request(self) -> Request | None:
@@ -159,7 +160,8 @@ class PageNumbers:
 
     def _is_last(self, listing: Listing) -> bool:
         rows = len(listing.records)
-        return rows == 0 or (rows < self._limit and rows not in KNOWN_CAPS)
+        self._longest = max(self._longest, rows)
+        return rows == 0 or rows < self._longest or (rows < self._limit and rows not in KNOWN_CAPS)
 
 
 class Cursors:
@@ -278,6 +280,7 @@ class IdRanges:
         self._is_open = False  # an open-ended request is under way: nothing can be planned behind it
         self._is_beyond = False  # a range came back empty: a hole, or the end; only an open-ended request tells
         self._is_done = False
+        self._longest = 0  # a page shorter than another one was not cut
 
     def next_request(self) -> Request | None:
         """The next range by the density so far; the last one is open-ended, so that nothing above it is missed."""
@@ -324,7 +327,9 @@ class IdRanges:
         if covered is None and in_range is not None:
             self._total = self._rows + in_range  # the store counts what is left from here on
         self._rows += rows
-        is_full = in_range > rows if in_range is not None else rows >= self._limit or rows in KNOWN_CAPS
+        self._longest = max(self._longest, rows)
+        is_cut = rows >= self._limit or (rows in KNOWN_CAPS and rows == self._longest)
+        is_full = in_range > rows if in_range is not None else is_cut
         if not rows or not is_full:
             self._is_done = self._is_done or covered is None
             self._is_beyond = not rows

@@ -166,6 +166,14 @@ def test_a_short_page_ends_a_v2_list_without_another_request() -> None:
     assert len(shelf.asked) == 2
 
 
+@pytest.mark.parametrize("walk", [lambda: PageNumbers(LIST, 250), lambda: id_ranges(has_meta=False)])
+def test_a_last_page_of_fifty_after_a_longer_one_is_no_cap(walk: Callable[[], Walk]) -> None:
+    shelf = Shelf(range(1, 301), has_meta=False)
+
+    assert drive(walk(), shelf) == shelf.ids
+    assert len([request for request in shelf.asked if not request.path.endswith("/count")]) == 2
+
+
 def test_a_cap_below_the_limit_does_not_end_a_v2_list() -> None:
     shelf = Shelf(range(1, 121), cap=50, has_meta=False)
 
