@@ -195,3 +195,48 @@ def test_chosen_fields_are_alone_in_the_file_and_the_schema_stays(connected: Sho
     table = pyarrow.parquet.read_table(some[0])
     filled_columns = {name for name in table.column_names if table[name].null_count < table.num_rows}
     assert filled_columns == {"id", "name", "date_modified", "_synced_at", "_store_hash"}
+
+
+def test_a_channel_narrows_a_list_that_has_such_a_filter(connected: Shop, tmp_path: Path) -> None:
+    held = connected.rows("orders")
+    channel = held[0]["channel_id"]
+
+    _, files = copy(tmp_path, "orders", "jsonl", channel_id=channel)
+
+    found = [msgspec.json.decode(line)["id"] for file in files for line in file.read_bytes().splitlines()]
+    assert found == [row["id"] for row in held if row["channel_id"] == channel]
+    assert connected.store.requests[-1].query.count(f"channel_id={channel}") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("brands", {"channel_id": 1}, r"cannot be narrowed to a channel\. Resources that can: .*orders"),
+        ("products", {"parent_ids": [1]}, "no parents to choose"),
+        ("carts", {}, r"by cartId only\. Give parent_ids"),
+        ("products", {"fields": ["prize"]}, "'price'"),
+        ("customers", {"exclude_fields": ["id"]}, "cannot be left out"),
+        ("order_taxes", {"parents_from": "/nowhere", "parent_ids": [1]}, "not both"),
+        ("products", {"parents_from": "/nowhere"}, "not read parent by parent"),
+        ("payment_methods", {"query": {}}, "needs one of 'order_id', 'checkout_id'"),
+        ("brands", {"query": {"nam": "x"}}, r"Did you mean 'name'"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_sent(
+    connected: Shop, tmp_path: Path, name: str, arguments: dict[str, Any], message: str
+) -> None:
+    before = len(connected.store.requests)
+
+    with pytest.raises(InvalidQueryError, match=message):
+        copy(tmp_path, name, "jsonl", **arguments)
+
+    assert len(connected.store.requests) == before
+
+
+def test_carts_are_read_by_their_ids(connected: Shop, tmp_path: Path) -> None:
+    ids = [row["id"] for row in connected.store.rows("carts")][:2]
+
+    _, files = copy(tmp_path, "carts", "jsonl", parent_ids=[*ids, "00000000-0000-0000-0000-000000000000"])
+
+    found = [msgspec.json.decode(line)["id"] for file in files for line in file.read_bytes().splitlines()]
+    assert sorted(found) == sorted(ids)
