@@ -110,6 +110,7 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
         after an incremental run, the children of what changed. (templated)
     :param bigcommerce_conn_id: connection id. (templated)
     :param overlap: how far an incremental run goes back behind the watermark, for clocks and late commits.
+    :param stamp: whether JSON lines get ``_synced_at`` and ``_store_hash``, which Parquet always has.
     :param max_rows_per_file: rows after which a new file begins, or None for one file.
     """
 
@@ -154,6 +155,7 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
         parents_from: str | None = None,
         bigcommerce_conn_id: str = "bigcommerce_default",
         overlap: timedelta = DEFAULT_OVERLAP,
+        stamp: bool = False,
         max_rows_per_file: int | None = 500_000,
         **kwargs: Any,
     ) -> None:
@@ -180,6 +182,7 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
         self.parents_from = parents_from
         self.bigcommerce_conn_id = bigcommerce_conn_id
         self.overlap = overlap
+        self.stamp = stamp
         self.max_rows_per_file = max_rows_per_file
         self._format = _format(file_format, compression)
         _validate(resource, mode, max_rows_per_file)
@@ -291,7 +294,7 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
             run_folder(folder, run.key),
             self._format,
             columns_of(row),
-            stamp=Stamp(run.started_at, run.store_hash) if self._format == "parquet" else None,
+            stamp=Stamp(run.started_at, run.store_hash) if self.stamp or self._format == "parquet" else None,
             first=first_part(run.replaced),
             max_rows=self.max_rows_per_file,
             discrepancies=discrepancies,

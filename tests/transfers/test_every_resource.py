@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,32 @@ def test_children_of_the_parents_in_a_file_are_read_alone(connected: Shop, tmp_p
 def test_parents_that_were_never_copied_are_missed(connected: Shop, tmp_path: Path) -> None:
     with pytest.raises(InvalidQueryError, match="no committed run of 'orders'"):
         copy(tmp_path, "order_taxes", "jsonl", parents_from=str(tmp_path))
+
+
+def test_children_of_parents_that_changed_in_a_window_are_read_alone(connected: Shop, tmp_path: Path) -> None:
+    store, before = connected.store, connected.store.clock
+    moment = datetime(2032, 1, 2, 3, 4, 5, tzinfo=UTC)
+    store.clock = moment.timestamp
+    try:
+        order = store.rows("orders")[1]["id"]
+        store.edit("orders", order)
+        _, files = copy(tmp_path, "order_taxes", "jsonl", since=moment, until=moment)
+    finally:
+        store.clock = before
+
+    found = [msgspec.json.decode(line) for file in files for line in file.read_bytes().splitlines()]
+    assert {row["order_id"] for row in found} == {order}
+
+
+def test_json_lines_are_stamped_when_asked(connected: Shop, tmp_path: Path) -> None:
+    _, plain = copy(tmp_path / "plain", "brands", "jsonl")
+    _, stamped = copy(tmp_path / "stamped", "brands", "jsonl", stamp=True)
+
+    rows = [[msgspec.json.decode(line) for line in files[0].read_bytes().splitlines()] for files in (plain, stamped)]
+    assert [{**row, "_store_hash": connected.store.store_hash} for row in rows[0]] == [
+        {name: value for name, value in row.items() if name != "_synced_at"} for row in rows[1]
+    ]
+    assert all(row["_synced_at"] for row in rows[1])
 
 
 def test_personal_data_can_be_left_out(connected: Shop, tmp_path: Path) -> None:
