@@ -24,7 +24,7 @@ class Ticket:
 
     :param sent_at: clock reading when it was sent.
     :param window: number of the window that was open, as far as we knew.
-    :param answered: our requests of that window that had been answered by then, so that this one came after them.
+    :param answered: our requests of that window that had been answered, not refused, by then, so that this one came after them.
     """
 
     sent_at: float
@@ -133,7 +133,7 @@ class Budget:
         self._in_flight += 1
         self._sent += 1
         self._sent_at = now
-        return Ticket(now, self._window, self._answered)
+        return Ticket(now, self._window, self._answered - self._refused)
 
     def receive(self, ticket: Ticket, headers: Mapping[str, str] | None, now: float, *, is_refused: bool = False) -> None:
         """Learn from an answer, or from its absence (``headers`` None: no one knows whether it was counted; it stays counted).
@@ -160,7 +160,7 @@ class Budget:
         # An answer may have been long on its way, but it was not made before its request was sent, nor before those that had been
         # answered by then: a window that ends (rounding apart) later, or that has seen fewer requests, is one that we did not expect.
         if self._ends_at is not None and (
-            ticket.sent_at + reset > self._ends_at + (self.window_seconds or 0) / 10 or used <= ticket.answered
+            ticket.sent_at + reset > self._ends_at + (self.window_seconds or 0) / 10 or used + is_refused <= ticket.answered
         ):
             self._open(now, sent=self._in_flight + 1)
         # Every answer overstates the end by its own way back, so the earliest is the closest, and still not too early.

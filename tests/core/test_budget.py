@@ -204,3 +204,14 @@ def test_a_lost_answer_stays_counted() -> None:
 def test_a_share_outside_its_range_is_refused(share: float) -> None:
     with pytest.raises(ValueError, match="quota_share"):
         Budget(share)
+
+
+def test_a_refusal_opens_no_window() -> None:
+    budget = Budget()
+    spent = {"x-rate-limit-requests-quota": "1", "x-rate-limit-requests-left": "0", "x-rate-limit-time-reset-ms": "1000"}
+    budget.receive(budget.send(0.0), spent, 0.0)
+    budget.receive(budget.send(0.1), {**spent, "x-rate-limit-time-reset-ms": "900"}, 0.1, is_refused=True)
+    budget.receive(budget.send(0.2), {**spent, "x-rate-limit-time-reset-ms": "800"}, 0.2, is_refused=True)
+
+    assert budget.delay(0.2) == pytest.approx(0.8)
+    assert budget.left == 0
