@@ -115,24 +115,23 @@ class PageNumbers:
 
     :param request: the list's request without paging parameters.
     :param limit: rows a page.
-    :param total: rows in the list where a count is known beforehand (V2), so that pages can be read at once.
 
     Source: products_catalog.v3.yml (``meta.pagination``); V2 lists have no meta and may end with 204.
     """
 
-    def __init__(self, request: Request, limit: int, *, total: int | None = None) -> None:
+    def __init__(self, request: Request, limit: int) -> None:
         self._base = request
         self._limit = limit
         self._planned = 0  # pages asked for
-        self._pages: int | None = 1 if total is None else max(1, math.ceil(total / limit))
-        self._total = total
+        self._pages = 1  # pages known to exist, or to be worth asking for
+        self._total: int | None = None
         self._absorbed = 0
         self._longest = 0  # a page shorter than another one was not cut
         self._last_digest: int | None = None
 
     def next_request(self) -> Request | None:
         """The next page that is known to exist, or to be worth asking for."""
-        if self._pages is not None and self._planned >= self._pages:
+        if self._planned >= self._pages:
             return None
         self._planned += 1
         return self._base.with_params({"page": self._planned, "limit": self._limit})
@@ -153,7 +152,7 @@ class PageNumbers:
             self._total = about.total
         if about is not None and about.total_pages is not None:
             # A list that grew while it was read has more pages than the first answer said.
-            self._pages = max(self._pages or 0, about.total_pages) if listing.records else self._pages
+            self._pages = max(self._pages, about.total_pages) if listing.records else self._pages
         elif self._planned == page and not self._is_last(listing):
             self._pages = page + 1
         return Step(listing.records, total=self._total)
@@ -219,12 +218,11 @@ class Cursors:
 class KeysetAfter:
     """``after`` (or another parameter) = the last row's key, until a page is empty. Source: channels.v3.yml (listings)."""
 
-    def __init__(self, request: Request, limit: int, parameter: str, key_of: Callable[[msgspec.Raw], int | str], *, step: int = 0) -> None:
+    def __init__(self, request: Request, limit: int, parameter: str, key_of: Callable[[msgspec.Raw], int | str]) -> None:
         self._base = request.with_params({"limit": limit}) if limit else request
         self._limit = limit
         self._parameter = parameter
         self._key_of = key_of
-        self._step = step  # 1 where the parameter means "at or above"
         self._next: Request | None = self._base
         self._last: int | str | None = None
 
@@ -241,8 +239,7 @@ class KeysetAfter:
             if last == self._last:
                 raise _loop(request, "a page that ends with the same key")
             self._last = last
-            after = last + self._step if isinstance(last, int) else last
-            self._next = self._base.with_params({self._parameter: after})
+            self._next = self._base.with_params({self._parameter: last})
         return Step(listing.records)
 
 

@@ -172,7 +172,7 @@ def dates(name: str, since: str) -> DateFilter:
 
 def one_page_too_few(walk: paging.PageNumbers, request: Any, listing: Listing) -> paging.Step:
     step = ABSORB_PAGE(walk, request, listing)
-    walk._pages = max(1, (walk._pages or 1) - 1)
+    walk._pages = max(1, walk._pages - 1)
     return step
 
 
