@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import aiohttp
 import msgspec
@@ -26,7 +26,7 @@ import msgspec
 from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.core.budget import Budget
 from airflow_provider_bigcommerce.core.catalog import Embedded, Resource, Write
-from airflow_provider_bigcommerce.core.credentials import StoreCredentials
+from airflow_provider_bigcommerce.core.credentials import StoreCredentials, origin_of
 from airflow_provider_bigcommerce.core.graphql import ConnectionWalk, GraphQLAnswer, graphql_request, read_graphql
 from airflow_provider_bigcommerce.core.messages import Query, Request, Response
 from airflow_provider_bigcommerce.core.paging import Columns, FanOut, Walk, dig, fields_of, with_columns
@@ -634,7 +634,7 @@ class BigCommerceStore:
                 self.stats.throttled += 1
             target = urljoin(str(answer.url), headers.get("location", ""))
             if not (
-                300 <= response.status < 400 and request.method == "GET" and _origin(target) == _origin(url) and headers.get("location")
+                300 <= response.status < 400 and request.method == "GET" and origin_of(target) == origin_of(url) and headers.get("location")
             ):
                 return response
             url, params = target, ()
@@ -715,11 +715,6 @@ def _chunks(ids: Sequence[int | str], size: int | None) -> Iterator[str]:
         chunk.append(text)
         length += len(text) + 1
     yield ",".join(chunk)
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
 def _fault(error: Exception) -> Fault:

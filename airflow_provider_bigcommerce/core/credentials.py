@@ -355,3 +355,15 @@ def _is_droppable(parts: SplitResult, store_hash: str) -> bool:
     return not parts.path.strip("/") or bool(
         store_hash and re.fullmatch(rf"/stores/{re.escape(store_hash)}(?:/v[23])?/*", parts.path, re.IGNORECASE)
     )
+
+
+def origin_of(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port of a URL, the port by its scheme where it names none; empty where it is no URL.
+
+    The access token goes to the origin of the connection's base URL only.
+    """
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname or "", parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    except ValueError:
+        return "", "", None

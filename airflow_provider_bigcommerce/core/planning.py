@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource, find
+from airflow_provider_bigcommerce.core.catalog.resource import PLACEHOLDER
 from airflow_provider_bigcommerce.core.messages import Query, QueryValue, Request, query_text
 from airflow_provider_bigcommerce.core.paging import Cursors, IdRanges, KeysetAfter, PageNumbers, SinglePage, Walk
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnexpectedAnswerError
@@ -21,7 +22,6 @@ from airflow_provider_bigcommerce.exceptions import InvalidQueryError, Unexpecte
 #: Parameters of paging, which every list may be asked with; a walk sets them itself unless the caller does.
 PAGING_PARAMETERS = frozenset({"page", "limit", "before", "after"})
 
-_PLACEHOLDER = re.compile(r"\{([^}]+)\}")
 #: A query with one of these walks as the caller says, not by ids.
 _ORDERED = frozenset({"sort", "direction", "page", "before", "after"})
 #: Parameters that shape rows and do not change which there are, so that a count does not take them.
@@ -48,7 +48,7 @@ def resource_of(name_or_path: str) -> Resource:
         if row.path == path:
             return row
     for row in CATALOG.values():
-        if row.placeholders and re.fullmatch("[^/]+".join(map(re.escape, _PLACEHOLDER.sub("{}", row.path).split("{}"))), path):
+        if row.placeholders and re.fullmatch("[^/]+".join(map(re.escape, PLACEHOLDER.sub("{}", row.path).split("{}"))), path):
             return replace(row, path=path, parent=None, parent_keys={}, embedded=None)
     is_v2 = version == "v2"
     return Resource(
@@ -58,7 +58,7 @@ def resource_of(name_or_path: str) -> Resource:
 
 def placeholders(path: str) -> tuple[str, ...]:
     """Names of a path's placeholders, in order."""
-    return tuple(_PLACEHOLDER.findall(path))
+    return tuple(PLACEHOLDER.findall(path))
 
 
 def check_query(resource: Resource, query: Query) -> None:
@@ -101,7 +101,7 @@ def filled(path: str, keys: Mapping[str, int | str]) -> str:
             raise InvalidQueryError(f"{path} needs {match[1]}, and {key!r} is no id.")
         return text
 
-    return _PLACEHOLDER.sub(value, path)
+    return PLACEHOLDER.sub(value, path)
 
 
 def full_query(resource: Resource, query: Query | None) -> dict[str, QueryValue]:

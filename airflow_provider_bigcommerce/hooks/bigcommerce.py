@@ -22,7 +22,7 @@ from airflow.providers.http.hooks.http import HttpHook
 
 from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.compat import AIRFLOW_VERSION, amask_secrets, connection_and_extra, correlation_id, mask_secrets
-from airflow_provider_bigcommerce.core.credentials import StoreCredentials, as_bool, clean, from_connection_fields
+from airflow_provider_bigcommerce.core.credentials import StoreCredentials, as_bool, clean, from_connection_fields, origin_of
 from airflow_provider_bigcommerce.core.messages import Request, Response, query_text
 from airflow_provider_bigcommerce.core.reading import error_from, header_number
 from airflow_provider_bigcommerce.exceptions import (
@@ -78,8 +78,8 @@ class StoreSession(requests.Session):
 
         :raises RedirectRefusedError: it goes elsewhere than the connection says; nothing was sent.
         """
-        target = _origin(request.url or "")
-        if target != _origin(self._base_url):
+        target = origin_of(request.url or "")
+        if target != origin_of(self._base_url):
             scheme, host, port = target
             raise RedirectRefusedError(
                 f"Refused to send to {f'{scheme}://{host}:{port}' if host else 'an address that is no URL'}: the access token goes to "
@@ -461,14 +461,6 @@ def _wire_response(response: requests.Response) -> Response:
 
 def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
-
-
-def _origin(url: str) -> tuple[str, str, int | None]:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme, parts.hostname or "", parts.port or {"https": 443, "http": 80}.get(parts.scheme)
-    except ValueError:
-        return "", "", None
 
 
 def _transport_error(error: requests.RequestException, method: str, path: str, url: str) -> TransportError:

@@ -43,7 +43,8 @@ SpecException = Literal[
 Guarantee = Literal["exact", "checked"]
 
 
-_PLACEHOLDER = re.compile(r"\{([^}]+)\}")
+#: A name in braces in a path.
+PLACEHOLDER = re.compile(r"\{([^}]+)\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +220,7 @@ class Resource:
     @property
     def placeholders(self) -> tuple[str, ...]:
         """Names in braces in the path, in order."""
-        return tuple(_PLACEHOLDER.findall(self.path))
+        return tuple(PLACEHOLDER.findall(self.path))
 
     @property
     def id_placeholder(self) -> str | None:
