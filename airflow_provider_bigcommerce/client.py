@@ -29,13 +29,14 @@ from airflow_provider_bigcommerce.core.catalog import Embedded, Resource, Write
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials, origin_of
 from airflow_provider_bigcommerce.core.graphql import ConnectionWalk, GraphQLAnswer, graphql_request, read_graphql
 from airflow_provider_bigcommerce.core.messages import Query, Request, Response
-from airflow_provider_bigcommerce.core.paging import Columns, FanOut, Walk, dig, fields_of, with_columns
+from airflow_provider_bigcommerce.core.paging import Columns, FanOut, Position, Walk, dig, fields_of, with_columns
 from airflow_provider_bigcommerce.core.planning import check_query, column_of, filled, full_query, placeholders, resource_of, walk_of
 from airflow_provider_bigcommerce.core.policy import Deliver, Fail, Fault, Limits, Wait, judge
 from airflow_provider_bigcommerce.core.reading import Listing, Meta, read_listing, read_record
 from airflow_provider_bigcommerce.core.windows import Window, whole_seconds, window_query
 from airflow_provider_bigcommerce.exceptions import (
     InvalidQueryError,
+    LongWaitError,
     NotFoundError,
     PermissionDeniedError,
     UnexpectedAnswerError,
@@ -70,6 +71,7 @@ class StoreSettings:
     :param max_concurrency: requests at once.
     :param max_attempts: attempts of one request after faults and 5xx, the first included.
     :param max_wait: seconds that one request may spend waiting in all, quota waits included.
+    :param hand_back_after: seconds without an answer worth having after which a further wait is refused by :class:`LongWaitError`, or None.
     :param correlation_id: value of ``X-Correlation-Id``, the same for all requests of a task; empty for none.
     :param user_agent: value of ``User-Agent``.
     """
@@ -81,6 +83,7 @@ class StoreSettings:
     max_concurrency: int = 20
     max_attempts: int = 10
     max_wait: float = 900.0
+    hand_back_after: float | None = None
     correlation_id: str = ""
     user_agent: str = f"airflow-provider-bigcommerce/{__version__}"
 
@@ -120,11 +123,13 @@ class Page:
     :param records: raw JSON of each row, in the list's order, with the parent's key columns.
     :param number: 1-based position among the pages of this read.
     :param total: rows the store says the whole list has, where it says so.
+    :param position: where a later read of the same list goes on behind this page; None where it must begin anew.
     """
 
     records: Sequence[msgspec.Raw] = field(repr=False)
     number: int = 1
     total: int | None = None
+    position: Position | None = field(default=None, repr=False)
 
     def rows(self) -> list[dict[str, Any]]:
         """The rows as dicts."""
@@ -161,6 +166,7 @@ class BigCommerceStore:
         self._session: aiohttp.ClientSession | None = None
         self._caps: dict[tuple[str, str], asyncio.Semaphore] = {}
         self._told_until = 0.0
+        self._delivered_at = clock()
         self._date = ""
         self._warned: set[str] = set()
         self.stats = ReadStats()
@@ -575,7 +581,9 @@ class BigCommerceStore:
             verdict = judge(request, outcome, attempt=attempt, waited=waited, limits=self._limits, random=self._random, scopes=scopes)
             if isinstance(verdict, Deliver) and isinstance(outcome, Response):
                 try:
-                    return parse(outcome)
+                    delivered = parse(outcome)
+                    self._delivered_at = self._clock()
+                    return delivered
                 except msgspec.DecodeError:
                     fault = Fault("not_json", outcome.headers.get("content-type", "no content type").split(";")[0])
                     verdict = judge(request, fault, attempt=attempt, waited=waited, limits=self._limits, random=self._random)
@@ -584,6 +592,7 @@ class BigCommerceStore:
             if isinstance(verdict, Deliver):
                 raise TypeError("a fault cannot be delivered")
             self._tell(request, verdict)
+            self._require_patience(verdict.seconds)
             if not verdict.is_quota:
                 attempt += 1
                 self.stats.retries += 1
@@ -648,11 +657,22 @@ class BigCommerceStore:
                 await self._answered.wait()
                 continue
             self._tell_quota(delay)
+            self._require_patience(delay)
             started = self._clock()
             await self._sleep(delay)
             self.stats.waited_seconds += self._clock() - started
         self.stats.requests += 1
         return self._budget.send(self._clock())
+
+    def _require_patience(self, seconds: float) -> None:
+        """Refuse a wait for which the caller does not want to hold its place."""
+        idle, patience = self._clock() - self._delivered_at, self._settings.hand_back_after
+        if patience is not None and idle + seconds > patience:
+            raise LongWaitError(
+                f"The store has sent nothing for {idle:.0f} s and is to be asked again in {seconds:.0f} s; hand_back_after={patience:g} s "
+                "allows no longer wait.",
+                seconds=seconds,
+            )
 
     def _learned(self) -> None:
         self._answered.set()

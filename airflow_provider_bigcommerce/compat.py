@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import airflow
@@ -150,6 +151,15 @@ def stored_connection(conn_id: str) -> Connection | None:
     except AirflowNotFoundException:
         return None
     return cast("Connection", found)
+
+
+def come_again(at: datetime) -> Exception:
+    """What a task raises to give its slot back and be started again then, without using up a retry."""
+    try:
+        from airflow.sdk.exceptions import AirflowRescheduleException
+    except ImportError:  # before 3.2
+        from airflow.exceptions import AirflowRescheduleException
+    return cast("Exception", AirflowRescheduleException(at))  # type: ignore[no-untyped-call]  # Airflow's
 
 
 def default_deferrable() -> bool:

@@ -19,6 +19,7 @@
     ├── try again (the client already did, within its limits)
     │   ├── RateLimitError              429 until the limits of attempts or time were used up
     │   ├── ServerError                 5xx, likewise
+    │   ├── LongWaitError               nothing came for longer than the caller wants to wait; carries when to come back
     │   └── TransportError              no usable answer: name resolution, TLS, time-out, cut connection
     └── BigCommerce or we have a bug
         ├── UnexpectedAnswerError       not JSON (often a proxy's page), wrong envelope, record without its key
@@ -174,6 +175,17 @@ class TransportError(BigCommerceError):
         self.cause = cause
         self.method = method
         self.path = path
+
+
+class LongWaitError(BigCommerceError):
+    """Nothing came for longer than the caller wants to hold its place; a task gives its slot back and comes again.
+
+    :param seconds: after which to come back.
+    """
+
+    def __init__(self, message: str, *, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class UnexpectedAnswerError(BigCommerceError):

@@ -142,18 +142,74 @@ class WatermarkState:
         return True
 
 
+class Part(msgspec.Struct, frozen=True, array_like=True):
+    """A closed part file of a run under way; an array, so that hundreds fit into one value of Airflow's state.
+
+    :param name: its name in the run's folder.
+    :param rows: rows in it.
+    :param bytes: its size.
+    :param sha256: hex digest of its bytes.
+    """
+
+    name: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+class Reached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How far the tries of a run have come: the part files they closed, and where the next one goes on.
+
+    :param what: digest of all that decides which rows are read and how they are written; a task that was changed begins anew.
+    :param at: when it was written, ISO-8601.
+    :param position: where the walk goes on behind the last closed part; see ``core.paging.Position``.
+    :param parts: the closed parts, in order.
+    :param found: different rows read.
+    :param repeated: rows read twice.
+    :param dropped: rows left out because the last run had written them.
+    :param totals: lowest and highest number of rows that the store gave for the list, or None.
+    :param orders_in_doubt: see ``transfers.copying.Copied``.
+    :param is_refused: whether the store refused the include.
+    :param drift: path, kind, seen type, nulls of what did not fit the schema.
+    :param keys: file with the keys of the rows that were read, below the destination; None where none can come again.
+    :param requests: requests sent.
+    :param throttled: of these, answers 429.
+    :param seconds: spent.
+    :param started_at: when the first of these tries began, ISO-8601.
+    """
+
+    what: str
+    at: str
+    position: dict[str, Any]
+    parts: tuple[Part, ...]
+    found: int
+    repeated: int = 0
+    dropped: int = 0
+    totals: tuple[int, int] | None = None
+    orders_in_doubt: int | None = None
+    is_refused: bool = False
+    drift: tuple[tuple[str, str, str, int], ...] = ()
+    keys: str | None = None
+    requests: int = 0
+    throttled: int = 0
+    seconds: float = 0.0
+    started_at: str = ""
+
+
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """What the first try of a run fixed for its retries.
+    """What the tries of a run leave for the next one.
 
     :param until: end of the window, ISO-8601 with ``Z``; None where there is none.
     :param since: its beginning.
     :param replaces: ``finished_at`` of the manifest that stood there before this run, or None: a manifest with another one
         was committed by an earlier try.
+    :param reached: how far they have come, or None before the first closed part.
     """
 
     until: str | None
     since: str | None
     replaces: str | None
+    reached: Reached | None = None
 
 
 class RunCheckpoint:
@@ -171,6 +227,7 @@ class RunCheckpoint:
         self._destination = destination
         self._name = f"{resource}/_checkpoints/{run}.json"
         self._is_kept = is_kept
+        self._keys: str | None = None  # the file that the checkpoint names
 
     @classmethod
     def of(cls, context: Mapping[str, Any], destination: Destination | None, resource: str, run: str) -> RunCheckpoint:
@@ -189,19 +246,27 @@ class RunCheckpoint:
         if value is None:
             return None
         try:
-            return msgspec.json.decode(value, type=Checkpoint) if isinstance(value, bytes) else msgspec.convert(value, Checkpoint)
+            found = msgspec.json.decode(value, type=Checkpoint) if isinstance(value, bytes) else msgspec.convert(value, Checkpoint)
         except (msgspec.ValidationError, msgspec.DecodeError) as error:
             log.warning("The checkpoint of an earlier try cannot be read (%s); this try starts anew.", error)
             return None
+        self._keys = found.reached.keys if found.reached is not None else None
+        return found
 
     def write(self, checkpoint: Checkpoint) -> None:
-        """Keep it for the retries."""
+        """Keep it for the retries, then remove the file of keys that the one before it named."""
         if not self._is_kept:
             return
         if self._backend is not None:
             self._backend.set(_CHECKPOINT, msgspec.to_builtins(checkpoint))
         elif self._destination is not None:
             self._destination.write(self._name, msgspec.json.encode(checkpoint))
+        self._keep_keys(checkpoint.reached.keys if checkpoint.reached is not None else None)
+
+    def _keep_keys(self, keys: str | None) -> None:
+        if self._keys is not None and self._keys != keys and self._destination is not None:
+            self._destination.remove(self._keys)
+        self._keys = keys
 
     def delete(self) -> None:
         """Forget it: the run has ended well. Airflow's task state would outlive a clear."""
@@ -211,6 +276,7 @@ class RunCheckpoint:
             self._backend.delete(_CHECKPOINT)
         elif self._destination is not None:
             self._destination.remove(self._name)
+        self._keep_keys(None)
 
 
 def watermark_of(until: datetime, *, store_hash: str, run: str, set_at: datetime, context: Mapping[str, Any]) -> Watermark:

@@ -27,6 +27,10 @@ KNOWN_CAPS = frozenset({50, 100, 200, 250, 500, 1000})
 #: A parent's keys as columns of its children's rows.
 Columns = Mapping[str, int | str]
 
+#: Where a walk has got to: small, and JSON, so that it can be kept beside what was read. Only a walk of the same list with the
+#: same query knows what it means; one that does not know it begins anew.
+Position = Mapping[str, Any]
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,6 +45,18 @@ class Discrepancies:
     def drift(self) -> list[Drift]:
         """Every difference once, in the order of first sight."""
         return list(self._drift.values())
+
+    def as_rows(self) -> tuple[tuple[str, str, str, int], ...]:
+        """All of it, for :meth:`restore`: path, kind, seen type, and how many values became null."""
+        return tuple((drift.path, drift.kind, drift.seen_type, self.contradictions.get(drift.path, 0)) for drift in self.drift)
+
+    def restore(self, rows: Iterable[tuple[str, str, str, int]]) -> None:
+        """Take what an earlier try of the run had seen."""
+        for path, kind, seen, count in rows:
+            known: DriftKind = "new_field" if kind == "new_field" else "repeated_field" if kind == "repeated_field" else "changed_type"
+            self._drift[path, known] = Drift(path, known, seen)
+            if count:
+                self.contradictions[path] = count
 
     def new_field(self, path: str, raw: bytes) -> None:
         """Note a field that the schema does not have."""

@@ -151,6 +151,31 @@ class SeenKeys:
         digest = hashlib.blake2b(msgspec.json.encode(key), digest_size=16).digest()
         return self._digests.add((int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")))
 
+    def to_bytes(self) -> bytes:
+        """All of it, for :meth:`from_bytes`."""
+        return msgspec.msgpack.encode(
+            _Remembered(
+                bits={str(number): bytes(block) for number, block in self._bits.items()},
+                numbers=self._numbers,
+                scattered=self._scattered.to_bytes() if self._scattered is not None else None,
+                digests=self._digests.to_bytes() if self._digests is not None else None,
+            )
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> SeenKeys:
+        """The keys that :meth:`to_bytes` wrote.
+
+        :raises ValueError: it did not write these bytes.
+        """
+        found = msgspec.msgpack.decode(data, type=_Remembered)
+        seen = cls()
+        seen._bits = {int(number): bytearray(block) for number, block in found.bits.items()}
+        seen._numbers = found.numbers
+        seen._scattered = _HashSet.from_bytes(1, found.scattered) if found.scattered is not None else None
+        seen._digests = _HashSet.from_bytes(2, found.digests) if found.digests is not None else None
+        return seen
+
     def _add_number(self, key: int) -> bool:
         if self._scattered is not None:
             return self._scattered.add((key & 0xFFFF_FFFF_FFFF_FFFF,))
@@ -191,6 +216,15 @@ _BLOCK_BYTES = 1 << _BLOCK_SHIFT - 3
 _FREE_BYTES = 4 * 2**20
 
 
+class _Remembered(msgspec.Struct, frozen=True, kw_only=True):
+    """The form of :class:`SeenKeys` on a disk."""
+
+    bits: dict[str, bytes]
+    numbers: int
+    scattered: bytes | None
+    digests: bytes | None
+
+
 class _HashSet:
     """A set of fixed-width numbers in one array, by open addressing."""
 
@@ -201,6 +235,26 @@ class _HashSet:
         # A slot of zeros is free; the value zero itself has a flag.
         self._table = array("Q", bytes(8 * words * self._slots))
         self._has_zero = False
+
+    def to_bytes(self) -> bytes:
+        """The values, in the machine's own order of bytes, the flag of zero first."""
+        words = self._words
+        used = array("Q")
+        for at in range(0, len(self._table), words):
+            value = self._table[at : at + words]
+            if any(value):
+                used.extend(value)
+        return bytes([self._has_zero]) + used.tobytes()
+
+    @classmethod
+    def from_bytes(cls, words: int, data: bytes) -> _HashSet:
+        """The set that :meth:`to_bytes` wrote."""
+        found = cls(words)
+        found._has_zero = bool(data[0])
+        values = array("Q", data[1:])
+        for at in range(0, len(values), words):
+            found.add(tuple(values[at : at + words]))
+        return found
 
     def add(self, value: tuple[int, ...]) -> bool:
         """Put a value in; returns whether it is new."""

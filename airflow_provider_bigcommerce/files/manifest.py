@@ -246,13 +246,17 @@ def commit(destination: Destination, resource: str, run: str, manifest: Manifest
             destination.remove(file.path)
 
 
-def discard_uncommitted(destination: Destination, resource: str, run: str, manifest: Manifest | None) -> int:
+def discard_uncommitted(destination: Destination, resource: str, run: str, manifest: Manifest | None, parts: Iterable[str] = ()) -> int:
     """Remove the files of a run that its manifest does not name: what an earlier try of this run left.
 
+    :param parts: names of files that the run goes on with, although no manifest names them yet.
     :returns: how many were removed.
     """
-    kept = {file.path for file in manifest.files} if manifest is not None else set()
-    return _remove(destination, (entry.name for entry in destination.entries(run_folder(resource, run)) if entry.name not in kept))
+    folder = run_folder(resource, run)
+    kept = {f"{folder}/{part}" for part in parts}
+    if manifest is not None:
+        kept.update(file.path for file in manifest.files)
+    return _remove(destination, (entry.name for entry in destination.entries(folder) if entry.name not in kept))
 
 
 def remove_orphans(destination: Destination, resource: str, task: str, *, now: datetime, age: timedelta = ORPHAN_AGE) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -16,7 +16,7 @@ import msgspec
 from airflow_provider_bigcommerce.core.windows import read_moment, written
 from airflow_provider_bigcommerce.files.destination import Destination
 from airflow_provider_bigcommerce.files.keys import Key
-from airflow_provider_bigcommerce.files.manifest import Manifest
+from airflow_provider_bigcommerce.files.manifest import DataFile
 
 log = logging.getLogger(__name__)
 
@@ -48,13 +48,21 @@ class Overlap:
 
     :param keep_from: rows changed at or after this moment are within the next run's overlap.
     :param written_before: key -> (date_modified, digest) of the last run's rows.
+    :param rows: likewise of this run's rows, where an earlier try wrote them.
+    :param dropped: rows that it left out.
     """
 
-    def __init__(self, keep_from: datetime, written_before: Mapping[str, tuple[str, str]]) -> None:
-        self.dropped = 0
+    def __init__(
+        self,
+        keep_from: datetime,
+        written_before: Mapping[str, tuple[str, str]],
+        rows: Mapping[str, tuple[str, str]] | None = None,
+        dropped: int = 0,
+    ) -> None:
+        self.dropped = dropped
         self._keep_from = keep_from
         self._before = written_before
-        self._rows: dict[str, tuple[str, str]] = {}
+        self._rows: dict[str, tuple[str, str]] = dict(rows or {})
         self._is_full = False
 
     def is_new(self, record: msgspec.Raw, key: Key, modified: str | None) -> bool:
@@ -85,28 +93,33 @@ class Overlap:
             return
         self._rows[key] = this
 
-    def save(self, destination: Destination, folder: str, run: str, *, until: datetime, files: tuple[str, ...]) -> None:
-        """Write this run's file; before the manifest, so that no manifest is without."""
-        content = _File(until=written(until) or "", files=files, rows=self._rows)
+    def save(self, destination: Destination, folder: str, run: str, *, until: datetime, files: Sequence[DataFile]) -> None:
+        """Write this run's file; before the manifest, so that no manifest is without.
+
+        :param files: the data files that hold the rows.
+        """
+        content = _File(until=written(until) or "", files=tuple(file.sha256 for file in files), rows=self._rows)
         destination.write(overlap_name(folder, run), msgspec.json.encode(content))
 
 
-def written_by(destination: Destination, folder: str, run: str, manifest: Manifest | None, watermark: str) -> Mapping[str, tuple[str, str]]:
+def written_by(
+    destination: Destination, folder: str, run: str, files: Sequence[DataFile] | None, until: str | None
+) -> Mapping[str, tuple[str, str]]:
     """The rows that a run wrote near the end of its window; none where that is not certain.
 
-    :param manifest: the committed manifest of that run.
-    :param watermark: where its window ended, as the state says.
+    :param files: that run's data files, or None where they are not known.
+    :param until: where its window ended.
     """
     data = destination.read(overlap_name(folder, run))
-    if data is None or manifest is None:
+    if data is None or files is None:
         return {}
     try:
         found = msgspec.json.decode(data, type=_File)
     except msgspec.DecodeError as error:
         log.warning("The overlap file of run %s cannot be read (%s): its rows are written again.", run, error)
         return {}
-    is_of_manifest = found.until == watermark and found.files == tuple(file.sha256 for file in manifest.files)
-    return found.rows if is_of_manifest else {}
+    is_theirs = found.until == until and found.files == tuple(file.sha256 for file in files)
+    return found.rows if is_theirs else {}
 
 
 def remove_overlap(destination: Destination, folder: str, run: str) -> None:

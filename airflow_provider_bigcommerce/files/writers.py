@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -309,9 +310,12 @@ class PartWriter:
     :param schema: the resource's columns; JSON lines do not need them.
     :param stamp: see the writers; JSON lines are stamped only where it is given.
     :param first: number of the first part, for a run that goes on.
+    :param rows: rows in the parts before that one.
     :param max_rows: rows after which a part is closed, or None.
     :param max_bytes: JSON bytes after which a part is closed, or None.
+    :param max_seconds: seconds after which a part is closed, or None.
     :param discrepancies: collects drift and contradictions of all parts.
+    :param clock: monotonic seconds.
     """
 
     def __init__(
@@ -323,9 +327,12 @@ class PartWriter:
         *,
         stamp: Stamp | None = None,
         first: int = 0,
+        rows: int = 0,
         max_rows: int | None = None,
         max_bytes: int | None = None,
+        max_seconds: float | None = None,
         discrepancies: Discrepancies | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if file_format not in FORMATS:
             raise InvalidQueryError(f"file_format={file_format!r} is not known. Accepted: {', '.join(map(repr, FORMATS))}.")
@@ -334,7 +341,7 @@ class PartWriter:
         elif file_format == "jsonl.zst":
             load_zstd()
         self.discrepancies = discrepancies or Discrepancies()
-        self.rows = 0
+        self.rows = rows
         self._destination = destination
         self._folder = folder
         self._format = file_format
@@ -343,8 +350,11 @@ class PartWriter:
         self._number = first
         self._max_rows = max_rows
         self._max_bytes = max_bytes
+        self._max_seconds = max_seconds
+        self._clock = clock
         self._writer: Writer | None = None
         self._bytes = 0
+        self._opened_at = 0.0
 
     def write(self, records: Sequence[Record]) -> list[DataFile]:
         """Append records; a page is never split over parts.
@@ -356,11 +366,14 @@ class PartWriter:
         if self._writer is None:
             self._writer = self._open()
             self._bytes = 0
+            self._opened_at = self._clock()
         self._writer.write(records)
         self.rows += len(records)
         self._bytes += sum(map(len, records))
-        full = (self._max_rows is not None and self._writer.rows >= self._max_rows) or (
-            self._max_bytes is not None and self._bytes >= self._max_bytes
+        full = (
+            (self._max_rows is not None and self._writer.rows >= self._max_rows)
+            or (self._max_bytes is not None and self._bytes >= self._max_bytes)
+            or (self._max_seconds is not None and self._clock() - self._opened_at >= self._max_seconds)
         )
         return self.roll() if full else []
 

@@ -20,14 +20,17 @@ import msgspec
 from airflow_provider_bigcommerce.client import BigCommerceStore, Page
 from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.order_lines import by_order, count_disagrees, may_lack_lines, order_id, with_lines
+from airflow_provider_bigcommerce.core.paging import Position
 from airflow_provider_bigcommerce.core.planning import column_of
 from airflow_provider_bigcommerce.core.windows import Window
-from airflow_provider_bigcommerce.exceptions import IncompleteReadError, PermissionDeniedError, ValidationError
+from airflow_provider_bigcommerce.exceptions import BigCommerceError, IncompleteReadError, PermissionDeniedError, ValidationError
 from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.files.keys import KeyReader, SeenKeys
 from airflow_provider_bigcommerce.files.manifest import Check, DataFile, FieldDrift
 from airflow_provider_bigcommerce.files.overlap import Overlap
 from airflow_provider_bigcommerce.files.schemas import Schema, schema
+from airflow_provider_bigcommerce.state import Reached
+from airflow_provider_bigcommerce.transfers.checkpoints import PartCheckpoints
 from airflow_provider_bigcommerce.transfers.plan import Selection, without_include
 from airflow_provider_bigcommerce.transfers.progress import Progress
 
@@ -51,6 +54,9 @@ class Copied:
     :param totals: each number of rows that the store gave for the list.
     :param counted: the number of rows by the store's summary, for a full read of all; else None.
     :param orders_in_doubt: orders whose ``items_total`` is not the sum of their lines' quantities; None where lines were not asked for.
+    :param requests: requests sent by all tries of the run.
+    :param throttled: of these, answers 429.
+    :param seconds: likewise.
     """
 
     query: Mapping[str, str]
@@ -61,6 +67,9 @@ class Copied:
     totals: list[int] = field(default_factory=list)
     counted: int | None = None
     orders_in_doubt: int | None = None
+    requests: int = 0
+    throttled: int = 0
+    seconds: float = 0.0
 
 
 class RowWriter(Protocol):
@@ -88,6 +97,7 @@ class Copy:
     :param writer: where they go.
     :param overlap: drops what the last run wrote; None for a full read.
     :param tell: takes a progress line.
+    :param parts: closes parts for the retries of the run and remembers them; None where there are no parts or no retries.
     """
 
     def __init__(
@@ -99,6 +109,7 @@ class Copy:
         overlap: Overlap | None,
         progress: Progress,
         tell: Callable[[str], None],
+        parts: PartCheckpoints | None = None,
     ) -> None:
         self._selection = selection
         self._window = window
@@ -112,6 +123,22 @@ class Copy:
         self._tell = tell
         self._refused = False
         self._copied = Copied(query=selection.query_text)
+        self._parts = parts
+        self._earlier = parts.earlier if parts is not None else None
+        self._position: Position | None = None  # behind the last page that was written whole
+        if parts is not None and self._earlier is not None:
+            self._go_on(parts, self._earlier)
+
+    def _go_on(self, parts: PartCheckpoints, earlier: Reached) -> None:
+        """Begin where the earlier tries of the run ended."""
+        copied = self._copied
+        copied.files = parts.files(earlier)
+        copied.found, copied.repeated, copied.orders_in_doubt = earlier.found, earlier.repeated, earlier.orders_in_doubt
+        copied.totals = list(earlier.totals or ())
+        self._seen = parts.seen(earlier)
+        if earlier.is_refused:
+            self._refused = True
+            copied.query = without_include(self._selection).query_text
 
     async def run(self, store: BigCommerceStore) -> Copied:
         """Read all and write all.
@@ -124,21 +151,68 @@ class Copy:
         # One thread, always the same: C's allocator keeps memory for each thread, which took 50 MB more (measured, Parquet).
         thread = ThreadPoolExecutor(1, "bigcommerce-writer")
         try:
-            async with contextlib.aclosing(self._pages(store)) as pages:
-                async for page in pages:
-                    if page.total is not None:
-                        copied.totals.append(page.total)
-                    records = self._selection.fields.applied(await self._completed(store, page.records))
-                    copied.files += await in_thread(thread, self._write, records)
-                    total = copied.totals[-1] if copied.totals else None
-                    if line := self._progress.line(copied.found, total, page.number, store.stats):
-                        self._tell(line)
+            try:
+                await self._read(store, thread)
+            except BigCommerceError:
+                if self._position is not None:  # what came before is whole: a retry goes on behind it
+                    await in_thread(thread, self._close_part, store)
+                raise
             copied.counted = await self._count(store)
             copied.files += await in_thread(thread, self._writer.close)
         finally:
             thread.shutdown()
             self._writer.abort()
         copied.rows = self._writer.rows
+        self._sum_up(store)
+        return copied
+
+    async def _read(self, store: BigCommerceStore, thread: Executor) -> None:
+        copied = self._copied
+        async with contextlib.aclosing(self._pages(store)) as pages:
+            async for page in pages:
+                if page.total is not None:
+                    copied.totals.append(page.total)
+                records = self._selection.fields.applied(await self._completed(store, page.records))
+                self._position = None
+                closed = await in_thread(thread, self._write, records)
+                copied.files += closed
+                self._position = page.position
+                if closed and self._position is not None:
+                    await in_thread(thread, self._remember, store)
+                total = copied.totals[-1] if copied.totals else None
+                if line := self._progress.line(copied.found, total, page.number, store.stats):
+                    self._tell(line)
+
+    def _close_part(self, store: BigCommerceStore) -> None:
+        if self._parts is not None:
+            self._copied.files += self._writer.close()
+            self._remember(store)
+
+    def _remember(self, store: BigCommerceStore) -> None:
+        """Tell the retries of the run how far it has come."""
+        if self._parts is None or self._position is None:
+            return
+        copied = self._sum_up(store)
+        self._parts.keep(
+            self._position,
+            copied.files,
+            self._seen,
+            found=copied.found,
+            repeated=copied.repeated,
+            dropped=self._overlap.dropped if self._overlap is not None else 0,
+            totals=(min(copied.totals), max(copied.totals)) if copied.totals else None,
+            orders_in_doubt=copied.orders_in_doubt,
+            is_refused=self._refused,
+            requests=copied.requests,
+            throttled=copied.throttled,
+            seconds=copied.seconds,
+        )
+
+    def _sum_up(self, store: BigCommerceStore) -> Copied:
+        copied, earlier = self._copied, self._earlier
+        copied.requests = store.stats.requests + (earlier.requests if earlier is not None else 0)
+        copied.throttled = store.stats.throttled + (earlier.throttled if earlier is not None else 0)
+        copied.seconds = round(self._progress.seconds + (earlier.seconds if earlier is not None else 0.0), 3)
         return copied
 
     def _write(self, records: Sequence[msgspec.Raw]) -> list[DataFile]:
@@ -161,10 +235,13 @@ class Copy:
         """The pages; once more without the include if the store refuses it before the first row."""
         selection = self._selection
         name, since, until = selection.resource.name, self._window.since, self._window.until
-        parents: dict[str, Any] = {"parent_ids": selection.parent_ids, "parent_query": selection.parent_query}
+        about: dict[str, Any] = {"since": since, "until": until, "parent_ids": selection.parent_ids, "parent_query": selection.parent_query}
         came = False
+        if self._earlier is not None:
+            about["start"], came = self._earlier.position, True
+        query = without_include(selection).query if self._refused else selection.query
         try:
-            async with contextlib.aclosing(store.pages(name, query=selection.query, since=since, until=until, **parents)) as pages:
+            async with contextlib.aclosing(store.pages(name, query=query, **about)) as pages:
                 async for page in pages:
                     came = True
                     yield page
@@ -180,7 +257,7 @@ class Copy:
         self._refused = True
         plain = without_include(selection)
         self._copied.query = plain.query_text
-        async with contextlib.aclosing(store.pages(name, query=plain.query, since=since, until=until, **parents)) as pages:
+        async with contextlib.aclosing(store.pages(name, query=plain.query, **about)) as pages:
             async for page in pages:
                 yield page
 

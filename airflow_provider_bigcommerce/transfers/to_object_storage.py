@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce import __version__
-from airflow_provider_bigcommerce.compat import is_task
+from airflow_provider_bigcommerce.compat import come_again, is_task
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, moment, require_modified, written
-from airflow_provider_bigcommerce.exceptions import InvalidQueryError
+from airflow_provider_bigcommerce.exceptions import InvalidQueryError, LongWaitError
 from airflow_provider_bigcommerce.files.destination import Destination
 from airflow_provider_bigcommerce.files.manifest import (
+    DataFile,
     Manifest,
     ManifestWindow,
     commit,
@@ -41,7 +42,7 @@ from airflow_provider_bigcommerce.transfers.progress import Progress
 from airflow_provider_bigcommerce.transfers.reading import StoppableReading
 
 if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.client import ParentId, ReadStats
+    from airflow_provider_bigcommerce.client import ParentId
     from airflow_provider_bigcommerce.files.writers import FileFormat
     from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 
@@ -72,6 +73,8 @@ class _Run:
     state: WatermarkState
     last: Watermark | None
     checkpoint: RunCheckpoint
+    fixed: Checkpoint | None
+    patience: float | None
     progress: Progress
 
 
@@ -111,7 +114,11 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
     :param bigcommerce_conn_id: connection id. (templated)
     :param overlap: how far an incremental run goes back behind the watermark, for clocks and late commits.
     :param stamp: whether JSON lines get ``_synced_at`` and ``_store_hash``, which Parquet always has.
-    :param max_rows_per_file: rows after which a new file begins, or None for one file.
+    :param max_rows_per_file: rows after which a new file begins, or None for files that only ``checkpoint_every`` ends.
+    :param checkpoint_every: time after which a new file begins. What a try read before its last complete file is not read again by a retry.
+    :param hand_back_after: when nothing came from the store for so long (its quota is used up, or it is down), the task gives its worker
+        slot back, comes again when the store may answer, and goes on where it was. Uses up no retry. None to keep waiting, up to the
+        connection's ``max_wait``.
     """
 
     template_fields: Sequence[str] = (
@@ -157,6 +164,8 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
         overlap: timedelta = DEFAULT_OVERLAP,
         stamp: bool = False,
         max_rows_per_file: int | None = 500_000,
+        checkpoint_every: timedelta = timedelta(minutes=5),
+        hand_back_after: timedelta | None = None,
         **kwargs: Any,
     ) -> None:
         if mode == "incremental":
@@ -184,8 +193,10 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
         self.overlap = overlap
         self.stamp = stamp
         self.max_rows_per_file = max_rows_per_file
+        self.checkpoint_every = checkpoint_every
+        self.hand_back_after = hand_back_after
         self._format = _format(file_format, compression)
-        _validate(resource, mode, max_rows_per_file)
+        _validate(resource, mode, max_rows_per_file, checkpoint_every=checkpoint_every, hand_back_after=hand_back_after)
         self._reading: StoppableReading | None = None
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
@@ -219,7 +230,7 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
             link = control_panel_url(store_hash, selection.resource.name, selection.resource.area)
             context["ti"].xcom_push(key=BigCommerceControlPanelLink.key, value=link)
         run = self._begin(context, selection, destination, store_hash)
-        fixed = run.checkpoint.read()
+        fixed = run.fixed
         if fixed is not None and run.replaced is not None and run.replaced.finished_at != fixed.replaces:
             self.log.info("An earlier try of this run had committed %s rows; only what follows the commit is left.", run.replaced.rows)
             return self._end(context, run, run.replaced)
@@ -229,8 +240,13 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
         if fixed is None:
             window = span.window.as_json()
             replaces = run.replaced.finished_at if run.replaced is not None else None
-            run.checkpoint.write(Checkpoint(until=window["until"], since=window["since"], replaces=replaces))
-        manifest = self._copy(run, span, hook, reading)
+            fixed = Checkpoint(until=window["until"], since=window["since"], replaces=replaces)
+            run.checkpoint.write(fixed)
+        try:
+            manifest = self._copy(run, span, fixed, hook, reading)
+        except LongWaitError as error:
+            self.log.info("%s The task gives its slot back and comes again then.", error)
+            raise come_again(datetime.now(UTC) + timedelta(seconds=error.seconds)) from error
         return self._end(context, run, manifest)
 
     def _parents(self) -> Sequence[ParentId]:
@@ -266,8 +282,11 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
         state = WatermarkState.of(context, watermark_key) if selection.mode == "incremental" else WatermarkState(None, watermark_key)
         last = state.read(store_hash)
         replaced = read_manifest(destination, folder, key)
+        checkpoint = RunCheckpoint.of(context, destination, folder, key)
+        fixed = checkpoint.read()
+        left = fixed.reached.parts if fixed is not None and fixed.reached is not None else ()
         removed = remove_orphans(destination, folder, task, now=now)
-        removed += discard_uncommitted(destination, folder, key, replaced)
+        removed += discard_uncommitted(destination, folder, key, replaced, [part.name for part in left])
         if removed:
             self.log.info("Removed %d files that earlier, killed tries of this task had left.", removed)
         if last is not None and last.run != key and read_manifest(destination, folder, last.run) is None:
@@ -276,37 +295,59 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
                 "all is well; if the copy was lost, delete that key of the asset's state to read everything again.",
                 last.watermark, state.key, last.run, destination.url,
             )  # fmt: skip
-        checkpoint = RunCheckpoint.of(context, destination, folder, key)
-        return _Run(key, selection, destination, store_hash, now, replaced, state, last, checkpoint, Progress(selection.resource.name))
+        patience = self.hand_back_after.total_seconds() if self.hand_back_after is not None and is_task(context) else None
+        progress = Progress(selection.resource.name)
+        return _Run(key, selection, destination, store_hash, now, replaced, state, last, checkpoint, fixed, patience, progress)
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
-    def _copy(self, run: _Run, span: Span, hook: BigCommerceHook, reading: StoppableReading) -> Manifest:
+    def _copy(self, run: _Run, span: Span, fixed: Checkpoint, hook: BigCommerceHook, reading: StoppableReading) -> Manifest:
         from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
         from airflow_provider_bigcommerce.files.overlap import Overlap, written_by
         from airflow_provider_bigcommerce.files.writers import PartWriter, Stamp
+        from airflow_provider_bigcommerce.transfers.checkpoints import PartCheckpoints, what_is_read
         from airflow_provider_bigcommerce.transfers.copying import Copied, Copy, checked, columns_of, drift_of
 
         selection, folder, row = run.selection, run.selection.folder, run.selection.resource
         discrepancies = Discrepancies()
+        until = span.window.until if selection.mode == "incremental" else None
+
+        def save_overlap(files: Sequence[DataFile]) -> None:
+            if overlap is not None and until is not None:
+                overlap.save(run.destination, folder, run.key, until=until, files=files)
+
+        parts = PartCheckpoints(
+            run.checkpoint,
+            fixed,
+            run.destination,
+            folder,
+            run.key,
+            what=what_is_read(selection, run.store_hash, self._format, self.stamp),
+            discrepancies=discrepancies,
+            beside=save_overlap,
+        )
+        earlier = parts.earlier
+        closed = parts.files(earlier) if earlier is not None else []
         writer = PartWriter(
             run.destination,
             run_folder(folder, run.key),
             self._format,
             columns_of(row),
             stamp=Stamp(run.started_at, run.store_hash) if self.stamp or self._format == "parquet" else None,
-            first=first_part(run.replaced),
+            first=first_part(run.replaced) + len(closed),
+            rows=sum(file.rows for file in closed),
             max_rows=self.max_rows_per_file,
+            max_seconds=self.checkpoint_every.total_seconds(),
             discrepancies=discrepancies,
         )
         overlap: Overlap | None = None
-        until = span.window.until
-        if selection.mode == "incremental" and until is not None:
+        if until is not None:
             before: Mapping[str, tuple[str, str]] = {}
             if span.may_drop and run.last is not None:
-                last_manifest = read_manifest(run.destination, folder, run.last.run)
-                before = written_by(run.destination, folder, run.last.run, last_manifest, run.last.watermark)
-            overlap = Overlap(until - selection.overlap, before)
+                last = read_manifest(run.destination, folder, run.last.run)
+                before = written_by(run.destination, folder, run.last.run, last.files if last is not None else None, run.last.watermark)
+            rows = written_by(run.destination, folder, run.key, closed, written(until)) if closed else {}
+            overlap = Overlap(until - selection.overlap, before, rows, earlier.dropped if earlier is not None else 0)
         copy = Copy(
             selection,
             span.window,
@@ -314,6 +355,7 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
             overlap=overlap,
             progress=run.progress,
             tell=self.log.info,
+            parts=parts,
         )
         window = span.window.as_json()
         self.log.info(
@@ -323,15 +365,16 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
             f", changed from {window['since'] or 'the beginning'} to {window['until'] or 'now'}" if span.window.is_bounded else "",
             run.destination.full(run_folder(folder, run.key)),
         )
+        if earlier is not None:
+            self.log.info("An earlier try had written %s rows in %d files; this one goes on behind them.", f"{writer.rows:,}", len(closed))
 
-        async def read() -> tuple[Copied, ReadStats]:
-            async with hook.astore() as store:
-                return await copy.run(store), store.stats
+        async def read() -> Copied:
+            async with hook.astore(hand_back_after=run.patience) as store:
+                return await copy.run(store)
 
-        copied, stats = reading.run(read)
+        copied = reading.run(read)
         checks = checked(copied, may_shift=row.guarantee == "checked" and row.api_version == "v3")
-        if overlap is not None and until is not None:
-            overlap.save(run.destination, folder, run.key, until=until, files=tuple(file.sha256 for file in copied.files))
+        save_overlap(copied.files)
         manifest = Manifest(
             resource=row.name,
             store_hash=run.store_hash,
@@ -343,10 +386,10 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
             rows=copied.rows,
             duplicates_dropped=copied.repeated + (overlap.dropped if overlap is not None else 0),
             drift=drift_of(discrepancies),
-            requests=stats.requests,
-            throttled=stats.throttled,
-            seconds=round(run.progress.seconds, 3),
-            started_at=run.started_at.isoformat(timespec="milliseconds"),
+            requests=copied.requests,
+            throttled=copied.throttled,
+            seconds=copied.seconds,
+            started_at=parts.started_at,
             finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             provider_version=__version__,
             complete=all(check.agrees for check in checks),
@@ -395,12 +438,15 @@ def _format(file_format: str, compression: str | None) -> FileFormat:
     return found
 
 
-def _validate(resource: str, mode: str, max_rows_per_file: int | None) -> None:
+def _validate(resource: str, mode: str, max_rows_per_file: int | None, **times: timedelta | None) -> None:
     """What can be told before templates are rendered, so that it shows where the DAG is parsed."""
     if mode not in MODES:
         raise InvalidQueryError(f"mode={mode!r} is unknown. Accepted: {', '.join(map(repr, MODES))}.")
     if max_rows_per_file is not None and max_rows_per_file < 1:
         raise InvalidQueryError(f"max_rows_per_file={max_rows_per_file} leaves no row for a file. Give 1 or more, or None for one file.")
+    for name, time in times.items():
+        if time is not None and time <= timedelta(0):
+            raise InvalidQueryError(f"{name}={time} is no time to wait for. Give more than zero, such as timedelta(minutes=5).")
     if isinstance(resource, str) and "{{" not in resource and "{%" not in resource:
         row = resource_of(resource)
         if mode == "incremental":
