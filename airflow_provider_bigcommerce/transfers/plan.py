@@ -5,6 +5,7 @@ Reads the destination and Airflow's state through what it is given; sends nothin
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 from collections.abc import Mapping, Sequence
@@ -72,9 +73,13 @@ class Selection:
 
     @property
     def filters(self) -> dict[str, str]:
-        """The part of the query that decides which rows there are, as it is sent."""
+        """What decides which rows there are beside the window, as it is sent: tasks that differ in it have watermarks of their own."""
         shape = {"include", "include_fields", "exclude_fields", *self.resource.include_companions}
-        return {name: text for name, text in self.query_text.items() if name not in shape}
+        found = {name: text for name, text in self.query_text.items() if name not in shape}
+        found |= {f"{self.resource.parent}.{name}": query_text(value) for name, value in (self.parent_query or {}).items()}
+        if self.parent_ids is not None:  # there may be thousands
+            found["parent_ids"] = hashlib.sha256(repr(self.parent_ids).encode()).hexdigest()[:12]
+        return found
 
     @property
     def query_text(self) -> dict[str, str]:

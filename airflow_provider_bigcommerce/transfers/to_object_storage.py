@@ -13,13 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
-
 from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.compat import come_again, is_task
-from airflow_provider_bigcommerce.core.messages import Query
-from airflow_provider_bigcommerce.core.planning import resource_of
-from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, moment, require_modified, written
+from airflow_provider_bigcommerce.core.windows import moment, written
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, LongWaitError
 from airflow_provider_bigcommerce.files.destination import Destination
 from airflow_provider_bigcommerce.files.manifest import (
@@ -37,12 +33,12 @@ from airflow_provider_bigcommerce.files.manifest import (
 )
 from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink, control_panel_url
 from airflow_provider_bigcommerce.state import Checkpoint, RunCheckpoint, Watermark, WatermarkState, state_asset, state_key, watermark_of
-from airflow_provider_bigcommerce.transfers.plan import MODES, Selection, Span, fixed_span, select, span_until
+from airflow_provider_bigcommerce.transfers.plan import Selection, Span, fixed_span, span_until
 from airflow_provider_bigcommerce.transfers.progress import Progress
 from airflow_provider_bigcommerce.transfers.reading import StoppableReading
+from airflow_provider_bigcommerce.transfers.selection import BigCommerceTransferOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.client import ParentId
     from airflow_provider_bigcommerce.files.writers import FileFormat
     from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 
@@ -78,7 +74,7 @@ class _Run:
     progress: Progress
 
 
-class BigCommerceToObjectStorageOperator(BaseOperator):
+class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
     """Copy a BigCommerce resource into Parquet or JSON-lines files, whole or only what changed.
 
     ::
@@ -91,28 +87,12 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
     ``<path>/<resource>/_manifests/`` name. A retry starts its run anew, a cleared task replaces its run's files. To map an
     incremental task, add ``inlets=[state_asset()]`` to ``.partial()`` (from ``airflow_provider_bigcommerce.state``).
 
-    :param resource: catalog name, such as ``orders`` (docs/reference/resources.md), or an API path. (templated)
+    Which rows: the parameters of :class:`BigCommerceTransferOperator` (``resource``, ``mode``, ``query``, ``since``, ``fields`` ...).
+
     :param path: directory: ``/data/bigcommerce``, ``file:///data/bigcommerce``, ``s3://aws_default@bucket/bigcommerce``, ``gs://...``.
         An incremental task needs the same one in each run: leave the date out of it. (templated)
     :param file_format: ``parquet`` or ``jsonl``; ``jsonl.gz`` and ``jsonl.zst`` are ``jsonl`` with that compression.
     :param compression: for ``jsonl``: ``gzip`` or ``zstd``. Parquet is always compressed with zstd.
-    :param mode: ``full``: every row; ``incremental``: what changed since the last run's window ended, kept in Airflow's state.
-    :param query: filters, as BigCommerce names them: ``{"is_visible": True}``. (templated)
-    :param since: only rows changed at or after this moment: ISO-8601 with offset, or a datetime. With ``incremental`` it stands in
-        for the watermark of this run. (templated)
-    :param until: only rows changed at or before this moment. (templated)
-    :param initial_since: where the first incremental run begins; the store's beginning if not given. (templated)
-    :param include: what rows shall carry (``images``, ``variants`` ...); orders come with their line items unless it says otherwise;
-        ``[]`` for nothing. (templated)
-    :param fields: top-level fields to keep; keys and the change date are kept always. The other columns are null. (templated)
-    :param exclude_fields: fields to leave out, dots for nested ones: ``["billing_address.email"]``. For personal data. (templated)
-    :param channel_id: only rows of this channel, where the resource has such a filter. (templated)
-    :param parent_ids: for a child resource (``order_transactions``), the parents whose rows are read; all if not given. (templated)
-    :param parent_query: for a child resource, filters for the parents: ``{"status_id": 11}``. (templated)
-    :param parents_from: for a child resource, the ``path`` of a task that copied the parents; those of its newest run are read:
-        after an incremental run, the children of what changed. (templated)
-    :param bigcommerce_conn_id: connection id. (templated)
-    :param overlap: how far an incremental run goes back behind the watermark, for clocks and late commits.
     :param stamp: whether JSON lines get ``_synced_at`` and ``_store_hash``, which Parquet always has.
     :param max_rows_per_file: rows after which a new file begins, or None for files that only ``checkpoint_every`` ends.
     :param checkpoint_every: time after which a new file begins. What a try read before its last complete file is not read again by a retry.
@@ -121,82 +101,32 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
         connection's ``max_wait``.
     """
 
-    template_fields: Sequence[str] = (
-        "resource",
-        "path",
-        "query",
-        "since",
-        "until",
-        "initial_since",
-        "include",
-        "fields",
-        "exclude_fields",
-        "channel_id",
-        "parent_ids",
-        "parent_query",
-        "parents_from",
-        "bigcommerce_conn_id",
-    )
-    template_fields_renderers = {"query": "json"}  # noqa: RUF012  # Airflow's own declaration
-    operator_extra_links = (BigCommerceControlPanelLink(),)
-    ui_color = "#e8edfb"
+    template_fields: Sequence[str] = (*BigCommerceTransferOperator.template_fields, "path")
 
     def __init__(
         self,
         *,
-        resource: str,
         path: str,
         file_format: str = "parquet",
         compression: str | None = None,
-        mode: str = "full",
-        query: Query | None = None,
-        since: str | datetime | None = None,
-        until: str | datetime | None = None,
-        initial_since: str | datetime | None = None,
-        include: str | Sequence[str] | None = None,
-        fields: Sequence[str] | None = None,
-        exclude_fields: Sequence[str] | None = None,
-        channel_id: int | str | None = None,
-        parent_ids: Sequence[ParentId] | None = None,
-        parent_query: Query | None = None,
-        parents_from: str | None = None,
-        bigcommerce_conn_id: str = "bigcommerce_default",
-        overlap: timedelta = DEFAULT_OVERLAP,
         stamp: bool = False,
         max_rows_per_file: int | None = 500_000,
         checkpoint_every: timedelta = timedelta(minutes=5),
         hand_back_after: timedelta | None = None,
         **kwargs: Any,
     ) -> None:
-        if mode == "incremental":
-            # The state's asset must be an inlet, or Airflow hands out no state.
-            given = list(kwargs.get("inlets") or [])
-            kwargs["inlets"] = given if state_asset() in given else [*given, state_asset()]
         super().__init__(**kwargs)
-        self.resource = resource
+        if self.mode == "incremental" and state_asset() not in self.inlets:
+            self.inlets = [*self.inlets, state_asset()]  # or Airflow hands out no state
         self.path = path
         self.file_format = file_format
         self.compression = compression
-        self.mode = mode
-        self.query = query
-        self.since = since
-        self.until = until
-        self.initial_since = initial_since
-        self.include = include
-        self.fields = fields
-        self.exclude_fields = exclude_fields
-        self.channel_id = channel_id
-        self.parent_ids = parent_ids
-        self.parent_query = parent_query
-        self.parents_from = parents_from
-        self.bigcommerce_conn_id = bigcommerce_conn_id
-        self.overlap = overlap
         self.stamp = stamp
         self.max_rows_per_file = max_rows_per_file
         self.checkpoint_every = checkpoint_every
         self.hand_back_after = hand_back_after
         self._format = _format(file_format, compression)
-        _validate(resource, mode, max_rows_per_file, checkpoint_every=checkpoint_every, hand_back_after=hand_back_after)
+        _validate(max_rows_per_file, checkpoint_every=checkpoint_every, hand_back_after=hand_back_after)
         self._reading: StoppableReading | None = None
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
@@ -208,21 +138,7 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
         from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 
         reading = self._reading = StoppableReading()
-        selection = select(
-            resource=self.resource,
-            mode=self.mode,
-            query=self.query,
-            include=self.include,
-            since=self.since,
-            until=self.until,
-            initial_since=self.initial_since,
-            overlap=self.overlap,
-            fields=self.fields,
-            exclude_fields=self.exclude_fields,
-            channel_id=self.channel_id,
-            parent_ids=self._parents() if self.parents_from else self.parent_ids,
-            parent_query=self.parent_query,
-        )
+        selection = self.selection()
         destination = Destination.at(str(self.path))
         hook = BigCommerceHook(self.bigcommerce_conn_id)
         store_hash = hook.credentials().store_hash
@@ -248,17 +164,6 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
             self.log.info("%s The task gives its slot back and comes again then.", error)
             raise come_again(datetime.now(UTC) + timedelta(seconds=error.seconds)) from error
         return self._end(context, run, manifest)
-
-    def _parents(self) -> Sequence[ParentId]:
-        """The parents in another task's files."""
-        from airflow_provider_bigcommerce.files.parents import parents_in
-
-        row = resource_of(self.resource)
-        if row.parent is None or not row.placeholders:
-            raise InvalidQueryError(f"parents_from does not apply: {row.name!r} is not read parent by parent.")
-        if self.parent_ids is not None:
-            raise InvalidQueryError("Give parent_ids or parents_from, not both.")
-        return parents_in(Destination.at(str(self.parents_from)), row, resource_of(row.parent))
 
     def on_kill(self) -> None:
         """Stop reading: requests under way are dropped, the session closes, and the unfinished file goes."""
@@ -438,16 +343,10 @@ def _format(file_format: str, compression: str | None) -> FileFormat:
     return found
 
 
-def _validate(resource: str, mode: str, max_rows_per_file: int | None, **times: timedelta | None) -> None:
+def _validate(max_rows_per_file: int | None, **times: timedelta | None) -> None:
     """What can be told before templates are rendered, so that it shows where the DAG is parsed."""
-    if mode not in MODES:
-        raise InvalidQueryError(f"mode={mode!r} is unknown. Accepted: {', '.join(map(repr, MODES))}.")
     if max_rows_per_file is not None and max_rows_per_file < 1:
         raise InvalidQueryError(f"max_rows_per_file={max_rows_per_file} leaves no row for a file. Give 1 or more, or None for one file.")
     for name, time in times.items():
         if time is not None and time <= timedelta(0):
             raise InvalidQueryError(f"{name}={time} is no time to wait for. Give more than zero, such as timedelta(minutes=5).")
-    if isinstance(resource, str) and "{{" not in resource and "{%" not in resource:
-        row = resource_of(resource)
-        if mode == "incremental":
-            require_modified(row)

@@ -10,24 +10,21 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-
-from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.compat import is_task
-from airflow_provider_bigcommerce.core.messages import Query
-from airflow_provider_bigcommerce.core.planning import resource_of
-from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, require_modified, written
+from airflow_provider_bigcommerce.core.windows import written
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.files.manifest import Manifest, ManifestWindow, run_key
 from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink, control_panel_url
 from airflow_provider_bigcommerce.sql.layout import NESTED, Layout, layout_of
 from airflow_provider_bigcommerce.state import Checkpoint, RunCheckpoint
-from airflow_provider_bigcommerce.transfers.plan import MODES, Selection, Span, fixed_span, select, span_until
+from airflow_provider_bigcommerce.transfers.plan import Selection, Span, fixed_span, span_until
 from airflow_provider_bigcommerce.transfers.progress import Progress
 from airflow_provider_bigcommerce.transfers.reading import StoppableReading
+from airflow_provider_bigcommerce.transfers.selection import BigCommerceTransferOperator
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.client import ReadStats
@@ -62,7 +59,7 @@ class _Place:
     syncs: Syncs
 
 
-class BigCommerceToSqlOperator(BaseOperator):
+class BigCommerceToSqlOperator(BigCommerceTransferOperator):
     """Copy a BigCommerce resource into a table of a database, whole or only what changed, by upsert on its key.
 
     ::
@@ -72,74 +69,32 @@ class BigCommerceToSqlOperator(BaseOperator):
     The table is made from the resource's schema. A run's rows, and how far it came (``_bigcommerce_syncs``), become visible in one
     transaction; a killed try leaves the table as it was. See docs/how-to/load-into-a-database.md.
 
-    :param resource: catalog name, such as ``orders`` (docs/reference/resources.md), or an API path whose rows have an ``id``. (templated)
+    Which rows: the parameters of :class:`BigCommerceTransferOperator` (``resource``, ``mode``, ``query``, ``since``, ``fields`` ...).
+
     :param conn_id: id of a connection to SQLite or PostgreSQL. (templated)
     :param table: name of the table; the resource's if not given. (templated)
     :param schema: schema of the table; the connection's own if not given. (templated)
-    :param mode: ``full``: every row, replaced or added by key, none deleted; ``incremental``: what changed since the last run's
-        window ended.
     :param nested: ``json``: lists and objects stand in JSON columns as they came; ``tables``: objects become columns
         (``billing_address__city``) and lists child tables (``orders__line_items``).
-    :param query: filters, as BigCommerce names them: ``{"is_visible": True}``. (templated)
-    :param since: only rows changed at or after this moment: ISO-8601 with offset, or a datetime. With ``incremental`` it stands in
-        for the watermark of this run. (templated)
-    :param until: only rows changed at or before this moment. (templated)
-    :param initial_since: where the first incremental run begins; the store's beginning if not given. (templated)
-    :param include: what rows shall carry (``images``, ``variants`` ...); orders come with their line items unless it says otherwise;
-        ``[]`` for nothing. (templated)
-    :param bigcommerce_conn_id: connection id of the store. (templated)
-    :param overlap: how far an incremental run goes back behind the watermark, for clocks and late commits.
     """
 
-    template_fields: Sequence[str] = (
-        "resource",
-        "conn_id",
-        "table",
-        "schema",
-        "query",
-        "since",
-        "until",
-        "initial_since",
-        "include",
-        "bigcommerce_conn_id",
-    )
-    template_fields_renderers = {"query": "json"}  # noqa: RUF012  # Airflow's own declaration
-    operator_extra_links = (BigCommerceControlPanelLink(),)
-    ui_color = "#e8edfb"
+    template_fields: Sequence[str] = (*BigCommerceTransferOperator.template_fields, "conn_id", "table", "schema")
 
     def __init__(
         self,
         *,
-        resource: str,
         conn_id: str,
         table: str | None = None,
         schema: str | None = None,
-        mode: str = "full",
         nested: str = "json",
-        query: Query | None = None,
-        since: str | datetime | None = None,
-        until: str | datetime | None = None,
-        initial_since: str | datetime | None = None,
-        include: str | Sequence[str] | None = None,
-        bigcommerce_conn_id: str = "bigcommerce_default",
-        overlap: timedelta = DEFAULT_OVERLAP,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.resource = resource
         self.conn_id = conn_id
         self.table = table
         self.schema = schema
-        self.mode = mode
         self.nested = nested
-        self.query = query
-        self.since = since
-        self.until = until
-        self.initial_since = initial_since
-        self.include = include
-        self.bigcommerce_conn_id = bigcommerce_conn_id
-        self.overlap = overlap
-        _validate(resource, mode, nested)
+        _validate(nested)
         self._reading: StoppableReading | None = None
         self._database: Database | None = None
 
@@ -153,16 +108,7 @@ class BigCommerceToSqlOperator(BaseOperator):
         from airflow_provider_bigcommerce.sql.loading import OneThread
         from airflow_provider_bigcommerce.transfers.copying import columns_of
 
-        selection = select(
-            resource=self.resource,
-            mode=self.mode,
-            query=self.query,
-            include=self.include,
-            since=self.since,
-            until=self.until,
-            initial_since=self.initial_since,
-            overlap=self.overlap,
-        )
+        selection = self.selection()
         row = selection.resource
         layout = layout_of(columns_of(row), self.table or selection.folder, self.nested, row.primary_key)
         hook = BigCommerceHook(self.bigcommerce_conn_id)
@@ -350,13 +296,7 @@ class BigCommerceToSqlOperator(BaseOperator):
         return {**content, "table": place.target.name}
 
 
-def _validate(resource: str, mode: str, nested: str) -> None:
+def _validate(nested: str) -> None:
     """What can be told before templates are rendered, so that it shows where the DAG is parsed."""
-    if mode not in MODES:
-        raise InvalidQueryError(f"mode={mode!r} is unknown. Accepted: {', '.join(map(repr, MODES))}.")
     if nested not in NESTED:
         raise InvalidQueryError(f"nested={nested!r} is unknown. Accepted: {', '.join(map(repr, NESTED))}.")
-    if isinstance(resource, str) and "{{" not in resource and "{%" not in resource:
-        row = resource_of(resource)
-        if mode == "incremental":
-            require_modified(row)

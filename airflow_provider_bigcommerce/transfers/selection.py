@@ -1,0 +1,148 @@
+"""The arguments that say which rows of which resource a transfer reads; every transfer has them, named once here.
+
+Stores and validates their shape; nothing is opened or asked before ``execute``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from airflow_provider_bigcommerce.core.messages import Query
+from airflow_provider_bigcommerce.core.planning import resource_of
+from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, require_modified
+from airflow_provider_bigcommerce.exceptions import InvalidQueryError
+from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink
+from airflow_provider_bigcommerce.transfers.plan import MODES, Selection, select
+
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.client import ParentId
+
+
+class BigCommerceTransferOperator(BaseOperator):
+    """A transfer of a BigCommerce resource, whole or only what changed; what it is copied into is the subclass's affair.
+
+    :param resource: catalog name, such as ``orders`` (docs/reference/resources.md), or an API path. (templated)
+    :param mode: ``full``: every row; ``incremental``: what changed since the last run's window ended.
+    :param query: filters, as BigCommerce names them: ``{"is_visible": True}``. (templated)
+    :param since: only rows changed at or after this moment: ISO-8601 with offset, or a datetime. With ``incremental`` it stands in
+        for the watermark of this run. (templated)
+    :param until: only rows changed at or before this moment. (templated)
+    :param initial_since: where the first incremental run begins; the store's beginning if not given. (templated)
+    :param include: what rows shall carry (``images``, ``variants`` ...); orders come with their line items unless it says otherwise;
+        ``[]`` for nothing. (templated)
+    :param fields: top-level fields to keep; keys and the change date are kept always. The other columns are null. (templated)
+    :param exclude_fields: fields to leave out, dots for nested ones: ``["billing_address.email"]``. For personal data. (templated)
+    :param channel_id: only rows of this channel, where the resource has such a filter. (templated)
+    :param parent_ids: for a child resource (``order_transactions``), the parents whose rows are read; all if not given. (templated)
+    :param parent_query: for a child resource, filters for the parents: ``{"status_id": 11}``. (templated)
+    :param parents_from: for a child resource, the ``path`` of a task that copied the parents into files; those of its newest run are
+        read: after an incremental run, the children of what changed. (templated)
+    :param bigcommerce_conn_id: connection id of the store. (templated)
+    :param overlap: how far an incremental run goes back behind the watermark, for clocks and late commits.
+    """
+
+    template_fields: Sequence[str] = (
+        "resource",
+        "query",
+        "since",
+        "until",
+        "initial_since",
+        "include",
+        "fields",
+        "exclude_fields",
+        "channel_id",
+        "parent_ids",
+        "parent_query",
+        "parents_from",
+        "bigcommerce_conn_id",
+    )
+    template_fields_renderers = {"query": "json", "parent_query": "json"}  # noqa: RUF012  # Airflow's own declaration
+    operator_extra_links = (BigCommerceControlPanelLink(),)
+    ui_color = "#e8edfb"
+
+    def __init__(
+        self,
+        *,
+        resource: str,
+        mode: str = "full",
+        query: Query | None = None,
+        since: str | datetime | None = None,
+        until: str | datetime | None = None,
+        initial_since: str | datetime | None = None,
+        include: str | Sequence[str] | None = None,
+        fields: Sequence[str] | None = None,
+        exclude_fields: Sequence[str] | None = None,
+        channel_id: int | str | None = None,
+        parent_ids: Sequence[ParentId] | None = None,
+        parent_query: Query | None = None,
+        parents_from: str | None = None,
+        bigcommerce_conn_id: str = "bigcommerce_default",
+        overlap: timedelta = DEFAULT_OVERLAP,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.resource = resource
+        self.mode = mode
+        self.query = query
+        self.since = since
+        self.until = until
+        self.initial_since = initial_since
+        self.include = include
+        self.fields = fields
+        self.exclude_fields = exclude_fields
+        self.channel_id = channel_id
+        self.parent_ids = parent_ids
+        self.parent_query = parent_query
+        self.parents_from = parents_from
+        self.bigcommerce_conn_id = bigcommerce_conn_id
+        self.overlap = overlap
+        _validate(resource, mode)
+
+    def selection(self) -> Selection:
+        """What the rendered arguments select.
+
+        :raises UnknownResourceError: with the nearest names.
+        :raises InvalidQueryError: an argument that cannot work.
+        :raises DestinationError: ``parents_from`` cannot be read.
+        """
+        return select(
+            resource=self.resource,
+            mode=self.mode,
+            query=self.query,
+            include=self.include,
+            since=self.since,
+            until=self.until,
+            initial_since=self.initial_since,
+            overlap=self.overlap,
+            fields=self.fields,
+            exclude_fields=self.exclude_fields,
+            channel_id=self.channel_id,
+            parent_ids=self._parents() if self.parents_from else self.parent_ids,
+            parent_query=self.parent_query,
+        )
+
+    def _parents(self) -> Sequence[ParentId]:
+        """The parents in another task's files."""
+        from airflow_provider_bigcommerce.files.destination import Destination
+        from airflow_provider_bigcommerce.files.parents import parents_in
+
+        row = resource_of(self.resource)
+        if row.parent is None or not row.placeholders:
+            raise InvalidQueryError(f"parents_from does not apply: {row.name!r} is not read parent by parent.")
+        if self.parent_ids is not None:
+            raise InvalidQueryError("Give parent_ids or parents_from, not both.")
+        return parents_in(Destination.at(str(self.parents_from)), row, resource_of(row.parent))
+
+
+def _validate(resource: str, mode: str) -> None:
+    """What can be told before templates are rendered, so that it shows where the DAG is parsed."""
+    if mode not in MODES:
+        raise InvalidQueryError(f"mode={mode!r} is unknown. Accepted: {', '.join(map(repr, MODES))}.")
+    if isinstance(resource, str) and "{{" not in resource and "{%" not in resource:
+        row = resource_of(resource)
+        if mode == "incremental":
+            require_modified(row)
