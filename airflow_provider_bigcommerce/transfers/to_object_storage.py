@@ -38,7 +38,7 @@ from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink, cont
 from airflow_provider_bigcommerce.state import Checkpoint, RunCheckpoint, Watermark, WatermarkState, state_asset, state_key, watermark_of
 from airflow_provider_bigcommerce.transfers.plan import MODES, Selection, Span, fixed_span, select, span_until
 from airflow_provider_bigcommerce.transfers.progress import Progress
-from airflow_provider_bigcommerce.transfers.reading import StoppableReading
+from airflow_provider_bigcommerce.transfers.reading import StoppableReading, check_quota_share, store_settings
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.client import ParentId, ReadStats
@@ -110,6 +110,8 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
         after an incremental run, the children of what changed. (templated)
     :param bigcommerce_conn_id: connection id. (templated)
     :param overlap: how far an incremental run goes back behind the watermark, for clocks and late commits.
+    :param quota_share: fraction of the store's quota at which this task waits for the next window, above 0 and at most 1: ``0.25``
+        leaves three quarters to everybody else. The connection's if not given.
     :param stamp: whether JSON lines get ``_synced_at`` and ``_store_hash``, which Parquet always has.
     :param max_rows_per_file: rows after which a new file begins, or None for one file.
     """
@@ -155,6 +157,7 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
         parents_from: str | None = None,
         bigcommerce_conn_id: str = "bigcommerce_default",
         overlap: timedelta = DEFAULT_OVERLAP,
+        quota_share: float | None = None,
         stamp: bool = False,
         max_rows_per_file: int | None = 500_000,
         **kwargs: Any,
@@ -182,10 +185,12 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
         self.parents_from = parents_from
         self.bigcommerce_conn_id = bigcommerce_conn_id
         self.overlap = overlap
+        self.quota_share = quota_share
         self.stamp = stamp
         self.max_rows_per_file = max_rows_per_file
         self._format = _format(file_format, compression)
         _validate(resource, mode, max_rows_per_file)
+        check_quota_share(quota_share)
         self._reading: StoppableReading | None = None
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
@@ -325,7 +330,7 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
         )
 
         async def read() -> tuple[Copied, ReadStats]:
-            async with hook.astore() as store:
+            async with hook.astore(**store_settings(self.quota_share)) as store:
                 return await copy.run(store), store.stats
 
         copied, stats = reading.run(read)

@@ -27,7 +27,7 @@ from airflow_provider_bigcommerce.sql.layout import NESTED, Layout, layout_of
 from airflow_provider_bigcommerce.state import Checkpoint, RunCheckpoint
 from airflow_provider_bigcommerce.transfers.plan import MODES, Selection, Span, fixed_span, select, span_until
 from airflow_provider_bigcommerce.transfers.progress import Progress
-from airflow_provider_bigcommerce.transfers.reading import StoppableReading
+from airflow_provider_bigcommerce.transfers.reading import StoppableReading, check_quota_share, store_settings
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.client import ReadStats
@@ -89,6 +89,8 @@ class BigCommerceToSqlOperator(BaseOperator):
         ``[]`` for nothing. (templated)
     :param bigcommerce_conn_id: connection id of the store. (templated)
     :param overlap: how far an incremental run goes back behind the watermark, for clocks and late commits.
+    :param quota_share: fraction of the store's quota at which this task waits for the next window, above 0 and at most 1: ``0.25``
+        leaves three quarters to everybody else. The connection's if not given.
     """
 
     template_fields: Sequence[str] = (
@@ -123,6 +125,7 @@ class BigCommerceToSqlOperator(BaseOperator):
         include: str | Sequence[str] | None = None,
         bigcommerce_conn_id: str = "bigcommerce_default",
         overlap: timedelta = DEFAULT_OVERLAP,
+        quota_share: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -139,7 +142,9 @@ class BigCommerceToSqlOperator(BaseOperator):
         self.include = include
         self.bigcommerce_conn_id = bigcommerce_conn_id
         self.overlap = overlap
+        self.quota_share = quota_share
         _validate(resource, mode, nested)
+        check_quota_share(quota_share)
         self._reading: StoppableReading | None = None
         self._database: Database | None = None
 
@@ -281,7 +286,7 @@ class BigCommerceToSqlOperator(BaseOperator):
         )
 
         async def read() -> tuple[Copied, ReadStats]:
-            async with run.hook.astore() as store:
+            async with run.hook.astore(**store_settings(self.quota_share)) as store:
                 return await copy.run(store), store.stats
 
         copied, stats = run.reading.run(read)
