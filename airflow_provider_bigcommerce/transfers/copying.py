@@ -84,7 +84,7 @@ class Copy:
     """One copy of a selection.
 
     :param selection: which rows.
-    :param window: their span of change dates.
+    :param window: their span of dates.
     :param writer: where they go.
     :param overlap: drops what the last run wrote; None for a full read.
     :param tell: takes a progress line.
@@ -160,11 +160,9 @@ class Copy:
     async def _pages(self, store: BigCommerceStore) -> AsyncGenerator[Page, None]:
         """The pages; once more without the include if the store refuses it before the first row."""
         selection = self._selection
-        name, since, until = selection.resource.name, self._window.since, self._window.until
-        parents: dict[str, Any] = {"parent_ids": selection.parent_ids, "parent_query": selection.parent_query}
-        came = False
+        name, came = selection.resource.name, False
         try:
-            async with contextlib.aclosing(store.pages(name, query=selection.query, since=since, until=until, **parents)) as pages:
+            async with contextlib.aclosing(store.pages(name, **selection.reading(self._window))) as pages:
                 async for page in pages:
                     came = True
                     yield page
@@ -180,7 +178,7 @@ class Copy:
         self._refused = True
         plain = without_include(selection)
         self._copied.query = plain.query_text
-        async with contextlib.aclosing(store.pages(name, query=plain.query, since=since, until=until, **parents)) as pages:
+        async with contextlib.aclosing(store.pages(name, **plain.reading(self._window))) as pages:
             async for page in pages:
                 yield page
 

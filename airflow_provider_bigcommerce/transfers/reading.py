@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: A backfill has time, and the live sync and the merchant's other apps have not. Runs at once stay below it together, as each counts what
+#: the others used.
+BACKFILL_QUOTA_SHARE = 0.25
+
 
 class StoppableReading:
     """What a try of a task reads; one coroutine at a time."""
@@ -88,8 +92,10 @@ def check_quota_share(quota_share: object) -> None:
         )
 
 
-def store_settings(quota_share: float | None) -> dict[str, float]:
-    """What a task says about the store beside the connection."""
+def store_settings(mode: str, quota_share: float | None, hook: BigCommerceHook) -> dict[str, float]:
+    """What a task says about the store beside the connection: a backfill takes less of the quota, unless it says how much."""
+    if quota_share is None and mode == "backfill":
+        quota_share = min(BACKFILL_QUOTA_SHARE, hook.quota_share)
     return {} if quota_share is None else {"quota_share": quota_share}
 
 

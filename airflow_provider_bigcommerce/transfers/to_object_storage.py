@@ -19,7 +19,7 @@ from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.compat import is_task
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.planning import resource_of
-from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, moment, require_modified, written
+from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, backfill_filter, moment, require_modified, written
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.files.destination import Destination
 from airflow_provider_bigcommerce.files.manifest import (
@@ -36,7 +36,18 @@ from airflow_provider_bigcommerce.files.manifest import (
 )
 from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink, control_panel_url
 from airflow_provider_bigcommerce.state import Checkpoint, RunCheckpoint, Watermark, WatermarkState, state_asset, state_key, watermark_of
-from airflow_provider_bigcommerce.transfers.plan import MODES, Selection, Span, fixed_span, select, span_until
+from airflow_provider_bigcommerce.transfers.plan import (
+    MODES,
+    Selection,
+    Span,
+    dated,
+    fixed_span,
+    interval_of,
+    select,
+    span_until,
+    tell_nothing,
+    tell_window,
+)
 from airflow_provider_bigcommerce.transfers.progress import Progress
 from airflow_provider_bigcommerce.transfers.reading import StoppableReading, check_quota_share, store_settings
 
@@ -93,10 +104,11 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
         An incremental task needs the same one in each run: leave the date out of it. (templated)
     :param file_format: ``parquet`` or ``jsonl``; ``jsonl.gz`` and ``jsonl.zst`` are ``jsonl`` with that compression.
     :param compression: for ``jsonl``: ``gzip`` or ``zstd``. Parquet is always compressed with zstd.
-    :param mode: ``full``: every row; ``incremental``: what changed since the last run's window ended, kept in Airflow's state.
+    :param mode: ``full``: every row; ``incremental``: what changed since the last run's window ended, kept in Airflow's state;
+        ``backfill``: what was created in the DAG run's data interval (docs/how-to/backfill.md).
     :param query: filters, as BigCommerce names them: ``{"is_visible": True}``. (templated)
     :param since: only rows changed at or after this moment: ISO-8601 with offset, or a datetime. With ``incremental`` it stands in
-        for the watermark of this run. (templated)
+        for the watermark of this run; with ``backfill``, both ends for the data interval. (templated)
     :param until: only rows changed at or before this moment. (templated)
     :param initial_since: where the first incremental run begins; the store's beginning if not given. (templated)
     :param include: what rows shall carry (``images``, ``variants`` ...); orders come with their line items unless it says otherwise;
@@ -111,7 +123,7 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
     :param bigcommerce_conn_id: connection id. (templated)
     :param overlap: how far an incremental run goes back behind the watermark, for clocks and late commits.
     :param quota_share: fraction of the store's quota at which this task waits for the next window, above 0 and at most 1: ``0.25``
-        leaves three quarters to everybody else. The connection's if not given.
+        leaves three quarters to everybody else. If not given, the connection's; for a backfill at most 0.25.
     :param stamp: whether JSON lines get ``_synced_at`` and ``_store_hash``, which Parquet always has.
     :param max_rows_per_file: rows after which a new file begins, or None for one file.
     """
@@ -216,6 +228,7 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
             channel_id=self.channel_id,
             parent_ids=self._parents() if self.parents_from else self.parent_ids,
             parent_query=self.parent_query,
+            interval=interval_of(context),
         )
         destination = Destination.at(str(self.path))
         hook = BigCommerceHook(self.bigcommerce_conn_id)
@@ -325,15 +338,19 @@ class BigCommerceToObjectStorageOperator(BaseOperator):
             "Copying %s of store %s%s into %s",
             row.name,
             run.store_hash,
-            f", changed from {window['since'] or 'the beginning'} to {window['until'] or 'now'}" if span.window.is_bounded else "",
+            tell_window(selection, span.window),
             run.destination.full(run_folder(folder, run.key)),
         )
 
+        settings = store_settings(selection.mode, self.quota_share, hook)
+
         async def read() -> tuple[Copied, ReadStats]:
-            async with hook.astore(**store_settings(self.quota_share)) as store:
+            async with hook.astore(**settings) as store:
                 return await copy.run(store), store.stats
 
         copied, stats = reading.run(read)
+        if selection.mode == "backfill" and not copied.rows:
+            tell_nothing(selection, span.window)
         checks = checked(copied, may_shift=row.guarantee == "checked" and row.api_version == "v3")
         if overlap is not None and until is not None:
             overlap.save(run.destination, folder, run.key, until=until, files=tuple(file.sha256 for file in copied.files))
@@ -410,3 +427,5 @@ def _validate(resource: str, mode: str, max_rows_per_file: int | None) -> None:
         row = resource_of(resource)
         if mode == "incremental":
             require_modified(row)
+        elif mode == "backfill":
+            backfill_filter(dated(row))

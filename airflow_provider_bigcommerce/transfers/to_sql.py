@@ -19,13 +19,24 @@ from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.compat import is_task
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.planning import resource_of
-from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, require_modified, written
+from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, backfill_filter, require_modified, written
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.files.manifest import Manifest, ManifestWindow, run_key
 from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink, control_panel_url
 from airflow_provider_bigcommerce.sql.layout import NESTED, Layout, layout_of
 from airflow_provider_bigcommerce.state import Checkpoint, RunCheckpoint
-from airflow_provider_bigcommerce.transfers.plan import MODES, Selection, Span, fixed_span, select, span_until
+from airflow_provider_bigcommerce.transfers.plan import (
+    MODES,
+    Selection,
+    Span,
+    dated,
+    fixed_span,
+    interval_of,
+    select,
+    span_until,
+    tell_nothing,
+    tell_window,
+)
 from airflow_provider_bigcommerce.transfers.progress import Progress
 from airflow_provider_bigcommerce.transfers.reading import StoppableReading, check_quota_share, store_settings
 
@@ -77,12 +88,12 @@ class BigCommerceToSqlOperator(BaseOperator):
     :param table: name of the table; the resource's if not given. (templated)
     :param schema: schema of the table; the connection's own if not given. (templated)
     :param mode: ``full``: every row, replaced or added by key, none deleted; ``incremental``: what changed since the last run's
-        window ended.
+        window ended; ``backfill``: what was created in the DAG run's data interval (docs/how-to/backfill.md).
     :param nested: ``json``: lists and objects stand in JSON columns as they came; ``tables``: objects become columns
         (``billing_address__city``) and lists child tables (``orders__line_items``).
     :param query: filters, as BigCommerce names them: ``{"is_visible": True}``. (templated)
     :param since: only rows changed at or after this moment: ISO-8601 with offset, or a datetime. With ``incremental`` it stands in
-        for the watermark of this run. (templated)
+        for the watermark of this run; with ``backfill``, both ends for the data interval. (templated)
     :param until: only rows changed at or before this moment. (templated)
     :param initial_since: where the first incremental run begins; the store's beginning if not given. (templated)
     :param include: what rows shall carry (``images``, ``variants`` ...); orders come with their line items unless it says otherwise;
@@ -90,7 +101,7 @@ class BigCommerceToSqlOperator(BaseOperator):
     :param bigcommerce_conn_id: connection id of the store. (templated)
     :param overlap: how far an incremental run goes back behind the watermark, for clocks and late commits.
     :param quota_share: fraction of the store's quota at which this task waits for the next window, above 0 and at most 1: ``0.25``
-        leaves three quarters to everybody else. The connection's if not given.
+        leaves three quarters to everybody else. If not given, the connection's; for a backfill at most 0.25.
     """
 
     template_fields: Sequence[str] = (
@@ -167,6 +178,7 @@ class BigCommerceToSqlOperator(BaseOperator):
             until=self.until,
             initial_since=self.initial_since,
             overlap=self.overlap,
+            interval=interval_of(context),
         )
         row = selection.resource
         layout = layout_of(columns_of(row), self.table or selection.folder, self.nested, row.primary_key)
@@ -281,15 +293,19 @@ class BigCommerceToSqlOperator(BaseOperator):
             "Copying %s of store %s%s into %s",
             row.name,
             run.store_hash,
-            f", changed from {window['since'] or 'the beginning'} to {window['until'] or 'now'}" if span.window.is_bounded else "",
+            tell_window(selection, span.window),
             place.target.name,
         )
 
+        settings = store_settings(selection.mode, self.quota_share, run.hook)
+
         async def read() -> tuple[Copied, ReadStats]:
-            async with run.hook.astore(**store_settings(self.quota_share)) as store:
+            async with run.hook.astore(**settings) as store:
                 return await copy.run(store), store.stats
 
         copied, stats = run.reading.run(read)
+        if selection.mode == "backfill" and not copied.rows:
+            tell_nothing(selection, span.window)
         checks = checked(copied, may_shift=row.guarantee == "checked" and row.api_version == "v3")
 
         def manifest(rows: int) -> Manifest:
@@ -365,3 +381,5 @@ def _validate(resource: str, mode: str, nested: str) -> None:
         row = resource_of(resource)
         if mode == "incremental":
             require_modified(row)
+        elif mode == "backfill":
+            backfill_filter(dated(row))
