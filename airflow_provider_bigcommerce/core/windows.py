@@ -133,6 +133,34 @@ def incremental_window(
     return Window(since, until)
 
 
+def interval_window(start: datetime | None, end: datetime | None) -> Window:
+    """The seconds of a DAG run's data interval: its beginning belongs to it, its end to the next one.
+
+    BigCommerce's filters take both ends and whole seconds, so the window ends one second before the interval: neighbours neither share
+    a row nor leave one out.
+
+    :param start: the run's ``data_interval_start``.
+    :param end: its ``data_interval_end``.
+    :raises InvalidQueryError: there is no interval, or an empty one.
+    """
+    if start is None or end is None or whole_seconds(start) >= whole_seconds(end):
+        found = "has none" if start is None or end is None else f"has an empty one ({written(start)} to {written(end)})"
+        raise InvalidQueryError(
+            f"mode='backfill' reads the run's data interval, and this run {found}. Give the DAG "
+            "schedule=CronDataIntervalTimetable('@daily', timezone='UTC') (from airflow.sdk), whose runs have one where those of a plain "
+            "cron string have not; or give since and until."
+        )
+    return Window(whole_seconds(start), whole_seconds(end) - timedelta(seconds=1))
+
+
+def backfill_filter(resource: Resource) -> DateFilter:
+    """The filter that bounds a backfill: by creation date, which never changes, where there is one, else as :func:`date_filter`.
+
+    :raises InvalidQueryError: the resource has none.
+    """
+    return resource.created or date_filter(resource)
+
+
 def date_filter(resource: Resource) -> DateFilter:
     """The filter that bounds a list by date: change date where there is one, else creation date.
 
@@ -176,14 +204,15 @@ def in_format(value: datetime, wire: DateFormat) -> str:
     return written(value) or ""
 
 
-def window_query(resource: Resource, window: Window) -> dict[str, str]:
+def window_query(resource: Resource, window: Window, dates: DateFilter | None = None) -> dict[str, str]:
     """The query parameters that bound a list by that window; empty for a window without ends.
 
+    :param dates: which dates; as :func:`date_filter` if not given.
     :raises InvalidQueryError: the resource has no date filter, or none for the end that is set.
     """
     if not window.is_bounded:
         return {}
-    found = date_filter(resource)
+    found = dates or date_filter(resource)
     query: dict[str, str] = {}
     if window.since is not None:
         query[found.since] = in_format(window.since, found.format)

@@ -48,7 +48,7 @@ class DataFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ManifestWindow(msgspec.Struct, frozen=True, kw_only=True):
-    """The span of change dates that was read, both ends inclusive, ISO-8601 with ``Z``; null is open."""
+    """The span of dates that was read, both ends inclusive, ISO-8601 with ``Z``; null is open."""
 
     since: str | None = None
     until: str | None = None
@@ -89,10 +89,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     :param resource: catalog name.
     :param store_hash: the store it is from.
-    :param mode: ``full`` or ``incremental``.
+    :param mode: ``full``, ``incremental`` or ``backfill``.
     :param query: parameters sent beside the window's and the page's, includes among them.
-    :param window: the span of change dates.
-    :param watermark: where the next incremental run goes on, ISO-8601; null for ``full``.
+    :param window: the span of change dates; of creation dates in a backfill of a resource that can be read by them.
+    :param watermark: where the next incremental run goes on, ISO-8601; null for the other modes.
     :param files: the data files, in reading order.
     :param rows: rows in them.
     :param duplicates_dropped: rows that were read again and not written again: in this run, or by the last one within the overlap.
@@ -109,7 +109,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     resource: str
     store_hash: str
-    mode: Literal["full", "incremental"]
+    mode: Literal["full", "incremental", "backfill"]
     query: Mapping[str, str]
     window: ManifestWindow
     watermark: str | None

@@ -138,6 +138,11 @@ class BigCommerceHook(HttpHook):
         """
         return self._resolve()[0]
 
+    @property
+    def quota_share(self) -> float:
+        """The fraction of the store's quota that the connection allows."""
+        return self._settings(*self._resolve()).quota_share
+
     def store(self, **settings: Any) -> BlockingStore:
         """The store, for synchronous code: ``with hook.store() as store``.
 

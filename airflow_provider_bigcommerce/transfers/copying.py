@@ -93,7 +93,7 @@ class Copy:
     """One copy of a selection.
 
     :param selection: which rows.
-    :param window: their span of change dates.
+    :param window: their span of dates.
     :param writer: where they go.
     :param overlap: drops what the last run wrote; None for a full read.
     :param tell: takes a progress line.
@@ -234,14 +234,13 @@ class Copy:
     async def _pages(self, store: BigCommerceStore) -> AsyncGenerator[Page, None]:
         """The pages; once more without the include if the store refuses it before the first row."""
         selection = self._selection
-        name, since, until = selection.resource.name, self._window.since, self._window.until
-        about: dict[str, Any] = {"since": since, "until": until, "parent_ids": selection.parent_ids, "parent_query": selection.parent_query}
-        came = False
+        name, came = selection.resource.name, False
+        start: dict[str, Any] = {}
         if self._earlier is not None:
-            about["start"], came = self._earlier.position, True
-        query = without_include(selection).query if self._refused else selection.query
+            start, came = {"start": self._earlier.position}, True
+        asked = without_include(selection) if self._refused else selection
         try:
-            async with contextlib.aclosing(store.pages(name, query=query, **about)) as pages:
+            async with contextlib.aclosing(store.pages(name, **asked.reading(self._window), **start)) as pages:
                 async for page in pages:
                     came = True
                     yield page
@@ -257,7 +256,7 @@ class Copy:
         self._refused = True
         plain = without_include(selection)
         self._copied.query = plain.query_text
-        async with contextlib.aclosing(store.pages(name, query=plain.query, **about)) as pages:
+        async with contextlib.aclosing(store.pages(name, **plain.reading(self._window), **start)) as pages:
             async for page in pages:
                 yield page
 

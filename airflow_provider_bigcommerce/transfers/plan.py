@@ -17,7 +17,17 @@ from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
 from airflow_provider_bigcommerce.core.fields import FieldSelection, select_fields
 from airflow_provider_bigcommerce.core.messages import Query, query_text
 from airflow_provider_bigcommerce.core.planning import column_of, resource_of
-from airflow_provider_bigcommerce.core.windows import Window, date_filter, incremental_window, moment, require_modified, written
+from airflow_provider_bigcommerce.core.windows import (
+    Window,
+    backfill_filter,
+    date_filter,
+    incremental_window,
+    interval_window,
+    moment,
+    require_modified,
+    window_query,
+    written,
+)
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.files.manifest import Manifest
 from airflow_provider_bigcommerce.files.schemas import schema
@@ -28,8 +38,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Mode = Literal["full", "incremental"]
-MODES: tuple[Mode, ...] = ("full", "incremental")
+Mode = Literal["full", "incremental", "backfill"]
+MODES: tuple[Mode, ...] = ("full", "incremental", "backfill")
 
 #: What is read with a resource unless ``include`` says otherwise: rows that would cost a request for each parent.
 DEFAULT_INCLUDE: Mapping[str, tuple[str, ...]] = {"orders": ("consignments.line_items",)}
@@ -42,11 +52,11 @@ class Selection:
     """Which rows of which resource, as the operator's arguments say.
 
     :param resource: the catalog's row.
-    :param mode: ``full`` or ``incremental``.
+    :param mode: ``full``, ``incremental`` or ``backfill``.
     :param query: what is sent beside window and page, include with its companions among it.
     :param include: of these, what the rows are asked to carry.
-    :param since: argument, whole UTC seconds.
-    :param until: argument, whole UTC seconds.
+    :param since: argument, whole UTC seconds; in a backfill, the beginning of the run's data interval unless it was given.
+    :param until: likewise, its last second.
     :param initial_since: where a first incremental run begins.
     :param overlap: how far an incremental run goes back behind the watermark.
     :param fields: which fields of the rows are kept.
@@ -82,9 +92,41 @@ class Selection:
         return found
 
     @property
+    def dated(self) -> Resource:
+        """The resource whose dates bound a window."""
+        return dated(self.resource)
+
+    @property
+    def is_by_creation(self) -> bool:
+        """Whether a window is one of creation dates."""
+        return self.dated.modified is None or (self.mode == "backfill" and self.dated.created is not None)
+
+    def reading(self, window: Window) -> dict[str, Any]:
+        """The arguments of ``store.pages`` that read this within a window."""
+        query, parents = self.query, self.parent_query
+        if self.mode == "backfill":
+            bounds = window_query(self.dated, window, backfill_filter(self.dated))
+            window = Window()
+            if self.dated is self.resource:
+                query = {**bounds, **query}
+            else:
+                parents = {**bounds, **(parents or {})}
+        return {"query": query, "since": window.since, "until": window.until, "parent_ids": self.parent_ids, "parent_query": parents}
+
+    @property
     def query_text(self) -> dict[str, str]:
         """The query as it is sent, for the manifest."""
         return {name: query_text(value) for name, value in self.query.items()}
+
+
+def dated(row: Resource) -> Resource:
+    """The resource whose dates bound a window of these rows: they themselves, or their parents where they know no date."""
+    return resource_of(row.parent) if row.parent and not (row.modified or row.created) else row
+
+
+def interval_of(context: Mapping[str, Any]) -> tuple[datetime | None, datetime | None]:
+    """The data interval of a DAG run; a run that an asset or a person started may have none."""
+    return context.get("data_interval_start"), context.get("data_interval_end")
 
 
 def select(
@@ -102,9 +144,11 @@ def select(
     channel_id: int | str | None = None,
     parent_ids: Sequence[ParentId] | None = None,
     parent_query: Query | None = None,
+    interval: tuple[datetime | None, datetime | None] = (None, None),
 ) -> Selection:
     """Read the operator's arguments, rendered.
 
+    :param interval: of the DAG run, for a backfill.
     :raises UnknownResourceError: with the nearest names.
     :raises InvalidQueryError: an argument that cannot work.
     """
@@ -114,15 +158,14 @@ def select(
     if mode == "incremental":
         require_modified(row)
     elif initial_since:
-        raise InvalidQueryError("initial_since bounds the first run of mode='incremental'; with mode='full' give since.")
+        raise InvalidQueryError(f"initial_since bounds the first run of mode='incremental'; with mode={mode!r} give since.")
     if overlap < timedelta(0):
         raise InvalidQueryError(f"overlap={overlap} is negative: rows would be skipped. Give zero or more.")
     window = Window(moment(since, "since"), moment(until, "until"))
-    parent = resource_of(row.parent) if row.parent else None
-    if window.is_bounded and (row.modified or row.created or parent is None):
-        date_filter(row)
-    elif window.is_bounded and parent is not None:
-        date_filter(parent)  # the children of the parents that changed
+    if mode == "backfill":
+        window = _backfill_window(window, interval)
+    if window.is_bounded:
+        date_filter(dated(row))
     if (parent_ids is not None or parent_query) and not row.placeholders and not row.parent_keys:
         raise InvalidQueryError(f"{row.name!r} is one list for the whole store; it has no parents to choose. Use query.")
     if row.id_placeholder is not None and parent_ids is None:
@@ -131,8 +174,9 @@ def select(
     asked: dict[str, Any] = dict(query or {})
     if "include" in asked:
         raise InvalidQueryError("query has 'include'; name what rows should carry in the include argument: include=['images'].")
-    if row.modified is not None and mode == "incremental" and (taken := {row.modified.since, row.modified.until} & asked.keys()):
-        raise InvalidQueryError(f"query has {sorted(map(str, taken))}, which mode='incremental' sets itself. Leave it out.")
+    bounds = {"incremental": row.modified, "backfill": row.created or row.modified}.get(mode)
+    if bounds is not None and (taken := {bounds.since, bounds.until} & asked.keys()):
+        raise InvalidQueryError(f"query has {sorted(map(str, taken))}, which mode={mode!r} sets itself. Leave it out.")
     if wanted:
         asked = {**row.include_companions, **asked, "include": ",".join(wanted)}
     if channel_id is not None:
@@ -155,6 +199,18 @@ def select(
         None if parent_ids is None else tuple(parent_ids),
         parent_query,
     )
+
+
+def _backfill_window(given: Window, interval: tuple[datetime | None, datetime | None]) -> Window:
+    """The span that since and until say, or the data interval's.
+
+    :raises InvalidQueryError: half of a span, or no interval.
+    """
+    if not given.is_bounded:
+        return interval_window(*interval)
+    if given.since is None or given.until is None:
+        raise InvalidQueryError("mode='backfill' needs both since and until, or neither for the run's data interval.")
+    return given
 
 
 def _channel_filter(row: Resource) -> str:
@@ -194,13 +250,13 @@ class Span:
 
 
 def fixed_span(selection: Selection, checkpoint: Checkpoint | None, replaced: Manifest | None, watermark: Watermark | None) -> Span | None:
-    """The span, where it is known without asking the store for its time: a full read, or a retry.
+    """The span, where it is known without asking the store for its time: no incremental read, or a retry.
 
     :param checkpoint: what the first try fixed.
     :param replaced: this run's own manifest, if the task was cleared.
     :param watermark: the state's.
     """
-    if selection.mode == "full":
+    if selection.mode != "incremental":
         return Span(Window(selection.since, selection.until), None, may_drop=False)
     if checkpoint is None:
         return None
@@ -237,6 +293,23 @@ def _span(selection: Selection, window: Window, replaced: Manifest | None, water
         )
     is_cleared = replaced is not None
     return Span(window, None if leaves_gap else window.until, may_drop=not is_cleared and selection.since is None)
+
+
+def tell_window(selection: Selection, window: Window) -> str:
+    """``, created from ... to ...``: a window in a line of the log; empty without one."""
+    if not window.is_bounded:
+        return ""
+    what = "created" if selection.is_by_creation else "changed"
+    return f", {what} from {written(window.since) or 'the beginning'} to {written(window.until) or 'now'}"
+
+
+def tell_nothing(selection: Selection, window: Window) -> None:
+    """Say that a backfill found no row, which may be one of a time before the store."""
+    log.info(
+        "Nothing in %s%s: the store was not there yet, or nothing happened. That is a run like any other.",
+        selection.resource.name,
+        tell_window(selection, window),
+    )
 
 
 def without_include(selection: Selection) -> Selection:

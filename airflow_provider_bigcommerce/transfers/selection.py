@@ -5,7 +5,7 @@ Stores and validates their shape; nothing is opened or asked before ``execute``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,11 @@ from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.planning import resource_of
-from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, require_modified
+from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, backfill_filter, require_modified
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink
-from airflow_provider_bigcommerce.transfers.plan import MODES, Selection, select
+from airflow_provider_bigcommerce.transfers.plan import MODES, Selection, dated, interval_of, select
+from airflow_provider_bigcommerce.transfers.reading import check_quota_share
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.client import ParentId
@@ -26,10 +27,11 @@ class BigCommerceTransferOperator(BaseOperator):
     """A transfer of a BigCommerce resource, whole or only what changed; what it is copied into is the subclass's affair.
 
     :param resource: catalog name, such as ``orders`` (docs/reference/resources.md), or an API path. (templated)
-    :param mode: ``full``: every row; ``incremental``: what changed since the last run's window ended.
+    :param mode: ``full``: every row; ``incremental``: what changed since the last run's window ended; ``backfill``: what was created in
+        the DAG run's data interval (docs/how-to/backfill.md).
     :param query: filters, as BigCommerce names them: ``{"is_visible": True}``. (templated)
     :param since: only rows changed at or after this moment: ISO-8601 with offset, or a datetime. With ``incremental`` it stands in
-        for the watermark of this run. (templated)
+        for the watermark of this run; with ``backfill``, both ends for the data interval. (templated)
     :param until: only rows changed at or before this moment. (templated)
     :param initial_since: where the first incremental run begins; the store's beginning if not given. (templated)
     :param include: what rows shall carry (``images``, ``variants`` ...); orders come with their line items unless it says otherwise;
@@ -43,6 +45,8 @@ class BigCommerceTransferOperator(BaseOperator):
         read: after an incremental run, the children of what changed. (templated)
     :param bigcommerce_conn_id: connection id of the store. (templated)
     :param overlap: how far an incremental run goes back behind the watermark, for clocks and late commits.
+    :param quota_share: fraction of the store's quota at which this task waits for the next window, above 0 and at most 1: ``0.25``
+        leaves three quarters to everybody else. If not given, the connection's; for a backfill at most 0.25.
     """
 
     template_fields: Sequence[str] = (
@@ -82,6 +86,7 @@ class BigCommerceTransferOperator(BaseOperator):
         parents_from: str | None = None,
         bigcommerce_conn_id: str = "bigcommerce_default",
         overlap: timedelta = DEFAULT_OVERLAP,
+        quota_share: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -100,11 +105,14 @@ class BigCommerceTransferOperator(BaseOperator):
         self.parents_from = parents_from
         self.bigcommerce_conn_id = bigcommerce_conn_id
         self.overlap = overlap
+        self.quota_share = quota_share
         _validate(resource, mode)
+        check_quota_share(quota_share)
 
-    def selection(self) -> Selection:
+    def selection(self, context: Mapping[str, Any]) -> Selection:
         """What the rendered arguments select.
 
+        :param context: Airflow's, for the data interval of a backfill.
         :raises UnknownResourceError: with the nearest names.
         :raises InvalidQueryError: an argument that cannot work.
         :raises DestinationError: ``parents_from`` cannot be read.
@@ -123,6 +131,7 @@ class BigCommerceTransferOperator(BaseOperator):
             channel_id=self.channel_id,
             parent_ids=self._parents() if self.parents_from else self.parent_ids,
             parent_query=self.parent_query,
+            interval=interval_of(context),
         )
 
     def _parents(self) -> Sequence[ParentId]:
@@ -146,3 +155,5 @@ def _validate(resource: str, mode: str) -> None:
         row = resource_of(resource)
         if mode == "incremental":
             require_modified(row)
+        elif mode == "backfill":
+            backfill_filter(dated(row))

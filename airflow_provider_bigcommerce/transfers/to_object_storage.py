@@ -33,9 +33,9 @@ from airflow_provider_bigcommerce.files.manifest import (
 )
 from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink, control_panel_url
 from airflow_provider_bigcommerce.state import Checkpoint, RunCheckpoint, Watermark, WatermarkState, state_asset, state_key, watermark_of
-from airflow_provider_bigcommerce.transfers.plan import Selection, Span, fixed_span, span_until
+from airflow_provider_bigcommerce.transfers.plan import Selection, Span, fixed_span, span_until, tell_nothing, tell_window
 from airflow_provider_bigcommerce.transfers.progress import Progress
-from airflow_provider_bigcommerce.transfers.reading import StoppableReading
+from airflow_provider_bigcommerce.transfers.reading import StoppableReading, store_settings
 from airflow_provider_bigcommerce.transfers.selection import BigCommerceTransferOperator
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 
         reading = self._reading = StoppableReading()
-        selection = self.selection()
+        selection = self.selection(context)
         destination = Destination.at(str(self.path))
         hook = BigCommerceHook(self.bigcommerce_conn_id)
         store_hash = hook.credentials().store_hash
@@ -267,17 +267,21 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
             "Copying %s of store %s%s into %s",
             row.name,
             run.store_hash,
-            f", changed from {window['since'] or 'the beginning'} to {window['until'] or 'now'}" if span.window.is_bounded else "",
+            tell_window(selection, span.window),
             run.destination.full(run_folder(folder, run.key)),
         )
         if earlier is not None:
             self.log.info("An earlier try had written %s rows in %d files; this one goes on behind them.", f"{writer.rows:,}", len(closed))
 
+        settings = {**store_settings(selection.mode, self.quota_share, hook), "hand_back_after": run.patience}
+
         async def read() -> Copied:
-            async with hook.astore(hand_back_after=run.patience) as store:
+            async with hook.astore(**settings) as store:
                 return await copy.run(store)
 
         copied = reading.run(read)
+        if selection.mode == "backfill" and not copied.rows:
+            tell_nothing(selection, span.window)
         checks = checked(copied, may_shift=row.guarantee == "checked" and row.api_version == "v3")
         save_overlap(copied.files)
         manifest = Manifest(

@@ -21,9 +21,9 @@ from airflow_provider_bigcommerce.files.manifest import Manifest, ManifestWindow
 from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink, control_panel_url
 from airflow_provider_bigcommerce.sql.layout import NESTED, Layout, layout_of
 from airflow_provider_bigcommerce.state import Checkpoint, RunCheckpoint
-from airflow_provider_bigcommerce.transfers.plan import Selection, Span, fixed_span, span_until
+from airflow_provider_bigcommerce.transfers.plan import Selection, Span, fixed_span, span_until, tell_nothing, tell_window
 from airflow_provider_bigcommerce.transfers.progress import Progress
-from airflow_provider_bigcommerce.transfers.reading import StoppableReading
+from airflow_provider_bigcommerce.transfers.reading import StoppableReading, store_settings
 from airflow_provider_bigcommerce.transfers.selection import BigCommerceTransferOperator
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         from airflow_provider_bigcommerce.sql.loading import OneThread
         from airflow_provider_bigcommerce.transfers.copying import columns_of
 
-        selection = self.selection()
+        selection = self.selection(context)
         row = selection.resource
         layout = layout_of(columns_of(row), self.table or selection.folder, self.nested, row.primary_key)
         hook = BigCommerceHook(self.bigcommerce_conn_id)
@@ -222,15 +222,19 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
             "Copying %s of store %s%s into %s",
             row.name,
             run.store_hash,
-            f", changed from {window['since'] or 'the beginning'} to {window['until'] or 'now'}" if span.window.is_bounded else "",
+            tell_window(selection, span.window),
             place.target.name,
         )
 
+        settings = store_settings(selection.mode, self.quota_share, run.hook)
+
         async def read() -> tuple[Copied, ReadStats]:
-            async with run.hook.astore() as store:
+            async with run.hook.astore(**settings) as store:
                 return await copy.run(store), store.stats
 
         copied, stats = run.reading.run(read)
+        if selection.mode == "backfill" and not copied.rows:
+            tell_nothing(selection, span.window)
         checks = checked(copied, may_shift=row.guarantee == "checked" and row.api_version == "v3")
 
         def manifest(rows: int) -> Manifest:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, date, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -10,7 +12,9 @@ from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
 from airflow_provider_bigcommerce.core.windows import (
     DEFAULT_OVERLAP,
     Window,
+    backfill_filter,
     incremental_window,
+    interval_window,
     moment,
     read_moment,
     require_modified,
@@ -187,3 +191,80 @@ def test_a_rows_date_is_read_in_both_formats_or_not_at_all(text: object, expecte
 
 def test_none_is_written_as_none() -> None:
     assert written(None) is None
+
+
+SECOND = timedelta(seconds=1)
+
+
+def midnights(zone: str, first: date, days: int) -> list[datetime]:
+    """The beginnings of days as a timetable of that zone gives them."""
+    return [datetime.combine(first + timedelta(days=n), datetime.min.time(), tzinfo=ZoneInfo(zone)) for n in range(days)]
+
+
+@pytest.mark.parametrize(
+    ("zone", "first", "hours"),
+    [
+        ("UTC", date(2026, 3, 28), [24, 24, 24]),
+        ("Europe/Berlin", date(2026, 3, 28), [24, 23, 24]),  # summer time begins on the 29th
+        ("Europe/Berlin", date(2026, 10, 24), [24, 25, 24]),  # and ends on the 25th
+        ("America/St_Johns", date(2026, 11, 1), [25, 24, 24]),
+        ("Australia/Lord_Howe", date(2026, 4, 4), [24, 24.5, 24]),
+        ("UTC", date(2016, 12, 31), [24, 24, 24]),  # its last minute had 61 seconds
+    ],
+)
+def test_the_windows_of_neighbouring_intervals_are_without_gap_and_overlap(zone: str, first: date, hours: list[float]) -> None:
+    days = midnights(zone, first, 4)
+    windows = [interval_window(start, end) for start, end in itertools.pairwise(days)]
+
+    for window, following in itertools.pairwise(windows):
+        assert window.until is not None
+        assert window.until + SECOND == following.since
+    lengths = [window.until - window.since + SECOND for window in windows if window.until and window.since]
+    assert [length / timedelta(hours=1) for length in lengths] == hours
+
+
+def test_an_interval_of_one_second_is_a_window_of_that_second() -> None:
+    assert interval_window(NOON, NOON + SECOND) == Window(NOON, NOON)
+
+
+@pytest.mark.parametrize(
+    ("start", "end"), [(None, None), (NOON, None), (None, NOON), (NOON, NOON), (NOON + SECOND, NOON), (NOON, NOON + SECOND / 2)]
+)
+def test_no_interval_and_an_empty_one_are_refused_with_the_schedule_that_has_one(start: datetime | None, end: datetime | None) -> None:
+    with pytest.raises(InvalidQueryError, match=r"has (none|an empty one).*CronDataIntervalTimetable.*or give since and until"):
+        interval_window(start, end)
+
+
+def test_a_backfill_goes_by_creation_date_where_there_is_a_filter_for_it() -> None:
+    found = {name: backfill_filter(CATALOG[name]).since for name in ("orders", "customers", "products", "order_refunds")}
+
+    assert found == {
+        "orders": "min_date_created",
+        "customers": "date_created:min",
+        "products": "date_modified:min",
+        "order_refunds": "created:min",
+    }
+
+
+def test_an_incremental_window_over_a_leap_second_leaves_no_second_out() -> None:
+    before = datetime(2016, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+    window = incremental_window(watermark=before, until=datetime(2017, 1, 1, 0, 0, 30, tzinfo=UTC), overlap=timedelta(0))
+
+    assert window.since == before
+
+
+def test_a_row_with_a_leap_seconds_date_has_no_moment_and_so_counts_as_changed() -> None:
+    assert read_moment("2016-12-31T23:59:60Z") is None
+    assert read_moment("Sat, 31 Dec 2016 23:59:60 +0000") is None
+
+
+def test_an_incremental_window_over_the_end_of_summer_time_is_the_same_seconds_in_utc() -> None:
+    """The hour from 2 to 3 comes twice in Berlin; a watermark is a moment, so nothing is read twice or left out."""
+    berlin = ZoneInfo("Europe/Berlin")
+    first = datetime(2026, 10, 25, 2, 30, tzinfo=berlin, fold=0)
+    second = datetime(2026, 10, 25, 2, 30, tzinfo=berlin, fold=1)
+
+    window = incremental_window(watermark=first.astimezone(UTC), until=second.astimezone(UTC), overlap=timedelta(0))
+
+    assert window.as_json() == {"since": "2026-10-25T00:30:00Z", "until": "2026-10-25T01:30:00Z"}

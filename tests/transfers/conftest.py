@@ -17,6 +17,8 @@ from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.state import STATE_ASSET_NAME
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 
+Interval = tuple[datetime, datetime]
+
 START = datetime(2026, 3, 29, 12, 0, 0, tzinfo=UTC)
 
 
@@ -50,7 +52,7 @@ class Airflow:
     task_states: dict[tuple[str, str, int], StateStore] = field(default_factory=dict)
     xcoms: dict[str, Any] = field(default_factory=dict)
 
-    def context(self, run_id: str, task_id: str, map_index: int = -1) -> dict[str, Any]:
+    def context(self, run_id: str, task_id: str, map_index: int = -1, interval: Interval | None = None) -> dict[str, Any]:
         state = self.task_states.setdefault((run_id, task_id, map_index), StateStore())
         ti = SimpleNamespace(
             dag_id="sync",
@@ -60,7 +62,10 @@ class Airflow:
             id="0",
             xcom_push=lambda key, value: self.xcoms.update({key: value}),
         )
-        return {"ti": ti, "task_state_store": state, "asset_state_store": AssetStates({STATE_ASSET_NAME: self.watermarks})}
+        stores = {"task_state_store": state, "asset_state_store": AssetStates({STATE_ASSET_NAME: self.watermarks})}
+        # Airflow has these keys only for a run with an interval.
+        bounds = dict(zip(("data_interval_start", "data_interval_end"), interval, strict=True)) if interval else {}
+        return {"ti": ti, **stores, **bounds}
 
 
 @dataclass
