@@ -10,6 +10,7 @@ import contextlib
 import email.utils
 import logging
 import random as random_module
+import re
 import ssl
 import time
 from collections import deque
@@ -24,14 +25,15 @@ import aiohttp
 import msgspec
 
 from airflow_provider_bigcommerce import __version__
-from airflow_provider_bigcommerce.core.budget import Budget
+from airflow_provider_bigcommerce.core.budget import Budget, Ticket
 from airflow_provider_bigcommerce.core.catalog import Embedded, Resource, Write
+from airflow_provider_bigcommerce.core.concurrency import Change, Concurrency, Endpoint, Place
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials, origin_of
 from airflow_provider_bigcommerce.core.graphql import ConnectionWalk, GraphQLAnswer, graphql_request, read_graphql
 from airflow_provider_bigcommerce.core.messages import Query, Request, Response
 from airflow_provider_bigcommerce.core.paging import Columns, FanOut, Position, Walk, dig, fields_of, with_columns
 from airflow_provider_bigcommerce.core.planning import check_query, column_of, filled, full_query, placeholders, resource_of, walk_of
-from airflow_provider_bigcommerce.core.policy import Deliver, Fail, Fault, Limits, Wait, judge
+from airflow_provider_bigcommerce.core.policy import Deliver, Fail, Fault, Limits, Wait, judge, sign_of
 from airflow_provider_bigcommerce.core.reading import Listing, Meta, read_listing, read_record
 from airflow_provider_bigcommerce.core.windows import Window, whole_seconds, window_query
 from airflow_provider_bigcommerce.exceptions import (
@@ -58,6 +60,7 @@ _IDS_TEXT = 4000
 #: only costs: 10% of the CPU of a read (measured on pages of 0.8 MB).
 _READ_BUFFER = 2**20
 _MAX_REDIRECTS = 5
+_DIGITS = re.compile(r"/\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,8 @@ class StoreSettings:
     :param verify: whether to check TLS certificates, or the path of a CA file.
     :param proxy: URL of an HTTP proxy, or None; the environment's is the hook's to find.
     :param quota_share: fraction of the store's quota that may be used; the rest stays for the merchant's other apps.
-    :param max_concurrency: requests at once.
+    :param max_concurrency: requests at once, of all kinds together. There are fewer while an endpoint fails, is far slower than it
+        can be, or refuses as many.
     :param max_attempts: attempts of one request after faults and 5xx, the first included.
     :param max_wait: seconds that one request may spend waiting in all, quota waits included.
     :param hand_back_after: seconds without an answer worth having after which a further wait is refused by :class:`LongWaitError`, or None.
@@ -164,7 +168,8 @@ class BigCommerceStore:
         self._budget = Budget(self._settings.quota_share)
         self._answered = asyncio.Event()
         self._session: aiohttp.ClientSession | None = None
-        self._caps: dict[tuple[str, str], asyncio.Semaphore] = {}
+        self._concurrency = Concurrency(self._settings.max_concurrency)
+        self._waiting: deque[tuple[Endpoint, asyncio.Future[Place]]] = deque()
         self._told_until = 0.0
         self._delivered_at = clock()
         self._date = ""
@@ -573,11 +578,15 @@ class BigCommerceStore:
         """One request until it is delivered or judged hopeless; ``parse`` belongs to the attempt, for a cut body is a fault."""
         concurrency = write.concurrency if write else (resource.concurrency if resource and request.method == "GET" else None)
         scopes = () if resource is None else resource.modify_scopes if write else resource.read_scopes
+        path = write.path if write else resource.path if resource else _DIGITS.sub("/{id}", request.path)
+        endpoint = self._concurrency.endpoint(request.method, path, concurrency)
         attempt, waited = 1, 0.0
         while True:
-            outcome: Response | Fault
-            async with self._cap(request.method, write.path if write else resource.path if resource else request.path, concurrency):
-                outcome = await self._attempt(request)
+            place, outcome = await self._enter(endpoint), None
+            try:
+                outcome = await self._attempt(request, place)
+            finally:
+                self._leave(place, outcome, request)
             verdict = judge(request, outcome, attempt=attempt, waited=waited, limits=self._limits, random=self._random, scopes=scopes)
             if isinstance(verdict, Deliver) and isinstance(outcome, Response):
                 try:
@@ -600,13 +609,37 @@ class BigCommerceStore:
             self.stats.waited_seconds += verdict.seconds
             await self._sleep(verdict.seconds)
 
-    def _cap(self, method: str, path: str, concurrency: int | None) -> asyncio.Semaphore:
-        key = (method, path if concurrency else "")
-        if key not in self._caps:
-            self._caps[key] = asyncio.Semaphore(min(concurrency or self._settings.max_concurrency, self._settings.max_concurrency))
-        return self._caps[key]
+    async def _enter(self, endpoint: Endpoint) -> Place:
+        """Wait, in the order of arrival, until one more request to the endpoint may be under way."""
+        turn: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
+        self._waiting.append((endpoint, turn))
+        self._let_in()
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():  # it was let in at the moment in which it was given up
+                self._concurrency.leave(turn.result(), "none", self._clock())
+                self._let_in()
+            raise
 
-    async def _attempt(self, request: Request) -> Response | Fault:
+    def _let_in(self) -> None:
+        """Let those in for whom there is room; the others stay in their order."""
+        now, concurrency = self._clock(), self._concurrency
+        for entry in [*self._waiting]:
+            endpoint, turn = entry
+            if turn.done():
+                self._waiting.remove(entry)
+            elif concurrency.has_room(endpoint, now):
+                self._waiting.remove(entry)
+                turn.set_result(concurrency.enter(endpoint))
+
+    def _leave(self, place: Place, outcome: Response | Fault | None, request: Request) -> None:
+        change = self._concurrency.leave(place, sign_of(outcome), self._clock())
+        if change is not None:
+            self._tell_change(request, change)
+        self._let_in()
+
+    async def _attempt(self, request: Request, place: Place) -> Response | Fault:
         """Wait for the quota, send once, follow redirects on the same origin only."""
         if self._session is None:
             raise RuntimeError("The store is not open: use 'async with hook.astore() as store' (or 'with hook.store() as store').")
@@ -626,6 +659,7 @@ class BigCommerceStore:
                     allow_redirects=False,
                     proxy=self._settings.proxy,
                 ) as answer:
+                    place.latency = self._clock() - ticket.sent_at
                     headers = {name.lower(): value for name, value in answer.headers.items()}
                     is_refused = answer.status == 429
                     self._date = headers.get("date", "")
@@ -649,7 +683,7 @@ class BigCommerceStore:
             url, params = target, ()
         return response
 
-    async def _admit(self) -> Any:
+    async def _admit(self) -> Ticket:
         """Wait until the store's quota lets one request through."""
         while (delay := self._budget.delay(self._clock())) > 0:
             self._answered.clear()
@@ -685,17 +719,32 @@ class BigCommerceStore:
         else:
             log.info("%s %s: %s; trying again in %.1f s.", request.method, request.path, verdict.reason, verdict.seconds)
 
+    def _tell_change(self, request: Request, change: Change) -> None:
+        log.warning(
+            "%s %s: %s. At most %d requests at once go there from now on, not %d, and slowly more again while its answers are good.",
+            request.method, request.path, change.why, change.now, change.before,
+        )  # fmt: skip
+
     def _tell_quota(self, seconds: float) -> None:
-        """One line a window, not one a waiting request."""
-        now = self._clock()
-        if now < self._told_until or seconds < 1 or (self._budget.left and seconds < 5):
+        """One line a window, not one a waiting request; a warning where it is others that use the quota up."""
+        now, budget = self._clock(), self._budget
+        if now < self._told_until or seconds < 1 or (budget.left and seconds < 5):
             return
         self._told_until = now + seconds
-        others = self._budget.used_by_others
-        by_others = f", of which other apps and tasks used {others}" if others else ""
-        log.info(
-            "Our part of the store's quota is used up (%s requests / %.0f s%s); waiting %.1f s for the next window.",
-            self._budget.quota, self._budget.window_seconds or 0, by_others, seconds,
+        quota, share = budget.quota or 0, self._settings.quota_share
+        ours, others = budget.used_by_us, budget.used_by_others
+        part = f"; quota_share={share:g} leaves {int(quota * share)} to this task" if share < 1 else ""
+        advice = ""
+        if others > ours:
+            advice = (
+                " Nothing is broken: this task goes on by itself, slower. The others are tasks or apps with an API account of this store. "
+                "Let them run at another time, or give those that are yours a lower quota_share in their connection."
+            )
+        log.log(
+            logging.WARNING if advice else logging.INFO,
+            "Our part of the store's quota is used up: it grants %d requests in %.0f s to all apps and tasks together%s. In this "
+            "window we sent %d and others about %d. Waiting %.0f s for the next window.%s",
+            quota, budget.window_seconds or 0, part, ours, others, seconds, advice,
         )  # fmt: skip
 
 

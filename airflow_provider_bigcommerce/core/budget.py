@@ -76,6 +76,11 @@ class Budget:
         return max(0, self._allowed - self._sent - max(self._others, self._others_at_most))
 
     @property
+    def used_by_us(self) -> int:
+        """Requests of this window that were ours, without those that were refused."""
+        return self._sent - self._refused
+
+    @property
     def used_by_others(self) -> int:
         """Requests of this window that were not ours, as far as the answers tell."""
         return self._others

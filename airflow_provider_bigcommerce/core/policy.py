@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from airflow_provider_bigcommerce.core.concurrency import Sign
 from airflow_provider_bigcommerce.core.messages import Request, Response
 from airflow_provider_bigcommerce.core.reading import error_from, retry_after
 from airflow_provider_bigcommerce.exceptions import (
@@ -24,6 +25,9 @@ FaultKind = Literal["dns", "tls", "timeout", "refused", "cut", "not_json"]
 
 #: Faults in which no byte of the request reached BigCommerce, so that even a POST may be sent again.
 NEVER_SENT: frozenset[FaultKind] = frozenset({"dns", "refused"})
+
+#: Faults that an overloaded store, or one that nobody can reach, answers with.
+_OVERLOAD: frozenset[FaultKind] = frozenset({"timeout", "refused", "cut"})
 
 #: Waiting does not cure these; BigCommerce asks not to retry 501 and 505. Source: docs/start/migration/4_errors.md
 RETRYABLE_STATUSES = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
@@ -125,6 +129,24 @@ def judge(
     )
 
 
+def sign_of(outcome: Response | Fault | None) -> Sign:
+    """What an attempt tells of how many requests at once its endpoint takes; None for one that was given up by ourselves."""
+    if outcome is None:
+        return "none"
+    if isinstance(outcome, Fault):
+        return "failed" if outcome.kind in _OVERLOAD else "none"
+    if outcome.status == 429:
+        if retry_after(outcome.headers) is None:
+            return "failed"
+        return "too_many" if _has_quota_left(outcome) else "none"
+    return "failed" if outcome.status in RETRYABLE_STATUSES else "good"
+
+
+def _has_quota_left(refusal: Response) -> bool:
+    """Whether a 429 is the endpoint's own: too many requests at once, while the store's quota has some left."""
+    return refusal.headers.get("x-rate-limit-requests-left") not in (None, "0")
+
+
 def _judge_429(
     response: Response, error: BigCommerceError, *, attempt: int, waited: float, limits: Limits, random: Callable[[], float]
 ) -> Verdict:
@@ -138,8 +160,7 @@ def _judge_429(
             waited=waited,
             limits=limits,
         )
-    left = response.headers.get("x-rate-limit-requests-left")
-    if left not in (None, "0"):  # quota is left, so the endpoint's own cap on concurrent requests was hit
+    if _has_quota_left(response):
         reason = "429 with quota left: too many requests at once for this endpoint"
         return _retry(error, reason, backoff(attempt, random, first=0.25), attempt=attempt, waited=waited, limits=limits)
     # The window's end is measured by the store; a hair of jitter keeps several processes from arriving in one instant.
