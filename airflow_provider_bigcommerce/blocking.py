@@ -7,8 +7,9 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
-from airflow_provider_bigcommerce.client import BigCommerceStore, Page, ParentId, ReadStats
+from airflow_provider_bigcommerce.client import BigCommerceStore, Page, ReadStats
 from airflow_provider_bigcommerce.core.messages import Query, Response
+from airflow_provider_bigcommerce.core.positions import ParentId, Position
 from airflow_provider_bigcommerce.portal import Portal, is_loop_running
 
 
@@ -66,10 +67,13 @@ class BlockingStore:
         until: datetime | None = None,
         parent_ids: Iterable[ParentId] | None = None,
         parent_query: Query | None = None,
+        start: Position | None = None,
     ) -> Iterator[Page]:
         """The pages of a list, in order."""
         return self._portal.walk(
-            self._store.pages(resource, query=query, since=since, until=until, parent_ids=parent_ids, parent_query=parent_query)
+            self._store.pages(
+                resource, query=query, since=since, until=until, parent_ids=parent_ids, parent_query=parent_query, start=start
+            )
         )
 
     def rows(

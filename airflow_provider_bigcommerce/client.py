@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urljoin
@@ -31,9 +32,10 @@ from airflow_provider_bigcommerce.core.concurrency import Change, Concurrency, E
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials, origin_of
 from airflow_provider_bigcommerce.core.graphql import ConnectionWalk, GraphQLAnswer, graphql_request, read_graphql
 from airflow_provider_bigcommerce.core.messages import Query, Request, Response
-from airflow_provider_bigcommerce.core.paging import Columns, FanOut, Position, Walk, dig, fields_of, with_columns
+from airflow_provider_bigcommerce.core.paging import Columns, FanOut, Walk, dig, fields_of, with_columns
 from airflow_provider_bigcommerce.core.planning import check_query, column_of, filled, full_query, placeholders, resource_of, walk_of
 from airflow_provider_bigcommerce.core.policy import Deliver, Fail, Fault, Limits, Wait, judge, sign_of
+from airflow_provider_bigcommerce.core.positions import ParentId, Passed, Position, below, passed_over
 from airflow_provider_bigcommerce.core.reading import Listing, Meta, read_listing, read_record
 from airflow_provider_bigcommerce.core.windows import Window, whole_seconds, window_query
 from airflow_provider_bigcommerce.exceptions import (
@@ -48,11 +50,8 @@ from airflow_provider_bigcommerce.exceptions import (
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-#: Rows, and how many the whole list has where the store says so.
-Found = tuple[Sequence[msgspec.Raw], int | None]
-
-#: A key of a parent: its id, or placeholder -> value where the path has several.
-ParentId = int | str | Mapping[str, int | str]
+#: Rows, how many the whole list has where the store says so, and the position behind them.
+Found = tuple[Sequence[msgspec.Raw], int | None, Position | None]
 
 #: Ids of one request go into its URL; proxies and servers refuse URLs much over 8 KB.
 _IDS_TEXT = 4000
@@ -125,9 +124,9 @@ class Page:
     """Some rows of a list, as they came.
 
     :param records: raw JSON of each row, in the list's order, with the parent's key columns.
-    :param number: 1-based position among the pages of this read.
-    :param total: rows the store says the whole list has, where it says so.
-    :param position: where a later read of the same list goes on behind this page; None where it must begin anew.
+    :param number: 1-based place among the pages of this read.
+    :param total: rows the store says the whole list has, where it says so; also where the read began at a position.
+    :param position: where a read of the same list goes on behind this page; None where it must begin anew.
     """
 
     records: Sequence[msgspec.Raw] = field(repr=False)
@@ -255,6 +254,7 @@ class BigCommerceStore:
         until: datetime | None = None,
         parent_ids: Iterable[ParentId] | None = None,
         parent_query: Query | None = None,
+        start: Position | None = None,
     ) -> AsyncGenerator[Page, None]:
         """The pages of a list, in order, read ahead within the quota and ``max_concurrency``.
 
@@ -264,6 +264,8 @@ class BigCommerceStore:
         :param until: only rows changed at or before it.
         :param parent_ids: for a child resource, the parents to read; None reads the children of all parents.
         :param parent_query: for a child resource, filters for the parents.
+        :param start: the ``position`` of a page of an earlier read with the same arguments; the read goes on behind that page. Some
+            rows before it may come again, none behind it is missed.
         :raises InvalidQueryError: before anything is sent.
         """
         row, window = resource_of(resource), Window(since, until)
@@ -275,11 +277,11 @@ class BigCommerceStore:
         else:
             params = {**window_query(row, window), **params}
         number = 0
-        async for records, total in self._records(row, params, parent_ids, parents):
+        async for records, total, position in self._records(row, params, parent_ids, parents, start):
             number += 1
             self.stats.pages += 1
             self.stats.rows += len(records)
-            yield Page(records, number, total)
+            yield Page(records, number, total, position)
 
     async def rows(
         self,
@@ -316,7 +318,7 @@ class BigCommerceStore:
             if listing.meta.pagination is not None and listing.meta.pagination.total is not None:
                 return listing.meta.pagination.total
         count = 0
-        async for records, _ in self._records(row, params, None, {}):
+        async for records, _, _ in self._records(row, params, None, {}):
             count += len(records)
         return count
 
@@ -424,50 +426,61 @@ class BigCommerceStore:
     # -- walking ------------------------------------------------------------------------------------------------------------
 
     async def _records(
-        self, row: Resource, query: Query, parent_ids: Iterable[ParentId] | None, parent_query: Query
+        self,
+        row: Resource,
+        query: Query,
+        parent_ids: Iterable[ParentId] | None,
+        parent_query: Query,
+        start: Position | None = None,
     ) -> AsyncGenerator[Found, None]:
         """The rows of a resource, by the cheapest way that BigCommerce offers."""
         check_query(row, query)
         if not row.parent_keys and row.id_placeholder is None:
             if parent_ids is not None or parent_query:
                 raise InvalidQueryError(f"{row.name!r} is one list for the whole store; it has no parents to choose. Use query=.")
-            walks = [walk_of(row, row.path, part) for part in _parts(query)]
-            async for found in self._walk(walks[0] if len(walks) == 1 else FanOut(({}, walk) for walk in walks), row):
+            walks = [partial(walk_of, row, row.path, part) for part in _parts(query)]
+            async for found in self._walk(walks[0](start) if len(walks) == 1 else FanOut((({}, walk) for walk in walks), start), row):
                 yield found
         elif parent_ids is not None:
-            async for found in self._fan_out(row, query, parent_ids):
+            async for found in self._fan_out(row, query, parent_ids, start):
                 yield found
         elif row.store_wide is not None and row.store_wide_keys and not query and not parent_query:
-            async for found in self._store_wide(row, resource_of(row.store_wide)):
+            async for found in self._store_wide(row, resource_of(row.store_wide), start):
                 yield found
         elif row.parent is None or row.id_placeholder is not None:
             raise InvalidQueryError(f"{row.name!r} has no list: BigCommerce reads it by {row.id_placeholder} only. Give parent_ids=[...].")
         elif row.embedded is not None and not query:
-            async for found in self._embedded(row, row.embedded, resource_of(row.parent), parent_query):
+            async for found in self._embedded(row, row.embedded, resource_of(row.parent), parent_query, start):
                 yield found
         else:
-            async for found in self._by_parent(row, query, resource_of(row.parent), parent_query):
+            async for found in self._by_parent(row, query, resource_of(row.parent), parent_query, start):
                 yield found
 
-    async def _store_wide(self, row: Resource, wide: Resource) -> AsyncGenerator[Found, None]:
+    async def _store_wide(self, row: Resource, wide: Resource, start: Position | None) -> AsyncGenerator[Found, None]:
         """The children of all parents out of one list for the whole store, each with its parent's key."""
         sources = tuple(row.store_wide_keys.values())
         names = [column_of(name) for name in row.store_wide_keys]
-        async for records, total in self._records(wide, {}, None, {}):
+        async for records, total, position in self._records(wide, {}, None, {}, start):
             found: list[msgspec.Raw] = []
             for record in records:
                 keys = [msgspec.json.decode(key) for key in fields_of(record, sources) if key is not None]
                 found += with_columns([record], dict(zip(names, keys, strict=True)))
-            yield found, total
+            yield found, total, position
 
-    async def _embedded(self, row: Resource, embedded: Embedded, parent: Resource, parent_query: Query) -> AsyncGenerator[Found, None]:
-        """The rows out of their parents' rows; one by one where the store refuses the include."""
+    async def _embedded(
+        self, row: Resource, embedded: Embedded, parent: Resource, parent_query: Query, start: Position | None
+    ) -> AsyncGenerator[Found, None]:
+        """The rows out of their parents' rows; one by one where the store refuses the include.
+
+        Positions are those of :meth:`_by_parent`, which may have to go on from them.
+        """
         included = {**parent_query, "include": embedded.include} if embedded.include else parent_query
         sources = tuple(row.parent_keys.values())
         paths = [tuple(name.split(".")) for name in embedded.fields]
+        before: Position | None = (start or {}).get("parents")
         has_begun = False
         try:
-            async for parents, _ in self._parents(parent, included):
+            async for parents, _, behind in self._parents(parent, included, before):
                 has_begun = True
                 found: list[msgspec.Raw] = []
                 cut: list[ParentId] = []
@@ -480,47 +493,74 @@ class BigCommerceStore:
                     else:
                         found += with_columns(children, {column_of(name): key for name, key in parent_id.items()})
                 if found:
-                    yield found, None
-                async for whole in self._fan_out(row, {}, cut):
-                    yield whole
+                    yield found, None, below(before if cut else behind)
+                async for whole, _, inner in self._fan_out(row, {}, cut):
+                    yield whole, None, below(behind if inner and inner["done"] == len(cut) else before)
+                before = behind
         except ValidationError as error:
             if has_begun or embedded.include is None:
                 raise
             log.warning("%s; reading %s by parent instead.", error, row.name)
-            async for one in self._by_parent(row, {}, parent, parent_query):
+            async for one in self._by_parent(row, {}, parent, parent_query, start):
                 yield one
 
-    async def _by_parent(self, row: Resource, query: Query, parent: Resource, parent_query: Query) -> AsyncGenerator[Found, None]:
+    async def _by_parent(
+        self, row: Resource, query: Query, parent: Resource, parent_query: Query, start: Position | None
+    ) -> AsyncGenerator[Found, None]:
+        """The children of every parent that a list of parents has.
+
+        A position is where that list goes on, and how many parents from there on have given all their children.
+        """
         asked: set[tuple[int | str, ...]] = set()
-        async for parents, _ in self._parents(parent, parent_query):
+        before: Position | None = (start or {}).get("parents")
+        async for parents, _, behind in self._parents(parent, parent_query, before):
             keys = [_keys(row, msgspec.json.decode(record)) for record in parents]
             fresh = {tuple(key.values()): key for key in keys if tuple(key.values()) not in asked}
             if len(row.parent_keys) > 1:  # only a combination of keys can come twice
                 asked.update(fresh)
-            async for found in self._fan_out(row, query, fresh.values()):
-                yield found
+            async for records, total, inner in self._fan_out(row, query, [*fresh.values()], start):
+                is_over = behind is not None and inner is not None and inner["done"] == len(fresh)
+                yield records, total, below(behind) if is_over else below(before, inner)
+            before, start = behind, None
 
-    def _parents(self, parent: Resource, query: Query) -> AsyncGenerator[Found, None]:
+    def _parents(self, parent: Resource, query: Query, start: Position | None) -> AsyncGenerator[Found, None]:
         """A parent's rows; what narrows them goes up to the resource that has no parent itself."""
-        return self._records(parent, {}, None, query) if parent.parent_keys else self._records(parent, query, None, {})
+        return self._records(parent, {}, None, query, start) if parent.parent_keys else self._records(parent, query, None, {}, start)
 
-    async def _fan_out(self, row: Resource, query: Query, parent_ids: Iterable[ParentId]) -> AsyncGenerator[Found, None]:
+    async def _fan_out(
+        self, row: Resource, query: Query, parent_ids: Iterable[ParentId], start: Position | None = None
+    ) -> AsyncGenerator[Found, None]:
+        """The children of these parents.
+
+        A position is how many parents are done, where the next one's list goes on, and a checksum of their keys: other parents in their
+        place are not passed over.
+        """
         names = [*row.placeholders]
         batched = [name for name in row.parent_keys if name not in names]
+        before, ids, begin = passed_over(parent_ids, start)
+        ends = deque[Passed]()  # behind each list under way, in order
 
-        def walks() -> Iterator[tuple[Columns, Walk]]:
-            for parent in parent_ids:
+        def walks() -> Iterator[tuple[Columns, Callable[[Position | None], Walk]]]:
+            passed = before
+            for parent in ids:
                 keys = dict(parent) if isinstance(parent, Mapping) else {names[-1]: parent}
                 columns = {column_of(name): value for name, value in keys.items()}
-                yield columns, walk_of(row, filled(row.path, keys), query)
+                ends.append(passed := passed.with_parents(parent))
+                yield columns, partial(walk_of, row, filled(row.path, keys), query)
 
-        def batches() -> Iterator[tuple[Columns, Walk]]:
-            keys = [next(iter(parent.values())) if isinstance(parent, Mapping) else parent for parent in parent_ids]
+        def batches() -> Iterator[tuple[Columns, Callable[[Position | None], Walk]]]:
+            passed = before
+            keys = [next(iter(parent.values())) if isinstance(parent, Mapping) else parent for parent in ids]
             for chunk in _chunks(keys, row.page_size or None) if keys else ():
-                yield {}, walk_of(row, row.path, {**query, batched[0]: chunk})
+                ends.append(passed := passed.with_parents(*chunk.split(",")))
+                yield {}, partial(walk_of, row, row.path, {**query, batched[0]: chunk})
 
-        async for found in self._walk(FanOut(batches() if batched else walks()), row, parent_may_vanish=not batched):
-            yield found
+        walk = FanOut(batches() if batched else walks(), begin)
+        over, passed = 0, before
+        async for records, total, position in self._walk(walk, row, parent_may_vanish=not batched):
+            while position is not None and over < position["done"]:
+                over, passed = over + 1, ends.popleft()
+            yield records, total, passed.position(ends[0] if ends else passed, None if batched else position)
 
     async def _walk(self, walk: Walk, row: Resource, *, parent_may_vanish: bool = False) -> AsyncGenerator[Found, None]:
         """Send what the walk plans, look ahead as far as ``max_concurrency``, deliver in order.
@@ -555,7 +595,7 @@ class BigCommerceStore:
                 step = walk.absorb(request, task.result())
                 slots.extendleft(start(follow) for follow in reversed(step.follow))
                 if step.records:
-                    yield step.records, step.total
+                    yield step.records, step.total, walk.position
         finally:
             for _, task in slots:
                 task.cancel()

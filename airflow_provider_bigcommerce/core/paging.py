@@ -1,12 +1,14 @@
 """How to walk a list: which requests, in which order, and when it has ended.
 
 A walk is asked for requests ahead of the answers (``next_request``) and fed the answers in the order of its requests
-(``absorb``); it never sends, waits or decodes rows. Every walk refuses to read the same page or cursor twice.
+(``absorb``); it never sends, waits or decodes rows. Every walk refuses to read the same page or cursor twice. Between two
+answers it can be left and gone on with later, by another walk of the same list that starts at its ``position``.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,6 +18,7 @@ from typing import Any, Protocol
 import msgspec
 
 from airflow_provider_bigcommerce.core.messages import Request
+from airflow_provider_bigcommerce.core.positions import Position
 from airflow_provider_bigcommerce.core.reading import Listing, Pagination
 from airflow_provider_bigcommerce.exceptions import IncompleteReadError, PaginationLoopError, UnexpectedAnswerError
 
@@ -26,10 +29,6 @@ KNOWN_CAPS = frozenset({50, 100, 200, 250, 500, 1000})
 
 #: A parent's keys as columns of its children's rows.
 Columns = Mapping[str, int | str]
-
-#: Where a walk has got to: small, and JSON, so that it can be kept beside what was read. Only a walk of the same list with the
-#: same query knows what it means; one that does not know it begins anew.
-Position = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +47,13 @@ class Step:
 
 class Walk(Protocol):
     """One way through a list."""
+
+    @property
+    def position(self) -> Position | None:
+        """After all answers absorbed so far: where another walk of the same list goes on so that no row is missed.
+
+        Rows before it may come again. None where the other walk must begin anew.
+        """
 
     def next_request(self) -> Request | None:
         """The next request that can be sent without waiting for more answers; None where there is none now."""
@@ -92,6 +98,10 @@ class SinglePage:
     is_whole: bool = True
     _is_sent: bool = False
 
+    @property
+    def position(self) -> None:
+        """One answer has no middle."""
+
     def next_request(self) -> Request | None:
         """The request, once."""
         if self._is_sent:
@@ -119,19 +129,27 @@ class PageNumbers:
 
     :param request: the list's request without paging parameters.
     :param limit: rows a page.
+    :param start: ``{"page": the next page, "total": rows in all, or None}``.
 
     Source: products_catalog.v3.yml (``meta.pagination``); V2 lists have no meta and may end with 204.
     """
 
-    def __init__(self, request: Request, limit: int) -> None:
+    def __init__(self, request: Request, limit: int, start: Position | None = None) -> None:
         self._base = request
         self._limit = limit
-        self._planned = 0  # pages asked for
-        self._pages = 1  # pages known to exist, or to be worth asking for
-        self._total: int | None = None
-        self._absorbed = 0
+        first = int((start or {}).get("page", 1))
+        self._planned = first - 1  # pages asked for
+        self._pages = first  # pages known to exist, or to be worth asking for
+        self._total: int | None = (start or {}).get("total")
+        self._absorbed = first - 1
         self._longest = 0  # a page shorter than another one was not cut
         self._last_digest: int | None = None
+        self._next_page = first
+
+    @property
+    def position(self) -> Position | None:
+        """The page after those that came."""
+        return {"page": self._next_page, "total": self._total} if self._next_page > 1 else None
 
     def next_request(self) -> Request | None:
         """The next page that is known to exist, or to be worth asking for."""
@@ -152,6 +170,8 @@ class PageNumbers:
         if current is None and listing.records and digest == self._last_digest:
             raise _loop(request, f"the same rows for page {page - 1} and page {page}, so they came")
         self._last_digest = digest
+        if len(listing.records) >= self._limit:
+            self._next_page = page + 1  # a page with room may have grown by then
         if about is not None and about.total is not None:
             self._total = about.total
         if about is not None and about.total_pages is not None:
@@ -172,13 +192,22 @@ class Cursors:
 
     The metafield specs swap the two cursors in their text; ``end_cursor`` leads forward everywhere.
     Source: customers.v3.yml, price_lists.v3.yml; facts, section 6.
+
+    :param start: ``{"after": the last cursor, "total": rows in all, or None}``; ``page`` in place of ``after`` where the store
+        sends no cursors.
     """
 
-    def __init__(self, request: Request, limit: int) -> None:
+    def __init__(self, request: Request, limit: int, start: Position | None = None) -> None:
         self._base = request.with_params({"limit": limit}) if limit else request
-        self._next: Request | None = self._base
+        self._place = {name: value for name, value in (start or {}).items() if name in ("after", "page")}
+        self._next: Request | None = self._base.with_params(self._place)
         self._seen: set[int] = set()  # hashes: a million rows are 4,000 cursors
-        self._total: int | None = None
+        self._total: int | None = (start or {}).get("total")
+
+    @property
+    def position(self) -> Position | None:
+        """Behind the last row that came with a cursor."""
+        return {**self._place, "total": self._total} if self._place else None
 
     def next_request(self) -> Request | None:
         """The page after the last answer, once it is known."""
@@ -190,12 +219,15 @@ class Cursors:
         if listing.meta.pagination and listing.meta.pagination.total is not None:
             self._total = listing.meta.pagination.total
         about = listing.meta.cursor_pagination
-        if listing.records and about and about.end_cursor and not self._says_last(listing):
+        if listing.records and about and about.end_cursor:
+            self._place = {"after": about.end_cursor}
+            if self._says_last(listing):
+                return Step(listing.records, total=self._total)
             cursor = hash(about.end_cursor)
             if cursor in self._seen:
                 raise _loop(request, "the same cursor")
             self._seen.add(cursor)
-            self._next = self._base.with_params({"after": about.end_cursor})
+            self._next = self._base.with_params(self._place)
         elif listing.records and about is None:
             self._next = self._next_page(request, listing.meta.pagination)
         return Step(listing.records, total=self._total)
@@ -207,7 +239,8 @@ class Cursors:
             return None
         if about.current_page is not None and about.current_page != page:
             raise _loop(request, f"page {about.current_page} when asked for page {page}, so page {about.current_page} came")
-        return self._base.with_params({"page": page + 1})
+        self._place = {"page": page + 1}
+        return self._base.with_params(self._place)
 
     @staticmethod
     def _says_last(listing: Listing) -> bool:
@@ -220,15 +253,30 @@ class Cursors:
 
 
 class KeysetAfter:
-    """``after`` (or another parameter) = the last row's key, until a page is empty. Source: channels.v3.yml (listings)."""
+    """``after`` (or another parameter) = the last row's key, until a page is empty. Source: channels.v3.yml (listings).
 
-    def __init__(self, request: Request, limit: int, parameter: str, key_of: Callable[[msgspec.Raw], int | str]) -> None:
+    :param start: ``{"after": the last row's key}``.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        limit: int,
+        parameter: str,
+        key_of: Callable[[msgspec.Raw], int | str],
+        start: Position | None = None,
+    ) -> None:
         self._base = request.with_params({"limit": limit}) if limit else request
         self._limit = limit
         self._parameter = parameter
         self._key_of = key_of
-        self._next: Request | None = self._base
-        self._last: int | str | None = None
+        self._last: int | str | None = (start or {}).get("after")
+        self._next: Request | None = self._base if self._last is None else self._base.with_params({parameter: self._last})
+
+    @property
+    def position(self) -> Position | None:
+        """Behind the last row."""
+        return None if self._last is None else {"after": self._last}
 
     def next_request(self) -> Request | None:
         """The page after the last answer, once it is known."""
@@ -238,12 +286,13 @@ class KeysetAfter:
     def absorb(self, request: Request, listing: Listing) -> Step:
         """A page's rows; the last row's key tells the next."""
         rows = len(listing.records)
-        if rows and (rows >= self._limit or rows in KNOWN_CAPS):
+        if rows:
             last = self._key_of(listing.records[-1])
             if last == self._last:
                 raise _loop(request, "a page that ends with the same key")
             self._last = last
-            self._next = self._base.with_params({self._parameter: last})
+            if rows >= self._limit or rows in KNOWN_CAPS:
+                self._next = self._base.with_params({self._parameter: last})
         return Step(listing.records)
 
 
@@ -260,10 +309,19 @@ class IdRanges:
     :param id_max: parameter for "key at or below".
     :param key_of: reads a row's key.
     :param count: request whose answer ``{"count": n}`` tells how many rows there are (V2); None where each answer does (V3).
+    :param start: ``{"id": the first id to read, "rows": rows below it}``; the rows go into the totals, which stay those of the whole list.
     """
 
     def __init__(
-        self, request: Request, limit: int, id_min: str, id_max: str, key_of: Callable[[msgspec.Raw], int], *, count: Request | None = None
+        self,
+        request: Request,
+        limit: int,
+        id_min: str,
+        id_max: str,
+        key_of: Callable[[msgspec.Raw], int],
+        *,
+        count: Request | None = None,
+        start: Position | None = None,
     ) -> None:
         self._base = request.with_params({"limit": limit})
         self._limit = limit
@@ -272,16 +330,23 @@ class IdRanges:
         self._count = count
         self._asked = False
         self._total: int | None = None
-        self._rows = 0  # absorbed
+        self._place: int | None = start["id"] if start and "id" in start else None  # every id below it has been absorbed
+        self._rows_before = int((start or {}).get("rows", 0)) if self._place is not None else 0
+        self._rows = self._rows_before  # absorbed, and before the start
         self._expected: list[float] = []  # rows expected of each bounded range under way
-        self._next_id: int | None = None  # first id that no request covers yet; None before the first answer
-        self._first_id = 0
+        self._next_id: int | None = self._place  # first id that no request covers yet; None before the first answer
+        self._first_id = self._place or 0
         self._bounds: dict[Request, range | None] = {}  # request -> ids it covers, None for open-ended
         self._width_under_way = 0  # ids that bounded requests under way cover
         self._is_open = False  # an open-ended request is under way: nothing can be planned behind it
         self._is_beyond = False  # a range came back empty: a hole, or the end; only an open-ended request tells
         self._is_done = False
         self._longest = 0  # a page shorter than another one was not cut
+
+    @property
+    def position(self) -> Position | None:
+        """The first id of which no answer has told."""
+        return None if self._place is None else {"id": self._place, "rows": self._rows}
 
     def next_request(self) -> Request | None:
         """The next range by the density so far; the last one is open-ended, so that nothing above it is missed."""
@@ -295,7 +360,7 @@ class IdRanges:
         if self._total is None:  # nothing tells yet where the list ends: the next page, beside the count
             return self._plan(self._base.with_params({self._id_min: self._next_id}), None)
         remaining = self._total - self._rows - sum(self._expected)
-        density = min(1.0, max(self._rows, 1) / max(1, self._covered()))
+        density = min(1.0, max(self._rows - self._rows_before, 1) / max(1, self._covered()))
         if self._is_beyond or remaining <= self._limit * (1.0 if density == 1.0 else 0.9):
             self._is_beyond = False
             return self._plan(self._base.with_params({self._id_min: self._next_id}), None)
@@ -331,9 +396,13 @@ class IdRanges:
         self._longest = max(self._longest, rows)
         is_cut = rows >= self._limit or (rows in KNOWN_CAPS and rows == self._longest)
         is_full = in_range > rows if in_range is not None else is_cut
+        if rows:
+            self._place = self._key_of(records[-1]) + 1
         if not rows or not is_full:
             self._is_done = self._is_done or covered is None
             self._is_beyond = not rows
+            if covered is not None:
+                self._place = covered.stop
             return Step(records, total=self._total)
         last = self._key_of(records[-1])
         if is_first:
@@ -364,19 +433,37 @@ class IdRanges:
 class FanOut:
     """The lists of many parents, each read to its end, in the order of the parents.
 
-    :param walks: the parent's key columns and the walk of its list, one pair a parent.
+    :param walks: the parent's key columns and what makes the walk of its list from a position in it, one pair a parent.
+    :param start: ``{"done": lists that need not be read, "within": position in the one behind them, "rows": rows before that}``.
     """
 
-    def __init__(self, walks: Iterable[tuple[Columns, Walk]]) -> None:
-        self._waiting = iter(walks)
-        self._under_way: dict[Request, _Child] = {}
+    def __init__(self, walks: Iterable[tuple[Columns, Callable[[Position | None], Walk]]], start: Position | None = None) -> None:
+        start = start or {}
+        self._done = int(start.get("done", 0))
+        self._waiting = itertools.islice(walks, self._done, None)
+        self._within: Position | None = start.get("within")
+        self._rows_within = int(start.get("rows", 0)) if self._within else 0
+        self._under_way: dict[int, tuple[Request, _Child]] = {}  # by identity: two lists may send equal requests
+        self._current: _Child | None = None  # the one that answered last
+
+    @property
+    def position(self) -> Position | None:
+        """How many lists have come whole, and where the one behind them has got to."""
+        child = self._current
+        within = child.walk.position if child is not None and child.open else None
+        if child is None or within is None:
+            return {"done": self._done} if self._done else None
+        return {"done": self._done, "within": within, "rows": child.rows}
 
     def next_request(self) -> Request | None:
         """The first request of the next parent's list."""
-        for columns, walk in self._waiting:
+        for columns, walk_from in self._waiting:
+            walk = walk_from(self._within)
+            child = _Child(columns, walk, self._rows_within)
+            self._within, self._rows_within = None, 0
             request = walk.next_request()
             if request is not None:
-                self._under_way[request] = _Child(columns, walk)
+                self._under_way[id(request)] = request, child
                 return request
         return None
 
@@ -385,14 +472,16 @@ class FanOut:
 
         :raises IncompleteReadError: a parent's list has ended with fewer rows than the store counts in it.
         """
-        child = self._under_way.pop(request)
+        _, child = self._under_way.pop(id(request))
+        self._current = child
         step = child.walk.absorb(request, listing)
         child.rows += len(step.records)
         follow = [*step.follow]
         while (planned := child.walk.next_request()) is not None:
             follow.append(planned)
-        self._under_way.update(dict.fromkeys(follow, child))
+        self._under_way.update((id(planned), (planned, child)) for planned in follow)
         child.open += len(follow) - 1
+        self._done += child.open == 0
         if child.open == 0 and step.total is not None and child.rows < step.total:
             raise IncompleteReadError(
                 f"{request.method} {request.path} gave {child.rows} of {step.total} rows: rows moved between its pages while it was read. "

@@ -17,6 +17,7 @@ from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource, find
 from airflow_provider_bigcommerce.core.catalog.resource import PLACEHOLDER
 from airflow_provider_bigcommerce.core.messages import Query, QueryValue, Request, query_text
 from airflow_provider_bigcommerce.core.paging import Cursors, IdRanges, KeysetAfter, PageNumbers, SinglePage, Walk
+from airflow_provider_bigcommerce.core.positions import Position
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnexpectedAnswerError
 
 #: Parameters of paging, which every list may be asked with; a walk sets them itself unless the caller does.
@@ -115,11 +116,12 @@ def full_query(resource: Resource, query: Query | None) -> dict[str, QueryValue]
     return out
 
 
-def walk_of(resource: Resource, path: str, query: Query | None = None) -> Walk:
+def walk_of(resource: Resource, path: str, query: Query | None = None, start: Position | None = None) -> Walk:
     """How to walk that list.
 
     :param path: the resource's path with its placeholders filled.
     :param query: filters as the caller wrote them; ``limit`` lowers the page size, ``page`` asks for that page alone.
+    :param start: the position of an earlier walk of the same list with the same query; its walk goes on there.
     """
     params = full_query(resource, query)
     limit = _limit(resource, params)
@@ -132,12 +134,12 @@ def walk_of(resource: Resource, path: str, query: Query | None = None) -> Walk:
     if (keys := _key_range(resource, params)) is not None:
         count = Request.get(resource.count_path, {k: v for k, v in params.items() if k not in _SHAPE}) if resource.count_path else None
         id_min, id_max, order = keys
-        return IdRanges(request.with_params(dict(order)), limit, id_min, id_max, integer_key(resource), count=count)
+        return IdRanges(request.with_params(dict(order)), limit, id_min, id_max, integer_key(resource), count=count, start=start)
     if resource.paging == "v3_cursor":
-        return Cursors(request, limit)
+        return Cursors(request, limit, start)
     if resource.paging == "keyset":
-        return KeysetAfter(request, limit, "after", integer_key(resource))
-    return PageNumbers(request, limit)
+        return KeysetAfter(request, limit, "after", integer_key(resource), start)
+    return PageNumbers(request, limit, start)
 
 
 def _limit(resource: Resource, params: Mapping[str, QueryValue]) -> int:

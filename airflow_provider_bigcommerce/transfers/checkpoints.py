@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from airflow_provider_bigcommerce import __version__
-from airflow_provider_bigcommerce.core.paging import Position
+from airflow_provider_bigcommerce.core.positions import Position
 from airflow_provider_bigcommerce.core.windows import moment
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.files.destination import Destination

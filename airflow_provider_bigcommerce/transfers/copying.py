@@ -20,8 +20,8 @@ import msgspec
 from airflow_provider_bigcommerce.client import BigCommerceStore, Page
 from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.order_lines import by_order, count_disagrees, may_lack_lines, order_id, with_lines
-from airflow_provider_bigcommerce.core.paging import Position
 from airflow_provider_bigcommerce.core.planning import column_of
+from airflow_provider_bigcommerce.core.positions import Position
 from airflow_provider_bigcommerce.core.windows import Window
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, IncompleteReadError, PermissionDeniedError, ValidationError
 from airflow_provider_bigcommerce.files.discrepancies import Discrepancies

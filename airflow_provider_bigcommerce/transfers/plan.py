@@ -34,7 +34,7 @@ from airflow_provider_bigcommerce.files.schemas import schema
 from airflow_provider_bigcommerce.state import Checkpoint, Watermark
 
 if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.client import ParentId
+    from airflow_provider_bigcommerce.core.positions import ParentId
 
 log = logging.getLogger(__name__)
 

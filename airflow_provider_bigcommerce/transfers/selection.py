@@ -20,7 +20,7 @@ from airflow_provider_bigcommerce.transfers.plan import MODES, Selection, dated,
 from airflow_provider_bigcommerce.transfers.reading import check_quota_share
 
 if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.client import ParentId
+    from airflow_provider_bigcommerce.core.positions import ParentId
 
 
 class BigCommerceTransferOperator(BaseOperator):

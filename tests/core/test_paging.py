@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
 import random
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import msgspec
 import pytest
@@ -11,8 +13,19 @@ from hypothesis import strategies as st
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.core.messages import Request
-from airflow_provider_bigcommerce.core.paging import Cursors, FanOut, IdRanges, KeysetAfter, PageNumbers, SinglePage, Walk, with_columns
+from airflow_provider_bigcommerce.core.paging import (
+    Cursors,
+    FanOut,
+    IdRanges,
+    KeysetAfter,
+    PageNumbers,
+    SinglePage,
+    Step,
+    Walk,
+    with_columns,
+)
 from airflow_provider_bigcommerce.core.planning import integer_key
+from airflow_provider_bigcommerce.core.positions import Position
 from airflow_provider_bigcommerce.core.reading import CursorLinks, CursorPagination, Listing, Meta, Pagination
 from airflow_provider_bigcommerce.exceptions import IncompleteReadError, PaginationLoopError, UnexpectedAnswerError
 
@@ -62,19 +75,23 @@ class Shelf:
 
 
 def drive(walk: Walk, shelf: Shelf, *, ahead: int = 4, between: Callable[[], None] = lambda: None) -> list[int]:
-    """Plan ahead, answer in order; ``between`` changes the shelf before each answer. Ends with an error if the walk never ends."""
-    read: list[int] = []
+    """The ids in the order in which they come; ``between`` changes the shelf before each answer."""
+    return [i for step, _ in steps(walk, shelf, ahead, between) for i in ids_of(step.records)]
+
+
+def steps(walk: Walk, shelf: Shelf, ahead: int, between: Callable[[], None] = lambda: None) -> Iterator[tuple[Step, Position | None]]:
+    """Plan ahead, answer in order: each step with the position behind it. Ends with an error if the walk never ends."""
     slots: deque[Request] = deque()
     for _ in range(5000):
         while len(slots) < ahead and (request := walk.next_request()) is not None:
             slots.append(request)
         if not slots:
-            return read
+            return
         request = slots.popleft()
         between()
         step = walk.absorb(request, shelf.answer(request))
         slots.extendleft(reversed(step.follow))
-        read += ids_of(step.records)
+        yield step, walk.position
     raise AssertionError("the walk does not end")
 
 
@@ -260,7 +277,7 @@ def test_keyset_reads_every_row_once(count: int, limit: int) -> None:
 
 def test_children_longer_than_a_page_come_whole_and_carry_their_parents_key() -> None:
     shelves = {"/orders/1/products": Shelf(range(100, 130), has_meta=False), "/orders/2/products": Shelf([7], has_meta=False)}
-    walk = FanOut(({"order_id": order}, PageNumbers(Request("GET", f"/orders/{order}/products"), 10)) for order in (1, 2))
+    walk = FanOut(({"order_id": order}, partial(PageNumbers, Request("GET", f"/orders/{order}/products"), 10)) for order in (1, 2))
     rows: list[dict[str, int]] = []
     slots: deque[Request] = deque()
     while True:
@@ -285,3 +302,66 @@ def test_columns_are_spliced_without_touching_what_is_there() -> None:
 def test_a_record_without_its_key_is_named() -> None:
     with pytest.raises(UnexpectedAnswerError, match=r"products.*'id'"):
         KEY_OF(msgspec.Raw(b'{"name":"x"}'))
+
+
+WALKS: dict[str, tuple[Callable[[int, Position | None], Walk], bool]] = {
+    "id ranges": (lambda limit, start: IdRanges(LIST, limit, "id:min", "id:max", KEY_OF, start=start), True),
+    "id ranges that are counted": (
+        lambda limit, start: IdRanges(LIST, limit, "id:min", "id:max", KEY_OF, count=Request("GET", "/list/count"), start=start),
+        False,
+    ),
+    "pages with totals": (lambda limit, start: PageNumbers(LIST, limit, start), True),
+    "pages without totals": (lambda limit, start: PageNumbers(LIST, limit, start), False),
+    "cursors": (lambda limit, start: Cursors(LIST.with_params({"cursor": 1}), limit, start), True),
+    "cursors that are pages": (lambda limit, start: Cursors(LIST, limit, start), True),
+    "keyset": (lambda limit, start: KeysetAfter(LIST.with_params({"cursor": 1}), limit, "after", KEY_OF, start), True),
+    "one page": (lambda limit, start: SinglePage(LIST, is_whole=False), True),
+    "many lists": (lambda limit, start: FanOut((({}, partial(PageNumbers, LIST, limit)) for _ in range(3)), start), False),
+}
+
+
+@pytest.mark.parametrize("name", WALKS)
+@given(data=st.data())
+def test_a_walk_that_stops_anywhere_is_gone_on_with_at_its_position_and_misses_no_row(name: str, data: st.DataObject) -> None:
+    make, has_meta = WALKS[name]
+    shelf = Shelf(data.draw(st.sets(st.integers(1, 400), max_size=60)), has_meta=has_meta)
+    limit, ahead = data.draw(st.integers(1, 20)), data.draw(st.integers(1, 6))
+    whole = [step for step, _ in steps(make(limit, None), shelf, ahead)]
+
+    for stop, (_, position) in enumerate(steps(make(limit, None), shelf, ahead), start=1):
+        kept = None if position is None else json.loads(json.dumps(position))
+        resumed = [step for step, _ in steps(make(limit, kept), shelf, ahead)]
+        before = [i for step in whole[:stop] for i in ids_of(step.records)]
+        after = [i for step in whole[stop:] for i in ids_of(step.records)]
+        again = [i for step in resumed for i in ids_of(step.records)]
+        assert again[len(again) - len(after) :] == after
+        assert {*before, *again} >= {*shelf.ids[:limit]} if name == "one page" else {*before, *again} == {*shelf.ids}
+
+
+@pytest.mark.parametrize("name", ["id ranges", "id ranges that are counted", "pages with totals", "cursors that are pages"])
+def test_the_total_of_a_walk_that_goes_on_is_that_of_the_whole_list(name: str) -> None:
+    make, has_meta = WALKS[name]
+    shelf = Shelf(range(1, 101), has_meta=has_meta)
+    for _, position in [*steps(make(7, None), shelf, 3)][2:]:
+        totals = {step.total for step, _ in steps(make(7, position), shelf, 3) if step.total is not None}
+        assert totals <= {100}
+
+
+@pytest.mark.parametrize("name", ["id ranges", "id ranges that are counted", "pages with totals", "cursors", "keyset"])
+def test_a_walk_that_goes_on_near_the_end_does_not_read_the_list_again(name: str) -> None:
+    make, has_meta = WALKS[name]
+    shelf = Shelf(range(1, 101), has_meta=has_meta)
+    position = next(at for _, at in [*steps(make(10, None), shelf, 3)][-3:] if at)
+    shelf.asked.clear()
+
+    drive(make(10, position), shelf)
+
+    assert len(shelf.asked) <= 5
+
+
+@pytest.mark.parametrize("name", WALKS)
+def test_a_position_that_a_walk_does_not_know_makes_it_begin_anew(name: str) -> None:
+    make, has_meta = WALKS[name]
+    shelf = Shelf(range(1, 20), has_meta=has_meta)
+
+    assert drive(make(20, {"other": 1}), shelf) == drive(make(20, None), shelf)
