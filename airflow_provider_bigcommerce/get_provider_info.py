@@ -72,7 +72,10 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": [{"integration-name": "BigCommerce", "python-modules": [f"{package}.hooks.bigcommerce"]}],
         "operators": [
-            {"integration-name": "BigCommerce", "python-modules": [f"{package}.operators.{name}" for name in ("graphql", "request")]}
+            {
+                "integration-name": "BigCommerce",
+                "python-modules": [f"{package}.operators.{name}" for name in ("graphql", "partition", "request")],
+            }
         ],
         "sensors": [{"integration-name": "BigCommerce", "python-modules": [f"{package}.sensors.resource"]}],
         "triggers": [

@@ -309,6 +309,7 @@ class IdRanges:
     :param id_max: parameter for "key at or below".
     :param key_of: reads a row's key.
     :param count: request whose answer ``{"count": n}`` tells how many rows there are (V2); None where each answer does (V3).
+    :param last: highest key to read, where ``request`` has it as ``id_max``; None where there is none.
     :param start: ``{"id": the first id to read, "rows": rows below it}``; the rows go into the totals, which stay those of the whole list.
     """
 
@@ -321,9 +322,11 @@ class IdRanges:
         key_of: Callable[[msgspec.Raw], int],
         *,
         count: Request | None = None,
+        last: int | None = None,
         start: Position | None = None,
     ) -> None:
         self._base = request.with_params({"limit": limit})
+        self._last = math.inf if last is None else last
         self._limit = limit
         self._id_min, self._id_max = id_min, id_max
         self._key_of = key_of
@@ -349,11 +352,13 @@ class IdRanges:
         return None if self._place is None else {"id": self._place, "rows": self._rows}
 
     def next_request(self) -> Request | None:
-        """The next range by the density so far; the last one is open-ended, so that nothing above it is missed."""
+        """The next range by the density so far; the last one ends where the list does, so that nothing above it is missed."""
         if self._is_done or self._is_open:
             return None
         if self._next_id is None:
             return self._plan(self._base, None)
+        if self._next_id > self._last:
+            return None
         if self._count is not None and not self._asked:
             self._asked = True
             return self._count
@@ -361,13 +366,14 @@ class IdRanges:
             return self._plan(self._base.with_params({self._id_min: self._next_id}), None)
         remaining = self._total - self._rows - sum(self._expected)
         density = min(1.0, max(self._rows - self._rows_before, 1) / max(1, self._covered()))
-        if self._is_beyond or remaining <= self._limit * (1.0 if density == 1.0 else 0.9):
-            self._is_beyond = False
-            return self._plan(self._base.with_params({self._id_min: self._next_id}), None)
+        is_end = self._is_beyond or remaining <= self._limit * (1.0 if density == 1.0 else 0.9)
         # Two standard deviations of room where ids have holes, none where they are dense.
         rows = self._limit if density == 1.0 else self._limit - 2 * math.sqrt(self._limit * (1 - density))
         width = max(self._limit, int(rows / density))
         last = self._next_id + width - 1
+        if is_end or last >= self._last:
+            self._is_beyond = False
+            return self._plan(self._base.with_params({self._id_min: self._next_id}), None)
         request = self._base.with_params({self._id_min: self._next_id, self._id_max: last})
         ids = range(self._next_id, last + 1)
         self._next_id = last + 1

@@ -134,7 +134,9 @@ def walk_of(resource: Resource, path: str, query: Query | None = None, start: Po
     if (keys := _key_range(resource, params)) is not None:
         count = Request.get(resource.count_path, {k: v for k, v in params.items() if k not in _SHAPE}) if resource.count_path else None
         id_min, id_max, order = keys
-        return IdRanges(request.with_params(dict(order)), limit, id_min, id_max, integer_key(resource), count=count, start=start)
+        last = int(query_text(params[id_max])) if id_max in params else None
+        key_of = integer_key(resource)
+        return IdRanges(request.with_params(dict(order)), limit, id_min, id_max, key_of, count=count, last=last, start=start)
     if resource.paging == "v3_cursor":
         return Cursors(request, limit, start)
     if resource.paging == "keyset":
@@ -158,8 +160,11 @@ def _key_range(resource: Resource, params: Mapping[str, QueryValue]) -> tuple[st
     """Lower bound, upper bound and key order, where the list can be walked by ranges of its key and the query leaves that free."""
     if not (resource.id_min and resource.id_max) or resource.sort_by_id is None or len(resource.primary_key) != 1:
         return None
-    taken = {resource.id_min, resource.id_max, resource.id_in, "id", "id:greater", "id:less", *_ORDERED}
-    return None if taken & params.keys() else (resource.id_min, resource.id_max, resource.sort_by_id)
+    taken = {resource.id_in, "id", "id:greater", "id:less", *_ORDERED}
+    bounds = [query_text(params[name]) for name in (resource.id_min, resource.id_max) if name in params]
+    if taken & params.keys() or not all(bound.isdecimal() for bound in bounds):
+        return None
+    return resource.id_min, resource.id_max, resource.sort_by_id
 
 
 def integer_key(resource: Resource) -> Callable[[msgspec.Raw], int]:

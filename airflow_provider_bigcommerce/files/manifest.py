@@ -259,10 +259,13 @@ def discard_uncommitted(destination: Destination, resource: str, run: str, manif
     return _remove(destination, (entry.name for entry in destination.entries(folder) if entry.name not in kept))
 
 
-def remove_orphans(destination: Destination, resource: str, task: str, *, now: datetime, age: timedelta = ORPHAN_AGE) -> int:
+def remove_orphans(
+    destination: Destination, resource: str, task: str, *, now: datetime, age: timedelta = ORPHAN_AGE, but: str | None = None
+) -> int:
     """Remove what killed runs of a task left: files no manifest names, none of whose run changed for ``age``.
 
     :param task: from :func:`task_key`; other tasks' files are not touched.
+    :param but: the run that is under way, whose mapped tasks may have waited long for each other.
     :param now: UTC.
     :returns: how many files were removed.
     """
@@ -273,6 +276,8 @@ def remove_orphans(destination: Destination, resource: str, task: str, *, now: d
             runs.setdefault(entry.name.split("/")[1].removeprefix("run="), []).append((entry.name, entry.modified))
     removed = 0
     for run, files in runs.items():
+        if run == but:
+            continue
         # A store that does not tell when a file was written gets no file removed.
         if any(modified is None or now.astimezone(UTC) - modified < age for _, modified in files):
             continue

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
 from airflow_provider_bigcommerce.core.fields import FieldSelection, select_fields
 from airflow_provider_bigcommerce.core.messages import Query, query_text
+from airflow_provider_bigcommerce.core.partitions import Partition, bounds_of, require_cut
 from airflow_provider_bigcommerce.core.planning import column_of, resource_of
 from airflow_provider_bigcommerce.core.windows import (
     Window,
@@ -310,6 +311,26 @@ def tell_nothing(selection: Selection, window: Window) -> None:
         selection.resource.name,
         tell_window(selection, window),
     )
+
+
+def within(selection: Selection, partition: Partition) -> Selection:
+    """Of these rows, those in one range of the list.
+
+    :raises InvalidQueryError: it is a range of another list, or something else bounds the list too.
+    """
+    row, mode = selection.resource, selection.mode
+    if partition.resource != row.name:
+        raise InvalidQueryError(
+            f"partition is a range of {partition.resource!r}, and the task reads {row.name!r}. Give both the same resource."
+        )
+    if mode != "full":
+        raise InvalidQueryError(
+            f"mode={mode!r} does not go with partition: a window belongs to one task. Read all in ranges once with mode='full', and what "
+            "changes afterwards with one task of mode='incremental', whose initial_since is a moment before that read."
+        )
+    if taken := sorted({*bounds_of(row, require_cut(row))} & selection.query.keys()):
+        raise InvalidQueryError(f"query has {', '.join(map(repr, taken))}, which partition sets itself. Leave it out.")
+    return replace(selection, query={**selection.query, **partition.query})
 
 
 def without_include(selection: Selection) -> Selection:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.compat import come_again, is_task
+from airflow_provider_bigcommerce.core.partitions import Partition
 from airflow_provider_bigcommerce.core.windows import moment, written
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, LongWaitError
 from airflow_provider_bigcommerce.files.destination import Destination
@@ -31,9 +32,10 @@ from airflow_provider_bigcommerce.files.manifest import (
     run_key,
     task_key,
 )
+from airflow_provider_bigcommerce.files.partitions import Piece, piece_key, piece_of
 from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink, control_panel_url
 from airflow_provider_bigcommerce.state import Checkpoint, RunCheckpoint, Watermark, WatermarkState, state_asset, state_key, watermark_of
-from airflow_provider_bigcommerce.transfers.plan import Selection, Span, fixed_span, span_until, tell_nothing, tell_window
+from airflow_provider_bigcommerce.transfers.plan import Selection, Span, fixed_span, span_until, tell_nothing, tell_window, within
 from airflow_provider_bigcommerce.transfers.progress import Progress
 from airflow_provider_bigcommerce.transfers.reading import StoppableReading, store_settings
 from airflow_provider_bigcommerce.transfers.selection import BigCommerceTransferOperator
@@ -61,6 +63,7 @@ class _Run:
     """What one try of a run works on."""
 
     key: str
+    piece: Piece | None
     selection: Selection
     destination: Destination
     store_hash: str
@@ -99,9 +102,12 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
     :param hand_back_after: when nothing came from the store for so long (its quota is used up, or it is down), the task gives its worker
         slot back, comes again when the store may answer, and goes on where it was. Uses up no retry. None to keep waiting, up to the
         connection's ``max_wait``.
+    :param partition: one range of the list, of those that ``partition(...)`` gives: the task then reads that range and commits nothing;
+        ``commit_partitions(...)`` does, for all of them (``airflow_provider_bigcommerce.operators.partition``). (templated)
     """
 
-    template_fields: Sequence[str] = (*BigCommerceTransferOperator.template_fields, "path")
+    template_fields: Sequence[str] = (*BigCommerceTransferOperator.template_fields, "path", "partition")
+    template_fields_renderers = {**BigCommerceTransferOperator.template_fields_renderers, "partition": "json"}  # noqa: RUF012
 
     def __init__(
         self,
@@ -113,6 +119,7 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         max_rows_per_file: int | None = 500_000,
         checkpoint_every: timedelta = timedelta(minutes=5),
         hand_back_after: timedelta | None = None,
+        partition: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -125,12 +132,13 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         self.max_rows_per_file = max_rows_per_file
         self.checkpoint_every = checkpoint_every
         self.hand_back_after = hand_back_after
+        self.partition = partition
         self._format = _format(file_format, compression)
         _validate(max_rows_per_file, checkpoint_every=checkpoint_every, hand_back_after=hand_back_after)
         self._reading: StoppableReading | None = None
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        """Copy, commit, and return the manifest.
+        """Copy, commit, and return the manifest; for a range of the list, return it uncommitted.
 
         :param context: Airflow's; ``{}`` works too, without watermark and retries.
         :raises BigCommerceError: see ``airflow_provider_bigcommerce.exceptions``.
@@ -138,16 +146,17 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 
         reading = self._reading = StoppableReading()
-        selection = self.selection(context)
+        partition = None if self.partition is None else Partition.read(self.partition)
+        selection = self.selection(context) if partition is None else within(self.selection(context), partition)
         destination = Destination.at(str(self.path))
         hook = BigCommerceHook(self.bigcommerce_conn_id)
         store_hash = hook.credentials().store_hash
         if is_task(context):
             link = control_panel_url(store_hash, selection.resource.name, selection.resource.area)
             context["ti"].xcom_push(key=BigCommerceControlPanelLink.key, value=link)
-        run = self._begin(context, selection, destination, store_hash)
+        run = self._begin(context, selection, partition, destination, store_hash)
         fixed = run.fixed
-        if fixed is not None and run.replaced is not None and run.replaced.finished_at != fixed.replaces:
+        if fixed is not None and run.piece is None and run.replaced is not None and run.replaced.finished_at != fixed.replaces:
             self.log.info("An earlier try of this run had committed %s rows; only what follows the commit is left.", run.replaced.rows)
             return self._end(context, run, run.replaced)
         span = fixed_span(selection, fixed, run.replaced, run.last)
@@ -172,13 +181,17 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
 
     # -- before -------------------------------------------------------------------------------------------------------
 
-    def _begin(self, context: Mapping[str, Any], selection: Selection, destination: Destination, store_hash: str) -> _Run:
+    def _begin(
+        self, context: Mapping[str, Any], selection: Selection, partition: Partition | None, destination: Destination, store_hash: str
+    ) -> _Run:
         """Everything that can refuse before a request is sent, and the tidying."""
         now = datetime.now(UTC)
         folder = selection.folder
         if is_task(context):
             ti = context["ti"]
-            key, task = run_key(ti.dag_id, ti.run_id, ti.task_id, ti.map_index), task_key(ti.dag_id, ti.task_id)
+            # The tasks that read one list in ranges are one run.
+            map_index = ti.map_index if partition is None else None
+            key, task = run_key(ti.dag_id, ti.run_id, ti.task_id, map_index), task_key(ti.dag_id, ti.task_id)
         else:
             task = task_key("no_dag", self.task_id)
             key = run_key("no_dag", f"{now:%Y-%m-%dT%H-%M-%S}-{uuid.uuid4().hex[:6]}", self.task_id)
@@ -187,10 +200,12 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         state = WatermarkState.of(context, watermark_key) if selection.mode == "incremental" else WatermarkState(None, watermark_key)
         last = state.read(store_hash)
         replaced = read_manifest(destination, folder, key)
+        removed = remove_orphans(destination, folder, task, now=now, but=key)
+        piece = None if partition is None else Piece(partition=partition, run=key, folder=folder)
+        key = key if partition is None else piece_key(key, partition)
         checkpoint = RunCheckpoint.of(context, destination, folder, key)
         fixed = checkpoint.read()
         left = fixed.reached.parts if fixed is not None and fixed.reached is not None else ()
-        removed = remove_orphans(destination, folder, task, now=now)
         removed += discard_uncommitted(destination, folder, key, replaced, [part.name for part in left])
         if removed:
             self.log.info("Removed %d files that earlier, killed tries of this task had left.", removed)
@@ -202,7 +217,7 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
             )  # fmt: skip
         patience = self.hand_back_after.total_seconds() if self.hand_back_after is not None and is_task(context) else None
         progress = Progress(selection.resource.name)
-        return _Run(key, selection, destination, store_hash, now, replaced, state, last, checkpoint, fixed, patience, progress)
+        return _Run(key, piece, selection, destination, store_hash, now, replaced, state, last, checkpoint, fixed, patience, progress)
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -304,7 +319,8 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
             complete=all(check.agrees for check in checks),
             checked=checks,
         )
-        commit(run.destination, folder, run.key, manifest, run.replaced)
+        if run.piece is None:
+            commit(run.destination, folder, run.key, manifest, run.replaced)
         return manifest
 
     # -- after --------------------------------------------------------------------------------------------------------
@@ -334,7 +350,7 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         if manifest.drift:
             fields = ", ".join(f"{drift.path} ({drift.seen_type})" for drift in manifest.drift[:20])
             self.log.info("%d fields did not fit the schema and stand in _extra, see the manifest's drift: %s", len(manifest.drift), fields)
-        return manifest.as_json()
+        return manifest.as_json() if run.piece is None else piece_of(manifest.as_json(), run.piece)
 
 
 def _format(file_format: str, compression: str | None) -> FileFormat:

@@ -53,11 +53,12 @@ class Shelf:
     def answer(self, request: Request) -> Listing:
         self.asked.append(request)
         params = dict(request.params)
-        if request.path.endswith("/count"):
-            return Listing([msgspec.Raw(b'{"count":%d}' % len(self.ids))], Meta())
         limit = min(int(params.get("limit", 50)), self.cap)
         low, high = int(params.get("id:min", -(10**18))), int(params.get("id:max", 10**18))
+        assert low <= high, "an empty range is not asked for"
         matching = [i for i in self.ids if low <= i <= high]
+        if request.path.endswith("/count"):
+            return Listing([msgspec.Raw(b'{"count":%d}' % len(matching))], Meta())
         if "after" in params or "cursor" in params:
             after = int(params["after"]) if "after" in params else -(10**18)
             rest = [i for i in matching if i > after]
@@ -102,6 +103,16 @@ def id_ranges(limit: int = 250, *, has_meta: bool = True) -> IdRanges:
 @given(st.sets(st.integers(1, 3000), max_size=400), st.integers(1, 60), st.integers(1, 20), st.booleans())
 def test_id_ranges_read_every_row_once_in_order(ids: set[int], limit: int, ahead: int, has_meta: bool) -> None:
     assert drive(id_ranges(limit, has_meta=has_meta), Shelf(ids, has_meta=has_meta), ahead=ahead) == sorted(ids)
+
+
+@given(st.sets(st.integers(1, 900), max_size=300), st.integers(1, 60), st.booleans(), st.integers(1, 900), st.integers(0, 500))
+def test_id_ranges_keep_within_the_callers_bounds(ids: set[int], limit: int, has_meta: bool, low: int, width: int) -> None:
+    high = low + width
+    request = LIST.with_params({"id:min": low, "id:max": high})
+    count = None if has_meta else Request("GET", "/list/count", request.params)
+    walk = IdRanges(request, limit, "id:min", "id:max", KEY_OF, count=count, last=high)
+
+    assert drive(walk, Shelf(ids, has_meta=has_meta)) == sorted(i for i in ids if low <= i <= high)
 
 
 @given(st.data())

@@ -20,6 +20,16 @@ def test_products_and_orders_are_read_by_id_ranges() -> None:
     assert isinstance(walk_of(CATALOG["orders"], "/v2/orders"), IdRanges)
 
 
+@pytest.mark.parametrize("bounds", [{"min_id": 7}, {"max_id": "90"}, {"min_id": 7, "max_id": 90}])
+def test_a_callers_range_of_ids_is_read_by_id_ranges_within_it(bounds: dict[str, object]) -> None:
+    assert isinstance(walk_of(CATALOG["orders"], "/v2/orders", bounds), IdRanges)  # type: ignore[arg-type]
+    assert first("orders", bounds).items() >= {name: str(value) for name, value in bounds.items()}.items()
+
+
+def test_a_bound_that_is_no_id_is_left_to_the_store() -> None:
+    assert isinstance(walk_of(CATALOG["orders"], "/v2/orders", {"min_id": "first"}), PageNumbers)
+
+
 def test_customers_are_read_by_cursor() -> None:
     assert isinstance(walk_of(CATALOG["customers"], "/v3/customers"), Cursors)
 

@@ -98,3 +98,16 @@ def test_the_hook_dag_counts_the_orders_that_wait(dags: dict[str, Any], bigcomme
             expected[names[order["status_id"]]] += 1
     assert str(run.state) == "success"
     assert returned(run, "count_open_orders") == expected
+
+
+@pytest.mark.bigcommerce_sandbox(orders=40)
+def test_the_partitioned_dag_brings_all_orders_in_one_manifest(dags: dict[str, Any], bigcommerce_sandbox: Sandbox, tmp_path: Path) -> None:
+    run = dags["bigcommerce_partitioned_orders"].test()
+
+    assert str(run.state) == "success"
+    [manifest] = committed(str(tmp_path / "copy"), "orders")
+    assert returned(run, "commit_partitions") == manifest.as_json()
+    assert len([instance for instance in run.get_task_instances() if instance.task_id == "orders"]) == 8
+    files = [str(tmp_path / "copy" / file.path) for file in manifest.files]
+    ids = [order["id"] for order in bigcommerce_sandbox.store.rows("orders")]
+    assert duckdb.sql(f"SELECT id FROM read_parquet({files}) ORDER BY id").fetchall() == [(key,) for key in ids]

@@ -1,0 +1,195 @@
+"""One huge list, read by many workers: a task that cuts it into ranges, and one that commits what the ranges brought.
+
+In between, a mapped transfer reads each range. Where to cut is ``core``'s affair, how pieces become one run that of ``files``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from airflow.sdk import BaseOperator
+
+from airflow_provider_bigcommerce.core.catalog import Resource
+from airflow_provider_bigcommerce.core.messages import Query
+from airflow_provider_bigcommerce.core.partitions import MOST, Counts, Partition, bounds_of, by_dates, by_ids, places, require_cut
+from airflow_provider_bigcommerce.core.planning import full_query, resource_of
+from airflow_provider_bigcommerce.core.windows import Window, moment, window_query
+from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnexpectedAnswerError
+
+if TYPE_CHECKING:
+    from airflow.sdk import XComArg
+
+    from airflow_provider_bigcommerce.blocking import BlockingStore
+
+#: BigCommerce opened in 2009; no row of a store is older.
+_FIRST = int(datetime(2009, 1, 1, tzinfo=UTC).timestamp())
+
+
+def partition(resource: str, into: int, **arguments: Any) -> XComArg:
+    """Cut a list into ranges, one for each mapped task of a transfer.
+
+    ::
+
+        ranges = partition("orders", into=8)
+        orders = BigCommerceToObjectStorageOperator.partial(task_id="orders", resource="orders", path=PATH).expand(partition=ranges)
+        commit_partitions(orders.output, path=PATH)
+
+    :param resource: catalog name.
+    :param into: how many ranges.
+    :param arguments: further ones of :class:`BigCommercePartitionOperator`, a task's among them.
+    :returns: what ``.expand(partition=...)`` takes.
+    """
+    arguments = {"task_id": "partition", **arguments}
+    return BigCommercePartitionOperator(resource=resource, into=into, **arguments).output
+
+
+def commit_partitions(returned: Any, *, path: str, **arguments: Any) -> XComArg:
+    """Commit what the mapped tasks of a transfer read, all of it or nothing.
+
+    :param returned: the mapped transfer's ``output``.
+    :param path: the transfer's.
+    :param arguments: further ones of :class:`BigCommerceCommitPartitionsOperator`, a task's among them.
+    :returns: the manifest.
+    """
+    arguments = {"task_id": "commit_partitions", **arguments}
+    return BigCommerceCommitPartitionsOperator(returned=returned, path=path, **arguments).output
+
+
+class BigCommercePartitionOperator(BaseOperator):
+    """Cut a list into ranges of about equal size; :func:`partition` makes a task of it.
+
+    A list that BigCommerce bounds by id is cut at the ids in the places that make ranges equal, for one request each. Other lists are
+    cut by creation date, where rows are counted until the ranges are equal within a tenth. The ranges are disjoint and cover the list;
+    rows that are created while it is read are in the last one.
+
+    :param resource: catalog name, such as ``orders``. (templated)
+    :param into: how many ranges, 1 to 1000; a list with fewer rows gets fewer.
+    :param query: the transfer's, so that ranges are equal for these filters. (templated)
+    :param since: likewise. (templated)
+    :param until: likewise. (templated)
+    :param bigcommerce_conn_id: connection id. (templated)
+    """
+
+    template_fields: Sequence[str] = ("resource", "query", "since", "until", "bigcommerce_conn_id")
+    template_fields_renderers = {"query": "json"}  # noqa: RUF012  # Airflow's own declaration
+    ui_color = "#e8edfb"
+
+    def __init__(
+        self,
+        *,
+        resource: str,
+        into: int,
+        query: Query | None = None,
+        since: str | datetime | None = None,
+        until: str | datetime | None = None,
+        bigcommerce_conn_id: str = "bigcommerce_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.resource = resource
+        self.into = into
+        self.query = query
+        self.since = since
+        self.until = until
+        self.bigcommerce_conn_id = bigcommerce_conn_id
+        if not 1 <= into <= MOST:
+            raise InvalidQueryError(f"into={into} is no number of ranges. Accepted: 1 to {MOST}.")
+        if isinstance(resource, str) and "{{" not in resource and "{%" not in resource:
+            require_cut(resource_of(resource))
+
+    def execute(self, context: Mapping[str, Any]) -> list[dict[str, Any]]:  # noqa: ARG002  # Airflow's signature
+        """Ask the store where to cut.
+
+        :returns: the ranges, for ``.expand(partition=...)``.
+        :raises InvalidQueryError: the list cannot be cut; the message names those that can.
+        """
+        from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
+
+        row = resource_of(self.resource)
+        by = require_cut(row)
+        window = Window(moment(self.since, "since"), moment(self.until, "until"))
+        # What shapes rows does not decide which there are.
+        shape = {"include", "include_fields", "exclude_fields", *row.include_companions}
+        query = {name: value for name, value in full_query(row, self.query).items() if name not in shape}
+        if taken := sorted(query.keys() & {*bounds_of(row, by)}):
+            raise InvalidQueryError(f"query has {', '.join(map(repr, taken))}, which partition sets itself. Leave it out.")
+        query = {**window_query(row, window), **query}
+        with BigCommerceHook(self.bigcommerce_conn_id).store() as store:
+            ranges = _by_ids(store, row, query, self.into) if by == "id" else _by_dates(store, row, query, self.into)
+        self.log.info("Cut %s into %d ranges by %s: %s", row.name, len(ranges), by, [part.query for part in ranges])
+        return [part.as_json() for part in ranges]
+
+
+def _by_ids(store: BlockingStore, row: Resource, query: Query, into: int) -> list[Partition]:
+    """Ask for the row in each place where a range is to begin: the list comes in the order of its ids."""
+    ordered = {**query, **(row.sort_by_id or {}), "limit": 1}
+    cuts: list[int] = []
+    for place in places(store.count(row.name, query=query), into):
+        for page in store.pages(row.name, query={**ordered, "page": place + 1}):
+            cuts += [int(found[row.primary_key[0]]) for found in page.rows()]
+    return by_ids(row, cuts)
+
+
+def _by_dates(store: BlockingStore, row: Resource, query: Query, into: int) -> list[Partition]:
+    now = int(store.now().timestamp())
+    total = _count(store, row, query)
+    counts = Counts(_FIRST, now + 1, total, into)
+    while (second := counts.next()) is not None:
+        # The range that ends where another one would begin at that second.
+        before = by_dates(row, [second])[0]
+        counts.learn(second, _count(store, row, {**query, **before.query}))
+    return by_dates(row, counts.cuts())
+
+
+def _count(store: BlockingStore, row: Resource, query: Query) -> int:
+    """How many rows a V3 list has; never by reading them."""
+    answer = store.request("GET", row.path, params={**query, "limit": 1})
+    try:
+        return int(answer.json()["meta"]["pagination"]["total"])
+    except (KeyError, TypeError, ValueError, msgspec.DecodeError):
+        raise UnexpectedAnswerError(
+            f"GET {row.path} does not tell how many rows there are, so that {row.name!r} cannot be cut into ranges. Read it with one task."
+        ) from None
+
+
+class BigCommerceCommitPartitionsOperator(BaseOperator):
+    """Write one manifest for all ranges of a list; :func:`commit_partitions` makes a task of it.
+
+    It runs when every range has been read. Until then, and if one of them fails, readers see what the last manifest names, and nothing
+    of this run. It may be repeated. What it returns is the manifest.
+
+    :param returned: the mapped transfer's ``output``. (templated)
+    :param path: the transfer's. (templated)
+    """
+
+    template_fields: Sequence[str] = ("returned", "path")
+    ui_color = "#e8edfb"
+
+    def __init__(self, *, returned: Any, path: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.returned = returned
+        self.path = path
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002  # Airflow's signature
+        """Hold the ranges together and commit them.
+
+        :raises IncompleteReadError: a range is missing, or they do not belong together.
+        :raises DestinationError: files are not there, or the manifest cannot be written.
+        """
+        from airflow_provider_bigcommerce.files import partitions
+        from airflow_provider_bigcommerce.files.destination import Destination
+
+        manifest = partitions.commit_partitions(Destination.at(str(self.path)), self.returned, now=datetime.now(UTC))
+        self.log.info(
+            "Committed %s: %s rows in %d files; %d requests, %d of them answered 429, %.1f s",
+            manifest.resource,
+            f"{manifest.rows:,}",
+            len(manifest.files),
+            manifest.requests,
+            manifest.throttled,
+            manifest.seconds,
+        )
+        return manifest.as_json()

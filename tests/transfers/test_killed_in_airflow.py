@@ -1,0 +1,162 @@
+"""SIGKILL to the task process of a real Airflow (LocalExecutor), at 36 moments of a read: the retry has exactly the rows.
+
+Most moments are bytes: a proxy between task and store counts what the run is sent and kills the task at a seeded one. The others lie
+after the last byte, or are those at which a file gets its name and a state is kept; there the task kills itself, by an audit hook.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from airflow_provider_bigcommerce.files.manifest import committed
+from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
+from tests.airflow_server import AirflowServer
+from tests.conftest import PROJECT
+from tests.cutting_proxy import CuttingProxy, Line
+
+SEED = 20260329
+ORDERS, PAGE, PART = 600, 10, 50
+
+#: Moments by the file or state that they are about, in their order. The manifest gets its name after the last part and the overlap's.
+HOOKED = (
+    "before rename of {first}",
+    "after rename of {first}",
+    "before rename of {middle}",
+    "after rename of {middle}",
+    "before rename of {last}",
+    "after rename of {last}",
+    "before rename of _overlaps",
+    "before rename of _manifests/killed",
+    "after rename of _manifests/killed",
+    "before set of task state 1",
+    "after set of task state 1",
+    "before set of asset state 1",  # the watermark
+    "after set of asset state 1",
+    "before delete of task state 1",
+)
+#: Moments at which the run is committed; a retry reads nothing then.
+COMMITTED = HOOKED[8:9] + HOOKED[11:]
+BYTES = 17
+
+DAG = """
+from datetime import datetime, timedelta
+from airflow.sdk import dag
+from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
+from tests.transfers.killing import before_the_task
+
+@dag(schedule=None, start_date=datetime(2026, 1, 1), is_paused_upon_creation=False, max_active_runs=4)
+def killed():
+    BigCommerceToObjectStorageOperator(
+        task_id="orders", resource="orders", path={path!r} + "/{{{{ run_id }}}}", bigcommerce_conn_id="{{{{ run_id }}}}",
+        mode="incremental", file_format="jsonl", max_rows_per_file={part}, query={{"limit": {page}}},
+        retries=2, retry_delay=timedelta(0), pre_execute=before_the_task,
+    )
+
+killed()
+"""
+
+
+@pytest.mark.full
+@pytest.mark.timeout(900)
+@pytest.mark.bigcommerce_sandbox(orders=ORDERS, latency_ms=20)
+def test_a_task_killed_at_any_moment_is_retried_to_exactly_the_rows(bigcommerce_sandbox: Sandbox, tmp_path: Path) -> None:
+    store, dags, copy = bigcommerce_sandbox.store, tmp_path / "dags", tmp_path / "copy"
+    dags.mkdir()
+    (dags / "killed.py").write_text(DAG.format(path=str(copy), part=PART, page=PAGE))
+    hooked = {f"hook{number:02}": moment for number, moment in enumerate(HOOKED)}
+    killed = [*hooked, *(f"byte{number:02}" for number in range(BYTES))]
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"whole": None}))
+
+    def kill(run: str) -> Callable[[], None]:
+        return lambda: os.kill(json.loads((tmp_path / f"{run}.1.json").read_text())["pid"], signal.SIGKILL)
+
+    with CuttingProxy(int(bigcommerce_sandbox.url.rpartition(":")[2])) as proxy:
+        lines = {run: proxy.listen(Line(act=kill(run))) for run in ["whole", *killed]}
+        environment = {
+            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+            "KILLING": str(tmp_path),
+            "PYTHONPATH": str(PROJECT),
+            **{f"AIRFLOW_CONN_{run.upper()}": connection(bigcommerce_sandbox, line) for run, line in lines.items()},
+        }
+        with AirflowServer(tmp_path / "home", env=environment) as server:
+            started(server, ["whole"])
+            assert ended(server, 1) == {"whole": "success"}
+            [reference] = committed(str(copy / "whole"), "orders")
+            parts = [Path(file.path).name for file in reference.files]
+            names = {"first": parts[0], "middle": parts[len(parts) // 2], "last": parts[-1]}
+            plan.write_text(json.dumps({run: hooked[run].format(**names) if run in hooked else None for run in killed}))
+            chance, whole = random.Random(SEED), lines["whole"].passed
+            for number in range(BYTES):  # one in each of as many equal stretches of the read
+                lines[f"byte{number:02}"].at = int(whole * (number + chance.random()) / BYTES) + 1
+            started(server, killed)
+            states = ended(server, 1 + len(killed))
+    assert set(states.values()) == {"success"}
+
+    assert reference.rows == len(store.rows("orders")) == ORDERS
+    rows = digest(copy / "whole")
+    for run in killed:
+        moment = hooked.get(run, run)
+        first, second = (json.loads((tmp_path / f"{run}.{number}.json").read_text()) for number in (1, 2))
+        [manifest] = committed(str(copy / run), "orders")
+        assert digest(copy / run) == rows, moment
+        assert len(second["manifests"]) == (moment in COMMITTED), moment
+        assert not (tmp_path / f"{run}.3.json").exists(), moment
+        named = {file.path: file.sha256 for file in manifest.files}
+        found = {str(file.relative_to(copy / run)): file for file in (copy / run / "orders").glob("run=*/**/*") if file.is_file()}
+        assert {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in found.items()} == named, moment
+        read = [served(bigcommerce_sandbox, one["correlation_id"]) for one in (first, second)]
+        print(f"{moment:32} {read[0]:4} {read[1]:4} twice {sum(read) - ORDERS:4}")
+        if moment in COMMITTED:
+            assert read[1] == 0, moment
+
+
+def connection(sandbox: Sandbox, line: Line) -> str:
+    return json.dumps({**sandbox.connection, "host": f"http://127.0.0.1:{line.port}"})
+
+
+def digest(copy: Path) -> str:
+    """Of the rows of a copy, whatever files and order they came in."""
+    [manifest] = committed(str(copy), "orders")
+    rows = [line for file in manifest.files for line in (copy / file.path).read_bytes().splitlines()]
+    return hashlib.sha256(b"\n".join(sorted(rows, key=lambda row: int(msgspec.json.decode(row)["id"])))).hexdigest()
+
+
+def served(sandbox: Sandbox, correlation_id: str) -> int:
+    """Rows of the list that one try was sent."""
+    mine = [one for one in sandbox.store.requests if one.correlation_id == correlation_id and one.path == "/v2/orders"]
+    return sum(one.rows or 0 for one in mine)
+
+
+def started(server: AirflowServer, runs: list[str]) -> None:
+    deadline = time.monotonic() + 120
+    for run in runs:
+        while True:
+            try:
+                server.request("POST", "/api/v2/dags/killed/dagRuns", {"dag_run_id": run, "logical_date": None})
+                break
+            except OSError:
+                assert time.monotonic() < deadline, "Airflow did not find the DAG"
+                time.sleep(0.5)
+
+
+def ended(server: AirflowServer, count: int, seconds: float = 700) -> dict[str, Any]:
+    """State of each run, when all have ended."""
+    deadline = time.monotonic() + seconds
+    while True:
+        runs = server.request("GET", "/api/v2/dags/killed/dagRuns?limit=100")["dag_runs"]
+        if len(runs) == count and all(run["state"] in ("success", "failed") for run in runs):
+            return {run["dag_run_id"]: run["state"] for run in runs}
+        assert time.monotonic() < deadline, "the DAG runs did not end"
+        time.sleep(2)
