@@ -782,7 +782,7 @@ class BigCommerceStore:
             )
         log.log(
             logging.WARNING if advice else logging.INFO,
-            "Our part of the store's quota is used up: it grants %d requests in %.0f s to all apps and tasks together%s. In this "
+            "Our part of the store's quota is used up: it grants %d requests in %g s to all apps and tasks together%s. In this "
             "window we sent %d and others about %d. Waiting %.0f s for the next window.%s",
             quota, budget.window_seconds or 0, part, ours, others, seconds, advice,
         )  # fmt: skip

@@ -206,10 +206,15 @@ def _retry(
 ) -> Verdict:
     if asked is not None and (named := retry_after({k: v for k, v in asked.headers.items() if k == "retry-after"})) is not None:
         seconds = max(seconds, named)
-    if attempt >= limits.max_attempts:
-        return Fail(_with_note(error, f"Gave up after {attempt} attempts (max_attempts={limits.max_attempts})."))
-    if waited + seconds > limits.max_wait:
-        return Fail(_with_note(error, f"Gave up after {attempt} attempts and {waited:.0f} s of waiting (max_wait={limits.max_wait:g} s)."))
+    if attempt >= limits.max_attempts or waited + seconds > limits.max_wait:
+        return Fail(
+            _with_note(
+                error,
+                f"Gave up after {attempt} attempts and {waited:.0f} s of waiting between them (max_attempts={limits.max_attempts}, "
+                f"max_wait={limits.max_wait:g} s in the connection's extra). Let the task try again later: give it retries, and a "
+                "retry_delay of minutes.",
+            )
+        )
     return Wait(seconds, reason)
 
 

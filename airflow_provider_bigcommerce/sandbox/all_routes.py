@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -13,8 +14,9 @@ from airflow_provider_bigcommerce.sandbox.store import Store
 from airflow_provider_bigcommerce.sandbox.table import Row
 
 
+@cache
 def build_router() -> Router:
-    """Make the router of a store."""
+    """Make the router, which holds no state of a store."""
     router = Router()
     main_routes.add_catalog(router)
     main_routes.add_customers(router)

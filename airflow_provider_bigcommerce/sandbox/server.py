@@ -116,7 +116,7 @@ class Server:
             answer = self._answer(request, path, version, body)
             status, rows = answer.status, answer.rows
             return self._response(request, answer, number, store.quota.headers())
-        except _CutError:
+        except (_CutError, ConnectionResetError):  # the latter: the client had hung up before the fault's first byte
             status = 0
             cut = web.Response(status=204)
             cut.force_close()

@@ -23,7 +23,7 @@ def messages() -> list[str]:
                 found.append(node.value)
             elif isinstance(node, ast.JoinedStr):
                 found.append("".join(str(part.value) if isinstance(part, ast.Constant) else "..." for part in node.values))
-    return [re.sub(r"%(\.\d+)?[sdrf]", "...", text).replace("......", "...") for text in found]
+    return [re.sub(r"%(\.\d+)?[sdrfg]", "...", text).replace("......", "...") for text in found]
 
 
 def fragments(heading: str) -> list[str]:
