@@ -104,15 +104,19 @@ class Selection:
 
     def reading(self, window: Window) -> dict[str, Any]:
         """The arguments of ``store.pages`` that read this within a window."""
-        query, parents = self.query, self.parent_query
+        query, parents, since, until = self.query, self.parent_query, window.since, window.until
         if self.mode == "backfill":
             bounds = window_query(self.dated, window, backfill_filter(self.dated))
-            window = Window()
+            since = until = None
             if self.dated is self.resource:
                 query = {**bounds, **query}
             else:
                 parents = {**bounds, **(parents or {})}
-        return {"query": query, "since": window.since, "until": window.until, "parent_ids": self.parent_ids, "parent_query": parents}
+        elif self.mode == "incremental" and self.until is None and self.resource.guarantee == "checked":
+            # A row that is edited while pages are counted off would leave the window, and one behind it would move to a page that was
+            # read. What changed since the window's end comes too, and again in the next one.
+            until = None
+        return {"query": query, "since": since, "until": until, "parent_ids": self.parent_ids, "parent_query": parents}
 
     @property
     def query_text(self) -> dict[str, str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import airflow.sdk
 import duckdb
 import pytest
 
@@ -111,3 +112,34 @@ def test_the_partitioned_dag_brings_all_orders_in_one_manifest(dags: dict[str, A
     files = [str(tmp_path / "copy" / file.path) for file in manifest.files]
     ids = [order["id"] for order in bigcommerce_sandbox.store.rows("orders")]
     assert duckdb.sql(f"SELECT id FROM read_parquet({files}) ORDER BY id").fetchall() == [(key,) for key in ids]
+
+
+def test_a_run_of_the_backfill_dag_reads_its_own_day_and_moves_no_watermark(
+    dags: dict[str, Any], bigcommerce_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    store, dag = bigcommerce_sandbox.store, dags["bigcommerce_backfill"]
+    for task in dag.tasks:
+        task.retries = 0
+    noon = datetime(2015, 6, 1, 12, tzinfo=UTC)
+    for days in (-1, 0, 0, 1):
+        store.clock = (noon + timedelta(days=days)).timestamp
+        store.add_order(lines=1)
+        store.add_customer()
+
+    run = dag.test(logical_date=datetime(2015, 6, 2, tzinfo=UTC))
+
+    assert str(run.state) == "success"
+    for resource in ("orders", "customers"):
+        [manifest] = committed(str(tmp_path / "copy"), resource)
+        assert (manifest.mode, manifest.watermark, manifest.rows) == ("backfill", None, 2)
+        assert (manifest.window.since, manifest.window.until) == ("2015-06-01T00:00:00Z", "2015-06-01T23:59:59Z")
+
+
+def test_the_partition_of_a_day_is_that_day_in_utc(dags: dict[str, Any]) -> None:
+    if "bigcommerce_daily_partitions" not in dags:
+        assert not hasattr(airflow.sdk, "PartitionedAtRuntime")  # Airflow 3.3 has it, and then the DAG is there
+        return
+    [task] = dags["bigcommerce_daily_partitions"].tasks
+    task.render_template_fields({"partition_date": datetime(2026, 10, 25, tzinfo=UTC), "macros": airflow.sdk.macros})
+
+    assert (task.since, task.until) == ("2026-10-25T00:00:00+00:00", "2026-10-25T23:59:59+00:00")
