@@ -246,7 +246,12 @@ class Destination:
         :raises DestinationError: that is not possible there.
         """
         probe = f"{folder}/.writable-{uuid.uuid4().hex[:8]}"
-        self.write(probe, b"")
+        try:
+            # Not write(): whether it is on the disk, which takes its time, matters for what stays.
+            self.fs.makedirs(self.full(folder), exist_ok=True)
+            self.fs.pipe_file(self.full(probe), b"")
+        except OSError as error:
+            raise _failed("created", f"{_shown(self.url)}/{probe}", error) from error
         self.remove(probe)
 
 

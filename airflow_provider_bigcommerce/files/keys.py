@@ -50,16 +50,22 @@ class KeyReader:
             re.compile(rb'\{\s*"%b"\s*:\s*(-?(?:0|[1-9][0-9]{0,17}))\s*[,}]' % re.escape(first)).match if first else None
         )
 
+    def keys(self, records: Sequence[bytes | msgspec.Raw]) -> list[Key]:
+        """Key of each record.
+
+        :raises UnexpectedAnswerError: a record has no key, or one that is neither a number nor text.
+        """
+        if self._starts_with_key:
+            starts = list(map(self._starts_with_key, records))
+            if all(starts):
+                return [int(start[1]) for start in starts if start]
+        return [key for key, _ in self.read(records)]
+
     def read(self, records: Iterable[bytes | msgspec.Raw]) -> list[tuple[Key, str | None]]:
         """Key and change date of each record, the date as the store wrote it, None where it is missing or null.
 
         :raises UnexpectedAnswerError: a record has no key, or one that is neither a number nor text.
         """
-        records = list(records)
-        if self._starts_with_key:
-            starts = [start for start in map(self._starts_with_key, records) if start]
-            if len(starts) == len(records):
-                return [(int(start[1]), None) for start in starts]
         rows: list[tuple[Key, str | None]] = []
         for record in records:
             if self._starts_with_key and (start := self._starts_with_key(record)):
@@ -205,7 +211,19 @@ class SeenKeys:
 
     def unseen(self, records: Sequence[Row], keys: Iterable[Key]) -> Sequence[Row]:
         """The records whose keys are new, in their order; the same sequence where all are."""
-        new = [self.add(key) for key in keys]
+        new: list[bool] = []
+        for key in keys:
+            # As in _add_number, without two calls a row: this is done for each row that is read.
+            block = self._bits.get(key >> _BLOCK_SHIFT) if isinstance(key, int) else None
+            if block is None:
+                new.append(self.add(key))
+                continue
+            at, bit = key >> 3 & _BLOCK_BYTES - 1, 1 << (key & 7)
+            is_new = not block[at] & bit
+            if is_new:
+                block[at] |= bit
+                self._numbers += 1
+            new.append(is_new)
         return records if all(new) else [record for record, is_new in zip(records, new, strict=True) if is_new]
 
 

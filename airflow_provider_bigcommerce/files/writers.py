@@ -11,6 +11,7 @@ import io
 import time
 import zlib
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -34,8 +35,10 @@ _NOT_BEFORE_COMMA = b"{ \t\r"
 
 #: JSON bytes that become one Arrow table. Twice as many cost 35 MB more and no less CPU (measured on 50,000 products).
 BLOCK_BYTES = 4 * 2**20
-#: Tables that become one row group: larger ones compress better and cost less CPU, and memory holds one.
-BLOCKS_PER_ROW_GROUP = 4
+#: The first block is smaller, and each twice the one before: converting begins with the first page, not with the fifth.
+_FIRST_BLOCK_BYTES = BLOCK_BYTES // 8
+#: Blocks whose bytes become one row group: larger ones compress better and cost less CPU, and memory holds two.
+_BLOCKS_PER_ROW_GROUP = 4
 _BUFFER_BYTES = 2**20
 
 
@@ -215,6 +218,9 @@ def load_zstd() -> Any:
 class ParquetWriter:
     """Parquet of the resource's schema, a row group for every few blocks.
 
+    A row group is encoded in a thread of its own while the caller's converts the next blocks; pyarrow lets go of the interpreter
+    for both.
+
     :param destination: where; see :class:`Destination`.
     :param name: the file's path below it.
     :param schema: the resource's columns, its parent's key among them.
@@ -245,9 +251,13 @@ class ParquetWriter:
         self._reader = ColumnReader(schema, self.discrepancies)
         self._stamp = stamp.columns if stamp else None
         self._block_bytes = block_bytes
+        self._next_block_bytes = min(block_bytes, _FIRST_BLOCK_BYTES)
         self._pending: list[Record] = []
         self._pending_bytes = 0
         self._tables: list[Any] = []
+        self._tables_bytes = 0
+        self._encoder = ThreadPoolExecutor(1, "bigcommerce-parquet")
+        self._under_way: Future[None] | None = None
         self._output = _Output(destination, name)
         # Parquet writes each page of each column by itself, a few hundred bytes at a time.
         self._buffer = io.BufferedWriter(self._output.file, _BUFFER_BYTES)
@@ -266,21 +276,35 @@ class ParquetWriter:
         for record in records:
             self._pending.append(record)
             self._pending_bytes += len(record)
-            if self._pending_bytes >= self._block_bytes:
+            if self._pending_bytes >= self._next_block_bytes:
                 self._flush()
         self.rows += len(records)
 
     def _flush(self) -> None:
         if self._pending:
-            block, self._pending, self._pending_bytes = self._pending, [], 0
+            block, self._pending = self._pending, []
             self._tables.append(self._reader.table(one_line_each(block), len(block), self._stamp))
-        if len(self._tables) == BLOCKS_PER_ROW_GROUP:
+            self._tables_bytes += self._pending_bytes
+            self._pending_bytes = 0
+            self._next_block_bytes = min(self._block_bytes, 2 * self._next_block_bytes)
+        if self._tables_bytes >= _BLOCKS_PER_ROW_GROUP * self._block_bytes:
             self._write_row_group()
 
     def _write_row_group(self) -> None:
+        """Encode what was converted; at most one row group is under way, so memory holds two."""
         if self._tables:
-            tables, self._tables = self._tables, []
-            self._parquet.write_table(load_pyarrow().concat_tables(tables))
+            table, self._tables, self._tables_bytes = load_pyarrow().concat_tables(self._tables), [], 0
+            self._encoded()
+            self._under_way = self._encoder.submit(self._parquet.write_table, table)
+
+    def _encoded(self) -> None:
+        """Wait for the row group under way.
+
+        :raises DestinationError: it could not be written.
+        """
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            under_way.result()
 
     def close(self) -> DataFile:
         """Finish the file; it appears under its name.
@@ -289,12 +313,15 @@ class ParquetWriter:
         """
         self._flush()
         self._write_row_group()
+        self._encoded()
+        self._encoder.shutdown()
         self._parquet.close()
         self._buffer.flush()
         return self._output.publish(self.rows)
 
     def abort(self) -> None:
         """Give the file up; nothing of it remains."""
+        self._encoder.shutdown()  # waits: what is under way uses the file
         # pyarrow closes by writing the footer, which may fail as the file did.
         with contextlib.suppress(DestinationError, OSError, ValueError, load_pyarrow().ArrowException):
             self._parquet.close()

@@ -218,7 +218,7 @@ class Copy:
     def _write(self, records: Sequence[msgspec.Raw]) -> list[DataFile]:
         kept = records
         if self._keys is not None and self._overlap is None:
-            kept = self._seen.unseen(records, [key for key, _ in self._keys.read(records)])
+            kept = self._seen.unseen(records, self._keys.keys(records))
             self._copied.repeated += len(records) - len(kept)
             self._copied.found += len(kept)
         elif self._keys is not None and self._overlap is not None:

@@ -86,7 +86,7 @@ def ours(nested: str) -> Callable[[Iterator[list[msgspec.Raw]]], None]:
         writer, keys, seen = StagingWriter(target, reader, thread), KeyReader("orders", ("id",)), SeenKeys()
         thread.run(target.create_staging)
         for records in read:
-            writer.write(seen.unseen(records, [key for key, _ in keys.read(records)]))
+            writer.write(seen.unseen(records, keys.keys(records)))
         writer.close()
 
         def commit() -> None:

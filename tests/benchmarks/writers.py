@@ -110,7 +110,7 @@ def _ours(file_format: FileFormat, *, stamped: bool, keys: bool) -> Callable[[It
         reader, seen = KeyReader("products", ("id",)), SeenKeys()
         for body in pages:
             records = _DECODE(body).data
-            writer.write(seen.unseen(records, (key for key, _ in reader.read(records))) if keys else records)
+            writer.write(seen.unseen(records, reader.keys(records)) if keys else records)
         writer.close()
 
     return run

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_bigcommerce.exceptions import UnexpectedAnswerError
-from airflow_provider_bigcommerce.files.columns import ColumnReader
+from airflow_provider_bigcommerce.files.columns import ColumnReader, has_long_run
 from airflow_provider_bigcommerce.files.discrepancies import Discrepancies, Drift
 from airflow_provider_bigcommerce.files.schemas import Schema, Type, arrow_schema, schema
 from tests.benchmarks.writers import product
@@ -456,3 +456,19 @@ def test_every_value_of_any_record_is_in_its_column_or_in_extra(rows: list[dict[
                 plain = re.fullmatch(r"[^.\[\]\"#\s]+", name)
                 assert extra.pop(name if plain else f"[{json.dumps(name)}]") == value
         assert extra == {}
+
+
+@pytest.mark.parametrize("length", [3, 15, 16, 17, 40])
+@pytest.mark.parametrize("before", range(5))
+@pytest.mark.parametrize("filler", [b"x" * 60, b"1,2,3,4,5,6," * 5, b"1234567x" * 8, b"1," * 3000])
+def test_sixteen_digits_in_a_row_are_found_wherever_they_stand_and_fewer_are_not(length: int, before: int, filler: bytes) -> None:
+    text = filler + b"x" * before + b"9" * length + b"-" + filler
+
+    assert has_long_run(text) is (length >= 16)
+    assert has_long_run(text.replace(b"999", b"9.9")) is (length >= 16)
+    assert has_long_run(b"9" * length) is (length >= 16)
+
+
+@given(st.text(alphabet="05.,x", max_size=80))
+def test_the_search_for_long_runs_agrees_with_a_plain_one(text: str) -> None:
+    assert has_long_run(text.encode()) is (re.search(r"[0-9.]{16}", text) is not None)
