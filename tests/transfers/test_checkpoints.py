@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowRescheduleException
 
-from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError, NotFoundError, ServerError
+from airflow_provider_bigcommerce.core.catalog import CATALOG
+from airflow_provider_bigcommerce.exceptions import BigCommerceError, ConflictError, InvalidQueryError, ServerError
 from airflow_provider_bigcommerce.files.destination import Destination
 from airflow_provider_bigcommerce.files.keys import SeenKeys
 from airflow_provider_bigcommerce.files.manifest import committed
@@ -22,7 +23,7 @@ from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerce
 from tests.transfers.conftest import Night
 
 KEY = "bigcommerce_checkpoint"
-REFUSAL = {"status": 404, "body": b"[]"}
+REFUSAL = {"status": 409, "body": b"[]"}
 
 #: Resource, its path, how one of its pages is asked for, and arguments that make it several parts; one of each kind of walk.
 LISTS = {
@@ -30,7 +31,7 @@ LISTS = {
     "orders": ("/v2/orders", {"query": {"limit": 10}}),  # ranges of ids, V2
     "customers": ("/v3/customers", {"query": {"limit": 10}}),  # a cursor
     "product_variants": ("/v3/catalog/variants", {"query": {"limit": 10}}),  # page numbers
-    "order_taxes": ("/v2/orders/", {}),  # one list a parent
+    "order_products": ("/v2/orders/", {}),  # one list a parent
 }
 
 
@@ -38,7 +39,7 @@ def broken_off(night: Night, resource: str, *, after: int, path: str = "", **arg
     """A try that the store refuses after some pages."""
     match = f"^{re.escape(path or LISTS[resource][0])}"
     night.sandbox.store.fail_next(1, "answer", match=match, skip=after, **REFUSAL)
-    with pytest.raises(NotFoundError):
+    with pytest.raises(ConflictError):
         night.run("r1", resource, **arguments)
 
 
@@ -56,7 +57,7 @@ def the_copy_is_the_store(night: Night, resource: str, manifest: dict[str, Any])
 
 
 @pytest.mark.bigcommerce_sandbox(products=60, orders=60, customers=60)
-@pytest.mark.parametrize("resource", [name for name in LISTS if name != "order_taxes"])
+@pytest.mark.parametrize("resource", [name for name in LISTS if name != "order_products"])
 def test_a_retry_goes_on_behind_what_an_earlier_try_had_read(night: Night, resource: str) -> None:
     path, arguments = LISTS[resource]
     arguments = {"mode": "full", "max_rows_per_file": 20, **arguments}
@@ -66,14 +67,15 @@ def test_a_retry_goes_on_behind_what_an_earlier_try_had_read(night: Night, resou
     had = sum(rows for _, rows, _, _ in left["parts"])
     assert had >= 20
     assert committed(str(night.path), resource) == []
-    served = len(night.requests(path))
+    requests = len(night.requests(path))
     night.sandbox.store.requests.clear()
 
     manifest = night.run("r1", resource, **arguments)
 
     the_copy_is_the_store(night, resource, manifest)
-    assert len(night.requests(path)) < served + 8  # a whole read is more
-    assert manifest["requests"] >= served
+    if CATALOG[resource].guarantee == "exact":
+        assert len(night.requests(path)) <= (manifest["rows"] - had) / 10 + 3
+    assert manifest["requests"] > requests
     assert KEY not in night.airflow.task_states["r1", resource, -1]
     assert not list((night.path / resource).glob("_checkpoints/*"))
 
@@ -131,17 +133,17 @@ def test_rows_that_page_numbers_bring_again_are_known_from_the_earlier_try(night
 def test_children_are_gone_on_with_behind_the_parents_that_were_done(night: Night) -> None:
     parents = [row["id"] for row in night.sandbox.store.rows("orders")]
     arguments = {"mode": "full", "max_rows_per_file": 5, "parent_ids": parents}
-    broken_off(night, "order_taxes", after=25, path="/v2/orders/", **arguments)
-    left = reached(night, "order_taxes")
+    broken_off(night, "order_products", after=25, path="/v2/orders/", **arguments)
+    left = reached(night, "order_products")
     assert left is not None
     night.sandbox.store.requests.clear()
 
-    manifest = night.run("r1", "order_taxes", **arguments)
+    manifest = night.run("r1", "order_products", **arguments)
 
-    asked = {int(request.path.split("/")[3]) for request in night.sandbox.store.requests if request.path.endswith("/taxes")}
+    asked = {int(request.path.split("/")[3]) for request in night.sandbox.store.requests if request.path.endswith("/products")}
     assert len(asked) < len(parents)
-    rows = {row["id"] for parent in parents for row in night.sandbox.store.rows("order_taxes", parent)}
-    assert set(night.copy("order_taxes")) == rows
+    rows = {row["id"] for parent in parents for row in night.sandbox.store.rows("order_products", parent)}
+    assert set(night.copy("order_products")) == rows
     assert manifest["rows"] == len(rows)
 
 
@@ -301,7 +303,7 @@ def test_an_outage_ends_in_one_error_and_keeps_what_was_read(night: Night, monke
 
     left = reached(night, "products")
     assert left is not None
-    assert left["found"] == 30
+    assert 20 < left["found"] == sum(rows for _, rows, _, _ in left["parts"]) <= 30  # three pages were answered
     assert committed(str(night.path), "products") == []
 
 
