@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import signal
 import threading
-from collections.abc import AsyncGenerator, Coroutine, Iterator
-from types import TracebackType
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from types import FrameType, TracebackType
 from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
+
+#: Those whose handlers may raise: Airflow's execution_timeout, and being told to end. asyncio itself cares for SIGINT.
+_SIGNALS = (signal.SIGALRM, signal.SIGTERM)
 
 
 def is_loop_running() -> bool:
@@ -28,13 +32,49 @@ def is_loop_running() -> bool:
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run one coroutine to its end in this thread.
 
-    When something is raised into the thread (a task's time-out, SIGTERM), all its tasks are cancelled and their cleanup runs
-    before the exception goes on; ``asyncio.Runner`` does that.
+    When a signal's handler raises (a task's time-out), the coroutine is cancelled and its cleanup runs before the exception goes on.
 
     :raises RuntimeError: a loop is already running in this thread.
     """
-    with asyncio.Runner() as runner:
-        return runner.run(coroutine)
+    raised: list[BaseException] = []
+    try:
+        with asyncio.Runner() as runner:
+            return runner.run(_until_raised(coroutine, raised))
+    finally:
+        if raised:
+            raise raised[0] from None
+
+
+async def _until_raised(coroutine: Coroutine[Any, Any, T], raised: list[BaseException]) -> T:
+    """Await it; what a signal's handler raises meanwhile is kept, and the coroutine cancelled.
+
+    A handler runs between any two steps of the main thread. Raised out of a callback of the loop, or of aiohttp's parser, its exception
+    would be logged or taken for a broken connection, and the task would run on without a time-out.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return await coroutine
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    cancel = task.cancel if task is not None else loop.stop
+
+    def keeping(handler: Callable[[int, FrameType | None], Any]) -> Callable[[int, FrameType | None], None]:
+        def handle(number: int, frame: FrameType | None) -> None:
+            try:
+                handler(number, frame)
+            except BaseException as error:  # noqa: BLE001  # it is raised again when the coroutine has ended
+                if not raised:  # a second cancellation would disturb the cleanup
+                    loop.call_soon_threadsafe(cancel)
+                raised.append(error)
+
+        return handle
+
+    before = {number: handler for number in _SIGNALS if callable(handler := signal.getsignal(number))}
+    try:
+        for number, handler in before.items():
+            signal.signal(number, keeping(handler))
+        return await coroutine
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Portal:

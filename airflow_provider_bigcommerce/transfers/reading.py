@@ -34,8 +34,9 @@ class StoppableReading:
 
     def stop(self) -> None:
         """Drop what is under way, from any thread or a signal handler; nothing is read after this."""
+        is_first = not self._is_stopped.is_set()
         self._is_stopped.set()
-        if self._stop is not None:
+        if self._stop is not None and is_first:  # a second cancellation would disturb the cleanup
             self._stop()
 
     def run(self, read: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -129,6 +129,10 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
             place = thread.run(self._open, run, key)
             try:
                 return self._result(place, self._load(run, place))
+            except BaseException as error:
+                if not isinstance(error, Exception):  # a task's time-out: the database may be busy with what nobody waits for any more
+                    place.database.cancel()
+                raise
             finally:
                 self._database = None
                 thread.run(place.database.close)

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import signal
 import threading
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -29,32 +32,67 @@ def test_run_returns_the_result() -> None:
     assert run(answer()) == 7
 
 
-def test_what_is_raised_into_the_thread_runs_the_coroutines_cleanup_first() -> None:
-    class TimeUpError(Exception):
-        pass
+class TimeUpError(BaseException):
+    """As Airflow's AirflowTaskTimeout is."""
+
+
+@pytest.fixture
+def time_up() -> Iterator[None]:
+    """A signal in a moment, whose handler raises."""
 
     def raise_time_up(number: int, frame: object) -> None:
         raise TimeUpError
 
+    before = signal.signal(signal.SIGALRM, raise_time_up)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    assert signal.getsignal(signal.SIGALRM) is raise_time_up
+    signal.signal(signal.SIGALRM, before)
+
+
+def nothing() -> None:
+    """The main thread is in the loop's select when the signal comes."""
+
+
+def busy_callback() -> None:
+    """It is in a callback, whose exceptions the loop logs and forgets."""
+    until = time.monotonic() + 0.3
+    while time.monotonic() < until:
+        pass
+
+
+def busy_parser() -> None:
+    """It is in code that takes every exception for a broken connection, as aiohttp's parser does."""
+    with contextlib.suppress(BaseException):
+        busy_callback()
+
+
+@pytest.mark.usefixtures("time_up")
+@pytest.mark.parametrize("callback", [nothing, busy_callback, busy_parser])
+def test_what_a_signals_handler_raises_runs_the_coroutines_cleanup_and_goes_on(callback: Callable[[], None]) -> None:
     cleaned: list[str] = []
 
     async def work() -> None:
+        asyncio.get_running_loop().call_soon(callback)
         try:
             await asyncio.sleep(60)
         finally:
             await asyncio.sleep(0)
             cleaned.append("cleaned")
 
-    before = signal.signal(signal.SIGALRM, raise_time_up)
-    signal.setitimer(signal.ITIMER_REAL, 0.05)
-    try:
-        with pytest.raises(TimeUpError):
-            run(work())
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    with pytest.raises(TimeUpError):
+        run(work())
 
     assert cleaned == ["cleaned"]
+
+
+def test_a_coroutine_is_run_in_a_thread_where_no_signals_come() -> None:
+    async def answer() -> int:
+        return 7
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(run, answer()).result(30) == 7
 
 
 def test_a_portal_walks_an_async_generator() -> None:
