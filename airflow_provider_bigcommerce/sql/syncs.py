@@ -96,7 +96,8 @@ class Syncs:
     def past(self) -> Past:
         """What earlier runs left.
 
-        :raises InvalidQueryError: the table was filled from another store, with another resource, or with nested values kept otherwise.
+        :raises InvalidQueryError: the table was filled from another store, with another resource, or with nested values kept otherwise;
+            or what is said of it cannot be read.
         """
         table, database = self._layout.main.name, self._database
         others = database.rows(f"SELECT DISTINCT resource, store_hash, nested FROM {self._name} WHERE table_name = ?", (table,))
@@ -110,12 +111,22 @@ class Syncs:
         watermark = None
         if last:
             until, run, finished_at = last[0]
-            watermark = Watermark(store_hash=self._store_hash, watermark=self._text(until), run=str(run), set_at=self._text(finished_at))
+            try:
+                watermark = Watermark(
+                    store_hash=self._store_hash, watermark=self._text(until), run=str(run), set_at=self._text(finished_at)
+                )
+            except InvalidQueryError as error:
+                remedy = f"Set the watermark of run {run!r} right, or delete the run's row"
+                raise self._damaged(f"watermark of {table!r}", error, remedy) from error
         own = database.rows(f"SELECT manifest FROM {self._name} WHERE table_name = ? AND run_key = ?", (table, self._run))
         replaced = None
         if own:
             value = own[0][0]
-            replaced = Manifest.decode(value.encode() if isinstance(value, str) else msgspec.json.encode(value))
+            try:
+                replaced = Manifest.decode(value.encode() if isinstance(value, str) else msgspec.json.encode(value))
+            except ValueError as error:
+                remedy = "Delete the run's row, and its window is read again"
+                raise self._damaged(f"manifest of run {self._run!r}", error, remedy) from error
         return Past(bool(others), watermark, replaced)
 
     def _refuse(self, resource: str, store_hash: str, nested: str) -> None:
@@ -136,6 +147,9 @@ class Syncs:
                 f"The table {table} was made with nested={nested!r}, and this run has nested={layout.nested!r}. Keep {nested!r}, or give "
                 f"another table. To start over here, drop it and delete its rows from {self._name}."
             )
+
+    def _damaged(self, what: str, error: Exception, remedy: str) -> InvalidQueryError:
+        return InvalidQueryError(f"The {what} in {self._name} cannot be read: {error}. {remedy}.")
 
     def _text(self, value: object) -> str:
         """A moment of the table as ISO-8601 text, whether the driver gives datetimes or text."""
