@@ -46,11 +46,11 @@ single objects), {by_id} that BigCommerce gives by id only, and {lookups} lookup
 
 How to read the tables:
 
-- **Incremental**: what `mode="incremental"` goes by. A field: its change date; only the pages of rows that changed are read. *compared*: there is
-  no such date; the whole list is read, and rows that are as they were are not written again. `created: ...` beside it is a filter by
-  creation, which `since` and `until` use and which does not see later edits of old rows.
-- **Requests**: what a read of the whole list costs, and with it each incremental run that compares. `N` are the rows of the list, `P` those of
-  the parent (without its own requests).
+- **Incremental**: what `mode="incremental"` goes by. A field: its change date; only the pages of rows that changed are read.
+  *compared*: there is no such date; the whole list is read, and rows that are as they were are not written again. `created: ...` beside
+  it is a filter by creation, which `since` and `until` use and which does not see later edits of old rows.
+- **Requests**: what a read of the whole list costs, and with it each incremental run that compares. `N` are the rows of the list, `P`
+  those of the parent (without its own requests).
 - **Scope**: the OAuth scope that is enough to read. The scope to modify the same things is enough too.
 - **Guarantee**: what a full read promises while the store changes under it. *exact*: every row that existed throughout is read once, by
   ranges of ids, by cursor, or in one answer. *checked*: the list has page numbers only, and these shift; totals are compared, and a

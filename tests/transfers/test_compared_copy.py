@@ -150,7 +150,7 @@ def test_a_run_that_another_one_overtook_commits_nothing_and_its_retry_compares_
         refuse(run)
 
     slow._refuse_to_mix = overtaken  # type: ignore[method-assign]  # the moment before the commit
-    with pytest.raises(ConcurrentRunError, match="Another run read brands.*max_active_tis_per_dag=1"):
+    with pytest.raises(ConcurrentRunError, match=r"Another run read brands.*max_active_tis_per_dag=1"):
         slow.execute(night.airflow.context("slow", "brands"))
 
     assert night.run("slow", "brands")["rows"] == 0
