@@ -313,13 +313,9 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
             complete=all(check.agrees for check in checks),
             checked=checks,
         )
-<<<<<<< HEAD
         if run.piece is None:
+            self._refuse_to_mix(run)
             commit(run.destination, folder, run.key, manifest, run.replaced)
-=======
-        self._refuse_to_mix(run)
-        commit(run.destination, folder, run.key, manifest, run.replaced)
->>>>>>> d068fec (mode='incremental' works for every resource: lists without a change date are compared by row with the last run)
         return manifest
 
     def _written(self, run: _Run, until: datetime, closed: Sequence[DataFile], *, may_drop: bool, dropped: int) -> WrittenRows:
