@@ -20,7 +20,8 @@
     │   ├── RateLimitError              429 until the limits of attempts or time were used up
     │   ├── ServerError                 5xx, likewise
     │   ├── LongWaitError               nothing came for longer than the caller wants to wait; carries when to come back
-    │   └── TransportError              no usable answer: name resolution, TLS, time-out, cut connection
+    │   ├── TransportError              no usable answer: name resolution, TLS, time-out, cut connection
+    │   └── ConcurrentRunError          two runs of one task at once; the later to end begins anew
     └── BigCommerce or we have a bug
         ├── UnexpectedAnswerError       not JSON (often a proxy's page), wrong envelope, record without its key
         ├── PaginationLoopError         the same page or cursor twice
@@ -175,6 +176,10 @@ class TransportError(BigCommerceError):
         self.cause = cause
         self.method = method
         self.path = path
+
+
+class ConcurrentRunError(BigCommerceError):
+    """Another run of the same task committed while this one read; nothing was committed, and a retry goes on from that run."""
 
 
 class LongWaitError(BigCommerceError):

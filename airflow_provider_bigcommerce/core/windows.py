@@ -170,27 +170,14 @@ def date_filter(resource: Resource) -> DateFilter:
     if found is None:
         raise InvalidQueryError(
             f"{resource.name!r} has no date filter in BigCommerce's API, so since and until cannot bound it. "
-            f"Read it with mode='full' and no since or until. Resources with a date filter: {_names(with_any=True)}."
+            f"Read it with mode='full' and no since or until. Resources with a date filter: {_names()}."
         )
     return found
 
 
-def require_modified(resource: Resource) -> DateFilter:
-    """The change-date filter that incremental reading needs.
-
-    :raises InvalidQueryError: the resource has none.
-    """
-    if resource.modified is None:
-        raise InvalidQueryError(
-            f"mode='incremental' needs a filter by change date, and BigCommerce's API has none for {resource.name!r}. "
-            f"Read it with mode='full'. Resources that can be read incrementally: {_names(with_any=False)}."
-        )
-    return resource.modified
-
-
-def _names(*, with_any: bool) -> str:
+def _names() -> str:
     rows: Iterable[Resource] = CATALOG.values()
-    return ", ".join(row.name for row in rows if row.modified is not None or (with_any and row.created is not None)) or "none"
+    return ", ".join(row.name for row in rows if row.modified is not None or row.created is not None) or "none"
 
 
 def in_format(value: datetime, wire: DateFormat) -> str:

@@ -80,7 +80,7 @@ class ColumnReader:
 
         :param lines: JSON of one record a line.
         :param count: how many there are.
-        :param stamp: column -> value for ``_synced_at`` and ``_store_hash``; null where None.
+        :param stamp: column -> value for ``_synced_at``, ``_store_hash`` and ``_deleted_at``; null where it has none.
         :raises UnexpectedAnswerError: a record is not a JSON object, or lacks its key.
         """
         pa = self._pa
@@ -97,7 +97,7 @@ class ColumnReader:
                 return pa.concat_tables([self.table(b"\n".join((*part, b"")), len(part), stamp) for part in parts]).combine_chunks()
             columns, extras = self._careful(records)
         columns.append(self._extra_column(extras, count))
-        for field in list(self.arrow_schema)[-2:]:
+        for field in list(self.arrow_schema)[-3:]:
             columns.append(pa.repeat(pa.scalar((stamp or {}).get(field.name), field.type), count))
         return pa.Table.from_arrays(columns, schema=self.arrow_schema)
 

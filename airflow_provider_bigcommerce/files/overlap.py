@@ -6,17 +6,17 @@ its ``date_modified`` is the same second, for a second edit within it is an edit
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
-from airflow_provider_bigcommerce.core.windows import read_moment, written
+from airflow_provider_bigcommerce.core.windows import read_moment
 from airflow_provider_bigcommerce.files.destination import Destination
 from airflow_provider_bigcommerce.files.keys import Key
 from airflow_provider_bigcommerce.files.manifest import DataFile
+from airflow_provider_bigcommerce.files.written import Owner, digest, owner_of
 
 log = logging.getLogger(__name__)
 
@@ -25,16 +25,12 @@ log = logging.getLogger(__name__)
 MOST_ROWS = 250_000
 
 
-class _File(msgspec.Struct, frozen=True, kw_only=True):
+class _File(Owner, frozen=True, kw_only=True):
     """The file's content.
 
-    :param until: end of the window of the run that wrote it.
-    :param files: SHA-256 of each data file of that run: where the manifest names others, this file is of no use.
     :param rows: key as JSON -> [date_modified as text, digest of the row's JSON].
     """
 
-    until: str
-    files: tuple[str, ...]
     rows: dict[str, tuple[str, str]]
 
 
@@ -65,7 +61,7 @@ class Overlap:
         self._rows: dict[str, tuple[str, str]] = dict(rows or {})
         self._is_full = False
 
-    def is_new(self, record: msgspec.Raw, key: Key, modified: str | None) -> bool:
+    def is_new(self, record: msgspec.Raw, key: Key | None, modified: str | None) -> bool:
         """Whether a row is to be written: it was not by the last run, or has changed since.
 
         :param modified: its change date, as the store wrote it.
@@ -75,7 +71,7 @@ class Overlap:
         if not is_near and not self._before:
             return True
         name = msgspec.json.encode(key).decode()
-        this = (str(modified), hashlib.blake2b(bytes(record), digest_size=12).hexdigest())
+        this = (str(modified), digest(record, 12).hex())
         if is_near:
             self._keep(name, this)
         if self._before.get(name) == this:
@@ -98,7 +94,8 @@ class Overlap:
 
         :param files: the data files that hold the rows.
         """
-        content = _File(until=written(until) or "", files=tuple(file.sha256 for file in files), rows=self._rows)
+        owner = owner_of(until, files)
+        content = _File(until=owner.until, files=owner.files, rows=self._rows)
         destination.write(overlap_name(folder, run), msgspec.json.encode(content))
 
 
@@ -118,10 +115,4 @@ def written_by(
     except msgspec.DecodeError as error:
         log.warning("The overlap file of run %s cannot be read (%s): its rows are written again.", run, error)
         return {}
-    is_theirs = found.until == until and found.files == tuple(file.sha256 for file in files)
-    return found.rows if is_theirs else {}
-
-
-def remove_overlap(destination: Destination, folder: str, run: str) -> None:
-    """Drop the file of a run that a later one has followed."""
-    destination.remove(overlap_name(folder, run))
+    return found.rows if found.is_of(until, files) else {}

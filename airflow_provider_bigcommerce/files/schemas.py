@@ -53,6 +53,8 @@ EXTRA = "_extra"
 SYNCED_AT = "_synced_at"
 #: The store it came from.
 STORE_HASH = "_store_hash"
+#: When it was noticed that the store has the row no more, UTC; null while it has.
+DELETED_AT = "_deleted_at"
 
 MONEY = (20, 4)
 EXCHANGE_RATE = (20, 10)
@@ -67,7 +69,7 @@ class Schema:
 
     :param resource: catalog name, or the path of a resource that the catalog does not have.
     :param key: fields that identify a row, dots for nested ones; empty for singletons without one.
-    :param fields: column -> type, in the order of the file; the three columns with an underscore come after them.
+    :param fields: column -> type, in the order of the file; those with an underscore come after them.
     """
 
     resource: str
@@ -161,7 +163,8 @@ def arrow_schema(resource: str | Schema) -> pyarrow.Schema:
     found = schema(resource) if isinstance(resource, str) else resource
     required = found.required
     columns = [pa.field(name, arrow_type(kind), nullable=name not in required) for name, kind in found.fields.items()]
-    ours = [pa.field(EXTRA, pa.string()), pa.field(SYNCED_AT, pa.timestamp("us", tz="UTC")), pa.field(STORE_HASH, pa.string())]
+    moment = pa.timestamp("us", tz="UTC")
+    ours = [pa.field(EXTRA, pa.string()), pa.field(SYNCED_AT, moment), pa.field(STORE_HASH, pa.string()), pa.field(DELETED_AT, moment)]
     return pa.schema([*columns, *ours])
 
 

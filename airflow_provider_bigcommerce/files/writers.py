@@ -23,7 +23,7 @@ from airflow_provider_bigcommerce.files.columns import ColumnReader
 from airflow_provider_bigcommerce.files.destination import Destination, NewFile
 from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.files.manifest import DataFile
-from airflow_provider_bigcommerce.files.schemas import STORE_HASH, SYNCED_AT, Schema, load_pyarrow
+from airflow_provider_bigcommerce.files.schemas import DELETED_AT, STORE_HASH, SYNCED_AT, Schema, load_pyarrow
 
 FileFormat = Literal["parquet", "jsonl", "jsonl.gz", "jsonl.zst"]
 FORMATS: tuple[FileFormat, ...] = ("parquet", "jsonl", "jsonl.gz", "jsonl.zst")
@@ -44,19 +44,22 @@ _BUFFER_BYTES = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What each row is marked with.
+    """What each row is marked with; None for nothing.
 
     :param synced_at: when the run read it, with a time zone.
     :param store_hash: the store.
+    :param deleted_at: when it was noticed that the store has it no more.
     """
 
-    synced_at: datetime
-    store_hash: str
+    synced_at: datetime | None = None
+    store_hash: str | None = None
+    deleted_at: datetime | None = None
 
     @property
     def columns(self) -> dict[str, Any]:
         """Column -> value."""
-        return {SYNCED_AT: self.synced_at, STORE_HASH: self.store_hash}
+        all_of_it = {SYNCED_AT: self.synced_at, STORE_HASH: self.store_hash, DELETED_AT: self.deleted_at}
+        return {name: value for name, value in all_of_it.items() if value is not None}
 
     @property
     def json_tail(self) -> bytes:

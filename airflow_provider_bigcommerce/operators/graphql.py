@@ -193,7 +193,7 @@ class BigCommerceGraphQLOperator(BaseOperator):
             max_rows=self.max_rows_per_file,
             discrepancies=discrepancies,
         )
-        copy = Copy(selection, Window(), writer, overlap=None, progress=progress, tell=self.log.info)
+        copy = Copy(selection, Window(), writer, before=None, progress=progress, tell=self.log.info)
 
         async def read() -> tuple[Copied, ReadStats]:
             async with hook.astore() as store:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
-from airflow_provider_bigcommerce.files.schemas import EXTRA, STORE_HASH, SYNCED_AT, Schema, Type
+from airflow_provider_bigcommerce.files.schemas import DELETED_AT, EXTRA, STORE_HASH, SYNCED_AT, Schema, Type
 
 Nested = Literal["json", "tables"]
 NESTED: tuple[Nested, ...] = ("json", "tables")
@@ -22,6 +22,9 @@ ColumnKind = Literal["int", "float", "bool", "text", "money", "rate", "time", "j
 
 #: PostgreSQL cuts longer names silently (NAMEDATALEN is 64); SQLite has no limit.
 LONGEST_NAME = 63
+
+#: Digest of a row as it came, in tables whose rows have no change date.
+ROW_HASH = "_row_hash"
 
 #: Columns of a child table beside its rows' own and the key of the main table's row (``_root_id``).
 PATH = "_path"
@@ -95,13 +98,14 @@ class Layout:
         return (self.main, *{table.name: table for table in self.children.values()}.values())
 
 
-def layout_of(schema: Schema, table: str, nested: str, primary_key: tuple[str, ...]) -> Layout:
+def layout_of(schema: Schema, table: str, nested: str, primary_key: tuple[str, ...], *, is_hashed: bool = False) -> Layout:
     """The tables that hold rows of this schema.
 
     :param schema: the resource's columns, its parents' keys among them.
     :param table: name of the main table.
     :param nested: ``json`` or ``tables``.
     :param primary_key: the fields that identify a row, dots for nested ones.
+    :param is_hashed: whether each row carries its digest, by which unchanged ones are told.
     :raises InvalidQueryError: an unknown ``nested``, a resource without a key, or a table name that cannot be one.
     """
     if nested not in NESTED:
@@ -130,7 +134,9 @@ def layout_of(schema: Schema, table: str, nested: str, primary_key: tuple[str, .
             columns.append(Column(short(name), "json"))
         else:
             columns += [Column(short(column), kind_of(code)) for column, code in flat(name, kind)]
-    ours = (Column(EXTRA, "extra"), Column(SYNCED_AT, "time"), Column(STORE_HASH, "text"))
+    ours = [Column(EXTRA, "extra"), Column(SYNCED_AT, "time"), Column(STORE_HASH, "text"), Column(DELETED_AT, "time")]
+    if is_hashed:
+        ours.append(Column(ROW_HASH, "text"))
     # The key first, as people expect it.
     ordered = sorted(columns, key=lambda column: column.name not in key)
     main = Table(table, (*ordered, *ours), key)

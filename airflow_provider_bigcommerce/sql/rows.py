@@ -15,9 +15,10 @@ import msgspec
 from airflow_provider_bigcommerce.files.careful import is_link, split_object
 from airflow_provider_bigcommerce.files.columns import ColumnReader
 from airflow_provider_bigcommerce.files.discrepancies import Discrepancies, below, extra_text
-from airflow_provider_bigcommerce.files.schemas import EXTRA, STORE_HASH, SYNCED_AT, Schema, Type, load_pyarrow
+from airflow_provider_bigcommerce.files.schemas import DELETED_AT, EXTRA, STORE_HASH, SYNCED_AT, Schema, Type, load_pyarrow
 from airflow_provider_bigcommerce.files.writers import one_line_each
-from airflow_provider_bigcommerce.sql.layout import PARENT_PATH, PATH, POSITION, ColumnKind, Layout, Table, short
+from airflow_provider_bigcommerce.files.written import digest
+from airflow_provider_bigcommerce.sql.layout import PARENT_PATH, PATH, POSITION, ROW_HASH, ColumnKind, Layout, Table, short
 
 Record = bytes | msgspec.Raw
 
@@ -59,6 +60,10 @@ class BlockReader:
 
         :raises UnexpectedAnswerError: a record is not a JSON object, or lacks its key.
         """
+        main = self._layout.main
+        columns: dict[str, Any] = {}
+        if ROW_HASH in main.kinds:
+            columns[ROW_HASH] = self._pa.array([digest(record).hex() for record in records], self._pa.string())
         moved: dict[int, dict[str, bytes]] = {}
         if not self._holds_any_text:
             records = self._without_unstorable(records, moved)
@@ -67,14 +72,12 @@ class BlockReader:
             table = self._whole_reader.table(one_line_each(records), len(records), self._stamp)
             fields = {name: table.column(name).combine_chunks() for name in table.column_names}
         fields[EXTRA] = self._with_moved(fields[EXTRA], moved)
-        columns: dict[str, Any] = {}
         for name, kind in self._typed.items():
             self._flatten(name, fields[name], kind, columns)
         for name in self._layout.json_fields:
             columns[short(name)] = fields[name]
-        for name in (EXTRA, SYNCED_AT, STORE_HASH):
+        for name in (EXTRA, SYNCED_AT, STORE_HASH, DELETED_AT):
             columns[name] = fields[name]
-        main = self._layout.main
         for name in main.key:
             # Only a form field's value can lack a part of its key (its address); no id is 0.
             if columns[name].null_count:

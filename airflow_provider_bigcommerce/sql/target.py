@@ -7,13 +7,28 @@ Everything that readers can see happens between ``begin`` and ``commit`` of the 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
-from airflow_provider_bigcommerce.files.schemas import SYNCED_AT
+from airflow_provider_bigcommerce.files.schemas import DELETED_AT, SYNCED_AT
 from airflow_provider_bigcommerce.sql.database import Database
-from airflow_provider_bigcommerce.sql.layout import Layout, Table
+from airflow_provider_bigcommerce.sql.layout import ROW_HASH, Layout, Table
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What a merge did with the staged rows of the main table.
+
+    :param written: added or replaced.
+    :param unchanged: left, for they stood in the table as they came.
+    :param overtaken: left, for a run that began later had read them.
+    """
+
+    written: int
+    unchanged: int = 0
+    overtaken: int = 0
 
 
 class Target:
@@ -108,21 +123,27 @@ class Target:
 
     # -- merging
 
-    def merge(self) -> int:
+    def merge(self, *, keeps_unchanged: bool = False) -> Merged:
         """Put the staged rows in: new ones are added, known ones replaced, with all their child rows.
 
         A row that a later run has read in the meantime stays as that run left it.
 
-        :returns: how many rows of the main table were added or replaced.
-        """
+        :param keeps_unchanged: whether rows that came as they stand in the table are left as they are, by their hashes."""
         database, main = self._database, self._layout.main
         staging, quote = database.staging(self._staging[main.name]), database.quote
         for table in self._layout.tables:
             database.refresh_statistics(self._staging[table.name], table.key)
-        database.execute(
+        overtaken = database.execute(
             f"DELETE FROM {staging} WHERE EXISTS (SELECT 1 FROM {self.name} AS present "
             f"WHERE {self._same(main.key, 'present', main.key, staging)} AND present.{quote(SYNCED_AT)} > {staging}.{quote(SYNCED_AT)})"
         )
+        unchanged = 0
+        if keeps_unchanged:
+            unchanged = database.execute(
+                f"DELETE FROM {staging} WHERE EXISTS (SELECT 1 FROM {self.name} AS present "
+                f"WHERE {self._same(main.key, 'present', main.key, staging)} AND present.{quote(ROW_HASH)} = {staging}.{quote(ROW_HASH)} "
+                f"AND present.{quote(DELETED_AT)} IS NULL)"
+            )
         for child in self._layout.tables[1:]:
             self._replace_children(child, staging)
         names = ", ".join(quote(column.name) for column in main.columns)
@@ -133,7 +154,13 @@ class Target:
             f"ON CONFLICT ({', '.join(map(quote, main.key))}) DO UPDATE SET {changes}"
         )
         [(count,)] = database.rows(f"SELECT count(*) FROM {staging}")
-        return int(count)
+        return Merged(int(count), unchanged, overtaken)
+
+    def discard_staged(self) -> Merged:
+        """Leave the tables as they are: a run that began later has read all that this one did."""
+        staging = self._database.staging(self._staging[self._layout.main.name])
+        [(count,)] = self._database.rows(f"SELECT count(*) FROM {staging}")
+        return Merged(0, overtaken=int(count))
 
     def _replace_children(self, child: Table, staging: str) -> None:
         database = self._database

@@ -27,8 +27,8 @@ from airflow_provider_bigcommerce.exceptions import BigCommerceError, Incomplete
 from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.files.keys import KeyReader, SeenKeys
 from airflow_provider_bigcommerce.files.manifest import Check, DataFile, FieldDrift
-from airflow_provider_bigcommerce.files.overlap import Overlap
 from airflow_provider_bigcommerce.files.schemas import Schema, schema
+from airflow_provider_bigcommerce.files.written import WrittenRows
 from airflow_provider_bigcommerce.state import Reached
 from airflow_provider_bigcommerce.transfers.checkpoints import PartCheckpoints
 from airflow_provider_bigcommerce.transfers.plan import Selection, without_include
@@ -95,7 +95,7 @@ class Copy:
     :param selection: which rows.
     :param window: their span of dates.
     :param writer: where they go.
-    :param overlap: drops what the last run wrote; None for a full read.
+    :param before: drops what stands in the copy already; None for a full read.
     :param tell: takes a progress line.
     :param parts: closes parts for the retries of the run and remembers them; None where there are no parts or no retries.
     """
@@ -106,7 +106,7 @@ class Copy:
         window: Window,
         writer: RowWriter,
         *,
-        overlap: Overlap | None,
+        before: WrittenRows | None,
         progress: Progress,
         tell: Callable[[str], None],
         parts: PartCheckpoints | None = None,
@@ -115,10 +115,10 @@ class Copy:
         self._window = window
         self._writer = writer
         row = selection.resource
-        date_field = row.modified.field if overlap is not None and row.modified is not None else None
+        date_field = row.modified.field if before is not None and row.modified is not None else None
         self._keys = KeyReader(row.name, row.primary_key, date_field) if row.primary_key else None
         self._seen = SeenKeys()
-        self._overlap = overlap
+        self._before = before
         self._progress = progress
         self._tell = tell
         self._refused = False
@@ -199,7 +199,7 @@ class Copy:
             self._seen,
             found=copied.found,
             repeated=copied.repeated,
-            dropped=self._overlap.dropped if self._overlap is not None else 0,
+            dropped=self._before.dropped if self._before is not None else 0,
             totals=(min(copied.totals), max(copied.totals)) if copied.totals else None,
             orders_in_doubt=copied.orders_in_doubt,
             is_refused=self._refused,
@@ -217,18 +217,20 @@ class Copy:
 
     def _write(self, records: Sequence[msgspec.Raw]) -> list[DataFile]:
         kept = records
-        if self._keys is not None and self._overlap is None:
+        if self._keys is not None and self._before is None:
             kept = self._seen.unseen(records, self._keys.keys(records))
             self._copied.repeated += len(records) - len(kept)
             self._copied.found += len(kept)
-        elif self._keys is not None and self._overlap is not None:
+        elif self._keys is not None and self._before is not None:
             read = self._keys.read(records)
             rows = self._seen.unseen([(record, *about) for record, about in zip(records, read, strict=True)], [key for key, _ in read])
             self._copied.repeated += len(records) - len(rows)
-            kept = [row[0] for row in rows if self._overlap.is_new(*row)]
+            kept = [row[0] for row in rows if self._before.is_new(*row)]
             self._copied.found += len(rows)
         else:
             self._copied.found += len(records)
+            if self._before is not None:
+                kept = [record for record in records if self._before.is_new(record, None, None)]
         return self._writer.write(kept)
 
     async def _pages(self, store: BigCommerceStore) -> AsyncGenerator[Page, None]:

@@ -25,7 +25,6 @@ from airflow_provider_bigcommerce.core.windows import (
     incremental_window,
     interval_window,
     moment,
-    require_modified,
     window_query,
     written,
 )
@@ -76,6 +75,11 @@ class Selection:
     fields: FieldSelection = field(default_factory=FieldSelection)
     parent_ids: tuple[ParentId, ...] | None = None
     parent_query: Query | None = None
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether an incremental run reads the whole list and compares each row with the last run's, for there is no change date."""
+        return self.mode == "incremental" and self.resource.modified is None
 
     @property
     def folder(self) -> str:
@@ -160,10 +164,13 @@ def select(
     row = resource_of(resource)
     if mode not in MODES:
         raise InvalidQueryError(f"mode={mode!r} is unknown. Accepted: {', '.join(map(repr, MODES))}.")
-    if mode == "incremental":
-        require_modified(row)
-    elif initial_since:
+    if mode != "incremental" and initial_since:
         raise InvalidQueryError(f"initial_since bounds the first run of mode='incremental'; with mode={mode!r} give since.")
+    if mode == "incremental" and row.modified is None and (since or until or initial_since):
+        raise InvalidQueryError(
+            f"BigCommerce's API has no filter by change date for {row.name!r}: mode='incremental' reads the whole list and keeps what "
+            "changed, so since, until and initial_since cannot bound it. Leave them out, or use mode='full'."
+        )
     if overlap < timedelta(0):
         raise InvalidQueryError(f"overlap={overlap} is negative: rows would be skipped. Give zero or more.")
     window = Window(moment(since, "since"), moment(until, "until"))
@@ -245,13 +252,20 @@ class Span:
     """The window of a run, and what it follows.
 
     :param window: the span of change dates; without ends for a full read.
-    :param watermark: where the next run goes on, or None where this one moves no watermark.
+    :param watermark: where the next run goes on, or None where this one moves no watermark. Where rows are compared, when the list
+        was read.
     :param may_drop: whether rows that the last run wrote within the overlap are left out.
     """
 
     window: Window
     watermark: datetime | None
     may_drop: bool
+
+    def checkpoint(self, replaced: Manifest | None) -> Checkpoint:
+        """What the first try fixes for the retries of the run."""
+        window = self.window.as_json()
+        replaces = replaced.finished_at if replaced is not None else None
+        return Checkpoint(until=window["until"] or written(self.watermark), since=window["since"], replaces=replaces)
 
 
 def fixed_span(selection: Selection, checkpoint: Checkpoint | None, replaced: Manifest | None, watermark: Watermark | None) -> Span | None:
@@ -265,6 +279,8 @@ def fixed_span(selection: Selection, checkpoint: Checkpoint | None, replaced: Ma
         return Span(Window(selection.since, selection.until), None, may_drop=False)
     if checkpoint is None:
         return None
+    if selection.is_compared:
+        return Span(Window(), moment(checkpoint.until, "window end"), may_drop=replaced is None)
     window = Window(moment(checkpoint.since, "since"), moment(checkpoint.until, "window end"))
     return _span(selection, window, replaced, watermark)
 
@@ -275,6 +291,10 @@ def span_until(selection: Selection, now: datetime, replaced: Manifest | None, w
     :param now: the store's own time.
     :raises InvalidQueryError: the watermark lies in the future.
     """
+    last = watermark.moment if watermark is not None else None
+    if selection.is_compared:
+        incremental_window(watermark=last, until=now, overlap=selection.overlap)  # refuses a watermark in the future
+        return Span(Window(), now, may_drop=replaced is None)
     until = now if selection.until is None else min(selection.until, now)
     if replaced is not None and replaced.mode == "incremental" and replaced.query == selection.query_text:
         # A cleared run replaces its files, so it reads again what they held, and goes on to the present: rows that left its window
@@ -283,7 +303,6 @@ def span_until(selection: Selection, now: datetime, replaced: Manifest | None, w
     elif selection.since is not None:
         window = Window(selection.since, until)
     else:
-        last = watermark.moment if watermark is not None else None
         window = incremental_window(watermark=last, until=until, overlap=selection.overlap, initial_since=selection.initial_since)
     return _span(selection, window, replaced, watermark)
 

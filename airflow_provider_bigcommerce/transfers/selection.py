@@ -13,7 +13,7 @@ from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.planning import resource_of
-from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, backfill_filter, require_modified
+from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, backfill_filter
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink
 from airflow_provider_bigcommerce.transfers.plan import MODES, Selection, dated, interval_of, select
@@ -27,7 +27,8 @@ class BigCommerceTransferOperator(BaseOperator):
     """A transfer of a BigCommerce resource, whole or only what changed; what it is copied into is the subclass's affair.
 
     :param resource: catalog name, such as ``orders`` (docs/reference/resources.md), or an API path. (templated)
-    :param mode: ``full``: every row; ``incremental``: what changed since the last run's window ended; ``backfill``: what was created in
+    :param mode: ``full``: every row; ``incremental``: what changed since the last run. Where BigCommerce has a filter by change date, only
+        that is read; other lists are read whole, and only rows that are new or changed are written. ``backfill``: what was created in
         the DAG run's data interval (docs/how-to/backfill.md).
     :param query: filters, as BigCommerce names them: ``{"is_visible": True}``. (templated)
     :param since: only rows changed at or after this moment: ISO-8601 with offset, or a datetime. With ``incremental`` it stands in
@@ -153,7 +154,5 @@ def _validate(resource: str, mode: str) -> None:
         raise InvalidQueryError(f"mode={mode!r} is unknown. Accepted: {', '.join(map(repr, MODES))}.")
     if isinstance(resource, str) and "{{" not in resource and "{%" not in resource:
         row = resource_of(resource)
-        if mode == "incremental":
-            require_modified(row)
-        elif mode == "backfill":
+        if mode == "backfill":
             backfill_filter(dated(row))

@@ -8,7 +8,7 @@ store to the files; XCom gets the manifest.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.compat import come_again, is_task
 from airflow_provider_bigcommerce.core.partitions import Partition
 from airflow_provider_bigcommerce.core.windows import moment, written
-from airflow_provider_bigcommerce.exceptions import InvalidQueryError, LongWaitError
+from airflow_provider_bigcommerce.exceptions import ConcurrentRunError, InvalidQueryError, LongWaitError
 from airflow_provider_bigcommerce.files.destination import Destination
 from airflow_provider_bigcommerce.files.manifest import (
     DataFile,
@@ -42,6 +42,7 @@ from airflow_provider_bigcommerce.transfers.selection import BigCommerceTransfer
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.files.writers import FileFormat
+    from airflow_provider_bigcommerce.files.written import WrittenRows
     from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 
 #: What ``file_format`` and ``compression`` together name.
@@ -163,9 +164,7 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         if span is None:
             span = span_until(selection, reading.store_time(hook), run.replaced, run.last)
         if fixed is None:
-            window = span.window.as_json()
-            replaces = run.replaced.finished_at if run.replaced is not None else None
-            fixed = Checkpoint(until=window["until"], since=window["since"], replaces=replaces)
+            fixed = span.checkpoint(run.replaced)
             run.checkpoint.write(fixed)
         try:
             manifest = self._copy(run, span, fixed, hook, reading)
@@ -223,18 +222,18 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
 
     def _copy(self, run: _Run, span: Span, fixed: Checkpoint, hook: BigCommerceHook, reading: StoppableReading) -> Manifest:
         from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
-        from airflow_provider_bigcommerce.files.overlap import Overlap, written_by
         from airflow_provider_bigcommerce.files.writers import PartWriter, Stamp
         from airflow_provider_bigcommerce.transfers.checkpoints import PartCheckpoints, what_is_read
         from airflow_provider_bigcommerce.transfers.copying import Copied, Copy, checked, columns_of, drift_of
 
         selection, folder, row = run.selection, run.selection.folder, run.selection.resource
         discrepancies = Discrepancies()
-        until = span.window.until if selection.mode == "incremental" else None
+        compared_with = run.last.run if selection.is_compared and run.last is not None else None
+        until = (span.window.until or span.watermark) if selection.mode == "incremental" else None
 
-        def save_overlap(files: Sequence[DataFile]) -> None:
-            if overlap is not None and until is not None:
-                overlap.save(run.destination, folder, run.key, until=until, files=files)
+        def save_written(files: Sequence[DataFile]) -> None:
+            if before is not None and until is not None:
+                before.save(run.destination, folder, run.key, until=until, files=files)
 
         parts = PartCheckpoints(
             run.checkpoint,
@@ -242,9 +241,9 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
             run.destination,
             folder,
             run.key,
-            what=what_is_read(selection, run.store_hash, self._format, self.stamp),
+            what=what_is_read(selection, run.store_hash, self._format, self.stamp, compared_with),
             discrepancies=discrepancies,
-            beside=save_overlap,
+            beside=save_written,
         )
         earlier = parts.earlier
         closed = parts.files(earlier) if earlier is not None else []
@@ -260,19 +259,14 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
             max_seconds=self.checkpoint_every.total_seconds(),
             discrepancies=discrepancies,
         )
-        overlap: Overlap | None = None
+        before: WrittenRows | None = None
         if until is not None:
-            before: Mapping[str, tuple[str, str]] = {}
-            if span.may_drop and run.last is not None:
-                last = read_manifest(run.destination, folder, run.last.run)
-                before = written_by(run.destination, folder, run.last.run, last.files if last is not None else None, run.last.watermark)
-            rows = written_by(run.destination, folder, run.key, closed, written(until)) if closed else {}
-            overlap = Overlap(until - selection.overlap, before, rows, earlier.dropped if earlier is not None else 0)
+            before = self._written(run, until, closed, may_drop=span.may_drop, dropped=earlier.dropped if earlier is not None else 0)
         copy = Copy(
             selection,
             span.window,
             writer,
-            overlap=overlap,
+            before=before,
             progress=run.progress,
             tell=self.log.info,
             parts=parts,
@@ -298,7 +292,7 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         if selection.mode == "backfill" and not copied.rows:
             tell_nothing(selection, span.window)
         checks = checked(copied, may_shift=row.guarantee == "checked" and row.api_version == "v3")
-        save_overlap(copied.files)
+        save_written(copied.files)
         manifest = Manifest(
             resource=row.name,
             store_hash=run.store_hash,
@@ -308,7 +302,7 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
             watermark=written(span.watermark),
             files=tuple(copied.files),
             rows=copied.rows,
-            duplicates_dropped=copied.repeated + (overlap.dropped if overlap is not None else 0),
+            duplicates_dropped=copied.repeated + (before.dropped if before is not None else 0),
             drift=drift_of(discrepancies),
             requests=copied.requests,
             throttled=copied.throttled,
@@ -320,21 +314,52 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
             checked=checks,
         )
         if run.piece is None:
+            self._refuse_to_mix(run)
             commit(run.destination, folder, run.key, manifest, run.replaced)
         return manifest
+
+    def _written(self, run: _Run, until: datetime, closed: Sequence[DataFile], *, may_drop: bool, dropped: int) -> WrittenRows:
+        """What the last run found, and what earlier tries of this one did."""
+        from airflow_provider_bigcommerce.files.overlap import Overlap, written_by
+        from airflow_provider_bigcommerce.files.row_hashes import KnownRows, RowHashes, rows_known_to
+
+        destination, folder, last = run.destination, run.selection.folder, run.last
+        manifest = read_manifest(destination, folder, last.run) if may_drop and last is not None else None
+        read: Callable[..., Any] = rows_known_to if run.selection.is_compared else written_by
+        known = read(destination, folder, last.run, manifest.files, last.watermark) if last is not None and manifest is not None else None
+        own = read(destination, folder, run.key, closed, written(until)) if closed else None
+        if run.selection.is_compared:
+            return RowHashes(known or KnownRows(), own, dropped)
+        return Overlap(until - run.selection.overlap, known or {}, own, dropped)
+
+    def _refuse_to_mix(self, run: _Run) -> None:
+        """Rows that were compared with one run's go on that run alone: where another one has followed it meanwhile, this one begins anew.
+
+        :raises ConcurrentRunError: one has.
+        """
+        if run.selection.is_compared:
+            now = run.state.read(run.store_hash)
+            if (now.run if now is not None else None) != (run.last.run if run.last is not None else None):
+                raise ConcurrentRunError(
+                    f"Another run read {run.selection.resource.name} into {run.destination.url} while this one did, so what this one left "
+                    "out as unchanged may have changed. Nothing was committed; a retry compares with that run. Keep runs apart by "
+                    "max_active_tis_per_dag=1."
+                )
 
     # -- after --------------------------------------------------------------------------------------------------------
 
     def _end(self, context: Mapping[str, Any], run: _Run, manifest: Manifest) -> dict[str, Any]:
         """What follows the commit: the watermark, then the tidying."""
-        from airflow_provider_bigcommerce.files.overlap import remove_overlap
+        from airflow_provider_bigcommerce.files.overlap import overlap_name
+        from airflow_provider_bigcommerce.files.row_hashes import row_hashes_name
 
         folder = run.selection.folder
         until = moment(manifest.watermark, "watermark")
         if until is not None:
             new = watermark_of(until, store_hash=run.store_hash, run=run.key, set_at=datetime.now(UTC), context=context)
             if run.state.advance(new) and run.last is not None and run.last.run != run.key:
-                remove_overlap(run.destination, folder, run.last.run)
+                name_of = row_hashes_name if run.selection.is_compared else overlap_name
+                run.destination.remove(name_of(folder, run.last.run))  # a later run has followed
         run.checkpoint.delete()
         self.log.info(
             "Copied %s: %s rows in %d files, %d written before or twice left out; %d requests, %d of them answered 429, %.1f s%s",

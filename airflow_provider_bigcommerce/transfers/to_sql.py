@@ -20,7 +20,7 @@ from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.files.manifest import Manifest, ManifestWindow, run_key
 from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink, control_panel_url
 from airflow_provider_bigcommerce.sql.layout import NESTED, Layout, layout_of
-from airflow_provider_bigcommerce.state import Checkpoint, RunCheckpoint
+from airflow_provider_bigcommerce.state import RunCheckpoint
 from airflow_provider_bigcommerce.transfers.plan import Selection, Span, fixed_span, span_until, tell_nothing, tell_window
 from airflow_provider_bigcommerce.transfers.progress import Progress
 from airflow_provider_bigcommerce.transfers.reading import StoppableReading, store_settings
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from airflow_provider_bigcommerce.sql.database import Database
     from airflow_provider_bigcommerce.sql.loading import OneThread
     from airflow_provider_bigcommerce.sql.syncs import Past, Syncs
-    from airflow_provider_bigcommerce.sql.target import Target
+    from airflow_provider_bigcommerce.sql.target import Merged, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
 
         selection = self.selection(context)
         row = selection.resource
-        layout = layout_of(columns_of(row), self.table or selection.folder, self.nested, row.primary_key)
+        layout = layout_of(columns_of(row), self.table or selection.folder, self.nested, row.primary_key, is_hashed=row.modified is None)
         hook = BigCommerceHook(self.bigcommerce_conn_id)
         store_hash = hook.credentials().store_hash
         now = datetime.now(UTC)
@@ -194,9 +194,7 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         now = run.reading.store_time(run.hook)
         span = fixed_span(run.selection, fixed, replaced, last) or span_until(run.selection, now, replaced, last)
         if fixed is None:
-            window = span.window.as_json()
-            finished_at = replaced.finished_at if replaced is not None else None
-            run.checkpoint.write(Checkpoint(until=window["until"], since=window["since"], replaces=finished_at))
+            run.checkpoint.write(span.checkpoint(replaced))
         manifest = self._copy(run, place, span, now)
         run.checkpoint.delete()
         return manifest
@@ -217,7 +215,7 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
             selection,
             span.window,
             StagingWriter(place.target, reader, run.thread),
-            overlap=None,
+            before=None,
             progress=run.progress,
             tell=self.log.info,
         )
@@ -241,7 +239,7 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
             tell_nothing(selection, span.window)
         checks = checked(copied, may_shift=row.guarantee == "checked" and row.api_version == "v3")
 
-        def manifest(rows: int) -> Manifest:
+        def manifest(merged: Merged) -> Manifest:
             return Manifest(
                 resource=row.name,
                 store_hash=run.store_hash,
@@ -250,8 +248,8 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
                 window=ManifestWindow(since=window["since"], until=window["until"]),
                 watermark=written(span.watermark),
                 files=(),
-                rows=rows,
-                duplicates_dropped=copied.repeated,
+                rows=merged.written,
+                duplicates_dropped=copied.repeated + merged.unchanged,
                 drift=drift_of(discrepancies),
                 requests=stats.requests,
                 throttled=stats.throttled,
@@ -271,22 +269,26 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
                 syncs.forget()
             target.check(is_ours=past.is_known)
             target.prepare()
-            done = manifest(target.merge())
+            # Rows that a run finds unchanged keep their _synced_at, so that it does not tell which of two runs saw them last.
+            is_late = (
+                selection.is_compared and past.watermark is not None and past.watermark.moment > (span.watermark or past.watermark.moment)
+            )
+            merged = target.discard_staged() if is_late else target.merge(keeps_unchanged=selection.is_compared)
+            if merged.overtaken:
+                self.log.info("%s rows were left as a run that began later has read them.", f"{merged.overtaken:,}")
+            done = manifest(merged)
             syncs.write(done)
             run.reading.check()
             place.database.commit()
             return done
 
-        done = run.thread.run(commit)
-        if done.rows < copied.rows:
-            self.log.info("%s rows were left as a run that began later has written them.", f"{copied.rows - done.rows:,}")
-        return done
+        return run.thread.run(commit)
 
     # -- after --------------------------------------------------------------------------------------------------------
 
     def _result(self, place: _Place, manifest: Manifest) -> dict[str, Any]:
         self.log.info(
-            "Copied %s: %s rows into %s, %d of them twice in the list; %d requests, %d of them answered 429, %.1f s%s",
+            "Copied %s: %s rows into %s, %d read and not written again; %d requests, %d of them answered 429, %.1f s%s",
             manifest.resource,
             f"{manifest.rows:,}",
             place.target.name,

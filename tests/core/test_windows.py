@@ -17,7 +17,6 @@ from airflow_provider_bigcommerce.core.windows import (
     interval_window,
     moment,
     read_moment,
-    require_modified,
     window_query,
     written,
 )
@@ -54,13 +53,6 @@ def test_no_window_sends_no_parameter() -> None:
 def test_bounding_a_list_without_date_filter_names_those_that_have_one() -> None:
     with pytest.raises(InvalidQueryError, match=r"'brands' has no date filter.*Resources with a date filter: .*orders"):
         window_query(CATALOG["brands"], Window(NOON))
-
-
-def test_incremental_reading_of_a_list_without_change_date_names_those_that_have_one() -> None:
-    with pytest.raises(InvalidQueryError, match=r"mode='incremental'.*'categories'.*products") as caught:
-        require_modified(CATALOG["categories"])
-
-    assert "product_variants" not in str(caught.value).split("incrementally:")[1]
 
 
 def test_an_end_that_the_resource_cannot_filter_is_refused() -> None:

@@ -47,7 +47,7 @@ EVERY_KIND = Schema(
     },
 )
 
-EXTRA_ONLY = {"_extra", "_synced_at", "_store_hash"}
+EXTRA_ONLY = {"_extra", "_synced_at", "_store_hash", "_deleted_at"}
 
 
 def read(described: Schema, *records: Any) -> tuple[list[dict[str, Any]], Discrepancies]:

@@ -77,10 +77,10 @@ def test_weights_counts_ids_and_rates_are_not_money(resource: str, column: str) 
 
 
 @pytest.mark.parametrize("resource", resource_names())
-def test_every_schema_becomes_an_arrow_schema_with_our_three_columns_and_a_key(resource: str) -> None:
+def test_every_schema_becomes_an_arrow_schema_with_our_four_columns_and_a_key(resource: str) -> None:
     found = arrow_schema(resource)
 
-    assert found.names[-3:] == ["_extra", "_synced_at", "_store_hash"]
+    assert found.names[-4:] == ["_extra", "_synced_at", "_store_hash", "_deleted_at"]
     for key in schema(resource).key:
         assert key.split(".")[0] in found.names
     nullable = {field.name for field in found if field.nullable}
@@ -154,7 +154,7 @@ def test_ids_are_int64_or_the_specs_own_text() -> None:
 def test_an_uncatalogued_path_keeps_its_key_and_the_rest_in_extra() -> None:
     found = arrow_schema(schema("/v3/something/new", ("uuid",)))
 
-    assert found.names == ["uuid", "_extra", "_synced_at", "_store_hash"]
+    assert found.names == ["uuid", "_extra", "_synced_at", "_store_hash", "_deleted_at"]
 
 
 def test_the_schema_is_equal_in_another_process() -> None:

@@ -17,7 +17,6 @@ from tests.sql.conftest import CONN_ID, Warehouse
     [
         ({"nested": "flat"}, r"nested='flat' is unknown. Accepted: 'json', 'tables'"),
         ({"mode": "upsert"}, r"mode='upsert' is unknown"),
-        ({"resource": "brands", "mode": "incremental"}, r"none for 'brands'"),
     ],
 )
 def test_an_argument_that_cannot_work_is_refused_where_the_dag_is_parsed(arguments: dict[str, Any], message: str) -> None:

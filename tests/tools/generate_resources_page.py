@@ -46,8 +46,11 @@ single objects), {by_id} that BigCommerce gives by id only, and {lookups} lookup
 
 How to read the tables:
 
-- **Incremental**: the field whose change date bounds a read by `since` and `until`. `created: ...` is a filter by creation only, which
-  does not see later edits of old rows. Where it is empty, the resource is read in full.
+- **Incremental**: what `mode="incremental"` goes by. A field: its change date; only the pages of rows that changed are read.
+  *compared*: there is no such date; the whole list is read, and rows that are as they were are not written again. `created: ...` beside
+  it is a filter by creation, which `since` and `until` use and which does not see later edits of old rows.
+- **Requests**: what a read of the whole list costs, and with it each incremental run that compares. `N` are the rows of the list, `P`
+  those of the parent (without its own requests).
 - **Scope**: the OAuth scope that is enough to read. The scope to modify the same things is enough too.
 - **Guarantee**: what a full read promises while the store changes under it. *exact*: every row that existed throughout is read once, by
   ranges of ids, by cursor, or in one answer. *checked*: the list has page numbers only, and these shift; totals are compared, and a
@@ -97,13 +100,14 @@ def _index() -> str:
 
 
 def _table(rows: list[Resource]) -> str:
-    lines = ["| Resource | Path | Kind | Incremental | Scope | Guarantee | Page | Parent | Notes |", f"|{'---|' * 9}"]
+    lines = ["| Resource | Path | Kind | Incremental | Requests | Scope | Guarantee | Page | Parent | Notes |", f"|{'---|' * 10}"]
     for row in rows:
         cells = [
             f"`{row.name}`",
             f"`{row.path}`",
             row.kind.replace("_", " "),
             _incremental(row),
+            _requests(row),
             _scope(row),
             row.guarantee,
             _page(row),
@@ -117,7 +121,24 @@ def _table(rows: list[Resource]) -> str:
 def _incremental(row: Resource) -> str:
     if row.modified is not None:
         return f"`{row.modified.field}`"
-    return f"created: `{row.created.field}`" if row.created is not None else ""
+    return f"compared; created: `{row.created.field}`" if row.created is not None else "compared"
+
+
+def _requests(row: Resource) -> str:
+    """Of the cheapest way that the client takes by itself."""
+    if row.store_wide is not None and row.store_wide_keys:
+        return f"as `{row.store_wide}`"
+    if row.embedded is not None:
+        size = min(
+            CATALOG[row.parent or ""].include_page_size.get(row.embedded.include or "", 250), CATALOG[row.parent or ""].page_size or 250
+        )
+        return f"P / {size}" if row.embedded.include else "P's own"
+    batched = [name for name in row.parent_keys if name not in row.placeholders]
+    if batched:
+        return "P, in batches"
+    if row.placeholders:
+        return "1 a P, at least" if row.parent else "1 an id"
+    return "1" if row.kind == "singleton" or row.paging == "single" else f"N / {row.page_size}"
 
 
 def _scope(row: Resource) -> str:

@@ -338,7 +338,6 @@ def test_a_disk_that_is_gone_is_told_before_anything_is_read(night: Night) -> No
         ({"file_format": "csv"}, InvalidQueryError, "file_format='csv' is unknown.*'parquet', 'jsonl'"),
         ({"compression": "gzip"}, InvalidQueryError, "compression='gzip' does not go with file_format='parquet'"),
         ({"mode": "delta"}, InvalidQueryError, "mode='delta' is unknown. Accepted: 'full', 'incremental'"),
-        ({"resource": "brands", "mode": "incremental"}, InvalidQueryError, "none for 'brands'.*orders"),
         ({"max_rows_per_file": 0}, InvalidQueryError, "max_rows_per_file=0"),
     ],
 )

@@ -54,7 +54,7 @@ ROWS: tuple[Resource, ...] = (
         update=Write("PUT", "/v3/catalog/variants", batch_size=50),
         delete=Write("DELETE", "/v3/catalog/products/{product_id}/variants/{variant_id}"),
         upsert=True, spec_file="catalog/product-variants_catalog.v3.yml",
-        note="No date filter and no change date: an incremental copy follows products, or the sku webhooks.",
+        note="No date filter and no change date; a product's date_modified does not move when its variants change.",
     ),
     Resource(
         name="product_variants_by_product", area="catalog", path="/v3/catalog/products/{product_id}/variants",
