@@ -258,7 +258,8 @@ class RunCheckpoint:
         if not self._is_kept:
             return
         if self._backend is not None:
-            self._backend.set(_CHECKPOINT, msgspec.to_builtins(checkpoint))
+            # By way of JSON: Airflow takes lists, and to_builtins leaves tuples.
+            self._backend.set(_CHECKPOINT, msgspec.json.decode(msgspec.json.encode(checkpoint)))
         elif self._destination is not None:
             self._destination.write(self._name, msgspec.json.encode(checkpoint))
         self._keep_keys(checkpoint.reached.keys if checkpoint.reached is not None else None)

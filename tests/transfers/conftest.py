@@ -32,6 +32,7 @@ class StateStore(dict[str, Any]):
             self.fails -= 1
             raise ConnectionError("the supervisor is gone")
         self[key] = json.loads(json.dumps(value))
+        assert self[key] == value, "Airflow takes JSON's own types: no tuple, no key that is not text"
 
     def delete(self, key: str) -> None:
         self.pop(key, None)
