@@ -276,6 +276,14 @@ def stored_state(asset: Asset) -> StoredState:
     return _AssetRows(asset) if hasattr(airflow.sdk, "NEVER_EXPIRE") else _VariableRows(asset.name)
 
 
+def record_metrics(prefix: str, values: Mapping[str, float], tags: Mapping[str, str]) -> None:
+    """Send numbers to Airflow's metrics, as gauges ``<prefix>.<name>``; without a metrics backend this does nothing."""
+    from airflow.providers.common.compat.sdk import Stats
+
+    for name, value in values.items():
+        Stats.gauge(f"{prefix}.{name}", value, tags=dict(tags))
+
+
 def default_deferrable() -> bool:
     """What the installation says for operators that do not say themselves whether they defer."""
     from airflow.providers.common.compat.sdk import conf
