@@ -5,8 +5,9 @@ Asks for what it needs (a name, a key of the context) instead of comparing versi
 
 from __future__ import annotations
 
+import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Airflow's version, for the User-Agent.
 AIRFLOW_VERSION: str = airflow.__version__
+
+_DESCRIPTION = "Written by airflow-provider-bigcommerce"
 
 
 async def connection_and_extra(hook: BaseHook, conn_id: str) -> tuple[Connection, dict[str, Any]]:
@@ -107,7 +110,7 @@ class VariableState:
         """Write or replace the value."""
         from airflow.sdk import Variable
 
-        Variable.set(f"{self._prefix}/{key}", value, description="Written by airflow-provider-bigcommerce", serialize_json=True)
+        Variable.set(f"{self._prefix}/{key}", value, description=_DESCRIPTION, serialize_json=True)
 
     def delete(self, key: str) -> None:
         """Remove the value, if there is one."""
@@ -160,6 +163,125 @@ def come_again(at: datetime) -> Exception:
     except ImportError:  # before 3.2
         from airflow.exceptions import AirflowRescheduleException
     return cast("Exception", AirflowRescheduleException(at))  # type: ignore[no-untyped-call]  # Airflow's
+
+
+class StoredState(KeyValueState, Protocol):
+    """An asset's state as a program sees it that is no task, with access to Airflow's metadata database.
+
+    A value that is no JSON, which a hand or a bug has left there, is given as the text it is.
+    """
+
+    def keys(self) -> list[str]:
+        """All keys, in alphabetical order."""
+
+
+class _AssetRows:
+    """The state of an asset in the metadata database, Airflow 3.3; read and written as Airflow's own REST API does."""
+
+    def __init__(self, asset: Asset) -> None:
+        self._asset = asset
+
+    def _asset_id(self) -> int | None:
+        from airflow.models.asset import AssetModel
+        from airflow.utils.session import create_session
+        from sqlalchemy import select
+
+        with create_session() as session:
+            found = session.scalar(select(AssetModel.id).where(AssetModel.name == self._asset.name, AssetModel.uri == self._asset.uri))
+        return None if found is None else int(found)
+
+    def _rows(self, *conditions: Any) -> list[tuple[str, str]]:
+        from airflow.models.asset_state_store import AssetStateStoreModel as Row
+        from airflow.utils.session import create_session
+        from sqlalchemy import select
+
+        with create_session() as session:
+            query = select(Row.key, Row.value).where(Row.asset_id == self._asset_id(), *conditions).order_by(Row.key)
+            return [(str(key), str(value)) for key, value in session.execute(query)]
+
+    def keys(self) -> list[str]:
+        return [key for key, _ in self._rows()]
+
+    def get(self, key: str) -> Any:
+        from airflow.models.asset_state_store import AssetStateStoreModel as Row
+
+        found = self._rows(Row.key == key)
+        return _decoded(found[0][1]) if found else None
+
+    def set(self, key: str, value: Any) -> None:
+        self._change(lambda backend, scope, **kind: backend.set_asset_state_store(scope, key, json.dumps(value), **kind))
+
+    def delete(self, key: str) -> None:
+        self._change(lambda backend, scope, **_: backend.delete(scope, key))
+
+    def _change(self, change: Callable[..., None]) -> None:
+        from airflow._shared.state import AssetScope, AssetStateStoreWriterKind
+        from airflow.state.metastore import MetastoreBackend
+
+        if (asset_id := self._asset_id()) is not None:  # without the asset there is no key to change
+            change(MetastoreBackend(), AssetScope(asset_id=asset_id), kind=AssetStateStoreWriterKind.API)
+
+
+class _VariableRows:
+    """The Variables of :class:`VariableState` in the metadata database, Airflow below 3.3."""
+
+    def __init__(self, prefix: str) -> None:
+        from airflow.models.variable import Variable as Row  # the SDK's Variable cannot list, nor read the database outside of tasks
+
+        self._start = f"{prefix}/"
+        self._row = Row
+
+    def keys(self) -> list[str]:
+        from airflow.utils.session import create_session
+        from sqlalchemy import select
+
+        with create_session() as session:
+            found = session.scalars(select(self._row.key).where(self._row.key.startswith(self._start, autoescape=True)))
+            return sorted(str(key).removeprefix(self._start) for key in found)
+
+    def get(self, key: str) -> Any:
+        from airflow.utils.session import create_session
+        from sqlalchemy import select
+
+        with create_session() as session:
+            found = session.scalar(select(self._row).where(self._row.key == self._start + key))
+            return None if found is None else _decoded(found.get_val() or "")
+
+    def set(self, key: str, value: Any) -> None:
+        self._replace(key, json.dumps(value))
+
+    def delete(self, key: str) -> None:
+        self._replace(key, None)
+
+    def _replace(self, key: str, text: str | None) -> None:
+        # Not by the model's own set(): where the SDK has been a task in this process, that goes to a supervisor.
+        from airflow.utils.session import create_session
+        from sqlalchemy import delete
+
+        with create_session() as session:
+            session.execute(delete(self._row).where(self._row.key == self._start + key))
+            if text is not None:
+                session.add(self._row(key=self._start + key, val=text, description=_DESCRIPTION))  # type: ignore[no-untyped-call]  # Airflow's
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def stored_state(asset: Asset) -> StoredState:
+    """The state of an asset for a program that is no task: the one that tasks see by :func:`asset_state`."""
+    return _AssetRows(asset) if hasattr(airflow.sdk, "NEVER_EXPIRE") else _VariableRows(asset.name)
+
+
+def record_metrics(prefix: str, values: Mapping[str, float], tags: Mapping[str, str]) -> None:
+    """Send numbers to Airflow's metrics, as gauges ``<prefix>.<name>``; without a metrics backend this does nothing."""
+    from airflow.providers.common.compat.sdk import Stats
+
+    for name, value in values.items():
+        Stats.gauge(f"{prefix}.{name}", value, tags=dict(tags))
 
 
 def default_deferrable() -> bool:

@@ -15,7 +15,8 @@
     │   ├── GraphQLError                GraphQL errors: of the query, or of a mutation's payload
     │   ├── StoreSuspendedError         503 that says so; waiting does not help
     │   ├── RedirectRefusedError        a redirect to another host, or from https to http
-    │   └── DestinationError            files could not be written where asked
+    │   ├── DestinationError            files could not be written where asked
+    │   └── CopyMismatchError           a copy is not what the store has; carries keys and field names
     ├── try again (the client already did, within its limits)
     │   ├── RateLimitError              429 until the limits of attempts or time were used up
     │   ├── ServerError                 5xx, likewise
@@ -67,6 +68,10 @@ class InvalidQueryError(BigCommerceError):
 
 class DestinationError(BigCommerceError):
     """Files could not be written to, or read from, the destination."""
+
+
+class CopyMismatchError(BigCommerceError):
+    """A copy is not what the store has; the message names the first rows and fields, and no value."""
 
 
 class RedirectRefusedError(BigCommerceError):

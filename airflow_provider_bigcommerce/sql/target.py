@@ -116,6 +116,10 @@ class Target:
         for table in self._layout.tables:
             self._database.create_staging(self._staging[table.name], table)
 
+    def staging(self, table: str) -> str:
+        """The staging table of ``table``, as it stands in a statement."""
+        return self._database.staging(self._staging[table])
+
     def stage(self, table: str, rows: object) -> None:
         """Append an Arrow table to the staging table of ``table``."""
         columns = next(each.columns for each in self._layout.tables if each.name == table)

@@ -47,6 +47,11 @@ DEFAULT_INCLUDE: Mapping[str, tuple[str, ...]] = {"orders": ("consignments.line_
 _NO_NAME = re.compile(r"[^A-Za-z0-9_]+")
 
 
+def folder_of(resource: Resource) -> str:
+    """A resource's directory below a transfer's ``path``."""
+    return _NO_NAME.sub("_", resource.name).strip("_")
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Which rows of which resource, as the operator's arguments say.
@@ -84,7 +89,7 @@ class Selection:
     @property
     def folder(self) -> str:
         """The resource's directory below ``path``."""
-        return _NO_NAME.sub("_", self.resource.name).strip("_")
+        return folder_of(self.resource)
 
     @property
     def filters(self) -> dict[str, str]:

@@ -63,10 +63,10 @@ def test_the_version_and_every_commands_help_with_an_example(run: Run) -> None:
     assert run("--version") == (0, f"{__version__}\n", "")
     status, out, _ = run("--help")
     assert status == 0
-    commands = ("connection", "check", "resources", "schema", "count", "read", "sandbox", "examples")
+    commands = ("connection", "check", "resources", "schema", "count", "read", "state", "sandbox", "examples")
     assert [name for name in commands if name not in out] == []
-    for name in commands:
-        status, out, _ = run(name, "--help")
+    for name in (*(name for name in commands if name != "state"), "state list", "state show", "state set", "state clear"):
+        status, out, _ = run(*name.split(), "--help")
         assert (status, f"airflow-bigcommerce {name}" in out) == (0, True), name
 
 

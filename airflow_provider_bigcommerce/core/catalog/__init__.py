@@ -34,6 +34,7 @@ from airflow_provider_bigcommerce.core.catalog.resource import (
     Resource,
     Scopes,
     SpecException,
+    Total,
     Write,
 )
 from airflow_provider_bigcommerce.exceptions import UnknownResourceError
@@ -51,6 +52,7 @@ __all__ = [
     "Resource",
     "Scopes",
     "SpecException",
+    "Total",
     "Write",
     "find",
 ]

@@ -100,6 +100,20 @@ class Embedded:
 
 
 @dataclass(frozen=True, slots=True)
+class Total:
+    """The amount of money by which people add a list's rows up.
+
+    :param field: the row's field.
+    :param at_least: parameter that keeps rows with at least that amount, or None.
+    :param at_most: parameter that keeps rows with at most that amount, or None.
+    """
+
+    field: str
+    at_least: str | None = None
+    at_most: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Scopes:
     """The OAuth scopes of one BigCommerce permission.
 
@@ -147,6 +161,8 @@ class Resource:
     :param required_any: parameters of which the store wants at least one.
     :param channel_filter: parameter that narrows to a channel, or None.
     :param count_path: endpoint that counts the rows of the same filters, or None (V3 counts by meta.pagination.total).
+    :param count_by: of the filters, those that name a field of few different values, by which rows can be counted in parts.
+    :param total: the amount by which rows are added up, or None.
     :param summary: catalog name of a singleton and its field that holds the number of this list's rows, or None.
     :param store_wide: catalog name of the list that has the same rows without a fan-out over parents, or None.
     :param store_wide_keys: placeholder -> field of that list's rows that holds the parent's key; every placeholder is in it, or it is
@@ -194,6 +210,8 @@ class Resource:
     required_any: tuple[str, ...] = ()
     channel_filter: str | None = None
     count_path: str | None = None
+    count_by: tuple[str, ...] = ()
+    total: Total | None = None
     summary: tuple[str, str] | None = None
     store_wide: str | None = None
     store_wide_keys: Mapping[str, str] = field(default_factory=dict)

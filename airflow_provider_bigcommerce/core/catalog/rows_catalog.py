@@ -5,7 +5,7 @@ Rows only; the fields are explained in ``resource.py``.
 
 from __future__ import annotations
 
-from airflow_provider_bigcommerce.core.catalog.resource import CREATED, MODIFIED, PRODUCTS, Embedded, Resource, Write
+from airflow_provider_bigcommerce.core.catalog.resource import CREATED, MODIFIED, PRODUCTS, Embedded, Resource, Total, Write
 
 ROWS: tuple[Resource, ...] = (
     Resource(
@@ -27,7 +27,7 @@ ROWS: tuple[Resource, ...] = (
             "inventory_low", "out_of_stock", "total_sold", "type", "categories", "keyword", "keyword_context", "availability", "sku",
             "sku:in",
         ),
-        channel_filter="channel_id:in",
+        channel_filter="channel_id:in", count_by=("availability",), total=Total("price"),
         webhook_scopes=(
             "store/product/created", "store/product/updated", "store/product/deleted", "store/product/inventory/updated",
             "store/product/inventory/order/updated",

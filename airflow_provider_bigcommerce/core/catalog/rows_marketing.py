@@ -13,7 +13,7 @@ ROWS: tuple[Resource, ...] = (
         item_path="/v3/promotions/{id}", scopes=MARKETING,
         sort_by_id={"sort": "id", "direction": "asc"},
         filters=("id", "name", "code", "currency_code", "redemption_type", "status", "sort", "direction", "query"),
-        channel_filter="channels", concurrency=40,
+        channel_filter="channels", concurrency=40, count_by=("status",),
         create=Write("POST", "/v3/promotions", concurrency=40),
         update=Write("PUT", "/v3/promotions/{id}", concurrency=40),
         delete=Write("DELETE", "/v3/promotions", batch_size=50, required_filters=("id:in",), concurrency=40),

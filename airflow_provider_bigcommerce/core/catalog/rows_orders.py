@@ -19,6 +19,7 @@ from airflow_provider_bigcommerce.core.catalog.resource import (
     DateFilter,
     Embedded,
     Resource,
+    Total,
     Write,
 )
 
@@ -35,6 +36,7 @@ ROWS: tuple[Resource, ...] = (
             "external_order_id",
         ),
         channel_filter="channel_id", count_path="/v2/orders/count",
+        count_by=("status_id",), total=Total("total_inc_tax", "min_total", "max_total"),
         webhook_scopes=(
             "store/order/created", "store/order/updated", "store/order/archived", "store/order/statusUpdated",
             "store/order/message/created", "store/order/refund/created", "store/channel/{channel_id}/order/created",
@@ -50,7 +52,7 @@ ROWS: tuple[Resource, ...] = (
     Resource(
         name="order_products", area="orders", path="/v2/orders/{order_id}/products",
         item_path="/v2/orders/{order_id}/products/{product_id}", parent="orders", parent_keys={"order_id": "id"}, paging="v2_page",
-        envelope="bare", scopes=ORDERS,
+        envelope="bare", scopes=ORDERS, total=Total("total_inc_tax"),
         embedded=Embedded(
             "consignments.line_items",
             (
@@ -145,6 +147,7 @@ ROWS: tuple[Resource, ...] = (
     Resource(
         name="order_transactions", area="orders", path="/v3/orders/{order_id}/transactions",
         parent="orders", parent_keys={"order_id": "id"}, paging="single", page_size=0, scopes=TRANSACTIONS,
+        total=Total("amount"),
         webhook_scopes=("store/order/transaction/created", "store/order/transaction/updated"),
         spec_file="orders.v3.yml",
         note="Takes neither page nor limit. 204 where there are none, 503 while the payment service cannot answer.",
@@ -153,7 +156,7 @@ ROWS: tuple[Resource, ...] = (
         name="order_refunds", area="orders", path="/v3/orders/payment_actions/refunds",
         item_path="/v3/orders/payment_actions/refunds/{refund_id}", scopes=ORDERS_OR_TRANSACTIONS,
         created=DateFilter(since="created:min", until="created:max", field="created", format="iso8601"),
-        sort_by_id={}, id_in="id:in",
+        sort_by_id={}, id_in="id:in", total=Total("total_amount"),
         filters=("order_id:in", "transaction_id"),
         webhook_scopes=("store/order/refund/created",),
         create=Write("POST", "/v3/orders/{order_id}/payment_actions/refunds", concurrency=1),

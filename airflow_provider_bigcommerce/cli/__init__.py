@@ -13,7 +13,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from airflow_provider_bigcommerce import __version__
+from airflow_provider_bigcommerce.cli.state import state
+from airflow_provider_bigcommerce.cli.tables import print_table
 from airflow_provider_bigcommerce.exceptions import (
     ApiError,
     AuthenticationError,
@@ -52,6 +54,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(state, name="state")
 
 ConnId = Annotated[str | None, typer.Option(help=f"Airflow connection; {DEFAULT_CONN_ID} unless a store hash is given.")]
 StoreHash = Annotated[
@@ -256,7 +259,7 @@ def check(
             )
             for row in rows
         ]
-        _table(("readable", "scope", "resources"), cells)
+        print_table(("readable", "scope", "resources"), cells)
     if not any(row["readable"] for row in rows):
         raise typer.Exit(FAILED)
 
@@ -342,7 +345,7 @@ def resources(
         )
         for row in rows
     ]
-    _table(("resource", "path", "since", "scope"), cells)
+    print_table(("resource", "path", "since", "scope"), cells)
 
 
 @app.command()
@@ -361,7 +364,7 @@ def schema(resource: ResourceName, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([{"name": name, "type": kind, "nullable": nullable} for name, kind, nullable in columns], indent=2))
         return
-    _table(("column", "type", "null"), [(name, kind, "yes" if nullable else "never") for name, kind, nullable in columns])
+    print_table(("column", "type", "null"), [(name, kind, "yes" if nullable else "never") for name, kind, nullable in columns])
 
 
 # -- read from a store ------------------------------------------------------------------------------------------------
@@ -508,7 +511,7 @@ def examples(directory: Annotated[Path, typer.Argument(help="Directory to write 
     \b
     airflow-bigcommerce examples ~/airflow/dags
     """
-    package = Path(__file__).parent
+    package = Path(__file__).parent.parent
     # A wheel holds them inside the package, a checkout beside it.
     source = next(folder for folder in (package / "example_dags", package.parent / "dags") if folder.is_dir())
     directory.mkdir(parents=True, exist_ok=True)
@@ -520,22 +523,3 @@ def examples(directory: Annotated[Path, typer.Argument(help="Directory to write 
             typer.echo(f"wrote {target}")
         except FileExistsError:
             typer.echo(f"left alone {target}, which exists")
-
-
-def _table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """A table for people; on a pipe, columns are never cut."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console(width=None if sys.stdout.isatty() else 200)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in titles:
-        table.add_column(title, overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))  # Text: brackets in types and scopes are no markup
-    console.print(table)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,196 @@
+"""The commands ``airflow-bigcommerce state ...``: look at the watermarks that incremental runs keep in Airflow, and repair them.
+
+Where they are kept is ``compat``'s affair and what they mean ``state``'s; these commands turn one into the other for a person.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from airflow_provider_bigcommerce.cli.tables import print_table
+
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.compat import StoredState
+
+state = typer.Typer(
+    help="Look at the watermarks of incremental runs, and repair them. They are in the state of Airflow's asset bigcommerce_sync_state, "
+    "below Airflow 3.3 in Variables. Run it where Airflow's scheduler runs: it needs the metadata database. The watermarks of tables "
+    "(BigCommerceToSqlOperator) are not here but in the table _bigcommerce_syncs beside them.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Key = Annotated[str, typer.Argument(help="As `state list` prints it: <connection id>/<resource>/<12 hex digits of the destination>.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+_UNREADABLE = "cannot be read"
+
+
+@state.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List all watermarks: key, store, how far it was read, by which run, how long ago.
+
+    \b
+    airflow-bigcommerce state list
+    airflow-bigcommerce state list --json
+    """
+    with _opened() as stored:
+        found = {key: stored.get(key) for key in stored.keys()}  # noqa: SIM118  # a store, not a mapping
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    elif not found:
+        typer.echo("No watermark is kept: no incremental run has ended yet.")
+    else:
+        print_table(("key", "store", "watermark", "set", "by"), [(key, *_told(value)) for key, value in found.items()])
+
+
+@state.command()
+def show(key: Key, as_json: AsJson = False) -> None:
+    """Show all that is kept under a key.
+
+    \b
+    airflow-bigcommerce state show bigcommerce_default/orders/0123456789ab
+    """
+    with _opened() as stored:
+        value = _known(stored, key)
+    if as_json or not isinstance(value, Mapping):
+        typer.echo(json.dumps(value, indent=2))
+    else:
+        print_table(("field", "value"), [(str(name), str(part)) for name, part in value.items()])
+    if problem := _problem(value):
+        typer.echo(f"This value {_UNREADABLE} as a watermark: {problem}. Mend it: airflow-bigcommerce state set --help", err=True)
+
+
+@state.command("set")
+def set_(
+    key: Key,
+    watermark: Annotated[str, typer.Option(help="Where the next run goes on: 2026-01-31T00:00:00Z, or a day (UTC).")],
+    store_hash: Annotated[str | None, typer.Option(help="The store, where the present value does not tell it any more.")] = None,
+) -> None:
+    """Move a watermark, back to read a span again or forth to leave one out; its other fields stay.
+
+    \b
+    airflow-bigcommerce state set bigcommerce_default/orders/0123456789ab --watermark 2026-01-01T00:00:00Z
+    """
+    import msgspec
+
+    from airflow_provider_bigcommerce.core.windows import moment, written
+    from airflow_provider_bigcommerce.state import Watermark
+
+    now = datetime.now(UTC)
+    to = moment(watermark, "--watermark")
+    if to is None:
+        raise typer.BadParameter("it is empty", param_hint="--watermark")
+    if to > now:
+        raise typer.BadParameter(
+            f"{watermark} is in the future: what the store changes until then would never be read", param_hint="--watermark"
+        )
+    with _opened() as stored:
+        present = _known(stored, key)
+        kept = {name: part for name, part in present.items() if isinstance(part, str)} if isinstance(present, Mapping) else {}
+        if not (store_hash or kept.get("store_hash")):
+            raise typer.BadParameter(
+                f"what is kept under {key} is damaged and does not tell its store; give --store-hash", param_hint="--store-hash"
+            )
+        told = {name: kept.get(name, "") for name in ("run", "dag_id", "task_id", "run_id")}
+        new = Watermark(
+            store_hash=store_hash or kept["store_hash"],
+            watermark=written(to) or "",
+            set_at=written(now) or "",
+            **told,
+        )
+        stored.set(key, msgspec.to_builtins(new))
+    before = kept.get("watermark", "unreadable")
+    typer.echo(f"{key}: {before} -> {new.watermark}. The next run reads what was changed since then.")
+
+
+@state.command()
+def clear(key: Key, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Forget a watermark, so that the next run reads everything again.
+
+    \b
+    airflow-bigcommerce state clear bigcommerce_default/orders/0123456789ab --yes
+    """
+    with _opened() as stored:
+        value = _known(stored, key)
+    if not yes:
+        typer.confirm(f"Forget {key} ({_told(value)[1]})? The next run reads everything again", abort=True, err=True)
+    with _opened() as stored:
+        stored.delete(key)
+    typer.echo(f"{key} is forgotten. Files that were written stay; the next run reads everything again.")
+
+
+@contextmanager
+def _opened() -> Iterator[StoredState]:
+    """The state in Airflow's metadata database.
+
+    :raises BigCommerceError: the database cannot be read.
+    """
+    # Airflow logs to what is stdout when it is first imported.
+    with redirect_stdout(sys.stderr):
+        from sqlalchemy.exc import SQLAlchemyError
+
+        from airflow_provider_bigcommerce.compat import stored_state
+        from airflow_provider_bigcommerce.exceptions import BigCommerceError
+        from airflow_provider_bigcommerce.state import state_asset
+
+        stored = stored_state(state_asset())
+    try:
+        yield stored
+    except SQLAlchemyError as error:
+        raise BigCommerceError(
+            f"Airflow's metadata database could not be used ({type(error).__name__}). Run this where the scheduler runs, with its "
+            "AIRFLOW_HOME or AIRFLOW__DATABASE__SQL_ALCHEMY_CONN; a new database needs 'airflow db migrate' first."
+        ) from error
+
+
+def _known(stored: StoredState, key: str) -> Any:
+    """The value under a key; an unknown key is a wrong usage that names the nearest ones."""
+    value = stored.get(key)
+    keys = stored.keys() if value is None else [key]
+    if key in keys:
+        return value
+    near = difflib.get_close_matches(key, keys, n=3, cutoff=0.3)
+    hint = f" Did you mean {', '.join(map(repr, near))}?" if near else " `airflow-bigcommerce state list` prints all keys."
+    raise typer.BadParameter(f"no watermark is kept under {key!r}.{hint}", param_hint="KEY")
+
+
+def _problem(value: Any) -> str | None:
+    """Why a value is no watermark, or None."""
+    import msgspec
+
+    from airflow_provider_bigcommerce.exceptions import InvalidQueryError
+    from airflow_provider_bigcommerce.state import Watermark
+
+    try:
+        _ = msgspec.convert(value, Watermark).moment
+    except (msgspec.ValidationError, InvalidQueryError) as error:
+        return str(error)
+    return None
+
+
+def _told(value: Any) -> tuple[str, str, str, str]:
+    """Store, watermark, age and run of a value, for a table."""
+    if _problem(value):
+        return "?", _UNREADABLE, "", ""
+    from airflow_provider_bigcommerce.core.windows import read_moment
+
+    set_at = read_moment(value["set_at"])
+    by = "/".join(value[name] for name in ("dag_id", "task_id", "run_id") if value.get(name)) or value["run"]
+    return value["store_hash"], value["watermark"], _ago(datetime.now(UTC) - set_at) if set_at else "", by
+
+
+def _ago(age: Any) -> str:
+    """``5 min ago``; whole days from the second day on."""
+    minutes = int(age.total_seconds()) // 60
+    if minutes < 120:
+        return f"{max(minutes, 0)} min ago"
+    return f"{minutes // 60} h ago" if minutes < 2880 else f"{minutes // 1440} days ago"

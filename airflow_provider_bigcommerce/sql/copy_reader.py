@@ -1,0 +1,290 @@
+"""A resource's copy in a table of ``BigCommerceToSqlOperator``: its index by pages of keys, its rows compared by the database itself.
+
+The store's rows go through the same reader into staging tables, so that two values are equal when the database says so.
+"""
+# ruff: noqa: S608  # statements are put together from quoted identifiers; every value is a parameter
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from airflow_provider_bigcommerce.core.catalog import Resource
+from airflow_provider_bigcommerce.core.reconciling import Bounds, Key
+from airflow_provider_bigcommerce.exceptions import InvalidQueryError
+from airflow_provider_bigcommerce.files.copy_reader import OURS, bounds_of
+from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
+from airflow_provider_bigcommerce.files.manifest import DataFile, Manifest
+from airflow_provider_bigcommerce.files.schemas import Schema
+from airflow_provider_bigcommerce.files.stored_copy import Columns, CopyIndex
+from airflow_provider_bigcommerce.sql.database import Database
+from airflow_provider_bigcommerce.sql.layout import Column, Layout, Table, layout_of, short
+from airflow_provider_bigcommerce.sql.loading import OneThread, StagingWriter
+from airflow_provider_bigcommerce.sql.rows import BlockReader
+from airflow_provider_bigcommerce.sql.syncs import SYNCS, Syncs
+from airflow_provider_bigcommerce.sql.target import Target
+
+#: Rows that are asked for at once.
+_PAGE = 20_000
+
+
+class TableCopy:
+    """The copy of a resource in a table.
+
+    Its connection lives in a thread of its own; everything here waits for that thread.
+
+    :param database: an open connection of that thread.
+    :param thread: the thread.
+    :param resource: the catalog's row.
+    :param table: the table's name.
+    :param schema: the resource's columns.
+    :raises InvalidQueryError: the table was not filled by this provider with that resource.
+    """
+
+    def __init__(self, database: Database, thread: OneThread, resource: Resource, table: str, schema: Schema) -> None:
+        self._database = database
+        self._thread = thread
+        self._resource = resource
+        self._table = table
+        self._runs, self._nested, self._filters = thread.run(self._past)
+        self._layout = layout_of(schema, table, self._nested, resource.primary_key)
+        self._columns = Columns(resource)
+        self._target = Target(database, self._layout)
+        self._has_staging = False
+
+    @property
+    def title(self) -> str:
+        """What a person calls it."""
+        return f"the table {self._database.qualified(self._table)}"
+
+    @property
+    def manifest(self) -> Manifest:
+        """The newest of the runs that filled it."""
+        return self._runs[0]
+
+    def bounds(self) -> Bounds:
+        """Which rows of the store it speaks of."""
+        return bounds_of(self._runs, self._resource)
+
+    def _past(self) -> tuple[list[Manifest], str, Mapping[str, str]]:
+        """The runs that filled the table with the newest one's filters, newest first, and how they keep nested values."""
+        database = self._database
+        rows: list[tuple[Any, ...]] = []
+        if database.columns_of(SYNCS.name):
+            rows = database.rows(
+                f"SELECT resource, nested, filters, manifest FROM {database.qualified(SYNCS.name)} WHERE table_name = ? "
+                "ORDER BY finished_at DESC",
+                (self._table,),
+            )
+        if not rows or not database.columns_of(self._table):
+            raise InvalidQueryError(
+                f"The table {database.qualified(self._table)} holds no copy of {self._resource.name!r}: no run of BigCommerceToSqlOperator "
+                "has filled it. Name the table that one fills, and let this task come after it."
+            )
+        resource, nested, filters, _ = rows[0]
+        if resource != self._resource.name:
+            raise InvalidQueryError(
+                f"The table {database.qualified(self._table)} holds {resource!r}, not {self._resource.name!r}. Name the other table."
+            )
+        runs = [
+            Manifest.decode(value.encode() if isinstance(value, str) else msgspec.json.encode(value))
+            for _, _, same, value in rows
+            if same == filters
+        ]
+        return runs, str(nested), json.loads(filters)
+
+    # -- the index
+
+    def index(self) -> CopyIndex:
+        """Read the keys, dates and amounts of all rows, page by page in the order of the key."""
+        index = CopyIndex(self._columns)
+        names = self._columns.names
+        there = self._thread.run(self._database.columns_of, self._table)
+        columns = {name: short(name) for name in names if short(name) in there}
+        place = 0
+        for page in self._pages(list(columns.values())):
+            for row in page:
+                key = row[: len(self._layout.main.key)]
+                index.put(self._key(key), place, dict(zip(columns, row[len(key) :], strict=True)))
+                place += 1
+        return index
+
+    def _pages(self, columns: Sequence[str]) -> Iterator[list[tuple[Any, ...]]]:
+        quote, key = self._database.quote, self._layout.main.key
+        names = ", ".join(map(quote, [*key, *columns]))
+        order = ", ".join(map(quote, key))
+        last: tuple[Any, ...] = ()
+        while True:
+            where = f"WHERE ({order}) > ({', '.join('?' * len(key))})" if last else ""
+            statement = f"SELECT {names} FROM {self._target.name} {where} ORDER BY {order} LIMIT {_PAGE}"
+            page = self._thread.run(self._database.rows, statement, last)
+            yield page
+            if len(page) < _PAGE:
+                return
+            last = page[-1][: len(key)]
+
+    @staticmethod
+    def _key(values: Sequence[Any]) -> Key:
+        return values[0] if len(values) == 1 else tuple(values)
+
+    # -- rows
+
+    def batches(self, keys: Collection[Key] | None) -> Iterator[TableBatch]:
+        """The rows of these keys, or all."""
+        if keys is not None:
+            if keys:
+                yield TableBatch(list(keys), self)
+            return
+        for page in self._pages(()):
+            if page:
+                yield TableBatch([self._key(row) for row in page], self)
+
+    def differences(self, records: Mapping[Key, msgspec.Raw]) -> dict[Key, list[str]]:
+        """The rows of the table that are not what the store has, with the names of their columns or child tables that differ."""
+        return self._thread.run(self._differences, list(records.values())) if records else {}
+
+    def _differences(self, records: Sequence[msgspec.Raw]) -> dict[Key, list[str]]:
+        database, target, main = self._database, self._target, self._layout.main
+        if not self._has_staging:
+            target.create_staging()
+            self._has_staging = True
+        reader = self._reader(datetime.now().astimezone())
+        for name, rows in reader.read(records).items():
+            database.execute(f"DELETE FROM {target.staging(name)}")
+            if rows.num_rows:
+                target.stage(name, rows)
+        there = database.columns_of(main.name)
+        compared = [column for column in main.columns if column.name in there and column.name not in OURS and column.name not in main.key]
+        marks = ", ".join(self._differs(column) for column in compared)
+        same = self._same("row", main.key, "staged", main.key)
+        keys = ", ".join(f'"row".{database.quote(name)}' for name in main.key)
+        statement = f'SELECT {keys}, {marks} FROM {target.name} AS "row" JOIN {target.staging(main.name)} AS staged ON {same}'
+        found: dict[Key, list[str]] = {}
+        for row in database.rows(statement):
+            key = self._key(row[: len(main.key)])
+            for column, differs in zip(compared, row[len(main.key) :], strict=True):
+                if differs:
+                    found.setdefault(key, []).append(column.name)
+        for child in self._layout.tables[1:]:
+            for row in database.rows(self._child_statement(child)):
+                found.setdefault(self._key(row), []).append(child.name)
+        for table in self._layout.tables:
+            database.execute(f"DELETE FROM {target.staging(table.name)}")
+        return found
+
+    def _differs(self, column: Column) -> str:
+        one, other = self._comparable("row", column), self._comparable("staged", column)
+        return f"CASE WHEN {one} <> {other} OR ({one} IS NULL) <> ({other} IS NULL) THEN 1 ELSE 0 END"
+
+    def _comparable(self, table: str, column: Column) -> str:
+        """A column's value in a form that has equality: JSON as the database writes it."""
+        name = f"{self._database.quote(table)}.{self._database.quote(column.name)}"
+        if column.kind in ("json", "extra"):
+            return f"CAST(CAST({name} AS {self._database.types[column.kind]}) AS TEXT)"
+        return name
+
+    def _same(self, one: str, columns: Sequence[str], other: str, others: Sequence[str]) -> str:
+        quote = self._database.quote
+        pairs = zip(columns, others, strict=True)
+        return " AND ".join(f"{quote(one)}.{quote(a)} = {quote(other)}.{quote(b)}" for a, b in pairs)
+
+    def _child_statement(self, child: Table) -> str:
+        """The keys of main rows whose child rows are not the same."""
+        database, target, main = self._database, self._target, self._layout.main
+        there = database.columns_of(child.name)
+        columns = [column for column in child.columns if column.name in there]
+
+        def rows(source: str) -> str:
+            values = ", ".join(self._comparable("part", column) for column in columns)
+            among = f"SELECT 1 FROM {target.staging(main.name)} AS staged WHERE {self._same('staged', main.key, 'part', child.root)}"
+            # Rows of main rows that the table lacks are not this one's to tell.
+            known = f'SELECT 1 FROM {target.name} AS "row" WHERE {self._same("row", main.key, "part", child.root)}'
+            return f"SELECT {values} FROM {source} AS part WHERE EXISTS ({among}) AND EXISTS ({known})"
+
+        stored, copied = rows(target.staging(child.name)), rows(database.qualified(child.name))
+        names = [f"c{number}" for number in range(len(columns))]
+        root = ", ".join(names[[column.name for column in columns].index(name)] for name in child.root)
+        listed = ", ".join(names)
+        # WITH and not parentheses: SQLite has none around the parts of a compound query.
+        return (
+            f"WITH stored ({listed}) AS ({stored}), copied ({listed}) AS ({copied}), "
+            "more AS (SELECT * FROM stored EXCEPT SELECT * FROM copied), less AS (SELECT * FROM copied EXCEPT SELECT * FROM stored) "
+            f"SELECT {root} FROM more UNION SELECT {root} FROM less"
+        )
+
+    def _reader(self, synced_at: datetime) -> BlockReader:
+        return BlockReader(
+            self._layout,
+            Discrepancies(),
+            synced_at=synced_at,
+            store_hash=self.manifest.store_hash,
+            holds_any_text=self._database.holds_any_text,
+        )
+
+    # -- repair
+
+    def repair(self, run: str, synced_at: datetime) -> TableRepair:
+        """Begin to write rows anew."""
+        if not self._has_staging:
+            self._thread.run(self._target.create_staging)
+            self._has_staging = True
+        syncs = Syncs(self._database, self._layout, store_hash=self.manifest.store_hash, filters=self._filters, run=run)
+        return TableRepair(self._database, self._target, syncs, self._layout, self._thread, self._reader(synced_at))
+
+
+@dataclass(frozen=True, slots=True)
+class TableBatch:
+    """Some rows of a copy in a table, which compares them itself.
+
+    :param keys: theirs.
+    :param copy: the table.
+    """
+
+    keys: Sequence[Key]
+    copy: TableCopy
+
+    def differences(self, records: Mapping[Key, msgspec.Raw]) -> dict[Key, list[str]]:
+        """The rows that are not what the store has, with the names of their columns that differ."""
+        return self.copy.differences(records)
+
+
+class TableRepair:
+    """Repaired rows on their way into the table, in one transaction."""
+
+    def __init__(self, database: Database, target: Target, syncs: Syncs, layout: Layout, thread: OneThread, reader: BlockReader) -> None:
+        self._database, self._target, self._syncs, self._layout, self._thread = database, target, syncs, layout, thread
+        self._writer = StagingWriter(target, reader, thread)
+
+    @property
+    def rows(self) -> int:
+        """Taken so far."""
+        return self._writer.rows
+
+    def write(self, records: Sequence[msgspec.Raw]) -> list[DataFile]:
+        """Take records."""
+        return self._writer.write(records)
+
+    def close(self) -> list[DataFile]:
+        """Wait until the database has them."""
+        return self._writer.close()
+
+    def abort(self) -> None:
+        """Send nothing more."""
+        self._writer.abort()
+
+    def commit(self, manifest: Manifest) -> None:
+        """Merge, and write the run's row."""
+
+        def change() -> None:
+            self._database.begin(self._layout.main.name)
+            self._target.prepare()
+            self._target.merge()
+            self._syncs.write(manifest)
+            self._database.commit()
+
+        self._thread.run(change)

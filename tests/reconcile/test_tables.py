@@ -1,0 +1,112 @@
+"""A copy in a table held against the sandbox: SQLite, and PostgreSQL where there is one."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from airflow_provider_bigcommerce.exceptions import CopyMismatchError, InvalidQueryError
+from airflow_provider_bigcommerce.operators.reconcile import BigCommerceReconcileOperator
+from tests.sql.conftest import CONN_ID, Warehouse, postgres_server, warehouse  # noqa: F401  # fixtures, asked for by name
+
+pytestmark = pytest.mark.bigcommerce_sandbox(products=30, orders=40, customers=20)
+
+Row = dict[str, Any]
+
+
+def reconcile(resource: str = "orders", **arguments: Any) -> Row:
+    operator = BigCommerceReconcileOperator(
+        task_id="prove", resource=resource, **{"conn_id": CONN_ID, "seed": 1, "on_mismatch": "warn", **arguments}
+    )
+    return operator.execute({})
+
+
+def found(report: Row) -> tuple[list[Any], list[Any], list[Any]]:
+    return [(row["key"], row["fields"]) for row in report["changed"]], report["missing"], report["deleted"]
+
+
+@pytest.mark.parametrize("nested", ["json", "tables"])
+def test_every_kind_of_damage_is_found_by_key_and_column_repaired_and_gone(warehouse: Warehouse, nested: str) -> None:  # noqa: F811
+    warehouse.run("orders", "one", mode="incremental", nested=nested)
+    assert (reconcile()["equal"], reconcile()["compared"]) == (True, 40)
+    ids = warehouse.column("SELECT id FROM orders ORDER BY id")
+    warehouse.do(f"UPDATE orders SET staff_notes = 'x', status_id = 99 WHERE id = {ids[5]}")
+    warehouse.do(f"UPDATE orders SET total_inc_tax = total_inc_tax + 1 WHERE id = {ids[7]}")
+    warehouse.do(f"DELETE FROM orders WHERE id IN ({ids[9]}, {ids[11]})")
+    warehouse.do(f"UPDATE orders SET id = 999999 WHERE id = {ids[13]}")
+    expected = [(ids[5], ["status_id", "staff_notes"]), (ids[7], ["total_inc_tax"])]
+
+    report = reconcile()
+
+    assert report["equal"] is False
+    assert sorted((key, sorted(names)) for key, names in found(report)[0]) == [(key, sorted(names)) for key, names in expected]
+    assert found(report)[1:] == ([ids[9], ids[11], ids[13]], [999999])
+    with pytest.raises(CopyMismatchError, match=f"{ids[5]} differs in "):
+        reconcile(on_mismatch="fail")
+
+    repaired = reconcile(on_mismatch="repair")
+
+    assert (found(repaired), repaired["repaired"] >= 5) == (([], [], [999999]), True)
+    assert found(reconcile()) == ([], [], [999999])
+    warehouse.do("DELETE FROM orders WHERE id = 999999")
+    assert reconcile()["equal"] is True
+
+
+def test_a_damaged_child_row_is_found_and_repaired(warehouse: Warehouse) -> None:  # noqa: F811
+    warehouse.run("orders", "one", mode="incremental", nested="tables")
+    (root,) = warehouse.column("SELECT min(_root_id) FROM orders__line_items")
+    warehouse.do(f"UPDATE orders__line_items SET quantity = quantity + 7 WHERE _root_id = {root}")
+
+    assert found(reconcile())[0] == [(root, ["orders__line_items"])]
+    assert reconcile(on_mismatch="repair")["equal"] is True
+    assert reconcile()["equal"] is True
+
+
+def test_a_repair_leaves_the_watermark_and_the_next_run_as_they_were(warehouse: Warehouse) -> None:  # noqa: F811
+    warehouse.run("orders", "one", mode="incremental")
+    before = warehouse.query("SELECT max(watermark) FROM _bigcommerce_syncs")
+    warehouse.do("DELETE FROM orders WHERE id = (SELECT max(id) FROM orders)")
+
+    assert reconcile(on_mismatch="repair")["equal"] is True
+    assert warehouse.query("SELECT max(watermark) FROM _bigcommerce_syncs") == before
+    assert warehouse.run("orders", "two", mode="incremental", after=timedelta(hours=1))["rows"] == 0
+
+
+def test_what_changed_in_the_store_since_is_no_mismatch(warehouse: Warehouse) -> None:  # noqa: F811
+    warehouse.run("orders", "one", mode="incremental")
+    warehouse.moment += timedelta(minutes=20)
+    (newest,) = warehouse.column("SELECT max(id) FROM orders")
+    warehouse.sandbox.store.edit("orders", newest, staff_notes="later")
+    warehouse.sandbox.store.add_order(customer_id=0)
+
+    report = reconcile(on_mismatch="fail")
+
+    assert (report["equal"], report["newer"]) == (True, 2)
+
+
+@pytest.mark.parametrize("resource", ["products", "brands", "inventory_items"])
+def test_other_resources_are_proved_and_repaired_too(warehouse: Warehouse, resource: str) -> None:  # noqa: F811
+    warehouse.run(resource, "one", mode="full")
+    first = reconcile(resource, sample=None)
+    assert (first["equal"], first["compared"] > 0, first["compared"]) == (True, True, first["rows"])
+    column = {"inventory_items": "identity__sku"}.get(resource, "name")
+    warehouse.do(f"UPDATE \"{resource}\" SET {column} = 'damaged'")
+
+    report = reconcile(resource, sample=None)
+
+    assert {name for row in report["changed"] for name in row["fields"]} == {column}
+    assert report["differences"] == report["rows"]
+    assert "damaged" not in json.dumps(report)
+    assert reconcile(resource, sample=None, on_mismatch="repair")["equal"] is True
+    assert reconcile(resource, sample=None)["equal"] is True
+
+
+def test_a_table_that_no_run_has_filled_is_told(warehouse: Warehouse) -> None:  # noqa: F811
+    with pytest.raises(InvalidQueryError, match="holds no copy of 'orders': no run of BigCommerceToSqlOperator has filled it"):
+        reconcile()
+    warehouse.run("brands", "one", table="things")
+    with pytest.raises(InvalidQueryError, match="holds 'brands', not 'orders'"):
+        reconcile(table="things")
