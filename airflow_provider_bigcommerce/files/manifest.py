@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from airflow_provider_bigcommerce.exceptions import DestinationError
 from airflow_provider_bigcommerce.files.destination import Destination
 
 if TYPE_CHECKING:
@@ -237,8 +238,15 @@ def commit(destination: Destination, resource: str, run: str, manifest: Manifest
     A reader sees the old manifest or the new one. One that read the old one just before may miss a file afterwards, and then
     reads the manifests again; it never sees a mixture.
 
-    :raises DestinationError: the manifest cannot be written; then nothing has changed for readers.
+    :raises DestinationError: a file is not there any more, or the manifest cannot be written; then nothing has changed for readers.
     """
+    there = {entry.name: entry.bytes for entry in destination.entries(run_folder(resource, run))}
+    for file in manifest.files:
+        if there.get(file.path) != file.bytes:  # a directory that was removed is made anew by the next file, without those before it
+            raise DestinationError(
+                f"{destination.full(file.path)} was written by this run and is not there any more, or is not what it was. Was the directory "
+                "removed or unmounted, or is something else writing there? Nothing was committed; let the task try again."
+            )
     destination.write(manifest_name(resource, run), manifest.encode())
     kept = {file.path for file in manifest.files}
     for file in replaced.files if replaced is not None else ():

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +20,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from airflow_provider_bigcommerce.files.destination import is_temporary
+from airflow_provider_bigcommerce.files.manifest import committed
+from airflow_provider_bigcommerce.sandbox.faults import Faults
+from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
+
+RESOURCE = "product_variants"
 
 #: Time-outs and stalls cost this long, and the quota's window ends as soon.
 TIMEOUT = 1.0
@@ -107,3 +115,61 @@ def sandbox_program(*arguments: str) -> Iterator[Program]:
             yield Program(json.loads(text.strip("'")))
         finally:
             process.terminate()
+
+
+def until(found: Callable[[], Any], what: str, seconds: float = 120) -> Any:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := found():
+            return value
+        time.sleep(0.05)
+    pytest.fail(f"{what} did not come")
+
+
+@dataclass
+class Place:
+    """Where the rows go, and the store they come from."""
+
+    sandbox: Sandbox
+    folder: Path
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "warehouse.db"
+
+    def arguments(self, kind: str) -> dict[str, Any]:
+        about = {"resource": RESOURCE, "query": {"limit": 20}}
+        return {**about, "path": str(self.folder / "copy")} if kind == "files" else {**about, "conn_id": "warehouse"}
+
+    def answer(self) -> None:
+        """Answer every request from now on."""
+        self.sandbox.store._faults = Faults()
+
+    def stop_answering(self) -> None:
+        """After ten pages."""
+        self.answer()
+        self.sandbox.store.fail_next(10**6, "timeout_before", skip=10, match="/v3/catalog/variants")
+
+    def is_reading(self) -> bool:
+        """Ten pages came, and others are waited for."""
+        return self.sandbox.store.faults["timeout_before"] >= 5
+
+    def assert_nothing_false_remains(self, kind: str) -> None:
+        if kind == "files":
+            assert committed(str(self.folder / "copy"), RESOURCE) == []
+            assert [file for file in (self.folder / "copy").rglob("*") if is_temporary(str(file))] == []
+            return
+        with contextlib.closing(sqlite3.connect(self.database, timeout=0, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")  # nobody holds a lock
+            tables = {str(row[0]) for row in other.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            assert RESOURCE not in tables
+            assert [row for table in tables for row in other.execute(f'SELECT * FROM "{table}"')] == []
+
+
+@pytest.fixture
+def place(bigcommerce_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    found = Place(bigcommerce_sandbox, tmp_path)
+    monkeypatch.setenv("AIRFLOW_CONN_BIGCOMMERCE_DEFAULT", json.dumps(bigcommerce_sandbox.connection))
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({"conn_type": "sqlite", "host": str(found.database)}))
+    yield found
+    found.answer()
