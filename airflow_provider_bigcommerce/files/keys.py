@@ -214,8 +214,7 @@ class SeenKeys:
         new: list[bool] = []
         for key in keys:
             # As in _add_number, without two calls a row: this is done for each row that is read.
-            block = self._bits.get(key >> _BLOCK_SHIFT) if isinstance(key, int) else None
-            if block is None:
+            if not isinstance(key, int) or (block := self._bits.get(key >> _BLOCK_SHIFT)) is None:
                 new.append(self.add(key))
                 continue
             at, bit = key >> 3 & _BLOCK_BYTES - 1, 1 << (key & 7)
