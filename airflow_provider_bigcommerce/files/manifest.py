@@ -240,12 +240,13 @@ def commit(destination: Destination, resource: str, run: str, manifest: Manifest
 
     :raises DestinationError: a file is not there any more, or the manifest cannot be written; then nothing has changed for readers.
     """
-    there = {entry.name: entry.bytes for entry in destination.entries(run_folder(resource, run))}
+    folders = {file.path.rpartition("/")[0] for file in manifest.files}
+    there = {entry.name: entry.bytes for folder in folders for entry in destination.entries(folder)}
     for file in manifest.files:
         if there.get(file.path) != file.bytes:  # a directory that was removed is made anew by the next file, without those before it
             raise DestinationError(
-                f"{destination.full(file.path)} was written by this run and is not there any more, or is not what it was. Was the directory "
-                "removed or unmounted, or is something else writing there? Nothing was committed; let the task try again."
+                f"{destination.full(file.path)} was written by this run and is not there any more, or is not what it was. Was the "
+                "directory removed or unmounted, or is something else writing there? Nothing was committed; let the task try again."
             )
     destination.write(manifest_name(resource, run), manifest.encode())
     kept = {file.path for file in manifest.files}

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import contextvars
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -98,6 +98,7 @@ class Copy:
     :param before: drops what stands in the copy already; None for a full read.
     :param tell: takes a progress line.
     :param parts: closes parts for the retries of the run and remembers them; None where there are no parts or no retries.
+    :param meanwhile: what is done while the first page is on its way, before the first row is written.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class Copy:
         progress: Progress,
         tell: Callable[[str], None],
         parts: PartCheckpoints | None = None,
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> None:
         self._selection = selection
         self._window = window
@@ -124,6 +126,7 @@ class Copy:
         self._refused = False
         self._copied = Copied(query=selection.query_text)
         self._parts = parts
+        self._meanwhile = meanwhile
         self._earlier = parts.earlier if parts is not None else None
         self._position: Position | None = None  # behind the last page that was written whole
         if parts is not None and self._earlier is not None:
@@ -150,29 +153,34 @@ class Copy:
         copied = self._copied
         # One thread, always the same: C's allocator keeps memory for each thread, which took 50 MB more (measured, Parquet).
         thread = ThreadPoolExecutor(1, "bigcommerce-writer")
+        begun = asyncio.create_task(in_thread(thread, self._meanwhile))
         try:
             try:
-                await self._read(store, thread)
+                await self._read(store, thread, begun)
             except BigCommerceError:
                 if self._position is not None:  # what came before is whole: a retry goes on behind it
                     await in_thread(thread, self._close_part, store)
                 raise
+            await begun  # for a list without rows
             copied.counted = await self._count(store)
             copied.files += await in_thread(thread, self._writer.close)
         finally:
+            begun.cancel()
+            await asyncio.wait([begun])
             thread.shutdown()
             self._writer.abort()
         copied.rows = self._writer.rows
         self._sum_up(store)
         return copied
 
-    async def _read(self, store: BigCommerceStore, thread: Executor) -> None:
+    async def _read(self, store: BigCommerceStore, thread: Executor, begun: Awaitable[None]) -> None:
         copied = self._copied
         async with contextlib.aclosing(self._pages(store)) as pages:
             async for page in pages:
                 if page.total is not None:
                     copied.totals.append(page.total)
                 records = self._selection.fields.applied(await self._completed(store, page.records))
+                await begun
                 self._position = None
                 closed = await in_thread(thread, self._write, records)
                 copied.files += closed

@@ -370,7 +370,7 @@ class Reconciliation:
         return found
 
     def _copy_of(self, selection: Selection, rows: _Rows, window: Window = Window()) -> Copy:  # noqa: B008  # it is frozen
-        return Copy(selection, window, rows, overlap=None, progress=Progress(self._resource.name), tell=self._tell)
+        return Copy(selection, window, rows, before=None, progress=Progress(self._resource.name), tell=self._tell)
 
     # -- afterwards ---------------------------------------------------------------------------------------------------
 

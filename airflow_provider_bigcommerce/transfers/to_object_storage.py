@@ -152,22 +152,27 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         destination = Destination.at(str(self.path))
         hook = BigCommerceHook(self.bigcommerce_conn_id)
         store_hash = hook.credentials().store_hash
-        if is_task(context):
-            link = control_panel_url(store_hash, selection.resource.name, selection.resource.area)
-            context["ti"].xcom_push(key=BigCommerceControlPanelLink.key, value=link)
         run = self._begin(context, selection, partition, destination, store_hash)
         fixed = run.fixed
         if fixed is not None and run.piece is None and run.replaced is not None and run.replaced.finished_at != fixed.replaces:
             self.log.info("An earlier try of this run had committed %s rows; only what follows the commit is left.", run.replaced.rows)
+            _push_link(context, run)
             return self._end(context, run, run.replaced)
         span = fixed_span(selection, fixed, run.replaced, run.last)
         if span is None:
             span = span_until(selection, reading.store_time(hook), run.replaced, run.last)
+        is_new = fixed is None
         if fixed is None:
             fixed = span.checkpoint(run.replaced)
-            run.checkpoint.write(fixed)
+
+        def note() -> None:
+            """What Airflow is told of a run that begins; each word takes it some 10 ms, so the first page is asked for before."""
+            if is_new:
+                run.checkpoint.write(fixed)
+            _push_link(context, run)
+
         try:
-            manifest = self._copy(run, span, fixed, hook, reading)
+            manifest = self._copy(run, span, fixed, hook, reading, note)
         except LongWaitError as error:
             self.log.info("%s The task gives its slot back and comes again then.", error)
             raise come_again(datetime.now(UTC) + timedelta(seconds=error.seconds)) from error
@@ -220,7 +225,9 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
-    def _copy(self, run: _Run, span: Span, fixed: Checkpoint, hook: BigCommerceHook, reading: StoppableReading) -> Manifest:
+    def _copy(
+        self, run: _Run, span: Span, fixed: Checkpoint, hook: BigCommerceHook, reading: StoppableReading, note: Callable[[], None]
+    ) -> Manifest:
         from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
         from airflow_provider_bigcommerce.files.writers import PartWriter, Stamp
         from airflow_provider_bigcommerce.transfers.checkpoints import PartCheckpoints, what_is_read
@@ -270,6 +277,7 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
             progress=run.progress,
             tell=self.log.info,
             parts=parts,
+            meanwhile=note,
         )
         window = span.window.as_json()
         self.log.info(
@@ -376,6 +384,13 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
             fields = ", ".join(f"{drift.path} ({drift.seen_type})" for drift in manifest.drift[:20])
             self.log.info("%d fields did not fit the schema and stand in _extra, see the manifest's drift: %s", len(manifest.drift), fields)
         return manifest.as_json() if run.piece is None else piece_of(manifest.as_json(), run.piece)
+
+
+def _push_link(context: Mapping[str, Any], run: _Run) -> None:
+    if is_task(context):
+        resource = run.selection.resource
+        link = control_panel_url(run.store_hash, resource.name, resource.area)
+        context["ti"].xcom_push(key=BigCommerceControlPanelLink.key, value=link)
 
 
 def _format(file_format: str, compression: str | None) -> FileFormat:
