@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult
 
 if TYPE_CHECKING:
-    from airflow.sdk import Asset
+    from airflow.sdk import Asset, AssetAlias
+
+#: The alias through which events go whose asset is known only in the run.
+DATA_ALIAS = "bigcommerce_data"
+
+_NO_NAME = re.compile(r"[^a-z0-9_]+")
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
@@ -37,3 +42,32 @@ def create_asset(*, conn_id: str, resource: str, extra: dict[str, Any] | None = 
 
     uri = f"bigcommerce://{conn_id}/{resource}"
     return Asset(name=uri, uri=uri, extra=extra or {})
+
+
+def uri_of(conn_id: str, resource: str) -> str:
+    """``bigcommerce://<connection id>/<resource>``; a path in place of a name becomes one: ``/v3/foo/bar`` is ``v3_foo_bar``."""
+    return f"bigcommerce://{conn_id}/{_NO_NAME.sub('_', resource.lower()).strip('_')}"
+
+
+def asset_of(conn_id: str, resource: str) -> Asset:
+    """The asset that a transfer of this resource announces, and that a DAG is scheduled on.
+
+    :param conn_id: connection id of the store.
+    :param resource: catalog name or path.
+    """
+    from airflow.sdk import Asset
+
+    uri = uri_of(conn_id, resource)
+    return Asset(name=uri, uri=uri)
+
+
+def data_alias() -> AssetAlias:
+    """What stands for the assets of all resources where they are known only in the run; a DAG can be scheduled on it too."""
+    from airflow.sdk import AssetAlias
+
+    return AssetAlias(name=DATA_ALIAS, group="bigcommerce")
+
+
+def is_known(*arguments: object) -> bool:
+    """Whether arguments say what they mean when the DAG is parsed: texts without a template."""
+    return all(isinstance(argument, str) and "{{" not in argument and "{%" not in argument for argument in arguments)

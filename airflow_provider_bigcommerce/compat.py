@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import airflow
@@ -158,11 +158,20 @@ def stored_connection(conn_id: str) -> Connection | None:
 
 def come_again(at: datetime) -> Exception:
     """What a task raises to give its slot back and be started again then, without using up a retry."""
+    return _reschedule()(at)
+
+
+def comes_again(error: BaseException) -> bool:
+    """Whether that is what a task raised, which is no failure."""
+    return isinstance(error, _reschedule())
+
+
+def _reschedule() -> type[Exception]:
     try:
         from airflow.sdk.exceptions import AirflowRescheduleException
     except ImportError:  # before 3.2
         from airflow.exceptions import AirflowRescheduleException
-    return cast("Exception", AirflowRescheduleException(at))  # type: ignore[no-untyped-call]  # Airflow's
+    return cast("type[Exception]", AirflowRescheduleException)
 
 
 class StoredState(KeyValueState, Protocol):
@@ -289,6 +298,35 @@ def default_deferrable() -> bool:
     from airflow.providers.common.compat.sdk import conf
 
     return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
+
+
+class StatsSink(Protocol):
+    """Where metrics go."""
+
+    def incr(self, stat: str, count: int = 1, *, tags: dict[str, Any] | None = None) -> None:
+        """Add to a counter."""
+
+    def gauge(self, stat: str, value: float, *, tags: dict[str, Any] | None = None) -> None:
+        """Set a gauge."""
+
+    def timing(self, stat: str, dt: timedelta, *, tags: dict[str, Any] | None = None) -> None:
+        """Record a duration."""
+
+
+def stats_sink() -> StatsSink:
+    """Airflow's metrics: StatsD, Datadog or OpenTelemetry, as the installation says, or nothing."""
+    try:
+        from airflow.sdk.observability.stats import Stats
+    except ImportError:  # Airflow 3.1
+        from airflow.stats import Stats
+    return cast("StatsSink", Stats)
+
+
+def hook_lineage() -> Any:
+    """What collects lineage in this process; it ignores everything unless a plugin (OpenLineage's, say) reads it."""
+    from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
+
+    return get_hook_lineage_collector()  # type: ignore[no-untyped-call]  # Airflow's
 
 
 class TriggerState(Protocol):

@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
-
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, backfill_filter
@@ -18,12 +16,13 @@ from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink
 from airflow_provider_bigcommerce.transfers.plan import MODES, Selection, dated, interval_of, select
 from airflow_provider_bigcommerce.transfers.reading import check_quota_share
+from airflow_provider_bigcommerce.transfers.telling import TellingTransfer
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.core.positions import ParentId
 
 
-class BigCommerceTransferOperator(BaseOperator):
+class BigCommerceTransferOperator(TellingTransfer):
     """A transfer of a BigCommerce resource, whole or only what changed; what it is copied into is the subclass's affair.
 
     :param resource: catalog name, such as ``orders`` (docs/reference/resources.md), or an API path. (templated)
@@ -48,6 +47,7 @@ class BigCommerceTransferOperator(BaseOperator):
     :param overlap: how far an incremental run goes back behind the watermark, for clocks and late commits.
     :param quota_share: fraction of the store's quota at which this task waits for the next window, above 0 and at most 1: ``0.25``
         leaves three quarters to everybody else. If not given, the connection's; for a backfill at most 0.25.
+    :param emit_empty: whether a run that brought no row has an asset event too (docs/how-to/react-to-new-data.md).
     """
 
     template_fields: Sequence[str] = (
@@ -88,10 +88,10 @@ class BigCommerceTransferOperator(BaseOperator):
         bigcommerce_conn_id: str = "bigcommerce_default",
         overlap: timedelta = DEFAULT_OVERLAP,
         quota_share: float | None = None,
+        emit_empty: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.resource = resource
+        super().__init__(resource=resource, bigcommerce_conn_id=bigcommerce_conn_id, emit_empty=emit_empty, **kwargs)
         self.mode = mode
         self.query = query
         self.since = since
@@ -104,7 +104,6 @@ class BigCommerceTransferOperator(BaseOperator):
         self.parent_ids = parent_ids
         self.parent_query = parent_query
         self.parents_from = parents_from
-        self.bigcommerce_conn_id = bigcommerce_conn_id
         self.overlap = overlap
         self.quota_share = quota_share
         _validate(resource, mode)

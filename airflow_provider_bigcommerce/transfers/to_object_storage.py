@@ -39,6 +39,7 @@ from airflow_provider_bigcommerce.transfers.plan import Selection, Span, fixed_s
 from airflow_provider_bigcommerce.transfers.progress import Progress
 from airflow_provider_bigcommerce.transfers.reading import StoppableReading, store_settings
 from airflow_provider_bigcommerce.transfers.selection import BigCommerceTransferOperator
+from airflow_provider_bigcommerce.transfers.telling import files_at
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.files.writers import FileFormat
@@ -138,12 +139,8 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         _validate(max_rows_per_file, checkpoint_every=checkpoint_every, hand_back_after=hand_back_after)
         self._reading: StoppableReading | None = None
 
-    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        """Copy, commit, and return the manifest; for a range of the list, return it uncommitted.
-
-        :param context: Airflow's; ``{}`` works too, without watermark and retries.
-        :raises BigCommerceError: see ``airflow_provider_bigcommerce.exceptions``.
-        """
+    def transfer(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Copy, commit, and return the manifest; for a range of the list, return it uncommitted."""
         from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 
         reading = self._reading = StoppableReading()
@@ -151,7 +148,8 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         selection = self.selection(context) if partition is None else within(self.selection(context), partition)
         destination = Destination.at(str(self.path))
         hook = BigCommerceHook(self.bigcommerce_conn_id)
-        store_hash = hook.credentials().store_hash
+        store_hash = self.learnt.store_hash = hook.credentials().store_hash
+        self.learnt.place = files_at(destination.full(selection.folder))
         run = self._begin(context, selection, partition, destination, store_hash)
         fixed = run.fixed
         if fixed is not None and run.piece is None and run.replaced is not None and run.replaced.finished_at != fixed.replaces:
@@ -203,6 +201,7 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         watermark_key = state_key(self.bigcommerce_conn_id, selection.resource.name, destination.url, selection.filters)
         state = WatermarkState.of(context, watermark_key) if selection.mode == "incremental" else WatermarkState(None, watermark_key)
         last = state.read(store_hash)
+        self.learnt.watermark = last.moment if last is not None else None
         replaced = read_manifest(destination, folder, key)
         removed = remove_orphans(destination, folder, task, now=now, but=key)
         piece = None if partition is None else Piece(partition=partition, run=key, folder=folder)
@@ -294,6 +293,7 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
 
         async def read() -> Copied:
             async with hook.astore(**settings) as store:
+                self.learnt.stats = store.stats
                 return await copy.run(store)
 
         copied = reading.run(read)

@@ -25,6 +25,7 @@ from airflow_provider_bigcommerce.transfers.plan import Selection, Span, fixed_s
 from airflow_provider_bigcommerce.transfers.progress import Progress
 from airflow_provider_bigcommerce.transfers.reading import StoppableReading, store_settings
 from airflow_provider_bigcommerce.transfers.selection import BigCommerceTransferOperator
+from airflow_provider_bigcommerce.transfers.telling import table_at
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.client import ReadStats
@@ -98,12 +99,8 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         self._reading: StoppableReading | None = None
         self._database: Database | None = None
 
-    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        """Copy, commit, and return the manifest, with ``table`` in place of files.
-
-        :param context: Airflow's; ``{}`` works too, without retries that go on.
-        :raises BigCommerceError: see ``airflow_provider_bigcommerce.exceptions``.
-        """
+    def transfer(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Copy, commit, and return the manifest, with ``table`` in place of files."""
         from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
         from airflow_provider_bigcommerce.sql.loading import OneThread
         from airflow_provider_bigcommerce.transfers.copying import columns_of
@@ -112,7 +109,7 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         row = selection.resource
         layout = layout_of(columns_of(row), self.table or selection.folder, self.nested, row.primary_key, is_hashed=row.modified is None)
         hook = BigCommerceHook(self.bigcommerce_conn_id)
-        store_hash = hook.credentials().store_hash
+        store_hash = self.learnt.store_hash = hook.credentials().store_hash
         now = datetime.now(UTC)
         if is_task(context):
             ti = context["ti"]
@@ -156,8 +153,10 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         from airflow_provider_bigcommerce.sql.syncs import Syncs
         from airflow_provider_bigcommerce.sql.target import Target
 
-        database = open_database(BaseHook.get_connection(self.conn_id).get_hook(), self.schema)  # type: ignore[no-untyped-call]  # Airflow's
+        connection = BaseHook.get_connection(self.conn_id)
+        database = open_database(connection.get_hook(), self.schema)  # type: ignore[no-untyped-call]  # Airflow's
         self._database = database
+        self.learnt.place = table_at(connection, database.schema, run.layout.main.name)
         try:
             syncs = Syncs(database, run.layout, store_hash=run.store_hash, filters=run.selection.filters, run=key)
             return _Place(database, Target(database, run.layout), syncs)
@@ -186,6 +185,7 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         past = run.thread.run(self._begin, place)
         replaced = past.replaced if past is not None else None
         last = past.watermark if past is not None and run.selection.mode == "incremental" else None
+        self.learnt.watermark = last.moment if last is not None else None
         fixed = run.checkpoint.read()
         if fixed is not None and replaced is not None and replaced.finished_at != fixed.replaces:
             self.log.info("An earlier try of this run had committed %s rows; nothing is left to do.", replaced.rows)
@@ -232,6 +232,7 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
 
         async def read() -> tuple[Copied, ReadStats]:
             async with run.hook.astore(**settings) as store:
+                self.learnt.stats = store.stats
                 return await copy.run(store), store.stats
 
         copied, stats = run.reading.run(read)

@@ -1,0 +1,198 @@
+"""What a transfer tells the rest of Airflow when it ends: asset events, metrics, lineage, and its error to the sync's summary.
+
+Decides names and when something is said; moves no row and reads nothing but what the transfer learnt. Everything here follows
+the commit, so nothing here decides what is data.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from airflow.sdk import BaseOperator
+
+from airflow_provider_bigcommerce.assets import asset_of, data_alias, is_known, uri_of
+from airflow_provider_bigcommerce.compat import comes_again, hook_lineage, is_task, stats_sink
+from airflow_provider_bigcommerce.core.planning import resource_of
+from airflow_provider_bigcommerce.core.windows import moment
+from airflow_provider_bigcommerce.exceptions import BigCommerceError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+    from airflow_provider_bigcommerce.client import ReadStats
+
+#: XCom of a task that failed: the error's type and text, which hold neither a secret nor a customer's data.
+ERROR_KEY: Final = "bigcommerce_error"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where rows were written, as lineage names it.
+
+    :param uri: an asset URI without credentials.
+    :param namespace: OpenLineage's.
+    :param name: OpenLineage's, within the namespace.
+    """
+
+    uri: str
+    namespace: str
+    name: str
+
+
+def files_at(url: str) -> Place:
+    """A directory or a prefix of an object store; a connection id in the URL (``s3://aws_default@bucket``) is left out."""
+    parts = urlsplit(url if "://" in url else f"file://{url}")
+    bucket = parts.netloc.rpartition("@")[2]
+    if not bucket:
+        return Place(f"file://{parts.path}", "file", parts.path)
+    return Place(f"{parts.scheme}://{bucket}{parts.path}", f"{parts.scheme}://{bucket}", parts.path.strip("/"))
+
+
+def table_at(connection: Connection, schema: str, table: str) -> Place:
+    """A table of the database that a connection points to."""
+    kind, host = connection.conn_type or "", connection.host or ""
+    if kind == "sqlite":  # its host is a file
+        return Place(f"sqlite://{host}/{schema}/{table}", "sqlite", f"{host}.{schema}.{table}")
+    port = connection.port or 5432
+    authority = f"{kind}://{host or 'localhost'}:{port}"
+    names = (connection.schema or "", schema, table)
+    return Place("/".join((authority, *names)), authority, ".".join(names))
+
+
+@dataclass(slots=True)
+class Learnt:
+    """What a try has learnt so far; of one that fails, this is all there is to tell.
+
+    :param store_hash: the store.
+    :param place: where rows go.
+    :param watermark: how far earlier runs came.
+    :param stats: the client's counts, which grow while it reads.
+    """
+
+    store_hash: str = ""
+    place: Place | None = None
+    watermark: datetime | None = None
+    stats: ReadStats | None = None
+
+
+class TellingTransfer(BaseOperator):
+    """A transfer that tells what it did: both transfers of this package are one.
+
+    Subclasses do the work in :meth:`transfer`, and note in ``learnt`` what they learn on the way.
+
+    :param resource: catalog name or path of what is read.
+    :param bigcommerce_conn_id: connection id of the store.
+    :param emit_empty: whether a run that brought no row announces itself too.
+    """
+
+    def __init__(self, *, resource: str, bigcommerce_conn_id: str, emit_empty: bool, **kwargs: Any) -> None:
+        # An outlet that is known when the DAG is parsed shows in Airflow's graph, but always has an event; the alias serves the rest.
+        is_fixed = emit_empty and not kwargs.get("_airflow_from_mapped") and is_known(resource, bigcommerce_conn_id)
+        own = asset_of(bigcommerce_conn_id, resource_of(resource).name) if is_fixed else data_alias()
+        given = list(kwargs.get("outlets") or [])
+        kwargs["outlets"] = given if own in given else [*given, own]
+        super().__init__(**kwargs)
+        self.resource = resource
+        self.bigcommerce_conn_id = bigcommerce_conn_id
+        self.emit_empty = emit_empty
+        self.learnt = Learnt()
+
+    @abstractmethod
+    def transfer(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Copy, commit, and return the manifest."""
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Copy, commit, tell, and return the manifest.
+
+        :param context: Airflow's; ``{}`` works too, without watermark and retries.
+        :raises BigCommerceError: see ``airflow_provider_bigcommerce.exceptions``.
+        """
+        self.learnt = Learnt()
+        try:
+            manifest = self.transfer(context)
+        except BaseException as error:
+            if not comes_again(error):
+                self._tell_failure(context, error)
+            raise
+        _measure(self._tags(), self.learnt, manifest)
+        self._announce(context, manifest)
+        self._trace()
+        return manifest
+
+    def _tags(self) -> dict[str, str]:
+        return {"conn_id": self.bigcommerce_conn_id, "resource": resource_of(self.resource).name}
+
+    def _tell_failure(self, context: Mapping[str, Any], error: BaseException) -> None:
+        if isinstance(error, BigCommerceError):
+            _measure(self._tags() if _is_resource(self.resource) else {"conn_id": self.bigcommerce_conn_id}, self.learnt, None)
+        if is_task(context) and isinstance(error, Exception):
+            text = f": {error}" if isinstance(error, BigCommerceError) else ""  # other texts may quote a row
+            context["ti"].xcom_push(key=ERROR_KEY, value=f"{type(error).__name__}{text}")
+
+    def _announce(self, context: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
+        """The asset event; consumers find counts and window in its ``extra``, never a row."""
+        if not is_task(context) or "outlet_events" not in context or "piece" in manifest:  # a range of a list is no data yet
+            return
+        asset = asset_of(self.bigcommerce_conn_id, manifest["resource"])
+        extra = {name: manifest[name] for name in ("resource", "store_hash", "mode", "rows", "window", "finished_at", "complete")}
+        extra["run_id"] = context["ti"].run_id
+        extra["to"] = self.learnt.place.uri if self.learnt.place is not None else None
+        if asset in self.outlets:
+            context["outlet_events"][asset].extra = extra
+        elif manifest["rows"] or self.emit_empty:
+            context["outlet_events"][data_alias()].add(asset, extra=extra)
+
+    def _trace(self) -> None:
+        """Hook lineage, for whatever collects it; nothing happens where nothing does."""
+        collector = hook_lineage()
+        collector.add_input_asset(context=self, uri=uri_of(self.bigcommerce_conn_id, resource_of(self.resource).name))
+        if self.learnt.place is not None:
+            collector.add_output_asset(context=self, uri=self.learnt.place.uri)
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002  # OpenLineage's signature
+        """What OpenLineage asks after success, and, with what is known, after failure.
+
+        :returns: ``OperatorLineage``: the store's resource in, files or table out.
+        """
+        from airflow.providers.common.compat.openlineage.facet import Dataset
+        from airflow.providers.openlineage.extractors import OperatorLineage
+
+        learnt = self.learnt
+        inputs, outputs = [], []
+        if learnt.store_hash:
+            inputs.append(Dataset(namespace=f"bigcommerce://{learnt.store_hash}", name=resource_of(self.resource).name))
+        if learnt.place is not None:
+            outputs.append(Dataset(namespace=learnt.place.namespace, name=learnt.place.name))
+        return OperatorLineage(inputs=inputs, outputs=outputs)
+
+
+def _is_resource(resource: str) -> bool:
+    try:
+        resource_of(resource)
+    except BigCommerceError:
+        return False
+    return True
+
+
+def _measure(tags: dict[str, str], learnt: Learnt, manifest: Mapping[str, Any] | None) -> None:
+    """Metrics through Airflow's own sink (docs/how-to/monitor.md lists them)."""
+    sink = stats_sink()
+    if manifest is not None:
+        sink.incr("bigcommerce.rows", manifest["rows"], tags=tags)
+        sink.timing("bigcommerce.duration", timedelta(seconds=manifest["seconds"]), tags=tags)
+    else:
+        sink.incr("bigcommerce.failures", tags=tags)
+    if learnt.stats is not None:
+        sink.incr("bigcommerce.requests", learnt.stats.requests, tags=tags)
+        sink.incr("bigcommerce.throttled", learnt.stats.throttled, tags=tags)
+        sink.incr("bigcommerce.retries", learnt.stats.retries, tags=tags)
+        sink.timing("bigcommerce.waited", timedelta(seconds=learnt.stats.waited_seconds), tags=tags)
+    reached = moment(manifest["watermark"], "watermark") if manifest is not None else None
+    reached = reached or learnt.watermark
+    if reached is not None:
+        sink.gauge("bigcommerce.watermark_lag", max(0.0, (datetime.now(UTC) - reached).total_seconds()), tags=tags)

@@ -1,0 +1,213 @@
+"""What a transfer tells Airflow when it ends: asset events, metrics, lineage; as real tasks do it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_bigcommerce.assets import DATA_ALIAS
+from airflow_provider_bigcommerce.exceptions import PermissionDeniedError
+from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
+from airflow_provider_bigcommerce.state import state_asset
+from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
+from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
+from tests.airflow_dag import known_to_airflow
+from tests.sql.conftest import Warehouse, night, postgres_server, warehouse  # noqa: F401  # fixtures, asked for by name
+from tests.sync.conftest import Recorded, events, returned, states
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+ORDERS = "bigcommerce://bigcommerce_default/orders"
+
+
+def a_dag(name: str) -> Any:
+    from airflow.sdk import DAG
+
+    return DAG(name, start_date=START, schedule=None)
+
+
+def outlets(operator: Any) -> list[str]:
+    return [outlet.name for outlet in operator.outlets]
+
+
+def test_an_outlet_that_is_known_is_the_asset_and_one_that_is_not_is_the_alias() -> None:
+    def operator(**arguments: Any) -> Any:
+        return BigCommerceToObjectStorageOperator(**{"task_id": "copy", "resource": "orders", "path": "/x", **arguments})
+
+    assert outlets(operator()) == [ORDERS]
+    assert outlets(operator(resource="variants")) == ["bigcommerce://bigcommerce_default/product_variants"]
+    assert outlets(operator(emit_empty=False)) == [DATA_ALIAS]
+    assert outlets(operator(bigcommerce_conn_id="{{ params.store }}")) == [DATA_ALIAS]
+    assert outlets(BigCommerceToSqlOperator(task_id="copy", resource="orders", conn_id="db")) == [ORDERS]
+
+
+@pytest.mark.compat
+@pytest.mark.usefixtures("airflow_home")
+def test_a_run_announces_counts_and_window(connected: Sandbox, tmp_path: Path) -> None:
+    with a_dag("announces") as dag:
+        BigCommerceToObjectStorageOperator(task_id="orders", resource="orders", path=str(tmp_path), mode="incremental")
+    run = known_to_airflow(dag).test()
+
+    manifest = returned(run, "orders")
+    [extra] = events(run)[ORDERS]
+    assert extra == {
+        "resource": "orders",
+        "store_hash": "sandbox1",
+        "mode": "incremental",
+        "rows": connected.store.count("orders"),
+        "window": {"since": None, "until": "2026-09-21T14:13:20Z"},
+        "finished_at": manifest["finished_at"],
+        "complete": True,
+        "run_id": run.run_id,
+        "to": f"file://{tmp_path}/orders",
+    }
+
+
+@pytest.mark.compat
+@pytest.mark.usefixtures("airflow_home")
+def test_a_run_that_brought_nothing_is_silent_if_asked(connected: Sandbox, tmp_path: Path) -> None:
+    with a_dag("silent") as dag:
+        for name, emit_empty in (("talks", True), ("is_silent", False)):
+            BigCommerceToObjectStorageOperator(
+                task_id=name,
+                resource="orders" if emit_empty else "customers",
+                path=str(tmp_path),
+                mode="incremental",
+                emit_empty=emit_empty,
+            )
+    known_to_airflow(dag)
+
+    first, second = dag.test(), dag.test()
+
+    assert set(events(first)) == {ORDERS, "bigcommerce://bigcommerce_default/customers"}
+    assert {uri: [extra["rows"] for extra in extras] for uri, extras in events(second).items()} == {ORDERS: [0]}
+
+
+@pytest.mark.compat
+@pytest.mark.usefixtures("airflow_home")
+def test_mapped_tasks_announce_each_their_own_asset(connected: Sandbox, tmp_path: Path) -> None:
+    with a_dag("mapped") as dag:
+        BigCommerceToObjectStorageOperator.partial(task_id="copy", path=str(tmp_path), inlets=[state_asset()]).expand(
+            resource=["brands", "categories"]
+        )
+    run = known_to_airflow(dag).test()
+
+    assert str(run.state) == "success"
+    assert {uri: [extra["rows"] for extra in extras] for uri, extras in events(run).items()} == {
+        f"bigcommerce://bigcommerce_default/{name}": [connected.store.count(name)] for name in ("brands", "categories")
+    }
+
+
+@pytest.mark.usefixtures("airflow_home")
+def test_a_run_that_fails_announces_nothing_and_leaves_its_reason(connected: Sandbox, tmp_path: Path) -> None:
+    connected.store.fail_next(1, "answer", match="/v3/catalog/brands", status=403, body=b"{}")
+    with a_dag("fails") as dag:
+        BigCommerceToObjectStorageOperator(task_id="brands", resource="brands", path=str(tmp_path))
+    run = known_to_airflow(dag).test()
+
+    assert states(run) == {"brands": "failed"}
+    assert events(run) == {}
+    assert returned(run, "brands", key="bigcommerce_error").startswith("PermissionDeniedError: GET /v3/catalog/brands answered 403")
+
+
+def test_both_transfers_count_rows_requests_and_the_lag_of_the_watermark(
+    warehouse: Warehouse,  # noqa: F811  # the fixture
+    metrics: Recorded,
+    tmp_path: Path,
+) -> None:
+    for operator in (
+        warehouse.operator(mode="incremental"),
+        BigCommerceToObjectStorageOperator(task_id="orders", resource="orders", path=str(tmp_path), mode="incremental"),
+    ):
+        metrics.seen.clear()
+        manifest = operator.execute({})
+
+        assert metrics.value("bigcommerce.rows") == manifest["rows"] == 5
+        assert metrics.value("bigcommerce.requests") == manifest["requests"] > 0
+        assert metrics.value("bigcommerce.throttled") == 0
+        assert metrics.value("bigcommerce.duration") == timedelta(seconds=manifest["seconds"])
+        lag = (datetime.now(UTC) - datetime.fromisoformat(manifest["watermark"])).total_seconds()
+        assert 0 <= lag - metrics.value("bigcommerce.watermark_lag") < 60
+        assert metrics.seen["bigcommerce.rows"][0][1] == {"conn_id": "bigcommerce_default", "resource": "orders"}
+
+
+def test_a_run_that_fails_counts_what_is_known(connected: Sandbox, metrics: Recorded, tmp_path: Path) -> None:
+    connected.store.fail_next(1, "answer", match="/v3/catalog/brands", status=403, body=b"{}")
+
+    with pytest.raises(PermissionDeniedError):
+        BigCommerceToObjectStorageOperator(task_id="brands", resource="brands", path=str(tmp_path)).execute({})
+
+    assert metrics.value("bigcommerce.failures") == 1
+    assert metrics.value("bigcommerce.requests") == 1
+    assert "bigcommerce.rows" not in metrics.seen
+
+
+def test_the_quotas_waits_and_refusals_are_metrics(connected: Sandbox, metrics: Recorded, tmp_path: Path) -> None:
+    headers = {"X-Rate-Limit-Requests-Quota": "10", "X-Rate-Limit-Requests-Left": "0", "X-Rate-Limit-Time-Reset-Ms": "200"}
+    headers["X-Rate-Limit-Time-Window-Ms"] = "30000"
+    connected.store.fail_next(1, "answer", match="/v3/catalog/brands", status=429, body=b"{}", headers=headers)
+
+    BigCommerceToObjectStorageOperator(task_id="brands", resource="brands", path=str(tmp_path)).execute({})
+
+    assert metrics.value("bigcommerce.throttled") == 1
+    assert metrics.value("bigcommerce.waited") >= timedelta(milliseconds=100)
+
+
+def test_hook_lineage_names_the_resource_and_the_files(connected: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.providers.common.compat.lineage import hook as lineage
+    from airflow.sdk.lineage import HookLineageCollector
+
+    collector = HookLineageCollector()
+    monkeypatch.setattr(lineage, "get_hook_lineage_collector", lambda: collector)
+    BigCommerceToObjectStorageOperator(task_id="brands", resource="brands", path=str(tmp_path)).execute({})
+
+    found = collector.collected_assets
+    assert [each.asset.uri for each in found.inputs] == ["bigcommerce://bigcommerce_default/brands"]
+    assert [each.asset.uri for each in found.outputs] == [f"file://{tmp_path}/brands"]
+
+
+def test_openlineage_gets_the_stores_resource_and_the_table(warehouse: Warehouse) -> None:  # noqa: F811  # the fixture
+    pytest.importorskip("airflow.providers.openlineage.extractors", reason="pip install apache-airflow-providers-openlineage")
+    from airflow.providers.openlineage.extractors.base import DefaultExtractor
+
+    operator = warehouse.operator("brands")
+    operator.execute({})
+    lineage = DefaultExtractor(operator).extract_on_complete(None)
+
+    assert lineage is not None
+    assert [(each.namespace, each.name) for each in lineage.inputs] == [("bigcommerce://sandbox1", "brands")]
+    place = warehouse.connection
+    expected = (
+        ("sqlite", f"{place['host']}.main.brands")
+        if warehouse.kind == "sqlite"
+        else (f"postgres://{place['host']}:{place['port']}", f"{place['schema']}.public.brands")
+    )
+    assert [(each.namespace, each.name) for each in lineage.outputs] == [expected]
+
+
+def test_openlineage_gets_the_directory_of_files(connected: Sandbox, tmp_path: Path) -> None:
+    pytest.importorskip("airflow.providers.openlineage.extractors", reason="pip install apache-airflow-providers-openlineage")
+    operator = BigCommerceToObjectStorageOperator(task_id="brands", resource="brands", path=str(tmp_path))
+    operator.execute({})
+
+    lineage = operator.get_openlineage_facets_on_complete(None)
+
+    assert [(each.namespace, each.name) for each in lineage.outputs] == [("file", f"{tmp_path}/brands")]
+
+
+@pytest.mark.parametrize(
+    ("url", "namespace", "name"),
+    [
+        ("s3://aws_default@shop/copy/orders", "s3://shop", "copy/orders"),
+        ("gs://shop/orders", "gs://shop", "orders"),
+        ("/data/orders", "file", "/data/orders"),
+    ],
+)
+def test_lineage_leaves_the_connection_out_of_a_bucket(url: str, namespace: str, name: str) -> None:
+    from airflow_provider_bigcommerce.transfers.telling import files_at
+
+    place = files_at(url)
+    assert (place.namespace, place.name) == (namespace, name)
+    assert "aws_default" not in place.uri
