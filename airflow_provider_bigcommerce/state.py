@@ -54,6 +54,7 @@ class Watermark(msgspec.Struct, frozen=True, kw_only=True):
     :param watermark: end of the last committed window, ISO-8601 with ``Z``.
     :param run: run key of the run that set it.
     :param set_at: the worker's clock then.
+    :param full_at: end of the last window that began where the copy begins; empty where none is known.
     :param dag_id: for people who look at the state.
     :param task_id: likewise.
     :param run_id: likewise.
@@ -63,6 +64,7 @@ class Watermark(msgspec.Struct, frozen=True, kw_only=True):
     watermark: str
     run: str
     set_at: str
+    full_at: str = ""
     dag_id: str = ""
     task_id: str = ""
     run_id: str = ""
@@ -280,7 +282,9 @@ class RunCheckpoint:
         self._keep_keys(None)
 
 
-def watermark_of(until: datetime, *, store_hash: str, run: str, set_at: datetime, context: Mapping[str, Any]) -> Watermark:
+def watermark_of(
+    until: datetime, *, store_hash: str, run: str, set_at: datetime, context: Mapping[str, Any], full_at: str = ""
+) -> Watermark:
     """The watermark that a run sets when its window, up to ``until``, is durable."""
     ti = context.get("ti")
     return Watermark(
@@ -288,6 +292,7 @@ def watermark_of(until: datetime, *, store_hash: str, run: str, set_at: datetime
         watermark=written(until) or "",
         run=run,
         set_at=written(set_at) or "",
+        full_at=full_at,
         dag_id=str(getattr(ti, "dag_id", "")),
         task_id=str(getattr(ti, "task_id", "")),
         run_id=str(getattr(ti, "run_id", "")),

@@ -133,6 +133,25 @@ def incremental_window(
     return Window(since, until)
 
 
+def full_read_due(last: datetime | None, now: datetime, every: timedelta, name: str) -> bool:
+    """Whether a periodic full read is due.
+
+    Each list has its own moments, ``every`` apart, so that not all lists of a store are read whole in one night: its place among
+    the catalog's lists with a change date spreads them evenly. A moment that passed without a full read that ended well stays due.
+
+    :param last: end of the last full read's window, or None where none is known.
+    :param now: the store's time.
+    :param every: time between two full reads.
+    :param name: of the resource.
+    """
+    if last is None:
+        return True
+    period = every.total_seconds()
+    names = [row.name for row in CATALOG.values() if row.modified is not None]
+    shift = period * names.index(name) / len(names) if name in names else 0.0
+    return last.timestamp() < now.timestamp() - (now.timestamp() - shift) % period
+
+
 def interval_window(start: datetime | None, end: datetime | None) -> Window:
     """The seconds of a DAG run's data interval: its beginning belongs to it, its end to the next one.
 

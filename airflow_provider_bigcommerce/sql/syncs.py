@@ -64,14 +64,25 @@ class Syncs:
     :param store_hash: the store that the connection points to.
     :param filters: the part of the query that decides which rows there are.
     :param run: run key.
+    :param begins: where the first run began, and with it each full read; None for the store's beginning.
     """
 
-    def __init__(self, database: Database, layout: Layout, *, store_hash: str, filters: Mapping[str, str], run: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        layout: Layout,
+        *,
+        store_hash: str,
+        filters: Mapping[str, str],
+        run: str,
+        begins: datetime | None = None,
+    ) -> None:
         self._database = database
         self._layout = layout
         self._store_hash = store_hash
         self._filters = json.dumps(dict(filters), sort_keys=True)
         self._run = run
+        self._begins = written(begins)
         self._name = database.qualified(SYNCS.name)
 
     def create(self) -> None:
@@ -113,7 +124,11 @@ class Syncs:
             until, run, finished_at = last[0]
             try:
                 watermark = Watermark(
-                    store_hash=self._store_hash, watermark=self._text(until), run=str(run), set_at=self._text(finished_at)
+                    store_hash=self._store_hash,
+                    watermark=self._text(until),
+                    run=str(run),
+                    set_at=self._text(finished_at),
+                    full_at=self._last_full_read(),
                 )
             except InvalidQueryError as error:
                 remedy = f"Set the watermark of run {run!r} right, or delete the run's row"
@@ -128,6 +143,15 @@ class Syncs:
                 remedy = "Delete the run's row, and its window is read again"
                 raise self._damaged(f"manifest of run {self._run!r}", error, remedy) from error
         return Past(bool(others), watermark, replaced)
+
+    def _last_full_read(self) -> str:
+        """The end of the last window that held everything, or nothing."""
+        begins, values = ("window_since IS NULL", ()) if self._begins is None else ("window_since = ?", (self._begins,))
+        found = self._database.rows(
+            f"SELECT max(watermark) FROM {self._name} WHERE table_name = ? AND filters = ? AND {begins}",
+            (self._layout.main.name, self._filters, *values),
+        )
+        return self._text(found[0][0]) if found[0][0] is not None else ""
 
     def _refuse(self, resource: str, store_hash: str, nested: str) -> None:
         layout, table = self._layout, self._database.qualified(self._layout.main.name)

@@ -22,6 +22,7 @@ from airflow_provider_bigcommerce.core.windows import (
     Window,
     backfill_filter,
     date_filter,
+    full_read_due,
     incremental_window,
     interval_window,
     moment,
@@ -64,6 +65,7 @@ class Selection:
     :param until: likewise, its last second.
     :param initial_since: where a first incremental run begins.
     :param overlap: how far an incremental run goes back behind the watermark.
+    :param full_every: how often an incremental run reads everything all the same; None for never.
     :param fields: which fields of the rows are kept.
     :param parent_ids: for a child resource, the parents whose rows are read; None for all.
     :param parent_query: for a child resource, filters for the parents.
@@ -77,6 +79,7 @@ class Selection:
     until: datetime | None
     initial_since: datetime | None
     overlap: timedelta
+    full_every: timedelta | None = None
     fields: FieldSelection = field(default_factory=FieldSelection)
     parent_ids: tuple[ParentId, ...] | None = None
     parent_query: Query | None = None
@@ -153,6 +156,7 @@ def select(
     until: str | datetime | None,
     initial_since: str | datetime | None,
     overlap: timedelta,
+    full_every: timedelta | None = None,
     fields: Sequence[str] | None = None,
     exclude_fields: Sequence[str] | None = None,
     channel_id: int | str | None = None,
@@ -178,6 +182,8 @@ def select(
         )
     if overlap < timedelta(0):
         raise InvalidQueryError(f"overlap={overlap} is negative: rows would be skipped. Give zero or more.")
+    if full_every is not None and full_every <= timedelta(0):
+        raise InvalidQueryError(f"full_every={full_every} is no time between two full reads. Give more than zero, or None for none.")
     window = Window(moment(since, "since"), moment(until, "until"))
     if mode == "backfill":
         window = _backfill_window(window, interval)
@@ -212,6 +218,7 @@ def select(
         window.until,
         moment(initial_since, "initial_since"),
         overlap,
+        full_every,
         kept,
         None if parent_ids is None else tuple(parent_ids),
         parent_query,
@@ -309,7 +316,22 @@ def span_until(selection: Selection, now: datetime, replaced: Manifest | None, w
         window = Window(selection.since, until)
     else:
         window = incremental_window(watermark=last, until=until, overlap=selection.overlap, initial_since=selection.initial_since)
+        if watermark is not None and _is_full_read_due(selection, watermark, now):
+            log.info("Everything is read again, as every %s: a change date does not move for every change.", selection.full_every)
+            window = Window(selection.initial_since, until)
     return _span(selection, window, replaced, watermark)
+
+
+def _is_full_read_due(selection: Selection, watermark: Watermark, now: datetime) -> bool:
+    every, last = selection.full_every, moment(watermark.full_at, "full_at")
+    return every is not None and full_read_due(last, now, every, selection.resource.name)
+
+
+def full_at(selection: Selection, manifest: Manifest, last: Watermark | None) -> str:
+    """The end of the last window that held everything, this run's among them, as the watermark keeps it."""
+    if moment(manifest.window.since, "since") == selection.initial_since:
+        return manifest.watermark or ""
+    return last.full_at if last is not None else ""
 
 
 def _span(selection: Selection, window: Window, replaced: Manifest | None, watermark: Watermark | None) -> Span:

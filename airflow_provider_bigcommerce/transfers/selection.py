@@ -45,6 +45,8 @@ class BigCommerceTransferOperator(TellingTransfer):
         read: after an incremental run, the children of what changed. (templated)
     :param bigcommerce_conn_id: connection id of the store. (templated)
     :param overlap: how far an incremental run goes back behind the watermark, for clocks and late commits.
+    :param full_every: how often an incremental run reads everything again, for changes that move no change date: ``timedelta(days=7)``.
+        Each resource has its own day. None for never.
     :param quota_share: fraction of the store's quota at which this task waits for the next window, above 0 and at most 1: ``0.25``
         leaves three quarters to everybody else. If not given, the connection's; for a backfill at most 0.25.
     :param emit_empty: whether a run that brought no row has an asset event too (docs/how-to/react-to-new-data.md).
@@ -87,6 +89,7 @@ class BigCommerceTransferOperator(TellingTransfer):
         parents_from: str | None = None,
         bigcommerce_conn_id: str = "bigcommerce_default",
         overlap: timedelta = DEFAULT_OVERLAP,
+        full_every: timedelta | None = None,
         quota_share: float | None = None,
         emit_empty: bool = True,
         **kwargs: Any,
@@ -105,6 +108,7 @@ class BigCommerceTransferOperator(TellingTransfer):
         self.parent_query = parent_query
         self.parents_from = parents_from
         self.overlap = overlap
+        self.full_every = full_every
         self.quota_share = quota_share
         _validate(resource, mode)
         check_quota_share(quota_share)
@@ -126,6 +130,7 @@ class BigCommerceTransferOperator(TellingTransfer):
             until=self.until,
             initial_since=self.initial_since,
             overlap=self.overlap,
+            full_every=self.full_every,
             fields=self.fields,
             exclude_fields=self.exclude_fields,
             channel_id=self.channel_id,

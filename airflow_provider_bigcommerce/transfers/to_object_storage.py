@@ -35,7 +35,7 @@ from airflow_provider_bigcommerce.files.manifest import (
 from airflow_provider_bigcommerce.files.partitions import Piece, piece_key, piece_of
 from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink, control_panel_url
 from airflow_provider_bigcommerce.state import Checkpoint, RunCheckpoint, Watermark, WatermarkState, state_asset, state_key, watermark_of
-from airflow_provider_bigcommerce.transfers.plan import Selection, Span, fixed_span, span_until, tell_nothing, tell_window, within
+from airflow_provider_bigcommerce.transfers.plan import Selection, Span, fixed_span, full_at, span_until, tell_nothing, tell_window, within
 from airflow_provider_bigcommerce.transfers.progress import Progress
 from airflow_provider_bigcommerce.transfers.reading import StoppableReading, store_settings
 from airflow_provider_bigcommerce.transfers.selection import BigCommerceTransferOperator
@@ -364,7 +364,14 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         folder = run.selection.folder
         until = moment(manifest.watermark, "watermark")
         if until is not None:
-            new = watermark_of(until, store_hash=run.store_hash, run=run.key, set_at=datetime.now(UTC), context=context)
+            new = watermark_of(
+                until,
+                store_hash=run.store_hash,
+                run=run.key,
+                set_at=datetime.now(UTC),
+                context=context,
+                full_at=full_at(run.selection, manifest, run.last),
+            )
             if run.state.advance(new) and run.last is not None and run.last.run != run.key:
                 name_of = row_hashes_name if run.selection.is_compared else overlap_name
                 run.destination.remove(name_of(folder, run.last.run))  # a later run has followed

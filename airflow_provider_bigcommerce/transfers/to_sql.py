@@ -158,7 +158,10 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         self._database = database
         self.learnt.place = table_at(connection, database.schema, run.layout.main.name)
         try:
-            syncs = Syncs(database, run.layout, store_hash=run.store_hash, filters=run.selection.filters, run=key)
+            selection = run.selection
+            syncs = Syncs(
+                database, run.layout, store_hash=run.store_hash, filters=selection.filters, run=key, begins=selection.initial_since
+            )
             return _Place(database, Target(database, run.layout), syncs)
         except BaseException:
             database.close()

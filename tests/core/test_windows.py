@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from airflow_provider_bigcommerce.core.windows import (
     DEFAULT_OVERLAP,
     Window,
     backfill_filter,
+    full_read_due,
     incremental_window,
     interval_window,
     moment,
@@ -260,3 +262,44 @@ def test_an_incremental_window_over_the_end_of_summer_time_is_the_same_seconds_i
     window = incremental_window(watermark=first.astimezone(UTC), until=second.astimezone(UTC), overlap=timedelta(0))
 
     assert window.as_json() == {"since": "2026-10-25T00:30:00Z", "until": "2026-10-25T01:30:00Z"}
+
+
+WEEK = timedelta(days=7)
+NIGHTS = [datetime(2026, 3, 1, 2, tzinfo=UTC) + timedelta(days=day) for day in range(28)]
+
+
+def full_nights(name: str) -> list[int]:
+    """The nights on which a resource is read whole, each read ending well."""
+    last: datetime | None = None
+    found = []
+    for number, night in enumerate(NIGHTS):
+        if full_read_due(last, night, WEEK, name):
+            found.append(number)
+            last = night
+    return found
+
+
+@pytest.mark.parametrize("name", ["orders", "customers", "products", "channels", "price_lists"])
+def test_a_full_read_comes_on_the_first_night_and_then_once_in_each_period(name: str) -> None:
+    first, second, *others = full_nights(name)
+
+    assert first == 0
+    assert 1 <= second <= 7
+    assert others == [second + 7, second + 14, *([second + 21] if second + 21 < len(NIGHTS) else [])]
+
+
+def test_full_reads_of_different_resources_fall_on_different_nights() -> None:
+    modified = [row.name for row in CATALOG.values() if row.modified is not None]
+    second_nights = Counter(full_nights(name)[1] for name in modified)
+
+    assert max(second_nights.values()) - min(second_nights.values()) <= 1
+    assert len(second_nights) == 7
+    assert len({full_nights(name)[1] for name in ("orders", "customers", "products")}) == 3
+
+
+def test_a_full_read_that_did_not_end_well_stays_due() -> None:
+    due = full_nights("orders")[1]
+    missed = NIGHTS[due - 1]
+
+    assert all(full_read_due(NIGHTS[0], night, WEEK, "orders") for night in NIGHTS[due:])
+    assert not full_read_due(NIGHTS[0], missed, WEEK, "orders")
