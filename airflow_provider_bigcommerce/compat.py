@@ -124,6 +124,11 @@ def is_task(context: Mapping[str, Any]) -> bool:
     return context.get("ti") is not None
 
 
+def is_of_mapped(operator: object) -> bool:
+    """Whether an operator that is being made is an element of a mapped one, whose outlets Airflow does not know beforehand."""
+    return bool(getattr(operator, "_BaseOperator__from_mapped", False))  # no public name tells
+
+
 def asset_state(context: Mapping[str, Any], asset: Asset) -> KeyValueState | None:
     """The state that belongs to an asset and outlives every run; a Variable's below Airflow 3.3; None outside a task.
 

@@ -24,19 +24,12 @@ from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.cli.state import state
 from airflow_provider_bigcommerce.cli.tables import print_table
 from airflow_provider_bigcommerce.exceptions import (
-    ApiError,
-    AuthenticationError,
     BigCommerceError,
     InvalidQueryError,
-    NotFoundError,
-    PermissionDeniedError,
-    StoreSuspendedError,
     UnknownResourceError,
-    ValidationError,
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.blocking import BlockingStore
     from airflow_provider_bigcommerce.core.catalog import Resource
     from airflow_provider_bigcommerce.core.credentials import StoreCredentials
     from airflow_provider_bigcommerce.files.destination import Destination
@@ -232,22 +225,21 @@ def check(
     airflow-bigcommerce check --conn-id my_store --json
     BIGCOMMERCE_STORE_HASH=abc123 BIGCOMMERCE_ACCESS_TOKEN=... airflow-bigcommerce check
     """
+    from airflow_provider_bigcommerce.access import permissions
+
     hook = _hook(conn_id, store_hash, token, api_url)
     works, message = hook.test_connection()
     typer.echo(message, err=as_json or not works)
-    rows: list[dict[str, Any]] = []
     with hook.store() as store:
-        for scopes, members in _families().items():
-            probe = min(members, key=_weight)
-            verdict = _probe(store, probe)
-            rows.append(
-                {
-                    "scopes": list(scopes),
-                    "readable": verdict,
-                    "asked": probe.path,
-                    "resources": [row.name for row in members],
-                }
-            )
+        rows: list[dict[str, Any]] = [
+            {
+                "scopes": list(permission.scopes),
+                "readable": permission.is_given,
+                "asked": permission.asked,
+                "resources": [row.name for row in permission.resources],
+            }
+            for permission in permissions(store)
+        ]
     if as_json:
         typer.echo(json.dumps({"works": works, "message": message, "scopes": rows}, indent=2))
     else:
@@ -262,42 +254,6 @@ def check(
         print_table(("readable", "scope", "resources"), cells)
     if not any(row["readable"] for row in rows):
         raise typer.Exit(FAILED)
-
-
-def _families() -> dict[tuple[str, ...], list[Resource]]:
-    """The catalog's rows by the scopes that open them."""
-    from airflow_provider_bigcommerce.core.catalog import CATALOG
-
-    families: dict[tuple[str, ...], list[Resource]] = {}
-    for row in CATALOG.values():
-        families.setdefault(row.read_scopes, []).append(row)
-    return dict(sorted(families.items()))
-
-
-def _weight(row: Resource) -> tuple[object, ...]:
-    """Sorts the row that one request without ids and parameters reads before those that need some."""
-    return bool(row.placeholders), bool(row.required_params or row.required_any), row.deprecated, row.kind != "singleton", row.api_version
-
-
-def _probe(store: BlockingStore, row: Resource) -> bool | None:
-    """Whether the token may read a row's list; None where the answer does not tell.
-
-    A 403 is the missing scope. A 404 or a complaint about parameters means that the token was let through, and suffices.
-    """
-    from airflow_provider_bigcommerce.core.planning import filled
-
-    path = filled(row.path, dict.fromkeys(row.placeholders, 1))
-    try:
-        store.request("GET", path, params={"limit": 1} if row.kind == "collection" and row.page_size else None)
-    except PermissionDeniedError:
-        return False
-    except (NotFoundError, ValidationError):
-        return True
-    except (AuthenticationError, StoreSuspendedError):
-        raise
-    except ApiError:
-        return None
-    return True
 
 
 def _some(names: list[str], most: int = 4) -> str:

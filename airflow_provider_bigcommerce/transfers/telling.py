@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce.assets import asset_of, data_alias, is_known, uri_of
-from airflow_provider_bigcommerce.compat import comes_again, hook_lineage, is_task, stats_sink
+from airflow_provider_bigcommerce.compat import comes_again, hook_lineage, is_of_mapped, is_task, stats_sink
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.windows import moment
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_bigcommerce.client import ReadStats
 
-#: XCom of a task that failed: the error's type and text, which hold neither a secret nor a customer's data.
+#: XCom of a task that failed: ``resource`` and ``error``, its type and text, which hold neither a secret nor a customer's data.
 ERROR_KEY: Final = "bigcommerce_error"
 
 
@@ -92,7 +92,7 @@ class TellingTransfer(BaseOperator):
 
     def __init__(self, *, resource: str, bigcommerce_conn_id: str, emit_empty: bool, **kwargs: Any) -> None:
         # An outlet that is known when the DAG is parsed shows in Airflow's graph, but always has an event; the alias serves the rest.
-        is_fixed = emit_empty and not kwargs.get("_airflow_from_mapped") and is_known(resource, bigcommerce_conn_id)
+        is_fixed = emit_empty and not is_of_mapped(self) and is_known(resource, bigcommerce_conn_id)
         own = asset_of(bigcommerce_conn_id, resource_of(resource).name) if is_fixed else data_alias()
         given = list(kwargs.get("outlets") or [])
         kwargs["outlets"] = given if own in given else [*given, own]
@@ -125,14 +125,14 @@ class TellingTransfer(BaseOperator):
         return manifest
 
     def _tags(self) -> dict[str, str]:
-        return {"conn_id": self.bigcommerce_conn_id, "resource": resource_of(self.resource).name}
+        return {"conn_id": self.bigcommerce_conn_id, "resource": _name(self.resource)}
 
     def _tell_failure(self, context: Mapping[str, Any], error: BaseException) -> None:
-        if isinstance(error, BigCommerceError):
-            _measure(self._tags() if _is_resource(self.resource) else {"conn_id": self.bigcommerce_conn_id}, self.learnt, None)
+        _measure(self._tags(), self.learnt, None)
         if is_task(context) and isinstance(error, Exception):
             text = f": {error}" if isinstance(error, BigCommerceError) else ""  # other texts may quote a row
-            context["ti"].xcom_push(key=ERROR_KEY, value=f"{type(error).__name__}{text}")
+            value = {"resource": _name(self.resource), "error": f"{type(error).__name__}{text}"}
+            context["ti"].xcom_push(key=ERROR_KEY, value=value)
 
     def _announce(self, context: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
         """The asset event; consumers find counts and window in its ``extra``, never a row."""
@@ -171,12 +171,12 @@ class TellingTransfer(BaseOperator):
         return OperatorLineage(inputs=inputs, outputs=outputs)
 
 
-def _is_resource(resource: str) -> bool:
+def _name(resource: str) -> str:
+    """The catalog's name, or, of what is in no catalog, what was asked for."""
     try:
-        resource_of(resource)
+        return resource_of(resource).name
     except BigCommerceError:
-        return False
-    return True
+        return resource
 
 
 def _measure(tags: dict[str, str], learnt: Learnt, manifest: Mapping[str, Any] | None) -> None:

@@ -90,13 +90,13 @@ def test_a_run_that_brought_nothing_is_silent_if_asked(connected: Sandbox, tmp_p
 def test_mapped_tasks_announce_each_their_own_asset(connected: Sandbox, tmp_path: Path) -> None:
     with a_dag("mapped") as dag:
         BigCommerceToObjectStorageOperator.partial(task_id="copy", path=str(tmp_path), inlets=[state_asset()]).expand(
-            resource=["brands", "categories"]
+            resource=["coupons", "channels"]
         )
     run = known_to_airflow(dag).test()
 
     assert str(run.state) == "success"
     assert {uri: [extra["rows"] for extra in extras] for uri, extras in events(run).items()} == {
-        f"bigcommerce://bigcommerce_default/{name}": [connected.store.count(name)] for name in ("brands", "categories")
+        f"bigcommerce://bigcommerce_default/{name}": [connected.store.count(name)] for name in ("coupons", "channels")
     }
 
 
@@ -109,7 +109,9 @@ def test_a_run_that_fails_announces_nothing_and_leaves_its_reason(connected: San
 
     assert states(run) == {"brands": "failed"}
     assert events(run) == {}
-    assert returned(run, "brands", key="bigcommerce_error").startswith("PermissionDeniedError: GET /v3/catalog/brands answered 403")
+    left = returned(run, "brands", key="bigcommerce_error")
+    assert left["resource"] == "brands"
+    assert left["error"].startswith("PermissionDeniedError: GET /v3/catalog/brands answered 403")
 
 
 def test_both_transfers_count_rows_requests_and_the_lag_of_the_watermark(

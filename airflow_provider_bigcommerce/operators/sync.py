@@ -1,0 +1,203 @@
+"""The two ends of a sync: which resources the token can read, asked when the run begins, and what came, told when it ends.
+
+Both are tasks of ``bigcommerce_sync`` (``airflow_provider_bigcommerce.sync``) and of little use by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.sdk import BaseOperator
+
+from airflow_provider_bigcommerce.core.whole_store import asks_each_parent, has_all_it_needs, in_order, is_second_copy, mode_of
+from airflow_provider_bigcommerce.exceptions import PermissionDeniedError
+from airflow_provider_bigcommerce.transfers.telling import ERROR_KEY
+
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.core.catalog import Resource
+
+_FAILED = ("failed", "upstream_failed")
+
+
+class BigCommerceReadableResourcesOperator(BaseOperator):
+    """Ask which resources the connection's token can read, and return what a transfer is to be mapped over.
+
+    :param bigcommerce_conn_id: connection id of the store. (templated)
+    :param exclude: names of resources to leave out.
+    :param with_each_parent: whether lists that cost a request for each parent are among them.
+    :param needs_key: whether resources without a key are left out, which a table cannot hold.
+    :param initial_since: where first incremental runs begin. (templated)
+    """
+
+    template_fields: Sequence[str] = ("bigcommerce_conn_id", "initial_since")
+    ui_color = "#e8edfb"
+
+    def __init__(
+        self,
+        *,
+        bigcommerce_conn_id: str = "bigcommerce_default",
+        exclude: Sequence[str] = (),
+        with_each_parent: bool = True,
+        needs_key: bool = False,
+        initial_since: str | datetime | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.bigcommerce_conn_id = bigcommerce_conn_id
+        self.exclude = tuple(exclude)
+        self.with_each_parent = with_each_parent
+        self.needs_key = needs_key
+        self.initial_since = initial_since
+
+    def execute(self, context: Mapping[str, Any]) -> list[dict[str, Any]]:  # noqa: ARG002  # Airflow's signature
+        """One dict of a transfer's arguments for each resource, in the order in which they are to be read.
+
+        :raises PermissionDeniedError: there is none.
+        """
+        from airflow_provider_bigcommerce.access import permissions
+        from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
+
+        with BigCommerceHook(self.bigcommerce_conn_id).store() as store:
+            given = list(permissions(store))
+        # What is unclear is read all the same: then its own task says what is wrong.
+        found = in_order(row for each in given if each.is_given is not False for row in each.resources if self._is_wanted(row))
+        if not found:
+            raise PermissionDeniedError(
+                f"The token of {self.bigcommerce_conn_id!r} can read none of the resources that a sync copies. Give its API account "
+                "the read-only scopes of what is wanted; airflow-bigcommerce check lists them.",
+                status=403,
+                method="GET",
+                path="",
+            )
+        refused = [scope for each in given if each.is_given is False for scope in each.scopes[:1]]
+        dear = [row.name for row in found if asks_each_parent(row)]
+        self.log.info("The token can read %d resources: %s", len(found), ", ".join(row.name for row in found))
+        if refused:
+            self.log.info("It lacks these scopes, or wider ones, for others: %s", ", ".join(refused))
+        if dear:
+            self.log.info("%d of them cost a request for each parent, and come last (with_each_parent=False leaves them out).", len(dear))
+        return [self._arguments(row) for row in found]
+
+    def _is_wanted(self, row: Resource) -> bool:
+        if row.name in self.exclude or not has_all_it_needs(row) or is_second_copy(row):
+            return False
+        return (self.with_each_parent or not asks_each_parent(row)) and (bool(row.primary_key) or not self.needs_key)
+
+    def _arguments(self, row: Resource) -> dict[str, Any]:
+        mode = mode_of(row)
+        bounds = {"initial_since": self.initial_since} if self.initial_since and mode == "incremental" else {}
+        return {"resource": row.name, "mode": mode, **bounds}
+
+
+class BigCommerceSyncSummaryOperator(BaseOperator):
+    """Tell what a sync brought and what failed; fails if anything did, so that the DAG run shows it.
+
+    The log has a table, XCom the same as JSON, of a summary that fails too.
+
+    :param bigcommerce_conn_id: connection id of the store. (templated)
+    :param copies: resource -> id of the task that copies it; or, with ``readable``, the id of the mapped task for all.
+    :param readable: id of the task that returned what the mapped task is mapped over.
+    """
+
+    template_fields: Sequence[str] = ("bigcommerce_conn_id",)
+    ui_color = "#e8edfb"
+
+    def __init__(self, *, bigcommerce_conn_id: str, copies: Mapping[str, str] | str, readable: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.bigcommerce_conn_id = bigcommerce_conn_id
+        self.copies = copies
+        self.readable = readable
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """The summary.
+
+        :raises AirflowFailException: a resource did not arrive.
+        """
+        ti = context["ti"]
+        lines = self._lines(ti)
+        copied = [line for line in lines if "rows" in line]
+        failed = [line["resource"] for line in lines if line["state"] in _FAILED]
+        summary = {
+            "bigcommerce_conn_id": self.bigcommerce_conn_id,
+            "resources": lines,
+            "failed": failed,
+            **{name: sum(line[name] for line in copied) for name in ("rows", "requests", "throttled")},
+            "seconds": _seconds(copied),
+        }
+        for text in table(lines):
+            self.log.info(text)
+        self.log.info(
+            "%d of %d resources arrived: %s rows in %d requests and %.0f s",
+            len(copied), len(lines), f"{summary['rows']:,}", summary["requests"], summary["seconds"],
+        )  # fmt: skip
+        if failed:
+            ti.xcom_push(key="return_value", value=summary)  # a task that fails returns nothing
+            raise AirflowFailException(
+                f"{len(failed)} of {len(lines)} resources did not arrive: {', '.join(failed)}. The table above says why; clear their tasks "
+                "to read them again."
+            )
+        return summary
+
+    def _lines(self, ti: Any) -> list[dict[str, Any]]:
+        """One for each resource: its state, and what its task left."""
+        if isinstance(self.copies, str):
+            mapped_over = ti.xcom_pull(task_ids=self.readable, map_indexes=-1) or []
+            tasks = {arguments["resource"]: (self.copies, number) for number, arguments in enumerate(mapped_over)}
+            tasks = tasks or {"all": (self.copies, -1)}
+        else:
+            tasks = {resource: (task_id, ti.map_index) for resource, task_id in self.copies.items()}
+        asked = sorted({task_id for task_id, _ in tasks.values()})
+        states = ti.get_task_states(dag_id=ti.dag_id, task_ids=asked, run_ids=[ti.run_id]).get(ti.run_id, {})
+        lines = []
+        for resource, (task_id, number) in tasks.items():
+            state = states.get(f"{task_id}_{number}" if number >= 0 else task_id)
+            pull = partial(ti.xcom_pull, task_ids=task_id, map_indexes=number)
+            lines.append(_line(resource, str(getattr(state, "value", state)), pull))
+        return lines
+
+
+def _line(resource: str, state: str, pull: Callable[..., Any]) -> dict[str, Any]:
+    """What is told of a resource.
+
+    :param pull: gets what its task left under an XCom ``key``.
+    """
+    line: dict[str, Any] = {"resource": resource, "state": state}
+    if state == "success" and (manifest := pull(key="return_value")) is not None:  # a person can mark a task as successful
+        kept = ("mode", "rows", "requests", "throttled", "seconds", "window", "watermark", "complete", "started_at", "finished_at")
+        line |= {name: manifest[name] for name in kept}
+    elif state == "upstream_failed":
+        line["error"] = "a task before it failed"
+    elif state == "failed":
+        error = pull(key=ERROR_KEY)
+        line["error"] = error["error"] if error is not None else "it was killed, or marked as failed: see its log"
+    return line
+
+
+def _seconds(copied: Sequence[Mapping[str, Any]]) -> float:
+    """From the first beginning to the last end."""
+    if not copied:
+        return 0.0
+    begin = min(datetime.fromisoformat(line["started_at"]) for line in copied)
+    return round((max(datetime.fromisoformat(line["finished_at"]) for line in copied) - begin).total_seconds(), 3)
+
+
+def table(lines: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The lines as text, one a resource under a heading."""
+    cells = [("resource", "state", "rows", "requests", "429s", "seconds", "")]
+    for line in lines:
+        if "rows" in line:
+            since = (line["window"] or {}).get("since")
+            what = f"changed since {since}" if since else "everything"
+            numbers = (f"{line['rows']:,}", f"{line['requests']:,}", str(line["throttled"]), f"{line['seconds']:.1f}")
+            cells.append((line["resource"], line["state"], *numbers, what + ("" if line["complete"] else "; a count disagrees")))
+        else:
+            cells.append((line["resource"], line["state"], "", "", "", "", line.get("error", "")))
+    widths = [max(len(row[column]) for row in cells) for column in range(6)]
+    return [
+        "  ".join([*(row[n].ljust(widths[n]) for n in (0, 1)), *(row[n].rjust(widths[n]) for n in range(2, 6)), row[6]]).rstrip()
+        for row in cells
+    ]

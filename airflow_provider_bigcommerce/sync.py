@@ -1,0 +1,158 @@
+"""``bigcommerce_sync``: a whole store in one line of a DAG.
+
+Puts transfers into a task group and decides their order and modes; each task does its own work. Opens nothing: what must be asked
+of the store is asked by a task.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from airflow_provider_bigcommerce.assets import data_alias, is_known
+from airflow_provider_bigcommerce.compat import RetryDecision
+from airflow_provider_bigcommerce.core.planning import resource_of
+from airflow_provider_bigcommerce.core.whole_store import in_order, mode_of
+from airflow_provider_bigcommerce.exceptions import InvalidQueryError
+from airflow_provider_bigcommerce.operators.sync import BigCommerceReadableResourcesOperator, BigCommerceSyncSummaryOperator
+from airflow_provider_bigcommerce.retry import BigCommerceRetryPolicy
+from airflow_provider_bigcommerce.state import state_asset
+from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
+from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import TaskGroup
+
+#: What a mapped sync's task is called, and where it stands in the group.
+COPY: Final = "copy"
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Tables of a database as a sync's destination, one a resource.
+
+    :param conn_id: id of a connection to SQLite or PostgreSQL.
+    :param schema: their schema; the connection's own if not given.
+    :param nested: ``json`` or ``tables``, as ``BigCommerceToSqlOperator`` has it.
+    """
+
+    conn_id: str
+    schema: str | None = None
+    nested: str = "json"
+
+
+def bigcommerce_sync(
+    resources: Sequence[str] | Mapping[str, Mapping[str, Any]] | Literal["all"],
+    *,
+    to: str | Tables,
+    bigcommerce_conn_id: str = "bigcommerce_default",
+    full_every: timedelta | None = timedelta(days=7),
+    initial_since: str | datetime | None = None,
+    exclude: Sequence[str] = (),
+    with_each_parent: bool = True,
+    group_id: str = "bigcommerce_sync",
+    **arguments: Any,
+) -> TaskGroup:
+    """Copy resources of a store, incrementally where BigCommerce can tell what changed, each failing alone; then sum up.
+
+    ::
+
+        with DAG("shop", schedule="@daily", catchup=False, max_active_runs=1, default_args={"retries": 4}):
+            bigcommerce_sync(["orders", "customers", "products", "brands"], to="s3://aws_default@my-bucket/bigcommerce")
+
+    There is one task a resource, named after it, and a last one, ``summary``, which runs always and fails if a resource failed. Where
+    slots are scarce, small reads go first. See docs/how-to/sync-a-whole-store.md.
+
+    :param resources: catalog names or paths; name -> arguments of its transfer alone (``{"orders": {"include": []}}``); or ``all``:
+        what the token can read, which a task asks when the run begins.
+    :param to: a directory for files, as the ``path`` of ``BigCommerceToObjectStorageOperator``; or :class:`Tables`.
+    :param bigcommerce_conn_id: connection id of the store; may be a mapped task group's argument.
+    :param full_every: how often an incremental copy is read whole all the same, each resource in a night of its own; None for never.
+    :param initial_since: where the first run of incremental copies begins; the store's beginning if not given.
+    :param exclude: with ``all``, resources to leave out.
+    :param with_each_parent: with ``all``, whether lists that cost a request for each parent (``order_taxes``: one an order) are read.
+    :param group_id: the task group's.
+    :param arguments: of every transfer: ``retries``, ``pool``, ``file_format``, ``emit_empty`` ...
+    :returns: the group, to stand before and after other tasks.
+    :raises InvalidQueryError: arguments that cannot work together; the DAG's import error shows it.
+    """
+    from airflow.sdk import TaskGroup
+
+    _check(resources, to, bigcommerce_conn_id, exclude)
+    operator, place = _transfer(to)
+    common = {"bigcommerce_conn_id": bigcommerce_conn_id, "full_every": full_every, **place, **_retry_policy(), **arguments}
+    summary: dict[str, Any] = {"task_id": "summary", "bigcommerce_conn_id": bigcommerce_conn_id, "trigger_rule": "all_done", "retries": 0}
+    with TaskGroup(group_id) as group:
+        if resources == "all":
+            readable = BigCommerceReadableResourcesOperator(
+                task_id="readable",
+                bigcommerce_conn_id=bigcommerce_conn_id,
+                exclude=[resource_of(name).name for name in exclude],
+                with_each_parent=with_each_parent,
+                needs_key=isinstance(to, Tables),
+                initial_since=initial_since,
+                **{name: value for name, value in arguments.items() if name in ("retries", "retry_delay", "pool", "queue", "executor")},
+            )
+            mapped = {"inlets": [state_asset()], "outlets": [data_alias()], "map_index_template": "{{ task.resource }}", **common}
+            copies: Any = operator.partial(task_id=COPY, **mapped).expand_kwargs(readable.output)
+            copies >> BigCommerceSyncSummaryOperator(copies=copies.task_id, readable=readable.task_id, **summary)
+            return group
+        own = {resource_of(name): (name, extra) for name, extra in _each(resources).items()}
+        # Runs of one task are kept apart, so that they do not read the same window; in a mapped group that would put stores in a queue.
+        alone = {"max_active_tis_per_dag": 1} if is_known(bigcommerce_conn_id) else {}
+        tasks: dict[str, Any] = {}
+        for number, row in enumerate(in_order(own)):
+            name, extra = own[row]
+            mode = extra.get("mode", mode_of(row))
+            bounds = {"initial_since": initial_since} if initial_since and mode == "incremental" else {}
+            weight = {"priority_weight": len(own) - number, "weight_rule": "absolute"}
+            given = {"resource": name, "mode": mode, **alone, **weight, **bounds, **common, **extra}
+            tasks[row.name] = operator(task_id=_task_id(row.name), **given)
+        named = {name: str(task.task_id) for name, task in tasks.items()}
+        list(tasks.values()) >> BigCommerceSyncSummaryOperator(copies=named, **summary)
+    return group
+
+
+def _each(resources: Iterable[str] | Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    return dict(resources) if isinstance(resources, Mapping) else {name: {} for name in resources}
+
+
+def _task_id(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
+
+
+def _transfer(to: str | Tables) -> tuple[type[BigCommerceToObjectStorageOperator | BigCommerceToSqlOperator], dict[str, Any]]:
+    if isinstance(to, Tables):
+        return BigCommerceToSqlOperator, {"conn_id": to.conn_id, "schema": to.schema, "nested": to.nested}
+    return BigCommerceToObjectStorageOperator, {"path": to}
+
+
+def _retry_policy() -> dict[str, Any]:
+    return {} if RetryDecision is None else {"retry_policy": BigCommerceRetryPolicy()}
+
+
+def _check(resources: Any, to: Any, conn_id: Any, exclude: Sequence[str]) -> None:
+    if is_known(to) and "/" not in to:
+        raise InvalidQueryError(
+            f"to={to!r} is no directory. Give '/data/bigcommerce' or 's3://aws_default@bucket/bigcommerce'; for the tables of a "
+            f"database, to=Tables(conn_id={to!r})."
+        )
+    if resources == "all":
+        if not isinstance(conn_id, str):
+            raise InvalidQueryError(
+                "resources='all' cannot stand in a mapped task group, since Airflow maps no task within one. Name the resources, or call "
+                "bigcommerce_sync once for each store in a loop, with group_id=store and bigcommerce_conn_id=store."
+            )
+        return
+    if isinstance(resources, str):
+        raise InvalidQueryError(f"resources={resources!r} is one text. Give a list, [{resources!r}], or 'all'.")
+    if exclude:
+        raise InvalidQueryError("exclude goes with resources='all'; of a list, leave the names out.")
+    names = [resource_of(name).name for name in _each(resources)]
+    if not names:
+        raise InvalidQueryError("resources is empty. Name at least one, such as 'orders', or give 'all'.")
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InvalidQueryError(f"resources has {', '.join(map(repr, twice))} twice. Name each resource once, by one of its names.")
