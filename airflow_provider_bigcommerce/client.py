@@ -59,6 +59,8 @@ _IDS_TEXT = 4000
 #: only costs: 10% of the CPU of a read (measured on pages of 0.8 MB).
 _READ_BUFFER = 2**20
 _MAX_REDIRECTS = 5
+#: Seconds between two lines that say the same, where a read waits for the quota again and again.
+_RARELY = 300.0
 _DIGITS = re.compile(r"/\d+")
 
 
@@ -169,7 +171,7 @@ class BigCommerceStore:
         self._session: aiohttp.ClientSession | None = None
         self._concurrency = Concurrency(self._settings.max_concurrency)
         self._waiting: deque[tuple[Endpoint, asyncio.Future[Place]]] = deque()
-        self._told_until = 0.0
+        self._told_until, self._told_quota = 0.0, 0
         self._delivered_at = clock()
         self._date = ""
         self._warned: set[str] = set()
@@ -766,11 +768,15 @@ class BigCommerceStore:
         )  # fmt: skip
 
     def _tell_quota(self, seconds: float) -> None:
-        """One line a window, not one a waiting request; a warning where it is others that use the quota up."""
+        """One line a window, not one a waiting request; a warning where it is others that use the quota up.
+
+        A read that goes on for many windows says it ever more rarely.
+        """
         now, budget = self._clock(), self._budget
         if now < self._told_until or seconds < 1 or (budget.left and seconds < 5):
             return
-        self._told_until = now + seconds
+        self._told_until = now + max(seconds, min(seconds * 2**self._told_quota, _RARELY))
+        self._told_quota = min(self._told_quota + 1, 10)
         quota, share = budget.quota or 0, self._settings.quota_share
         ours, others = budget.used_by_us, budget.used_by_others
         part = f"; quota_share={share:g} leaves {int(quota * share)} to this task" if share < 1 else ""

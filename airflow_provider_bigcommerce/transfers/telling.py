@@ -146,6 +146,8 @@ class TellingTransfer(BaseOperator):
             context["outlet_events"][asset].extra = extra
         elif manifest["rows"] or self.emit_empty:
             context["outlet_events"][data_alias()].add(asset, extra=extra)
+        else:
+            self.log.info("Nothing came, so there is no event of the asset %s (emit_empty=False).", asset.uri)
 
     def _trace(self) -> None:
         """Hook lineage, for whatever collects it; nothing happens where nothing does."""

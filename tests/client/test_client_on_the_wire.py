@@ -346,3 +346,24 @@ def test_a_deprecated_resource_works_and_warns_once(caplog: pytest.LogCaptureFix
     assert [record.getMessage() for record in caplog.records] == [
         "BigCommerce has deprecated 'categories_legacy'; its successor is 'categories'."
     ]
+
+
+def test_an_hour_of_waiting_for_the_quota_is_told_in_few_lines(caplog: pytest.LogCaptureFixture) -> None:
+    now = [0.0]
+    quota = {"Requests-Quota": "1", "Requests-Left": "0", "Time-Reset-Ms": "30000", "Time-Window-Ms": "30000"}
+    headers = {f"X-Rate-Limit-{name}": value for name, value in quota.items()}
+
+    async def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    async def main() -> None:
+        async with BigCommerceStore(server.credentials, StoreSettings(), clock=lambda: now[0], sleep=sleep) as store:
+            while now[0] < 3600:
+                await store.get("store_information")
+
+    with wire(lambda request: web.json_response({}, headers=headers)) as server, caplog.at_level(logging.INFO):
+        run(main())
+
+    told = [record for record in caplog.records if "quota is used up" in record.getMessage()]
+    assert len(server.seen) > 100
+    assert 3 <= len(told) <= 16

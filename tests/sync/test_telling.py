@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -213,3 +217,26 @@ def test_lineage_leaves_the_connection_out_of_a_bucket(url: str, namespace: str,
     place = files_at(url)
     assert (place.namespace, place.name) == (namespace, name)
     assert "aws_default" not in place.uri
+
+
+@pytest.mark.bigcommerce_sandbox(products=300, orders=2_000, customers=100, quota="150/30")
+def test_the_log_of_a_normal_task_tells_its_story_in_twenty_lines(
+    connected: Sandbox, project: Path, airflow_home: Path, tmp_path: Path
+) -> None:
+    environment = {**os.environ, "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO", "BIGCOMMERCE_SYNC_PATH": tmp_path.as_uri(), "COLUMNS": "400"}
+    command = [sys.executable, "-m", "airflow", "dags", "test", "bigcommerce_sync"]
+    done = subprocess.run(command, env=environment, cwd=project, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+    told: dict[str, list[str]] = {}
+    task = ""
+    for line in done.stdout.splitlines():
+        if found := re.search(r"\[DAG TEST\] starting task_id=(\S+)", line):
+            task = found[1]
+        elif task and "airflow_provider_bigcommerce" in line:
+            told.setdefault(task, []).append(line)
+    for resource in ("orders", "customers", "products", "product_variants", "categories", "brands"):
+        [lines] = [lines for task, lines in told.items() if task.rpartition(".")[2] == resource]
+        assert f"Copying {resource} of store sandbox1" in lines[0]
+        assert any(f"Copied {resource}: {connected.store.count(resource):,} rows" in line for line in lines)
+        assert len(lines) <= 20

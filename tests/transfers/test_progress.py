@@ -41,6 +41,20 @@ def test_there_is_one_line_every_ten_seconds_however_many_pages_come() -> None:
     assert all(later - earlier >= 10 for earlier, later in pairwise(told))
 
 
+@pytest.mark.parametrize(("minutes", "most"), [(1, 5), (20, 20), (60, 30)])
+def test_a_long_read_is_told_in_few_lines_and_never_silent_for_long(minutes: int, most: int) -> None:
+    now = [0.0]
+    progress = Progress("orders", clock=lambda: now[0])
+    told = [0.0]
+    for second in range(minutes * 60):
+        now[0] = float(second)
+        if progress.line(second, None, second, ReadStats()):
+            told.append(now[0])
+
+    assert len(told) - 1 <= most
+    assert max(later - earlier for earlier, later in pairwise(told)) <= 301
+
+
 @pytest.mark.parametrize(
     ("seconds", "expected"), [(0.2, "1 s"), (59, "59 s"), (60, "1 min"), (200, "3 min 20 s"), (7200, "2 h"), (7500, "2 h 5 min")]
 )
