@@ -8,21 +8,20 @@ import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from airflow.sdk import dag
+from airflow.sdk import DAG
 
-from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
+from airflow_provider_bigcommerce.sync import bigcommerce_sync
 
 # A directory that all workers see, or an object store: "s3://aws_default@my-bucket/bigcommerce", "gs://my-bucket/bigcommerce".
 # No date in it: each run has a directory of its own below, and incremental runs go on where the last one ended in the same place.
 PATH = os.environ.get("BIGCOMMERCE_SYNC_PATH") or str(Path.home() / "bigcommerce")
 
-# BigCommerce can tell which of these changed since a moment; the first run reads all of them, later ones only the changes.
-INCREMENTAL = ["orders", "customers", "products"]
-# These lists have no date filter and are read in full.
-FULL = ["product_variants", "categories", "brands"]
+# Of orders, customers and products BigCommerce can tell what changed: the first run reads all of them, later ones only the changes.
+# The other lists have no date filter and are read in full.
+RESOURCES = ["orders", "customers", "products", "product_variants", "categories", "brands"]
 
-
-@dag(
+with DAG(
+    "bigcommerce_sync",
     schedule="@daily",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,  # a missed night is no gap: the next run reads everything since the last one that ended well
@@ -33,21 +32,9 @@ FULL = ["product_variants", "categories", "brands"]
         "retry_delay": timedelta(minutes=2),
         "retry_exponential_backoff": True,  # 2, 4, 8, 16 minutes
         "max_retry_delay": timedelta(minutes=30),
-        "max_active_tis_per_dag": 1,  # a task never runs twice at once, so it does not fight itself over the quota
     },
     tags=["bigcommerce"],
     doc_md=__doc__,
-)
-def bigcommerce_sync():
-    """One task for each resource; they share the store's quota."""
-    for resource in [*INCREMENTAL, *FULL]:
-        BigCommerceToObjectStorageOperator(
-            task_id=resource,
-            resource=resource,
-            path=PATH,
-            mode="incremental" if resource in INCREMENTAL else "full",
-            # For a big store, begin with the last year: initial_since="2025-01-01T00:00:00Z" (incremental ones only).
-        )
-
-
-bigcommerce_sync()
+):
+    # One task for each resource, and a summary. For a big store, begin with the last year: initial_since="2025-01-01T00:00:00Z".
+    bigcommerce_sync(RESOURCES, to=PATH, group_id="store")

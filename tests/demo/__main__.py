@@ -150,7 +150,7 @@ class Demo:
         log = self.shop.access_log()
         lines = []
         for task in self.airflow.task_instances(DAG, run_id):
-            name = task["rendered_map_index"] or task["task_id"]
+            name = task["rendered_map_index"] or task["task_id"].rpartition(".")[2]  # without its group
             resource = CATALOG.get(name)
             pages = [entry for entry in log if resource and entry["path"] == resource.path and entry["status"] == 200]
             lines.append(

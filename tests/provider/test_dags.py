@@ -27,6 +27,8 @@ def dags(
     """The example DAGs by id, pointed to the sandbox and to an empty directory."""
     monkeypatch.setenv("AIRFLOW_CONN_BIGCOMMERCE_DEFAULT", json.dumps(bigcommerce_sandbox.connection))
     monkeypatch.setenv("BIGCOMMERCE_SYNC_PATH", (tmp_path / "copy").as_uri())
+    monkeypatch.setenv("BIGCOMMERCE_STORES_PATH", (tmp_path / "stores").as_uri())
+    monkeypatch.setenv("BIGCOMMERCE_STORES", "bigcommerce_default,another_store")
     try:
         dagbag = importlib.import_module("airflow.dag_processing.dagbag")
     except ImportError:  # Airflow 3.1
@@ -36,19 +38,21 @@ def dags(
     return dict(bag.dags)
 
 
-def returned(run: Any, task_id: str) -> Any:
-    (instance,) = [instance for instance in run.get_task_instances() if instance.task_id == task_id]
-    return instance.xcom_pull(task_ids=task_id)
+def returned(run: Any, task_id: str, map_index: int = -1) -> Any:
+    instances = run.get_task_instances()
+    (instance,) = [instance for instance in instances if instance.task_id == task_id and instance.map_index == map_index]
+    return instance.xcom_pull(task_ids=task_id, map_indexes=map_index)
 
 
 def test_the_sync_dag_is_a_daily_one_that_does_not_fight_itself(dags: dict[str, Any]) -> None:
     dag = dags["bigcommerce_sync"]
 
-    assert dag.catchup is False
-    assert set(dag.task_ids) == set(RESOURCES)
-    assert {task.mode for task in dag.tasks if task.task_id in ("orders", "customers", "products")} == {"incremental"}
-    assert {task.mode for task in dag.tasks if task.task_id in ("product_variants", "categories", "brands")} == {"full"}
-    for task in dag.tasks:
+    assert (dag.catchup, dag.max_active_runs) == (False, 1)
+    assert set(dag.task_ids) == {f"store.{name}" for name in (*RESOURCES, "summary")}
+    tasks = [task for task in dag.tasks if task.task_id != "store.summary"]
+    assert {task.resource for task in tasks if task.mode == "incremental"} == {"orders", "customers", "products"}
+    assert {task.resource for task in tasks if task.mode == "full"} == {"product_variants", "categories", "brands"}
+    for task in tasks:
         assert task.max_active_tis_per_dag == 1
         assert task.pool == "default_pool"
         assert task.retries >= 3
@@ -68,7 +72,7 @@ def test_two_nights_of_the_sync_dag_bring_the_store_and_then_only_what_changed(
     for resource in RESOURCES:
         [manifest] = committed(str(path), resource)
         assert manifest.rows == store.count(resource)
-        assert returned(first, resource) == manifest.as_json()
+        assert returned(first, f"store.{resource}") == manifest.as_json()
         files = [str(path / file.path) for file in manifest.files]
         assert duckdb.sql(f"SELECT count(*) FROM read_parquet({files})").fetchall() == [(store.count(resource),)]
 
@@ -87,6 +91,25 @@ def test_two_nights_of_the_sync_dag_bring_the_store_and_then_only_what_changed(
         assert manifest.window.since == "2026-09-21T14:08:20Z"
         assert manifest.watermark == "2026-09-22T14:13:20Z"
     assert sorted(request.path for request in store.requests if request.path == "/v2/orders") == ["/v2/orders"]
+
+
+def test_the_dag_of_many_stores_copies_each_and_says_which_one_failed(
+    dags: dict[str, Any], bigcommerce_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extra = {**bigcommerce_sandbox.connection["extra"], "access_token": "of-another-store"}
+    monkeypatch.setenv("AIRFLOW_CONN_ANOTHER_STORE", json.dumps({**bigcommerce_sandbox.connection, "extra": extra}))
+    for task in dags["bigcommerce_many_stores"].tasks:
+        task.retries = 0
+
+    run = dags["bigcommerce_many_stores"].test()
+
+    assert str(run.state) == "failed"
+    for resource in ("orders", "customers"):
+        [manifest] = committed(str(tmp_path / "stores" / "bigcommerce_default"), resource)
+        assert manifest.rows == bigcommerce_sandbox.store.count(resource)
+    summaries = [returned(run, "store.bigcommerce_sync.summary", index) for index in (0, 1)]
+    assert [summary["bigcommerce_conn_id"] for summary in summaries] == ["bigcommerce_default", "another_store"]
+    assert [summary["failed"] for summary in summaries] == [[], ["orders", "customers"]]
 
 
 def test_the_hook_dag_counts_the_orders_that_wait(dags: dict[str, Any], bigcommerce_sandbox: Sandbox) -> None:

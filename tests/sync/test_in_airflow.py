@@ -1,0 +1,64 @@
+"""A sync and what reacts to it where they live: a real scheduler that runs the example DAGs as they are."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
+from tests.airflow_server import AirflowServer
+
+
+def until(found: Callable[[], Any], seconds: float = 200) -> Any:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := found():
+            return value
+        time.sleep(1)
+    pytest.fail("it did not come")
+
+
+@pytest.mark.full
+@pytest.mark.timeout(600)
+def test_new_orders_start_the_dag_that_waits_for_them_and_an_empty_window_does_not(
+    bigcommerce_sandbox: Sandbox, project: Path, tmp_path: Path
+) -> None:
+    dags = tmp_path / "dags"
+    dags.mkdir()
+    for name in ("bigcommerce_many_stores.py", "bigcommerce_on_new_orders.py"):
+        (dags / name).write_bytes((project / "dags" / name).read_bytes())
+    environment = {
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW_CONN_BIGCOMMERCE_DEFAULT": json.dumps(bigcommerce_sandbox.connection),
+        "BIGCOMMERCE_STORES_PATH": (tmp_path / "stores").as_uri(),
+    }
+
+    with AirflowServer(tmp_path / "home", env=environment) as server:
+
+        def runs(dag_id: str) -> list[dict[str, Any]]:
+            found = server.request("GET", f"/api/v2/dags/{dag_id}/dagRuns?limit=50")["dag_runs"]
+            return [run for run in found if run["state"] in ("success", "failed")]
+
+        def sync() -> str:
+            body = {"logical_date": None}
+            run_id = server.request("POST", "/api/v2/dags/bigcommerce_many_stores/dagRuns", body)["dag_run_id"]
+            return str(until(lambda: [run["state"] for run in runs("bigcommerce_many_stores") if run["dag_run_id"] == run_id])[0])
+
+        def told() -> list[int]:
+            path = "/api/v2/dags/bigcommerce_on_new_orders/dagRuns/{}/taskInstances/report/xcomEntries/return_value"
+            return [int(server.request("GET", path.format(run["dag_run_id"]))["value"]) for run in runs("bigcommerce_on_new_orders")]
+
+        until(lambda: runs("bigcommerce_many_stores"))  # of its schedule
+        until(lambda: told() == [5])
+        assert sync() == "success"  # nothing happened
+        bigcommerce_sandbox.store.add_order()
+        assert sync() == "success"
+        until(lambda: len(told()) >= 2)
+
+        assert sorted(told()) == [1, 5]
