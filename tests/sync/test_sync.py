@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_bigcommerce.compat import RetryDecision
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.core.whole_store import asks_each_parent, has_all_it_needs, in_order, is_second_copy
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.files.manifest import committed
+from airflow_provider_bigcommerce.retry import BigCommerceRetryPolicy
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.sync import Tables, bigcommerce_sync
 from tests.airflow_dag import known_to_airflow
@@ -55,6 +57,7 @@ def test_a_sync_is_a_task_a_resource_and_a_summary() -> None:
     for task in tasks.values():
         assert (task.upstream_task_ids, task.retries, task.max_active_tis_per_dag) == (set(), 2, 1)
         assert task.full_every == timedelta(days=7)
+        assert RetryDecision is None or isinstance(task.retry_policy, BigCommerceRetryPolicy)  # None below Airflow 3.3
 
 
 def test_small_reads_go_first_and_what_costs_a_request_for_each_parent_goes_last() -> None:
