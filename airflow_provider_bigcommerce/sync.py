@@ -26,8 +26,8 @@ from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperat
 if TYPE_CHECKING:
     from airflow.sdk import TaskGroup
 
-#: What a mapped sync's task is called, and where it stands in the group.
-COPY: Final = "copy"
+#: Arguments for the transfers that the task before them gets too.
+_OF_ANY_TASK: Final = ("retries", "retry_delay", "retry_policy", "pool", "queue", "executor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +94,10 @@ def bigcommerce_sync(
                 with_each_parent=with_each_parent,
                 needs_key=isinstance(to, Tables),
                 initial_since=initial_since,
-                **{name: value for name, value in arguments.items() if name in ("retries", "retry_delay", "pool", "queue", "executor")},
+                **{name: common[name] for name in _OF_ANY_TASK if name in common},
             )
             mapped = {"inlets": [state_asset()], "outlets": [data_alias()], "map_index_template": "{{ task.resource }}", **common}
-            copies: Any = operator.partial(task_id=COPY, **mapped).expand_kwargs(readable.output)
+            copies: Any = operator.partial(task_id="copy", **mapped).expand_kwargs(readable.output)
             copies >> BigCommerceSyncSummaryOperator(copies=copies.task_id, readable=readable.task_id, **summary)
             return group
         own = {resource_of(name): (name, extra) for name, extra in _each(resources).items()}

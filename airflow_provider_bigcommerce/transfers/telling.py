@@ -60,7 +60,7 @@ def table_at(connection: Connection, schema: str, table: str) -> Place:
         return Place(f"sqlite://{host}/{schema}/{table}", "sqlite", f"{host}.{schema}.{table}")
     port = connection.port or 5432
     authority = f"{kind}://{host or 'localhost'}:{port}"
-    names = (connection.schema or "", schema, table)
+    names = (connection.schema or connection.login or kind, schema, table)  # without a database's name, PostgreSQL takes the user's
     return Place("/".join((authority, *names)), authority, ".".join(names))
 
 

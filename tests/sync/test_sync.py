@@ -14,11 +14,13 @@ import pytest
 from airflow_provider_bigcommerce.compat import RetryDecision
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.core.whole_store import asks_each_parent, has_all_it_needs, in_order, is_second_copy
-from airflow_provider_bigcommerce.exceptions import InvalidQueryError
+from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError
 from airflow_provider_bigcommerce.files.manifest import committed
+from airflow_provider_bigcommerce.operators.sync import BigCommerceReadableResourcesOperator
 from airflow_provider_bigcommerce.retry import BigCommerceRetryPolicy
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.sync import Tables, bigcommerce_sync
+from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from tests.airflow_dag import known_to_airflow
 from tests.sync.conftest import events, returned, states
 
@@ -104,6 +106,27 @@ def test_all_leaves_out_what_needs_an_id_and_what_is_there_twice() -> None:
     assert {"orders", "products", "product_variants", "order_metafields", "product_tax_properties", "store_information"} <= set(names)
     assert len(names) > 130
     assert [asks_each_parent(CATALOG[name]) for name in names] == sorted(asks_each_parent(CATALOG[name]) for name in names)
+
+
+@pytest.mark.bigcommerce_sandbox(products=3, orders=2, customers=2)
+def test_each_resource_that_all_means_can_be_copied_in_the_mode_it_gets(connected: Sandbox, tmp_path: Path) -> None:
+    since = {"initial_since": "2020-01-01T00:00:00Z"}
+    operator = BigCommerceReadableResourcesOperator(task_id="readable", **since)
+    asked = operator.execute({})
+
+    failed = {}
+    for arguments in asked:
+        copy = BigCommerceToObjectStorageOperator(task_id="copy", path=str(tmp_path), full_every=timedelta(days=7), **arguments)
+        try:
+            manifest = copy.execute({})
+        except BigCommerceError as error:
+            failed[arguments["resource"]] = str(error)
+        else:
+            assert (manifest["resource"], manifest["mode"]) == (arguments["resource"], arguments["mode"])
+
+    assert failed == {}
+    assert len(asked) > 130
+    assert {arguments["mode"] for arguments in asked if "initial_since" in arguments} == {"incremental"}
 
 
 # -- what it does

@@ -161,17 +161,26 @@ def test_the_quotas_waits_and_refusals_are_metrics(connected: Sandbox, metrics: 
     assert metrics.value("bigcommerce.waited") >= timedelta(milliseconds=100)
 
 
-def test_hook_lineage_names_the_resource_and_the_files(connected: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hook_lineage_names_the_resource_and_the_files_or_the_table(
+    warehouse: Warehouse,  # noqa: F811  # the fixture
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from airflow.providers.common.compat.lineage import hook as lineage
+    from airflow.sdk import Asset
     from airflow.sdk.lineage import HookLineageCollector
 
     collector = HookLineageCollector()
     monkeypatch.setattr(lineage, "get_hook_lineage_collector", lambda: collector)
     BigCommerceToObjectStorageOperator(task_id="brands", resource="brands", path=str(tmp_path)).execute({})
+    warehouse.operator("brands").execute({})
 
     found = collector.collected_assets
-    assert [each.asset.uri for each in found.inputs] == ["bigcommerce://bigcommerce_default/brands"]
-    assert [each.asset.uri for each in found.outputs] == [f"file://{tmp_path}/brands"]
+    assert {each.asset.uri for each in found.inputs} == {"bigcommerce://bigcommerce_default/brands"}
+    place = warehouse.connection
+    postgres = f"postgres://{place['host']}:{place.get('port')}/{place.get('schema')}/public/brands"
+    table = Asset(uri=f"sqlite://{place['host']}/main/brands").uri if warehouse.kind == "sqlite" else postgres
+    assert [each.asset.uri for each in found.outputs] == [f"file://{tmp_path}/brands", table]
 
 
 def test_openlineage_gets_the_stores_resource_and_the_table(warehouse: Warehouse) -> None:  # noqa: F811  # the fixture
