@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -19,7 +18,7 @@ import msgspec
 
 from airflow_provider_bigcommerce.core.messages import Request
 from airflow_provider_bigcommerce.core.positions import Position
-from airflow_provider_bigcommerce.core.reading import Listing, Pagination
+from airflow_provider_bigcommerce.core.reading import Listing
 from airflow_provider_bigcommerce.exceptions import IncompleteReadError, PaginationLoopError, UnexpectedAnswerError
 
 #: A page of exactly one of these lengths may be a cap that the specs do not name, so it is not taken for the last one.
@@ -62,7 +61,11 @@ class Walk(Protocol):
         """Take the answer to ``request``; answers come in the order of the requests."""
 
 
-def _loop(request: Request, what: str) -> PaginationLoopError:
+def loop_error(request: Request, what: str) -> PaginationLoopError:
+    """The error for a list that does not get on.
+
+    :param what: what the store answered for the second time.
+    """
     return PaginationLoopError(
         f"{request.method} {request.path} answered {what} twice: the store does not turn the page, and going on would never end. "
         "Remove paging parameters from the query, or report the endpoint."
@@ -78,13 +81,6 @@ def _count_of(request: Request, listing: Listing) -> int:
         return msgspec.json.decode(listing.records[0], type=_Count).count
     except (IndexError, msgspec.DecodeError):
         raise UnexpectedAnswerError(f"{request.method} {request.path} answered no 'count'.") from None
-
-
-def _digest(records: Sequence[msgspec.Raw]) -> int:
-    checksum = len(records)
-    for record in records:
-        checksum = zlib.crc32(record, checksum)
-    return checksum
 
 
 @dataclass(slots=True)
@@ -124,123 +120,62 @@ class SinglePage:
         return Step(listing.records, total=rows if self.is_whole else counted)
 
 
-class PageNumbers:
-    """``page`` and ``limit``: V3, where the first answer tells how many pages there are, and V2, where only a short page does.
-
-    :param request: the list's request without paging parameters.
-    :param limit: rows a page.
-    :param start: ``{"page": the next page, "total": rows in all, or None}``.
-
-    Source: products_catalog.v3.yml (``meta.pagination``); V2 lists have no meta and may end with 204.
-    """
-
-    def __init__(self, request: Request, limit: int, start: Position | None = None) -> None:
-        self._base = request
-        self._limit = limit
-        first = int((start or {}).get("page", 1))
-        self._planned = first - 1  # pages asked for
-        self._pages = first  # pages known to exist, or to be worth asking for
-        self._total: int | None = (start or {}).get("total")
-        self._absorbed = first - 1
-        self._longest = 0  # a page shorter than another one was not cut
-        self._last_digest: int | None = None
-        self._next_page = first
-
-    @property
-    def position(self) -> Position | None:
-        """The page after those that came."""
-        return {"page": self._next_page, "total": self._total} if self._next_page > 1 else None
-
-    def next_request(self) -> Request | None:
-        """The next page that is known to exist, or to be worth asking for."""
-        if self._planned >= self._pages:
-            return None
-        self._planned += 1
-        return self._base.with_params({"page": self._planned, "limit": self._limit})
-
-    def absorb(self, request: Request, listing: Listing) -> Step:
-        """A page's rows; plans the pages that it tells of."""
-        self._absorbed += 1
-        page = self._absorbed
-        about = listing.meta.pagination
-        current = about.current_page if about else None
-        if current is not None and current != page:
-            raise _loop(request, f"page {current} when asked for page {page}, so page {current} came")
-        digest = _digest(listing.records)
-        if current is None and listing.records and digest == self._last_digest:
-            raise _loop(request, f"the same rows for page {page - 1} and page {page}, so they came")
-        self._last_digest = digest
-        if len(listing.records) >= self._limit:
-            self._next_page = page + 1  # a page with room may have grown by then
-        if about is not None and about.total is not None:
-            self._total = about.total
-        if about is not None and about.total_pages is not None:
-            # A list that grew while it was read has more pages than the first answer said.
-            self._pages = max(self._pages, about.total_pages) if listing.records else self._pages
-        elif self._planned == page and not self._is_last(listing):
-            self._pages = page + 1
-        return Step(listing.records, total=self._total)
-
-    def _is_last(self, listing: Listing) -> bool:
-        rows = len(listing.records)
-        self._longest = max(self._longest, rows)
-        return rows == 0 or rows < self._longest or (rows < self._limit and rows not in KNOWN_CAPS)
-
-
 class Cursors:
     """``after`` = the last answer's ``end_cursor``.
 
     The metafield specs swap the two cursors in their text; ``end_cursor`` leads forward everywhere.
     Source: customers.v3.yml, price_lists.v3.yml; facts, section 6.
 
-    :param start: ``{"after": the last cursor, "total": rows in all, or None}``; ``page`` in place of ``after`` where the store
-        sends no cursors.
+    :param by_page: makes the walk by page numbers, from a position or the beginning: where cursors are documented but the answer has none
+        (metafields of one parent), the list is read so.
+    :param start: ``{"after": the last cursor, "total": rows in all, or None}``, or a position of the walk by page numbers.
     """
 
-    def __init__(self, request: Request, limit: int, start: Position | None = None) -> None:
+    def __init__(
+        self, request: Request, limit: int, by_page: Callable[[Position | None], Walk], start: Position | None = None
+    ) -> None:
         self._base = request.with_params({"limit": limit}) if limit else request
-        self._place = {name: value for name, value in (start or {}).items() if name in ("after", "page")}
-        self._next: Request | None = self._base.with_params(self._place)
+        self._cursor: str | None = (start or {}).get("after")
+        self._next: Request | None = self._base if self._cursor is None else self._base.with_params({"after": self._cursor})
+        self._by_page = by_page
+        self._pages = by_page(start) if start and start.keys() & {"page", "back"} else None
         self._seen: set[int] = set()  # hashes: a million rows are 4,000 cursors
         self._total: int | None = (start or {}).get("total")
 
     @property
     def position(self) -> Position | None:
         """Behind the last row that came with a cursor."""
-        return {**self._place, "total": self._total} if self._place else None
+        if self._pages is not None:
+            return self._pages.position
+        return None if self._cursor is None else {"after": self._cursor, "total": self._total}
 
     def next_request(self) -> Request | None:
         """The page after the last answer, once it is known."""
+        if self._pages is not None:
+            return self._pages.next_request()
         request, self._next = self._next, None
         return request
 
     def absorb(self, request: Request, listing: Listing) -> Step:
         """A page's rows; the cursor tells the next."""
+        if self._pages is not None:
+            return self._pages.absorb(request, listing)
+        about = listing.meta.cursor_pagination
+        if about is None and listing.meta.pagination is not None and self._cursor is None:
+            self._pages = self._by_page(None)
+            self._pages.next_request()  # the first page, which this is
+            return self._pages.absorb(request, listing)
         if listing.meta.pagination and listing.meta.pagination.total is not None:
             self._total = listing.meta.pagination.total
-        about = listing.meta.cursor_pagination
         if listing.records and about and about.end_cursor:
-            self._place = {"after": about.end_cursor}
-            if self._says_last(listing):
-                return Step(listing.records, total=self._total)
-            cursor = hash(about.end_cursor)
-            if cursor in self._seen:
-                raise _loop(request, "the same cursor")
-            self._seen.add(cursor)
-            self._next = self._base.with_params(self._place)
-        elif listing.records and about is None:
-            self._next = self._next_page(request, listing.meta.pagination)
+            if not self._says_last(listing):
+                cursor = hash(about.end_cursor)
+                if cursor in self._seen:
+                    raise loop_error(request, "the same cursor")
+                self._seen.add(cursor)
+                self._next = self._base.with_params({"after": about.end_cursor})
+            self._cursor = about.end_cursor
         return Step(listing.records, total=self._total)
-
-    def _next_page(self, request: Request, about: Pagination | None) -> Request | None:
-        """Where cursors are documented but the answer has none (per-parent metafields), its pages are followed by number."""
-        page = int(dict(request.params).get("page", 1))
-        if about is None or (about.total_pages or 0) <= page:
-            return None
-        if about.current_page is not None and about.current_page != page:
-            raise _loop(request, f"page {about.current_page} when asked for page {page}, so page {about.current_page} came")
-        self._place = {"page": page + 1}
-        return self._base.with_params(self._place)
 
     @staticmethod
     def _says_last(listing: Listing) -> bool:
@@ -289,7 +224,7 @@ class KeysetAfter:
         if rows:
             last = self._key_of(listing.records[-1])
             if last == self._last:
-                raise _loop(request, "a page that ends with the same key")
+                raise loop_error(request, "a page that ends with the same key")
             self._last = last
             if rows >= self._limit or rows in KNOWN_CAPS:
                 self._next = self._base.with_params({self._parameter: last})
@@ -414,7 +349,7 @@ class IdRanges:
         if is_first:
             self._first_id = self._key_of(records[0])
         if self._id_min in dict(request.params) and last < int(dict(request.params)[self._id_min]):
-            raise _loop(request, "rows below the range that was asked for; they came")
+            raise loop_error(request, "rows below the range that was asked for; they came")
         if covered is None:
             self._next_id = last + 1
             return Step(records, total=self._total)
@@ -440,7 +375,7 @@ class FanOut:
     """The lists of many parents, each read to its end, in the order of the parents.
 
     :param walks: the parent's key columns and what makes the walk of its list from a position in it, one pair a parent.
-    :param start: ``{"done": lists that need not be read, "within": position in the one behind them, "rows": rows before that}``.
+    :param start: ``{"done": lists that need not be read, "within": position in the one behind them}``.
     """
 
     def __init__(self, walks: Iterable[tuple[Columns, Callable[[Position | None], Walk]]], start: Position | None = None) -> None:
@@ -448,7 +383,6 @@ class FanOut:
         self._done = int(start.get("done", 0))
         self._waiting = itertools.islice(walks, self._done, None)
         self._within: Position | None = start.get("within")
-        self._rows_within = int(start.get("rows", 0)) if self._within else 0
         self._under_way: dict[int, tuple[Request, _Child]] = {}  # by identity: two lists may send equal requests
         self._current: _Child | None = None  # the one that answered last
 
@@ -459,50 +393,39 @@ class FanOut:
         within = child.walk.position if child is not None and child.open else None
         if child is None or within is None:
             return {"done": self._done} if self._done else None
-        return {"done": self._done, "within": within, "rows": child.rows}
+        return {"done": self._done, "within": within}
 
     def next_request(self) -> Request | None:
         """The first request of the next parent's list."""
         for columns, walk_from in self._waiting:
             walk = walk_from(self._within)
-            child = _Child(columns, walk, self._rows_within)
-            self._within, self._rows_within = None, 0
+            self._within = None
             request = walk.next_request()
             if request is not None:
-                self._under_way[id(request)] = request, child
+                self._under_way[id(request)] = request, _Child(columns, walk)
                 return request
         return None
 
     def absorb(self, request: Request, listing: Listing) -> Step:
-        """One parent's rows, with its key columns on each; the rest of that parent's list follows at once.
-
-        :raises IncompleteReadError: a parent's list has ended with fewer rows than the store counts in it.
-        """
+        """One parent's rows, with its key columns on each; the rest of that parent's list follows at once."""
         _, child = self._under_way.pop(id(request))
         self._current = child
         step = child.walk.absorb(request, listing)
-        child.rows += len(step.records)
         follow = [*step.follow]
         while (planned := child.walk.next_request()) is not None:
             follow.append(planned)
         self._under_way.update((id(planned), (planned, child)) for planned in follow)
         child.open += len(follow) - 1
         self._done += child.open == 0
-        if child.open == 0 and step.total is not None and child.rows < step.total:
-            raise IncompleteReadError(
-                f"{request.method} {request.path} gave {child.rows} of {step.total} rows: rows moved between its pages while it was read. "
-                "Nothing was committed; let the task try again."
-            )
         return Step(with_columns(step.records, child.columns), follow)
 
 
 @dataclass(slots=True)
 class _Child:
-    """One parent's list: its walk, the rows that came, the requests under way."""
+    """One parent's list: its walk, and how many requests are under way."""
 
     columns: Columns
     walk: Walk
-    rows: int = 0
     open: int = 1
 
 

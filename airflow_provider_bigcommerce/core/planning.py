@@ -5,9 +5,11 @@ Pure; reads catalog rows and never asks for a resource's name.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +17,10 @@ import msgspec
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource, find
 from airflow_provider_bigcommerce.core.catalog.resource import PLACEHOLDER
+from airflow_provider_bigcommerce.core.keys import Key, KeyReader
 from airflow_provider_bigcommerce.core.messages import Query, QueryValue, Request, query_text
-from airflow_provider_bigcommerce.core.paging import Cursors, IdRanges, KeysetAfter, PageNumbers, SinglePage, Walk
+from airflow_provider_bigcommerce.core.page_numbers import PageNumbers
+from airflow_provider_bigcommerce.core.paging import Cursors, IdRanges, KeysetAfter, SinglePage, Walk
 from airflow_provider_bigcommerce.core.positions import Position
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnexpectedAnswerError
 
@@ -25,8 +29,8 @@ PAGING_PARAMETERS = frozenset({"page", "limit", "before", "after"})
 
 #: A query with one of these walks as the caller says, not by ids.
 _ORDERED = frozenset({"sort", "direction", "page", "before", "after"})
-#: Parameters that shape rows and do not change which there are, so that a count does not take them.
-_SHAPE = frozenset({"include", "include_fields", "exclude_fields", "consignment_structure", "sort", "direction", "page", "limit"})
+#: Parameters that shape rows and do not change which there are, nor their order.
+_SHAPE = frozenset({"include", "include_fields", "exclude_fields", "consignment_structure"})
 
 
 def resource_of(name_or_path: str) -> Resource:
@@ -137,11 +141,16 @@ def walk_of(resource: Resource, path: str, query: Query | None = None, start: Po
         last = int(query_text(params[id_max])) if id_max in params else None
         key_of = integer_key(resource)
         return IdRanges(request.with_params(dict(order)), limit, id_min, id_max, key_of, count=count, last=last, start=start)
+
+    def by_page(start: Position | None) -> Walk:
+        only_grows = resource.primary_key == ("id",) and not params.keys() - _SHAPE
+        return PageNumbers(request, limit, keys_of(resource), only_grows=only_grows, start=start)
+
     if resource.paging == "v3_cursor":
-        return Cursors(request, limit, start)
+        return Cursors(request, limit, by_page, start)
     if resource.paging == "keyset":
         return KeysetAfter(request, limit, "after", integer_key(resource), start)
-    return PageNumbers(request, limit, start)
+    return by_page(start)
 
 
 def _limit(resource: Resource, params: Mapping[str, QueryValue]) -> int:
@@ -165,6 +174,24 @@ def _key_range(resource: Resource, params: Mapping[str, QueryValue]) -> tuple[st
     if taken & params.keys() or not all(bound.isdecimal() for bound in bounds):
         return None
     return resource.id_min, resource.id_max, resource.sort_by_id
+
+
+def keys_of(resource: Resource) -> Callable[[Sequence[msgspec.Raw]], list[Key]]:
+    """A reader of the keys that tell the rows of one list apart: without its parents' keys, which are the same for all.
+
+    Rows without a key are told apart by their JSON.
+    """
+    columns = {column_of(name) for name in resource.parent_keys}
+    names = tuple(name for name in resource.primary_key if name not in columns)
+    reader = KeyReader(resource.name, names) if names else None
+
+    def read(records: Sequence[msgspec.Raw]) -> list[Key]:
+        if reader is not None:
+            with contextlib.suppress(UnexpectedAnswerError):
+                return [key for key, _ in reader.read(records)]
+        return [hashlib.blake2b(record, digest_size=16).hexdigest() for record in records]
+
+    return read
 
 
 def integer_key(resource: Resource) -> Callable[[msgspec.Raw], int]:

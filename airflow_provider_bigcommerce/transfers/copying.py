@@ -23,7 +23,7 @@ from airflow_provider_bigcommerce.core.order_lines import by_order, count_disagr
 from airflow_provider_bigcommerce.core.planning import column_of
 from airflow_provider_bigcommerce.core.positions import Position
 from airflow_provider_bigcommerce.core.windows import Window
-from airflow_provider_bigcommerce.exceptions import BigCommerceError, IncompleteReadError, PermissionDeniedError, ValidationError
+from airflow_provider_bigcommerce.exceptions import BigCommerceError, PermissionDeniedError, ValidationError
 from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.files.keys import KeyReader, SeenKeys
 from airflow_provider_bigcommerce.files.manifest import Check, DataFile, FieldDrift
@@ -334,13 +334,11 @@ async def in_thread(thread: Executor, function: Callable[..., T], *args: Any) ->
         raise
 
 
-def checked(copied: Copied, *, may_shift: bool) -> tuple[Check, ...]:
+def checked(copied: Copied) -> tuple[Check, ...]:
     """Hold what was read against the numbers that the store gave.
 
-    A list that changes while it is read has several totals; a number between the lowest and the highest is explained by that.
-
-    :param may_shift: whether the list is read by page numbers, so that fewer rows are a loss.
-    :raises IncompleteReadError: rows are missing.
+    A list that changes while it is read has several totals; a number between the lowest and the highest is explained by that. Whether rows
+    were lost on the way is for the walk to say, which fails then.
     """
     checks: list[Check] = []
     if copied.orders_in_doubt is not None:
@@ -357,14 +355,8 @@ def checked(copied: Copied, *, may_shift: bool) -> tuple[Check, ...]:
     lowest, highest = min(copied.totals), max(copied.totals)
     agrees = lowest <= copied.found <= highest
     if not agrees:
-        message = (
-            f"The store says that the list has {lowest:,} rows{f' to {highest:,}' if highest != lowest else ''}, and {copied.found:,} "
-            "different rows came."
-        )
-        if may_shift and copied.found < lowest:
-            raise IncompleteReadError(
-                f"{message} Rows moved from page to page while it was read. Nothing was committed; let the task try again, at a time when "
-                "the store changes less."
-            )
-        log.warning("%s The manifest says complete=false.", message)
+        log.warning(
+            "The store says that the list has %s rows%s, and %s different rows came. The manifest says complete=false.",
+            f"{lowest:,}", f" to {highest:,}" if highest != lowest else "", f"{copied.found:,}",
+        )  # fmt: skip
     return (Check(what="rows", expected=(lowest, highest), found=copied.found, agrees=agrees), *checks)

@@ -299,7 +299,7 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         copied = reading.run(read)
         if selection.mode == "backfill" and not copied.rows:
             tell_nothing(selection, span.window)
-        checks = checked(copied, may_shift=row.guarantee == "checked" and row.api_version == "v3")
+        checks = checked(copied)
         save_written(copied.files)
         manifest = Manifest(
             resource=row.name,

@@ -241,7 +241,7 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         copied, stats = run.reading.run(read)
         if selection.mode == "backfill" and not copied.rows:
             tell_nothing(selection, span.window)
-        checks = checked(copied, may_shift=row.guarantee == "checked" and row.api_version == "v3")
+        checks = checked(copied)
 
         def manifest(merged: Merged) -> Manifest:
             return Manifest(

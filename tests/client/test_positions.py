@@ -33,6 +33,10 @@ WAYS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+#: What is read until its order or a second pass has shown that it is whole goes back to the beginning of that list.
+GO_BACK = {"page numbers of V2", "ids in many requests", "carried by parents, with some asked for", "by parent"}
+
+
 def pages(sandbox: Sandbox, resource: str, arguments: dict[str, Any], start: dict[str, Any] | None = None) -> list[Page]:
     arguments = {name: IDS[value](sandbox) if value in IDS else value for name, value in arguments.items() if isinstance(value, str)} | {
         name: value for name, value in arguments.items() if not isinstance(value, str)
@@ -67,7 +71,7 @@ def test_a_read_goes_on_behind_any_page(bigcommerce_sandbox: Sandbox, way: str) 
         assert len(json.dumps(position)) < 300
         totals = {page.total for page in (*whole, *resumed)} - {None}
         assert len(totals) <= 1, "the total stays that of the whole list"
-    assert len(again) < len(everything) // 2 + 1, "the last position is behind most of the list"
+    assert way in GO_BACK or len(again) < len(everything) // 2 + 1, "the last position is behind most of the list"
 
 
 @pytest.mark.bigcommerce_sandbox(orders=20)

@@ -53,8 +53,8 @@ How to read the tables:
   those of the parent (without its own requests).
 - **Scope**: the OAuth scope that is enough to read. The scope to modify the same things is enough too.
 - **Guarantee**: what a full read promises while the store changes under it. *exact*: every row that existed throughout is read once, by
-  ranges of ids, by cursor, or in one answer. *checked*: the list has page numbers only, and these shift; totals are compared, and a
-  difference that stays fails loudly.
+  ranges of ids, by cursor, or in one answer. *checked*: the list has page numbers only, and these shift; every row that existed
+  throughout is read once, or the read fails. [How, and what it costs](../how-it-reads.md#completeness-and-duplicates).
 - **Page**: rows a request; "one" where everything comes in one answer.
 - **Parent**: the resource whose rows are asked one by one; its key is a column of each row. "also in" names where the same rows come
   without that.

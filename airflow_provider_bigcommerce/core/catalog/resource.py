@@ -39,7 +39,8 @@ SpecException = Literal[
 ]
 
 #: What a full read promises while the store changes under it. ``exact``: every row that existed throughout, once (keyset by id,
-#: cursor, or one answer). ``checked``: page numbers shift, so totals are compared and a difference fails.
+#: cursor, or one answer). ``checked``: the list has page numbers, which shift; the read has every row that existed throughout, once, or
+#: fails (``core/page_numbers.py``).
 Guarantee = Literal["exact", "checked"]
 
 
