@@ -59,9 +59,12 @@ def test_a_task_process_that_is_told_to_end_does_so_at_once_and_says_why(place: 
     command = [sys.executable, "-X", "dev", "-W", "ignore::DeprecationWarning", "-m", "tests.faults.ended", kind]
     command.append(json.dumps(place.arguments(kind)))
     with subprocess.Popen(command, stderr=subprocess.STDOUT, stdout=subprocess.PIPE, text=True) as process:
-        until(place.is_reading, "the read")
-        process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=55)  # less than the 60 s of the requests that are waited for
+        try:
+            until(place.is_reading, "the read")
+            process.send_signal(signal.SIGTERM)
+            output, _ = process.communicate(timeout=55)  # less than the 60 s of the requests that are waited for
+        finally:
+            process.kill()
 
     assert process.returncode == 1
     assert "BigCommerceError: The task was told to stop." in output

@@ -22,11 +22,12 @@ from airflow_provider_bigcommerce.exceptions import (
 )
 from airflow_provider_bigcommerce.files.manifest import committed
 from airflow_provider_bigcommerce.sandbox.all_routes import listed
-from airflow_provider_bigcommerce.sandbox.faults import KINDS, Kind
+from airflow_provider_bigcommerce.sandbox.faults import KINDS, Faults, Kind
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.sandbox.quota import Quota
 from airflow_provider_bigcommerce.sandbox.store import Store
 from tests.faults.conftest import QUOTA, Resolver, as_listed, connect, copy, sandbox_program
+from tests.transfers.conftest import Airflow
 
 PRODUCTS = "/v3/catalog/products"
 FIELDS = ["name", "sku"]
@@ -145,6 +146,25 @@ def test_an_outage_beyond_the_limits_is_one_error_that_says_what_how_long_and_wh
     assert str(raised.value).endswith("Let the task try again later: give it retries, and a retry_delay of minutes.")
     assert committed(str(tmp_path), "product_variants") == []
     assert [record.getMessage() for record in caplog.records if record.name.startswith("asyncio")] == []  # no second error, no open session
+
+
+@pytest.mark.bigcommerce_sandbox(products=1000)
+def test_what_came_before_an_outage_is_kept_and_the_retry_reads_the_rest(
+    bigcommerce_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, airflow = bigcommerce_sandbox.store, Airflow()
+    connect(monkeypatch, bigcommerce_sandbox.connection, max_attempts=3, timeout=0.3, max_concurrency=4)
+    store.fail_next(10**6, "timeout_before", skip=60)
+
+    with pytest.raises(TransportError):
+        copy("product_variants", tmp_path, airflow.context("r1", "product_variants"), query={"limit": 20})
+    store._faults = Faults()  # the outage is over
+    store.requests.clear()
+    _, lines = copy("product_variants", tmp_path, airflow.context("r1", "product_variants"), query={"limit": 20})
+
+    expected = bigcommerce_sandbox.listed("/v3/catalog/variants")
+    assert_same(lines, expected)
+    assert len(store.requests) <= len(expected) / 20 - 50
 
 
 @pytest.mark.bigcommerce_sandbox(products=200)
