@@ -122,5 +122,4 @@ def retried(night: Night, resource: str, *, is_committed: bool) -> None:
     assert night.data_files(resource) == {file["path"] for file in manifest["files"]}
     if is_committed:
         assert second == 0
-    print(f"{first} rows, then {second} of {manifest['rows']}")
     assert first + second - manifest["rows"] <= BOUND
