@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -34,6 +33,7 @@ class CuttingProxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="cutting-proxy", daemon=True)
         self._servers: list[asyncio.Server] = []
+        self._connections: set[asyncio.Task[None]] = set()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -59,30 +59,36 @@ class CuttingProxy:
     async def _close(self) -> None:
         for server in self._servers:
             server.close()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
+        open_ones = set(self._connections)
+        for task in open_ones:
             task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.gather(*open_ones, return_exceptions=True)
 
     async def _pass(self, line: Line, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        upstream: asyncio.StreamWriter | None = None
+        """Both ways, until either side ends."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)  # the loop itself keeps weak references only
+        ways: list[asyncio.Task[None]] = []
+        ends = [writer]
         try:
             answers, upstream = await asyncio.open_connection("127.0.0.1", self._target)
-            await asyncio.gather(self._up(reader, upstream), self._down(line, answers, writer))
-        except (OSError, asyncio.CancelledError):
-            pass  # either side is gone, which is what this proxy is for
+            ends.append(upstream)
+            ways = [asyncio.create_task(self._up(reader, upstream)), asyncio.create_task(self._down(line, answers, writer))]
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for end in (writer, upstream):
-                if end is not None:
-                    end.close()
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)  # a side that is gone is what this proxy is for
+            for end in ends:
+                end.close()
+            self._connections.discard(task)
 
     @staticmethod
     async def _up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
             writer.write(data)
             await writer.drain()
-        with contextlib.suppress(OSError):
-            writer.write_eof()
 
     @staticmethod
     async def _down(line: Line, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -97,4 +103,3 @@ class CuttingProxy:
             line.passed += len(data)
             writer.write(data)
             await writer.drain()
-        writer.close()

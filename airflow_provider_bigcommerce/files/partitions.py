@@ -15,9 +15,9 @@ import msgspec
 
 from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.core.partitions import Partition, without_bounds
-from airflow_provider_bigcommerce.exceptions import DestinationError, IncompleteReadError, InvalidQueryError
+from airflow_provider_bigcommerce.exceptions import IncompleteReadError, InvalidQueryError
 from airflow_provider_bigcommerce.files.destination import Destination
-from airflow_provider_bigcommerce.files.manifest import Check, FieldDrift, Manifest, commit, discard_uncommitted, read_manifest, run_folder
+from airflow_provider_bigcommerce.files.manifest import Check, FieldDrift, Manifest, commit, discard_uncommitted, read_manifest
 
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,14 +63,6 @@ def commit_partitions(destination: Destination, returned: Iterable[object], *, n
     pieces = _together([_read(value) for value in returned])
     about = pieces[0].piece
     manifest = _merged(pieces, now)
-    found = {entry.name: entry.bytes for entry in destination.entries(run_folder(about.folder, about.run))}
-    lost = [file.path for file in manifest.files if found.get(file.path) != file.bytes]
-    if lost:
-        raise DestinationError(
-            f"{len(lost)} of {len(manifest.files)} files that the ranges of {manifest.resource!r} wrote are not at {destination.url}, "
-            f"{lost[0]} among them. Nothing was committed. Give the path that the ranges were written to; "
-            "if the files were removed, clear the mapped task."
-        )
     commit(destination, about.folder, about.run, manifest, read_manifest(destination, about.folder, about.run))
     discard_uncommitted(destination, about.folder, about.run, manifest)
     return manifest

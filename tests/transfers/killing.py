@@ -10,9 +10,16 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+#: Rows of a page and of a part file in these tests, and requests at once.
+PAGE, PART, AT_ONCE = 10, 50, 4
+#: Rows that may be read twice: those of the part that was open, of the page that would have closed it, and of the pages that were
+#: under way ahead of it. The client looks ahead by ``max_concurrency`` requests, and by twice as many while the next page in order
+#: is late.
+BOUND = PART + PAGE + 2 * AT_ONCE * PAGE
 
 
 def die() -> None:
@@ -65,22 +72,30 @@ def _at_call(store: Any, method: str, number: int, *, is_after: bool) -> None:
     setattr(store, method, deadly)
 
 
+def through(connection: Mapping[str, Any], port: int | None = None) -> dict[str, Any]:
+    """The connection with as many requests at once as these tests allow, by a port of a proxy."""
+    host = connection["host"] if port is None else f"http://127.0.0.1:{port}"
+    return {**connection, "host": host, "extra": {**connection["extra"], "max_concurrency": AT_ONCE}}
+
+
 def before_the_task(context: Any) -> None:
     """A task's ``pre_execute``: note who it is and what is committed, and arm its first try.
 
+    Tries are counted here: one of Airflow's that never came to run a task (its API was slow, say) is none.
     The folder ``KILLING`` holds a file ``plan.json``, run id -> moment, and gets ``<run id>.<try>.json`` from each try.
     """
     from airflow.sdk.execution_time.context import AssetStateStoreAccessor, TaskStateStoreAccessor
 
     folder, ti = Path(os.environ["KILLING"]), context["ti"]
     moment = json.loads((folder / "plan.json").read_text())[ti.run_id]
+    number = 1 + len(list(folder.glob(f"{ti.run_id}.*.json")))
     about = {
         "pid": os.getpid(),
         "correlation_id": str(ti.id),
         "manifests": [file.name for file in (folder / "copy" / ti.run_id).rglob("_manifests/*.json")],
     }
-    note = folder / f"{ti.run_id}.{ti.try_number}.json"
+    note = folder / f"{ti.run_id}.{number}.json"
     note.with_suffix(".new").write_text(json.dumps(about))
     note.with_suffix(".new").rename(note)
-    if moment is not None and ti.try_number == 1:
+    if moment is not None and number == 1:
         arm(moment, task_store=TaskStateStoreAccessor, asset_store=AssetStateStoreAccessor)

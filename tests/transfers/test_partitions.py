@@ -126,10 +126,10 @@ def test_ranges_of_two_cuts_are_not_put_together(night: Night) -> None:
 def test_files_that_are_not_there_commit_nothing(night: Night, tmp_path: Path) -> None:
     returned = read(night, cut("orders", 3))
 
-    with pytest.raises(DestinationError, match=r"3 of 3 files that the ranges of 'orders' wrote are not at"):
+    with pytest.raises(DestinationError, match="was written by this run and is not there any more"):
         commit(night, returned, tmp_path / "elsewhere")
     (night.path / returned[1]["files"][0]["path"]).unlink()
-    with pytest.raises(DestinationError, match=r"1 of 3 files"):
+    with pytest.raises(DestinationError, match="was written by this run and is not there any more"):
         commit(night, returned)
     assert committed(str(night.path), "orders") == []
 
