@@ -210,7 +210,7 @@ class Reconciliation:
 
     @property
     def _can_count(self) -> bool:
-        return self._resource.kind == "collection" and not self._resource.parent_keys
+        return self._bounds.is_whole and self._resource.kind == "collection" and not self._resource.parent_keys
 
     def _groups(self) -> list[Group]:
         row, bounds, index = self._resource, self._bounds, self._index
@@ -370,7 +370,7 @@ class Reconciliation:
         return found
 
     def _copy_of(self, selection: Selection, rows: _Rows, window: Window = Window()) -> Copy:  # noqa: B008  # it is frozen
-        return Copy(selection, window, rows, overlap=None, progress=Progress(self._resource.name), tell=self._tell)
+        return Copy(selection, window, rows, before=None, progress=Progress(self._resource.name), tell=self._tell)
 
     # -- afterwards ---------------------------------------------------------------------------------------------------
 
