@@ -39,12 +39,14 @@ class Bounds:
     :param dates: the filter that bounds it by date, or None where the resource has none.
     :param since: the copy holds nothing older, or None.
     :param as_of: rows changed at this moment or later are not compared, or None where nothing bounds them.
+    :param is_whole: whether the copy holds all rows within these bounds, so that they can be counted; backfills alone do not.
     """
 
     filters: Mapping[str, str]
     dates: DateFilter | None = None
     since: datetime | None = None
     as_of: datetime | None = None
+    is_whole: bool = True
 
     def query(self, axis: DateFilter | None = None, begin: int | None = None, end: int | None = None) -> dict[str, str]:
         """The filters of all rows within the bounds; of those alone whose ``axis`` date lies in a span, where one is given.

@@ -23,8 +23,8 @@ from airflow_provider_bigcommerce.files.destination import Destination
 from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.files.keys import KeyReader
 from airflow_provider_bigcommerce.files.manifest import DataFile, Manifest, commit, committed, run_folder
-from airflow_provider_bigcommerce.files.schemas import EXTRA, STORE_HASH, SYNCED_AT, Schema, load_pyarrow
-from airflow_provider_bigcommerce.files.stored_copy import DELETED_AT, Columns, CopyIndex
+from airflow_provider_bigcommerce.files.schemas import DELETED_AT, EXTRA, STORE_HASH, SYNCED_AT, Schema, load_pyarrow
+from airflow_provider_bigcommerce.files.stored_copy import Columns, CopyIndex
 from airflow_provider_bigcommerce.files.writers import FileFormat, PartWriter, Stamp, load_zstd, one_line_each
 
 #: What we add to rows, which no store has.
@@ -68,15 +68,18 @@ def bounds_of(runs: Sequence[Manifest], resource: Resource) -> Bounds:
     ends: list[datetime] = []
     begins: list[datetime | None] = []
     for run in runs:
-        if run.watermark is None and run.mode == "incremental":
-            continue  # a repair, or a span that was read again
+        if run.mode == "backfill" or (run.watermark is None and run.mode == "incremental"):
+            continue  # a backfill, a repair, or a span that was read again: none says how far the copy goes
         begins.append(moment(run.window.since, "since"))
         # A full read has no end of its own; its clock is the worker's, which may be a little ahead of the store's.
         started = datetime.fromisoformat(run.started_at).astimezone(UTC) - DEFAULT_OVERLAP
         end = moment(run.watermark or run.window.until, "window end")
         ends.append(started if end is None else end if run.watermark else min(started, end + timedelta(seconds=1)))
+    if not ends:  # backfills alone
+        started_at = min(datetime.fromisoformat(run.started_at).astimezone(UTC) for run in runs)
+        return Bounds(filters, dates, None, started_at - DEFAULT_OVERLAP, is_whole=False)
     since = min((begin for begin in begins if begin is not None), default=None) if None not in begins else None
-    return Bounds(filters, dates, since, max(ends, default=None))
+    return Bounds(filters, dates, since, max(ends))
 
 
 class FileCopy:

@@ -16,10 +16,7 @@ from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.reconciling import Bounds, Group, Key, axis_of, bounding_dates, units
 from airflow_provider_bigcommerce.core.windows import read_moment
 from airflow_provider_bigcommerce.files.manifest import DataFile, Manifest
-from airflow_provider_bigcommerce.files.schemas import column_name
-
-#: In a row that a run found deleted: when.
-DELETED_AT = "_deleted_at"
+from airflow_provider_bigcommerce.files.schemas import DELETED_AT, column_name
 
 #: Stands for "no date" and "no amount" in an array.
 _NONE = -(2**63)

@@ -23,7 +23,7 @@ from airflow_provider_bigcommerce.files.manifest import DataFile, Manifest
 from airflow_provider_bigcommerce.files.schemas import Schema
 from airflow_provider_bigcommerce.files.stored_copy import Columns, CopyIndex
 from airflow_provider_bigcommerce.sql.database import Database
-from airflow_provider_bigcommerce.sql.layout import Column, Layout, Table, layout_of, short
+from airflow_provider_bigcommerce.sql.layout import ROW_HASH, Column, Layout, Table, layout_of, short
 from airflow_provider_bigcommerce.sql.loading import OneThread, StagingWriter
 from airflow_provider_bigcommerce.sql.rows import BlockReader
 from airflow_provider_bigcommerce.sql.syncs import SYNCS, Syncs
@@ -52,7 +52,8 @@ class TableCopy:
         self._resource = resource
         self._table = table
         self._runs, self._nested, self._filters = thread.run(self._past)
-        self._layout = layout_of(schema, table, self._nested, resource.primary_key)
+        is_hashed = ROW_HASH in thread.run(database.columns_of, table)
+        self._layout = layout_of(schema, table, self._nested, resource.primary_key, is_hashed=is_hashed)
         self._columns = Columns(resource)
         self._target = Target(database, self._layout)
         self._has_staging = False
@@ -159,7 +160,8 @@ class TableCopy:
             if rows.num_rows:
                 target.stage(name, rows)
         there = database.columns_of(main.name)
-        compared = [column for column in main.columns if column.name in there and column.name not in OURS and column.name not in main.key]
+        ours = {*OURS, ROW_HASH}
+        compared = [column for column in main.columns if column.name in there and column.name not in ours and column.name not in main.key]
         marks = ", ".join(self._differs(column) for column in compared)
         same = self._same("row", main.key, "staged", main.key)
         keys = ", ".join(f'"row".{database.quote(name)}' for name in main.key)

@@ -6,6 +6,7 @@ a difference counts when it is still there at the second look.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -210,7 +211,7 @@ class Reconciliation:
 
     @property
     def _can_count(self) -> bool:
-        return self._resource.kind == "collection" and not self._resource.parent_keys
+        return self._bounds.is_whole and self._resource.kind == "collection" and not self._resource.parent_keys
 
     def _groups(self) -> list[Group]:
         row, bounds, index = self._resource, self._bounds, self._index
@@ -231,8 +232,10 @@ class Reconciliation:
         all_equal = self._counted[-1].equal
         if store.stats.requests - before > 2:  # no number is told: the list was read to count it, and each part would be too
             return suspects if all_equal else await self._drill(store, everything)
-        for group in self._groups():
-            suspects |= await self._differs(store, group)
+        groups = self._groups()
+        numbers = await asyncio.gather(*(self._number(store, group) for group in groups))  # the client sends as many as the quota allows
+        for group, stored in zip(groups, numbers, strict=True):
+            suspects |= await self._differs(store, group, stored=stored)
         if (amounts := self._amount_range()) is not None:
             await self._differs(store, amounts, drill=False)
             if not self._counted[-1].equal:
@@ -252,10 +255,16 @@ class Reconciliation:
         query = {**self._bounds.query(), total.at_least: found.lowest, total.at_most: found.highest}
         return Group(total.field, f"{found.lowest} to {found.highest}", query)
 
-    async def _differs(self, store: BigCommerceStore, group: Group, *, drill: bool = True) -> set[Key]:
-        """Count a group on both sides; where they differ, the keys by which."""
+    async def _number(self, store: BigCommerceStore, group: Group) -> int:
+        return await store.count(self._resource.name, query=group.query)
+
+    async def _differs(self, store: BigCommerceStore, group: Group, *, stored: int | None = None, drill: bool = True) -> set[Key]:
+        """Hold a group's numbers against each other; where they differ, the keys by which.
+
+        :param stored: the store's, where it is known already.
+        """
         copied = self._index.count(group)
-        stored = await store.count(self._resource.name, query=group.query)
+        stored = await self._number(store, group) if stored is None else stored
         self._counted.append(Counted(by=group.by, which=group.label, store=stored, copy=copied, equal=stored == copied))
         if stored == copied or not drill:
             return set()

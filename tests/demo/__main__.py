@@ -28,6 +28,7 @@ from cryptography.fernet import Fernet
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from tests.demo.airflow_server import DemoAirflow
 from tests.demo.processes import DemoError, Programs
+from tests.demo.proof import Proof
 from tests.demo.screen import Screen, TaskLine
 from tests.demo.shop import Shop, date_filter
 from tests.house.leaks import find_leaks
@@ -96,7 +97,9 @@ class Demo:
         self.screen.heading("5. The second run reads the changes")
         second = self._run()
         self._check_second(second, changed)
-        self.screen.heading("6. The access token and the client secret stayed where they belong")
+        self.screen.heading("6. Proof: a row of the copy is damaged, found and repaired")
+        Proof(self.airflow, self.screen, self.files, RUN_SECONDS).tell([file["path"] for file in first.manifests["orders"]["files"]])
+        self.screen.heading("7. The access token and the client secret stayed where they belong")
         self._check_secrets()
 
     def _start(self) -> None:

@@ -38,7 +38,7 @@ class Archive:
     def damage(self, change: Change, resource: str = "orders") -> None:
         """Rewrite the oldest run's files, behind the manifest's back; the last row first, so that it is easily told apart."""
         for file in committed(str(self.night.path), resource)[-1].files:
-            _rewrite(self.night.path / file.path, change)
+            rewrite(self.night.path / file.path, change)
             return
 
     def reconcile(self, resource: str = "orders", *, context: Any = None, **arguments: Any) -> Row:
@@ -48,7 +48,8 @@ class Archive:
         return operator.execute(context or {})
 
 
-def _rewrite(path: Path, change: Change) -> None:
+def rewrite(path: Path, change: Change) -> None:
+    """Change the rows of a data file, behind its manifest's back."""
     if path.suffix == ".parquet":
         import pyarrow as pa
         import pyarrow.parquet as pq
