@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from airflow_provider_bigcommerce.exceptions import DestinationError
+from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError
 from airflow_provider_bigcommerce.files.destination import Destination
 
 if TYPE_CHECKING:
@@ -230,6 +230,25 @@ def committed(path: str | Path | ObjectStoragePath | Destination, resource: str)
         if data is not None and (manifest := _decoded(data, entry.name)) is not None:
             found.append(manifest)
     return sorted(found, key=lambda manifest: manifest.finished_at, reverse=True)
+
+
+def refuse_another_store(destination: Destination, resource: str, store_hash: str) -> None:
+    """A copy is made of all manifests of its directory, so one of another store does not belong there.
+
+    :param store_hash: the store that the connection points to.
+    :raises InvalidQueryError: the directory holds another store's.
+    :raises DestinationError: the directory cannot be listed or read.
+    """
+    for entry in destination.entries(f"{resource}/_manifests"):
+        data = destination.read(entry.name) if entry.name.endswith(".json") else None
+        if data is not None and (manifest := _decoded(data, entry.name)) is not None:
+            if manifest.store_hash != store_hash:
+                raise InvalidQueryError(
+                    f"{destination.full(resource)} holds a copy of the store {manifest.store_hash!r}, and the connection now points to "
+                    f"{store_hash!r}: going on would mix two stores in one copy. Give another path for the new store. To start over here, "
+                    "empty the directory."
+                )
+            return  # the others were held against it when they were written
 
 
 def commit(destination: Destination, resource: str, run: str, manifest: Manifest, replaced: Manifest | None) -> None:

@@ -27,6 +27,7 @@ from airflow_provider_bigcommerce.files.manifest import (
     discard_uncommitted,
     first_part,
     read_manifest,
+    refuse_another_store,
     remove_orphans,
     run_folder,
     run_key,
@@ -202,6 +203,7 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         state = WatermarkState.of(context, watermark_key) if selection.mode == "incremental" else WatermarkState(None, watermark_key)
         last = state.read(store_hash)
         self.learnt.watermark = last.moment if last is not None else None
+        refuse_another_store(destination, folder, store_hash)
         replaced = read_manifest(destination, folder, key)
         removed = remove_orphans(destination, folder, task, now=now, but=key)
         piece = None if partition is None else Piece(partition=partition, run=key, folder=folder)

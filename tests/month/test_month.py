@@ -64,8 +64,8 @@ def tasks() -> list[Task]:
         Task("customers", 4, {"resource": "customers", "mode": "incremental"}),
         Task("products", 4, {"resource": "products", "mode": "incremental"}),
         Task("products_full", 168, {"resource": "products"}),
-        Task("product_variants", 24, {"resource": "product_variants"}),
-        Task("categories", 24, {"resource": "categories"}),
+        Task("product_variants", 24, {"resource": "product_variants", "mode": "incremental"}),
+        Task("categories", 24, {"resource": "categories", "mode": "incremental"}),
     ]
 
 

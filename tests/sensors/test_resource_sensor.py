@@ -162,3 +162,50 @@ def test_a_dag_goes_on_when_the_row_has_come(connected: Sandbox, how: dict[str, 
     (instance,) = run.get_task_instances()
     assert instance.xcom_pull(task_ids="wait") == {"rows": 1}
     assert len(connected.store.requests) >= 2
+
+
+@pytest.mark.usefixtures("airflow_home")
+@pytest.mark.parametrize("soft_fail", [False, True])
+@pytest.mark.parametrize("how", [{"mode": "poke"}, {"mode": "reschedule"}, {"deferrable": True}])
+def test_a_wait_whose_time_is_over_fails_or_skips_whoever_waits(connected: Sandbox, how: dict[str, Any], soft_fail: bool) -> None:
+    from airflow.sdk import DAG
+
+    name = f"times_out_{how.get('mode', 'deferred')}_{soft_fail}"
+    with DAG(name, schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
+        sensor(query={"name": "never"}, poke_interval=0.2, timeout=1, soft_fail=soft_fail, **how)
+    run = known_to_airflow(dag).test()
+
+    (instance,) = run.get_task_instances()
+    assert str(instance.state) == ("skipped" if soft_fail else "failed")
+    assert connected.store.requests
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+@pytest.mark.parametrize(
+    ("arguments", "arrange"),
+    [
+        pytest.param({"resource": "orders", "id": 100, "conditions": {"status_id": 11}}, {"status_id": 11}, id="an order reaches a status"),
+        pytest.param({"query": {"name": "awaited"}}, {}, id="a product exists"),
+        pytest.param({"query": {"upc": "awaited"}, "at_least": 3}, {"upc": "awaited"}, id="at least three rows"),
+        pytest.param({"conditions": {"price": (">=", 900), "name": ("in", ["awaited"])}}, {"price": 950}, id="fields meet conditions"),
+    ],
+)
+def test_what_is_waited_for_is_seen_the_same_with_and_without_deferring(
+    connected: Sandbox, arguments: dict[str, Any], arrange: dict[str, Any], deferrable: bool
+) -> None:
+    store = connected.store
+    waiting = sensor(deferrable=deferrable, timeout=0, **arguments)
+    if "id" in arguments and store.row("orders", 100) is None:
+        store.add_order(id=100)
+    if "id" in arguments:
+        store.set_status(100, 7)
+    with pytest.raises(TaskDeferred if deferrable else AirflowSensorTimeout):
+        waiting.execute({})
+
+    if "id" in arguments:
+        store.set_status(100, arrange["status_id"])
+    else:
+        for number in range(arguments.get("at_least", 1)):
+            store.add_product(name=f"awaited {number}" if arguments.get("at_least") else "awaited", **arrange)
+
+    assert waiting.execute({}) == {"rows": arguments.get("at_least", 1)}

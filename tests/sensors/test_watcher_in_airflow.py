@@ -1,4 +1,4 @@
-"""The watcher where it lives: a real triggerer, two assets on one list, a DAG that starts on a change, and a restart in between."""
+"""Triggers where they live, a real triggerer: two assets on one list, a DAG that starts on a change, a deferred wait, and a restart."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from tests.airflow_server import AirflowServer
 
 DAG = """
 from datetime import datetime
-from airflow.sdk import Asset, AssetWatcher, dag, task
+from airflow.sdk import DAG, Asset, AssetWatcher, dag, task
+from airflow_provider_bigcommerce.sensors.resource import BigCommerceResourceSensor
 from airflow_provider_bigcommerce.triggers.changes import BigCommerceChangesTrigger
 
 def watched(name, status):
@@ -29,6 +30,9 @@ for name, status in (("paid", 11), ("shipped", 2)):
         def tell(): ...
         tell()
     on_change()
+
+with DAG("deferred", start_date=datetime(2026, 1, 1), schedule=None, is_paused_upon_creation=False):
+    BigCommerceResourceSensor(task_id="wait", resource="products", query={"name": "awaited"}, poke_interval=1, deferrable=True)
 """
 
 
@@ -43,7 +47,7 @@ def until(found: Callable[[], Any], seconds: float = 150) -> Any:
 
 @pytest.mark.full
 @pytest.mark.timeout(600)
-def test_a_change_starts_the_dag_and_one_during_a_restart_is_not_lost(bigcommerce_sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_change_starts_the_dag_and_a_restart_loses_neither_a_change_nor_a_wait(bigcommerce_sandbox: Sandbox, tmp_path: Path) -> None:
     store = bigcommerce_sandbox.store
     dags = tmp_path / "dags"
     dags.mkdir()
@@ -60,18 +64,31 @@ def test_a_change_starts_the_dag_and_one_during_a_restart_is_not_lost(bigcommerc
             found[event["name"]] |= set(event["extra"]["payload"]["ids"])
         return found
 
+    def waits(server: AirflowServer, run_id: str) -> str:
+        return str(server.request("GET", f"/api/v2/dags/deferred/dagRuns/{run_id}/taskInstances/wait")["state"])
+
+    def products() -> int:
+        return sum(request.path == "/v3/catalog/products" for request in store.requests)
+
     def polls() -> int:
         return sum(request.path == "/v2/orders" for request in store.requests)
 
     home = tmp_path / "home"
     with AirflowServer(home, env=environment) as server:
         until(lambda: polls() >= 2)
+        run_id = server.request("POST", "/api/v2/dags/deferred/dagRuns", {"logical_date": None})["dag_run_id"]
         first = {"paid": store.add_order(status_id=11)["id"], "shipped": store.add_order(status_id=2)["id"]}
         until(lambda: told(server) == {name: {key} for name, key in first.items()})
         until(lambda: server.request("GET", "/api/v2/dags/on_paid/dagRuns")["total_entries"] >= 1)
         assert sum("limit=1&" in f"{request.query}&" for request in store.requests) == 1  # one poll for both watchers
+        until(lambda: waits(server, run_id) == "deferred")
         before = polls()
         until(lambda: polls() >= before + 2)  # a poll later the cursor is kept
     missed = store.add_order(status_id=11)["id"]
     with AirflowServer(home, env=environment) as server:
         until(lambda: missed in told(server)["paid"])
+        assert waits(server, run_id) == "deferred"
+        looks = products()
+        until(lambda: products() > looks)
+        store.add_product(name="awaited")
+        until(lambda: waits(server, run_id) == "success")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -275,6 +276,23 @@ def test_another_store_behind_the_same_connection_is_refused(night: Night) -> No
         night.run("r2", after=DAY)
 
     assert night.sandbox.store.requests == []
+
+
+@pytest.mark.parametrize("mode", ["incremental", "full", "backfill"])
+def test_a_connection_swapped_to_another_store_is_refused_by_what_the_directory_holds(
+    night: Night, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    night.run("r1", mode="full")
+    before = night.data_files()
+    swapped = json.loads(json.dumps(night.sandbox.connection).replace(night.sandbox.store_hash, "other1"))
+    monkeypatch.setenv("AIRFLOW_CONN_BIGCOMMERCE_DEFAULT", json.dumps(swapped))
+    night.sandbox.store.requests.clear()
+    bounds = {"since": "2026-03-01", "until": "2026-03-02T00:00:00Z"} if mode == "backfill" else {}
+
+    with pytest.raises(InvalidQueryError, match="orders holds a copy of the store 'sandbox1', and the connection now points to 'other1'"):
+        night.run("r2", mode=mode, after=DAY, **bounds)
+
+    assert (night.sandbox.store.requests, night.data_files()) == ([], before)
 
 
 @pytest.mark.parametrize("damaged", ["text", {"store_hash": "sandbox1"}, {"watermark": "soon"}, [1]])
