@@ -148,7 +148,7 @@ def select(
         found = [with_time_of_day(store, condition) for condition in found]
     sort, descending = _sort_of(query)
     if isinstance(source, list):
-        rows = [row for row in source if all(f.keeps(row) for f in found)]
+        rows = [row for row in source if all(f.keeps(row) for f in found)] if found else [*source]
         if sort is not None:
             rows.sort(key=lambda row: _sortable(row.get(sort)), reverse=descending)
         return rows, lambda row: row
@@ -264,8 +264,9 @@ def _page(
         return _Page(chosen, {"pagination": _pagination(total, total, max(total, 1), 1, query)})
     if listing.paging == "keyset":
         after = filters.whole(query["after"], "after", lowest=0) if query.get("after") else None
-        rest = [item for item in chosen if after is None or load(item)[listing.key] > after]
-        return _Page(rest[:limit], {"pagination": _pagination(total, len(rest[:limit]), limit, 1, {})})
+        start = 0 if after is None else bisect_right(chosen, after, key=lambda item: load(item)[listing.key])  # keyset lists come by key
+        items = chosen[start : start + limit]
+        return _Page(items, {"pagination": _pagination(total, len(items), limit, 1, {})})
     by_cursor = listing.paging in ("cursor", "both") and bool(query.get("after") or query.get("before"))
     if by_cursor:
         start = _after(listing, chosen, load, query, limit, source)
