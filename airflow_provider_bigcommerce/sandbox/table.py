@@ -5,7 +5,6 @@ A table of a million rows costs nothing until a row is asked for. It knows no HT
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, overload
@@ -125,7 +124,7 @@ class Table:
         self.deleted: set[Key] = set()
         self.hidden: set[Key] = set()
         self.version = 0
-        self._ids: Sequence[Any] | None = ids
+        self._ids: Sequence[Any] = ids if isinstance(ids, SeededIds) else sorted(ids, key=_rank)
         self._known: set[Key] | None = None
         self._highest: int | None = None
 
@@ -144,17 +143,6 @@ class Table:
 
     def ids(self) -> Sequence[Any]:
         """List the keys of the living rows, ascending."""
-        if self._ids is None:
-            absent = self.deleted | self.hidden
-            ids: Any = (i for i in self._seeded if i not in absent)
-            added = [i for i in self.changed if i not in absent and not self._is_seeded(i)]
-            seeded = array("q", ids) if isinstance(self._seeded, SeededIds) else list(ids)
-            if added:
-                both = [*seeded, *added]
-                both.sort(key=lambda i: (isinstance(i, str), i))
-                self._ids = both
-            else:
-                self._ids = seeded
         return self._ids
 
     def get(self, row_id: Key) -> Row | None:
@@ -175,13 +163,11 @@ class Table:
 
     def put(self, row_id: Key, row: Row, *, record: bool = True) -> None:
         """Add or replace one row."""
-        if row_id in self.deleted or not (row_id in self.changed or self._is_seeded(row_id)):
-            self._ids = None
         self.deleted.discard(row_id)
         self.changed[row_id] = row
         if self._hides is not None and self._hides(row) != (row_id in self.hidden):
             self.hidden ^= {row_id}
-            self._ids = None
+        self._relist(row_id)
         self.version += 1
         if isinstance(row_id, int) and self._highest is not None:
             self._highest = max(self._highest, row_id)
@@ -194,11 +180,20 @@ class Table:
         self.changed.pop(row_id, None)
         self.hidden.discard(row_id)
         self.deleted.add(row_id)
-        self._ids = None
+        self._relist(row_id)
         self.version += 1
         if record and self._on_change is not None:
             self._on_change(self.name, row_id, None)
         return found
+
+    def _relist(self, row_id: Key) -> None:
+        """Put a key into the list of the living, or take it out; whoever has the list keeps it as it was."""
+        ids = self._ids
+        at = bisect_left(ids, _rank(row_id), key=_rank)
+        was = at < len(ids) and ids[at] == row_id
+        if was == (row_id in self and row_id not in self.hidden):
+            return
+        self._ids = [*ids[:at], *([] if was else [row_id]), *ids[at + was :]]
 
     def next_id(self) -> int:
         """Give an id that no row has or had."""
@@ -228,6 +223,10 @@ class Table:
                 pairs.append((at, changed_id))
         pairs.sort()
         return [row_id for _, row_id in pairs]
+
+
+def _rank(key: Key) -> tuple[bool, Key]:
+    return isinstance(key, str), key
 
 
 def between(ids: Sequence[Any], low: int | None, high: int | None) -> Sequence[Any]:
