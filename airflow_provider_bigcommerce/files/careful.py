@@ -23,6 +23,7 @@ from airflow_provider_bigcommerce.files.schemas import EXCHANGE_RATE, MONEY, Sch
 
 _NULL = b"null"
 _LINK = frozenset({"url", "resource"})
+_PLAIN_LINK = re.compile(rb'\{"url":"[ -!#-\[\]-~]*","resource":"[ -!#-\[\]-~]*"\}')
 
 _NUMBER = re.compile(rb"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 _WHOLE = re.compile(rb"-?(0|[1-9]\d*)")
@@ -155,14 +156,19 @@ def missing_key(resource: str, field: str) -> UnexpectedAnswerError:
 
 def split_object(raw: bytes) -> dict[str, msgspec.Raw] | None:
     """Name -> JSON of an object's members, or None where a name stands twice or the text is not plain enough to tell."""
-    try:
-        found = _RECORD.decode(raw)
-    except _NOT_READ:
-        return None  # no JSON, or broken UTF-8, or half a surrogate pair
-    if _is_plain(found, raw):
+    found = members_of(raw)
+    if found is None or _is_plain(found, raw):
         return found
     compact = msgspec.json.format(raw, indent=-1)
     return found if _is_plain(_RECORD.decode(compact), compact) else None
+
+
+def members_of(raw: bytes | msgspec.Raw) -> dict[str, msgspec.Raw] | None:
+    """Name -> JSON of an object's members, the last of a name that stands twice; None for what is no JSON object."""
+    try:
+        return _RECORD.decode(raw)
+    except _NOT_READ:
+        return None  # no JSON, or broken UTF-8, or half a surrogate pair
 
 
 def _is_plain(members: dict[str, msgspec.Raw], raw: bytes) -> bool:
@@ -223,10 +229,10 @@ def _scan(raw: bytes, opening: str, closing: str) -> Iterator[tuple[str, bytes]]
 
 def is_link(raw: bytes) -> bool:
     """Whether a value is V2's ``{url, resource}`` in place of a list that was not included."""
-    try:
-        return raw[:1] == b"{" and _RECORD.decode(raw).keys() <= _LINK
-    except _NOT_READ:
-        return False
+    if _PLAIN_LINK.fullmatch(raw):  # as BigCommerce writes it, in a tenth of the time
+        return True
+    members = members_of(raw) if raw[:1] == b"{" else None
+    return members is not None and members.keys() <= _LINK
 
 
 def json_text(raw: bytes) -> str | None:

@@ -232,7 +232,16 @@ class ColumnReader:
     def _extra_column(self, extras: Extras, count: int) -> Any:
         if not extras:
             return self._pa.nulls(count, self._pa.string())
-        return self._pa.array([extra_text(extras.get(row, {})) for row in range(count)], self._pa.string())
+        # Most rows of a block lack the same date, in the same words.
+        known: dict[tuple[tuple[str, bytes], ...], str | None] = {(): None}
+        texts = []
+        for row in range(count):
+            values = extras.get(row, {})
+            key = tuple(values.items())
+            if key not in known:
+                known[key] = extra_text(values)
+            texts.append(known[key])
+        return self._pa.array(texts, self._pa.string())
 
     # -- from the reader's types to the file's
 

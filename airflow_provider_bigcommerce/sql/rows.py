@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from airflow_provider_bigcommerce.files.careful import is_link, split_object
+from airflow_provider_bigcommerce.files.careful import is_link, members_of, split_object
 from airflow_provider_bigcommerce.files.columns import ColumnReader
 from airflow_provider_bigcommerce.files.discrepancies import Discrepancies, below, extra_text
 from airflow_provider_bigcommerce.files.schemas import DELETED_AT, EXTRA, STORE_HASH, SYNCED_AT, Schema, Type, load_pyarrow
@@ -98,14 +98,23 @@ class BlockReader:
         rest: list[bytes] = []
         encode = msgspec.json.Encoder().encode
         for record in records:
-            members = split_object(bytes(record))
+            members = members_of(record)
             if members is None:
                 return None
+            taken = 0
             for name, may_be_link in json_fields.items():
                 raw = members.pop(name, None)
-                value = None if raw is None else bytes(raw)
-                texts[name].append(None if value == _NULL or (value and may_be_link and is_link(value)) else value)
-            rest.append(encode(members))
+                if raw is None:
+                    texts[name].append(None)
+                    continue
+                value = bytes(raw)
+                taken += len(name) + len(value) + 4
+                texts[name].append(None if value == _NULL or (may_be_link and is_link(value)) else value)
+            others = encode(members)
+            if not members or len(others) + taken != len(record):
+                # Written with spaces, or a name stands twice.
+                return None
+            rest.append(others)
         pa = self._pa
         try:
             arrays = {name: pa.array(values, pa.binary()).cast(pa.string()) for name, values in texts.items()}
@@ -116,6 +125,8 @@ class BlockReader:
 
     def _without_unstorable(self, records: Sequence[Record], moved: dict[int, dict[str, bytes]]) -> Sequence[Record]:
         """The records without top-level fields that hold what PostgreSQL cannot store; these go to ``moved``."""
+        if b"\\u" not in b"".join(records):
+            return records
         kept: list[Record] = []
         for row, record in enumerate(records):
             raw = bytes(record)

@@ -24,12 +24,14 @@ def main() -> int:
     """Run the measures; 0 when they ran, whatever they found."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one round, smaller sizes: minutes instead of half an hour")
-    parser.add_argument("--only", choices=MEASURES, action="append", metavar="NAME", help=f"of {', '.join(MEASURES)}; may be repeated")
+    parser.add_argument("measures", nargs="*", metavar="MEASURE", help=f"of {', '.join(MEASURES)}; all of them if none is given")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md from all numbers that are kept")
     arguments = parser.parse_args()
+    if unknown := [name for name in arguments.measures if name not in MEASURES]:
+        parser.error(f"no such measure: {', '.join(unknown)}. There are {', '.join(MEASURES)}.")
     kept: dict[str, Any] = json.loads(_RESULTS.read_text()) if _RESULTS.exists() else {}
     with Processes() as processes:
-        for name in arguments.only or MEASURES:
+        for name in arguments.measures or MEASURES:
             print(f"{name}: {(MEASURES[name].__doc__ or '').strip()}", flush=True)
             found = MEASURES[name](processes, quick=arguments.quick)
             kept[name] = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "commit": revision(), "quick": arguments.quick, "found": found}

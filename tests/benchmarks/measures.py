@@ -150,6 +150,14 @@ def several(processes: Processes, *, quick: bool) -> Measured:
     }
 
 
+def sql(processes: Processes, *, quick: bool) -> Measured:
+    """Orders into PostgreSQL, which this starts: our load, ``insert_rows`` and dlt on the same rows."""
+    from tests.benchmarks.sql import run
+
+    rows = 5_000 if quick else 50_000
+    return run(rows, 1 if quick else 5)
+
+
 def faults(processes: Processes, *, quick: bool) -> Measured:
     """50,000 products at 50 ms with 2% of answers failing, against the same without faults."""
     found: dict[str, list[Result]] = {"without": [], "with": []}
@@ -183,6 +191,7 @@ MEASURES: Mapping[str, Callable[..., Measured]] = {
     "faults": faults,
     "quota": quota,
     "several": several,
+    "sql": sql,
     "profile": profile,
 }
 

@@ -1,4 +1,4 @@
-"""Orders into PostgreSQL: our load against Airflow's ``insert_rows`` on the same rows: ``python -m tests.benchmarks.sql``.
+"""Orders into PostgreSQL: our load against dlt and Airflow's ``insert_rows`` on the same rows: ``python -m tests.benchmarks.sql``.
 
 No network to a store: pages are in memory. Measured is from raw records to committed rows, each driver in a process of its own
 with an empty table, rounds interleaved; the server is one that this program starts, with its default settings but ``fsync``.
@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ import msgspec
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.files.schemas import EXTRA, STORE_HASH, SYNCED_AT
+from tests.benchmarks.processes import peer_python
 from tests.sql.conftest import PostgresServer, running_postgres
 
 PAGE = 250
@@ -137,12 +138,29 @@ DRIVERS: dict[str, Callable[[Iterator[list[msgspec.Raw]]], None]] = {
 }
 
 
+_LAZY = (
+    "airflow.providers.postgres.hooks.postgres",
+    "airflow_provider_bigcommerce.sql.loading",
+    "airflow_provider_bigcommerce.sql.postgres",
+    "airflow_provider_bigcommerce.transfers.copying",
+    "pyarrow.compute",
+    "pyarrow.csv",
+    "pyarrow.json",
+)
+#: dlt's driver, which lives in an environment of its own.
+DLT = "dlt"
+NAMES = (*DRIVERS, DLT)
+#: Title -> what orders include, and the share of the rows that is loaded: rows with line items are thrice as long.
+TITLES = {"orders without line items": ("", 1.0), "orders with line items": ("consignments.line_items", 0.1)}
+
+
 def measure(driver: str, seeds: Path, count: int) -> None:
     """One driver, in this process; prints seconds, CPU seconds and megabytes."""
     read = pages([bytes(record) for record in msgspec.json.decode(seeds.read_bytes(), type=list[msgspec.Raw])], count)
-    # Start-up is not the subject.
-    for name in ("airflow.sdk", "airflow.providers.postgres.hooks.postgres", "pyarrow.compute", "pyarrow.csv", "pyarrow.json"):
+    # Start-up is not the subject: imports, and Airflow's look at its providers.
+    for name in _LAZY:
         importlib.import_module(name)
+    importlib.import_module("airflow.sdk").BaseHook.get_connection(CONN_ID).get_hook()
 
     started, cpu = time.perf_counter(), time.process_time()
     DRIVERS[driver](read)
@@ -160,53 +178,81 @@ def server_seconds(server: PostgresServer) -> float:
     return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
 
+def run(rows: int, rounds: int, drivers: Sequence[str] = NAMES) -> dict[str, dict[str, dict[str, float]]]:
+    """Title -> driver -> rows a second, CPU seconds of driver and server, megabytes; medians of interleaved rounds."""
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"))
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    with tempfile.TemporaryDirectory() as folder, running_postgres(programs) as server:
+        for title, (include, share) in TITLES.items():
+            count = int(rows * share)
+            records = seed_records(include)
+            seeds = Path(folder) / "seeds.json"
+            seeds.write_bytes(b"[" + b",".join(records) + b"]")
+            print(f" {title}: {count:,} rows of {sum(map(len, records)) / len(records):,.0f} bytes", flush=True)
+            taken: dict[str, list[dict[str, float]]] = {}
+            for number in range(rounds):
+                for driver in drivers:
+                    one = _load(server, driver, seeds, count)
+                    taken.setdefault(driver, []).append(one)
+                    print(f"  {number + 1}/{rounds}  {driver:32}{count / one['seconds']:10,.0f} rows/s", flush=True)
+            found[title] = {driver: _medians(results, count) for driver, results in taken.items()}
+    return found
+
+
+def _load(server: PostgresServer, driver: str, seeds: Path, rows: int) -> dict[str, float]:
+    """One driver into an empty database, in a process of its own."""
+    with server.connect() as admin:
+        admin.execute("DROP SCHEMA public CASCADE")
+        admin.execute("DROP SCHEMA IF EXISTS public_staging CASCADE")  # dlt's
+        admin.execute("CREATE SCHEMA public")
+    before = server_seconds(server)
+    connection = {"conn_type": "postgres", "host": server.host, "port": server.port, "login": server.user, "schema": "postgres"}
+    if driver == DLT:
+        url = f"postgresql://{server.user}:unchecked@{server.host}:{server.port}/postgres"
+        command = [str(peer_python()), "-m", "tests.benchmarks.drivers.dlt_postgres", str(seeds), str(rows), url]
+    else:
+        command = [sys.executable, "-m", "tests.benchmarks.sql", "--rows", str(rows), "--measure", driver, str(seeds)]
+    environment = {
+        **os.environ,
+        f"AIRFLOW_CONN_{CONN_ID.upper()}": json.dumps(connection),
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+        "RUNTIME__DLTHUB_TELEMETRY": "false",
+        "RUNTIME__LOG_LEVEL": "ERROR",
+    }
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr)
+    spent: dict[str, float] = {**json.loads(done.stdout.splitlines()[-1]), "server": server_seconds(server) - before}
+    with server.connect() as admin:
+        [(count,)] = admin.execute("SELECT count(*) FROM orders").fetchall()
+        assert count == rows, f"{driver} wrote {count} rows"
+    return spent
+
+
+def _medians(results: list[dict[str, float]], rows: int) -> dict[str, float]:
+    middle = {name: statistics.median(result[name] for result in results) for name in ("seconds", "cpu", "server", "mb")}
+    return {"rows": rows, "rows_a_second": rows / middle["seconds"], "runs": len(results), **middle}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=50_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--driver", choices=DRIVERS, action="append", help="may be repeated; all of them if not given")
+    parser.add_argument("--driver", choices=NAMES, action="append", help="may be repeated; all of them if not given")
     parser.add_argument("--measure", nargs=2, metavar=("DRIVER", "FILE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
         measure(options.measure[0], Path(options.measure[1]), options.rows)
         return
-    programs = max(Path("/usr/lib/postgresql").glob("*/bin"))
-    with tempfile.TemporaryDirectory() as folder, running_postgres(programs) as server:
-        connection = {"conn_type": "postgres", "host": server.host, "port": server.port, "login": server.user, "schema": "postgres"}
-        environment = {**os.environ, f"AIRFLOW_CONN_{CONN_ID.upper()}": json.dumps(connection), "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR"}
-        for title, include in (("orders without line items", ""), ("orders with line items", "consignments.line_items")):
-            records = seed_records(include)
-            seeds = Path(folder) / "seeds.json"
-            seeds.write_bytes(b"[" + b",".join(records) + b"]")
-            print(f"{title}: {options.rows:,} rows of {sum(map(len, records)) / len(records):,.0f} bytes, {options.rounds} rounds")
-            found: dict[str, list[dict[str, float]]] = {}
-            for _ in range(options.rounds):
-                for driver in options.driver or DRIVERS:
-                    with server.connect() as admin:
-                        admin.execute("DROP SCHEMA public CASCADE")
-                        admin.execute("CREATE SCHEMA public")
-                    before = server_seconds(server)
-                    done = subprocess.run(
-                        [sys.executable, "-m", "tests.benchmarks.sql", "--rows", str(options.rows), "--measure", driver, str(seeds)],
-                        env=environment, capture_output=True, text=True, check=False,
-                    )  # fmt: skip
-                    if done.returncode:
-                        sys.exit(done.stderr)
-                    spent = {"server": server_seconds(server) - before}
-                    found.setdefault(driver, []).append(json.loads(done.stdout.splitlines()[-1]) | spent)
-                    with server.connect() as admin:
-                        [(count,)] = admin.execute("SELECT count(*) FROM orders").fetchall()
-                        assert count == options.rows, f"{driver} wrote {count} rows"
-            for driver, rounds in found.items():
-                seconds = statistics.median(each["seconds"] for each in rounds)
-                cpu, mb = statistics.median(each["cpu"] for each in rounds), max(each["mb"] for each in rounds)
-                server_cpu = statistics.median(each["server"] for each in rounds)
-                # With a core for the driver and one for the server, the busier of the two is what takes the time.
-                unhindered = options.rows / max(cpu, server_cpu)
-                print(
-                    f"  {driver:20} {options.rows / seconds:8,.0f} rows/s, CPU {cpu:6.2f} s + server's {server_cpu:6.2f} s "
-                    f"(at most {unhindered:7,.0f} rows/s on two free cores), {mb:4.0f} MB"
-                )
+    for title, table in run(options.rows, options.rounds, options.driver or NAMES).items():
+        print(title)
+        for driver, one in table.items():
+            # With a core for the driver and one for the server, the busier of the two is what takes the time.
+            unhindered = one["rows"] / max(one["cpu"], one["server"])
+            print(
+                f"  {driver:20} {one['rows_a_second']:8,.0f} rows/s, CPU {one['cpu']:6.2f} s + server's {one['server']:6.2f} s "
+                f"(at most {unhindered:7,.0f} rows/s on two free cores), {one['mb']:4.0f} MB"
+            )
 
 
 if __name__ == "__main__":

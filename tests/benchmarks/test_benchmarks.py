@@ -46,3 +46,12 @@ def test_the_hand_written_loop_brings_every_product_of_the_page_server_once(quot
 def test_the_page_server_refuses_what_is_above_its_quota() -> None:
     with Processes() as processes, pytest.raises(RuntimeError, match="429"):
         processes.run("loop", products=5_000, quota=[10, 30.0])
+
+
+def test_a_load_is_judged_by_orders_without_line_items_as_json_columns() -> None:
+    one = {"rows": 50_000, "rows_a_second": 19_999.0, "seconds": 2.5, "cpu": 2.0, "server": 1.0, "mb": 200.0, "runs": 5}
+    found = {"orders without line items": {"ours, nested=json": one, "dlt": {**one, "rows_a_second": 2_000.0}}}
+    page = rendered({"sql": {"date": "2026-01-01", "commit": "abc", "quick": False, "found": found}})
+    assert "| Orders into PostgreSQL | ≥ 20,000 rows/s | 19,999 rows/s | **missed** |" in page
+    assert "### 50,000 orders without line items" in page
+    assert "| dlt | 2,000 | 0.10 | 2.00 | 1.00 | 200 |" in page

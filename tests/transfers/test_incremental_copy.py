@@ -13,7 +13,7 @@ from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.files.destination import Destination
 from airflow_provider_bigcommerce.files.manifest import committed, run_key
 from airflow_provider_bigcommerce.state import Checkpoint, RunCheckpoint, state_key
-from tests.transfers.conftest import START, Night
+from tests.transfers.conftest import START, Night, StateStore
 
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
@@ -387,3 +387,29 @@ def test_below_airflow_3_3_a_checkpoint_is_a_small_file_that_success_removes(tmp
     assert checkpoint.read() is None
     checkpoint.delete()
     assert not (tmp_path / "orders" / "_checkpoints" / "run1.json").exists()
+
+
+def test_a_window_that_could_not_be_kept_for_the_retries_leaves_no_row(night: Night) -> None:
+    night.airflow.context("r1", "orders")["task_state_store"].fails = 1
+
+    with pytest.raises(ConnectionError):
+        night.run("r1")
+
+    assert night.data_files() == set()
+    assert night.airflow.watermarks == {}
+
+
+def test_the_window_is_kept_and_the_link_told_before_a_row_is_written(night: Night) -> None:
+    written: list[set[str]] = []
+
+    class Watched(StateStore):
+        def set(self, key: str, value: Any) -> None:
+            written.append(night.data_files())
+            super().set(key, value)
+
+    night.airflow.task_states["r1", "orders", -1] = Watched()
+
+    night.run("r1")
+
+    assert written == [set()]
+    assert set(night.airflow.xcoms) == {"bigcommerce_control_panel"}
