@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from airflow_provider_bigcommerce.assets import data_alias, is_known
 from airflow_provider_bigcommerce.compat import RetryDecision
 from airflow_provider_bigcommerce.core.planning import resource_of
-from airflow_provider_bigcommerce.core.whole_store import in_order, mode_of
+from airflow_provider_bigcommerce.core.whole_store import in_order
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.operators.sync import BigCommerceReadableResourcesOperator, BigCommerceSyncSummaryOperator
 from airflow_provider_bigcommerce.retry import BigCommerceRetryPolicy
@@ -56,7 +56,7 @@ def bigcommerce_sync(
     group_id: str = "bigcommerce_sync",
     **arguments: Any,
 ) -> TaskGroup:
-    """Copy resources of a store, incrementally where BigCommerce can tell what changed, each failing alone; then sum up.
+    """Copy what changed of resources of a store, each failing alone; then sum up.
 
     ::
 
@@ -70,8 +70,8 @@ def bigcommerce_sync(
         what the token can read, which a task asks when the run begins.
     :param to: a directory for files, as the ``path`` of ``BigCommerceToObjectStorageOperator``; or :class:`Tables`.
     :param bigcommerce_conn_id: connection id of the store; may be a mapped task group's argument.
-    :param full_every: how often an incremental copy is read whole all the same, each resource in a night of its own; None for never.
-    :param initial_since: where the first run of incremental copies begins; the store's beginning if not given.
+    :param full_every: how often a list with a change date is read whole all the same, each in a night of its own; None for never.
+    :param initial_since: where the first runs of lists with a change date begin; the store's beginning if not given.
     :param exclude: with ``all``, resources to leave out.
     :param with_each_parent: with ``all``, whether lists that cost a request for each parent (``order_taxes``: one an order) are read.
     :param group_id: the task group's.
@@ -83,7 +83,8 @@ def bigcommerce_sync(
 
     _check(resources, to, bigcommerce_conn_id, exclude)
     operator, place = _transfer(to)
-    common = {"bigcommerce_conn_id": bigcommerce_conn_id, "full_every": full_every, **place, **_retry_policy(), **arguments}
+    basic = {"bigcommerce_conn_id": bigcommerce_conn_id, "mode": "incremental", "full_every": full_every}
+    common = {**basic, **place, **_retry_policy(), **arguments}
     summary: dict[str, Any] = {"task_id": "summary", "bigcommerce_conn_id": bigcommerce_conn_id, "trigger_rule": "all_done", "retries": 0}
     with TaskGroup(group_id) as group:
         if resources == "all":
@@ -106,10 +107,9 @@ def bigcommerce_sync(
         tasks: dict[str, Any] = {}
         for number, row in enumerate(in_order(own)):
             name, extra = own[row]
-            mode = extra.get("mode", mode_of(row))
-            bounds = {"initial_since": initial_since} if initial_since and mode == "incremental" else {}
+            bounds = {"initial_since": initial_since} if initial_since and row.modified is not None else {}
             weight = {"priority_weight": len(own) - number, "weight_rule": "absolute"}
-            given = {"resource": name, "mode": mode, **alone, **weight, **bounds, **common, **extra}
+            given = {"resource": name, **alone, **weight, **bounds, **common, **extra}
             tasks[row.name] = operator(task_id=_task_id(row.name), **given)
         named = {name: str(task.task_id) for name, task in tasks.items()}
         list(tasks.values()) >> BigCommerceSyncSummaryOperator(copies=named, **summary)

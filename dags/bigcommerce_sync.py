@@ -16,8 +16,8 @@ from airflow_provider_bigcommerce.sync import bigcommerce_sync
 # No date in it: each run has a directory of its own below, and incremental runs go on where the last one ended in the same place.
 PATH = os.environ.get("BIGCOMMERCE_SYNC_PATH") or str(Path.home() / "bigcommerce")
 
-# Of orders, customers and products BigCommerce can tell what changed: the first run reads all of them, later ones only the changes.
-# The other lists have no date filter and are read in full.
+# The first run copies all of them, later ones what changed. Of orders, customers and products BigCommerce tells what that is; the other
+# lists are read whole, and compared with the last run.
 RESOURCES = ["orders", "customers", "products", "product_variants", "categories", "brands"]
 
 with DAG(

@@ -1,4 +1,4 @@
-"""How a whole store is copied: which resources that can mean, each in which mode, and in which order.
+"""How a whole store is copied: which resources that can mean, and in which order.
 
 Decides from the catalog's fields alone; what the token may read is for others to ask.
 """
@@ -6,7 +6,6 @@ Decides from the catalog's fields alone; what the token may read is for others t
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
 
@@ -28,11 +27,6 @@ def is_second_copy(row: Resource) -> bool:
 def asks_each_parent(row: Resource) -> bool:
     """Whether a read costs a request for each parent (``order_taxes``: one an order)."""
     return bool(row.placeholders) and row.store_wide is None and row.embedded is None
-
-
-def mode_of(row: Resource) -> Literal["full", "incremental"]:
-    """Incremental where BigCommerce can tell what changed."""
-    return "incremental" if row.modified is not None else "full"
 
 
 def in_order(rows: Iterable[Resource]) -> list[Resource]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import BaseOperator
 
-from airflow_provider_bigcommerce.core.whole_store import asks_each_parent, has_all_it_needs, in_order, is_second_copy, mode_of
+from airflow_provider_bigcommerce.core.whole_store import asks_each_parent, has_all_it_needs, in_order, is_second_copy
 from airflow_provider_bigcommerce.exceptions import PermissionDeniedError
 from airflow_provider_bigcommerce.transfers.telling import ERROR_KEY
 
@@ -30,7 +30,7 @@ class BigCommerceReadableResourcesOperator(BaseOperator):
     :param exclude: names of resources to leave out.
     :param with_each_parent: whether lists that cost a request for each parent are among them.
     :param needs_key: whether resources without a key are left out, which a table cannot hold.
-    :param initial_since: where first incremental runs begin. (templated)
+    :param initial_since: where the first runs of lists with a change date begin. (templated)
     """
 
     template_fields: Sequence[str] = ("bigcommerce_conn_id", "initial_since")
@@ -88,9 +88,8 @@ class BigCommerceReadableResourcesOperator(BaseOperator):
         return (self.with_each_parent or not asks_each_parent(row)) and (bool(row.primary_key) or not self.needs_key)
 
     def _arguments(self, row: Resource) -> dict[str, Any]:
-        mode = mode_of(row)
-        bounds = {"initial_since": self.initial_since} if self.initial_since and mode == "incremental" else {}
-        return {"resource": row.name, "mode": mode, **bounds}
+        bounds = {"initial_since": self.initial_since} if self.initial_since and row.modified is not None else {}
+        return {"resource": row.name, **bounds}
 
 
 class BigCommerceSyncSummaryOperator(BaseOperator):
@@ -190,8 +189,9 @@ def table(lines: Sequence[Mapping[str, Any]]) -> list[str]:
     cells = [("resource", "state", "rows", "requests", "429s", "seconds", "")]
     for line in lines:
         if "rows" in line:
-            since = (line["window"] or {}).get("since")
-            what = f"changed since {since}" if since else "everything"
+            since, until = line["window"]["since"], line["window"]["until"]
+            is_compared = line["mode"] == "incremental" and not until
+            what = f"changed since {since}" if since else "differs from the last run" if is_compared else "everything"
             numbers = (f"{line['rows']:,}", f"{line['requests']:,}", str(line["throttled"]), f"{line['seconds']:.1f}")
             cells.append((line["resource"], line["state"], *numbers, what + ("" if line["complete"] else "; a count disagrees")))
         else:

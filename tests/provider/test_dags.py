@@ -50,8 +50,7 @@ def test_the_sync_dag_is_a_daily_one_that_does_not_fight_itself(dags: dict[str, 
     assert (dag.catchup, dag.max_active_runs) == (False, 1)
     assert set(dag.task_ids) == {f"store.{name}" for name in (*RESOURCES, "summary")}
     tasks = [task for task in dag.tasks if task.task_id != "store.summary"]
-    assert {task.resource for task in tasks if task.mode == "incremental"} == {"orders", "customers", "products"}
-    assert {task.resource for task in tasks if task.mode == "full"} == {"product_variants", "categories", "brands"}
+    assert {task.resource: task.mode for task in tasks} == dict.fromkeys(RESOURCES, "incremental")
     for task in tasks:
         assert task.max_active_tis_per_dag == 1
         assert task.pool == "default_pool"
