@@ -43,7 +43,7 @@ class Archive:
 
     def reconcile(self, resource: str = "orders", *, context: Any = None, **arguments: Any) -> Row:
         operator = BigCommerceReconcileOperator(
-            task_id="prove", resource=resource, **{"path": str(self.night.path), "seed": 1, "on_mismatch": "warn", **arguments}
+            task_id="prove", resource=resource, **{"path": str(self.night.path), "seed": 1, "days": 3, "on_mismatch": "warn", **arguments}
         )
         return operator.execute(context or {})
 
