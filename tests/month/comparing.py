@@ -13,7 +13,7 @@ from tests.sql.conftest import Warehouse
 
 Row = Mapping[str, Any]
 #: Columns that are ours, not the store's.
-OURS = ("_extra", "_synced_at", "_store_hash")
+OURS = ("_extra", "_row_hash", "_synced_at", "_store_hash")
 
 
 def rows_of(warehouse: Warehouse, table: str, key: str) -> dict[Any, dict[str, Any]]:

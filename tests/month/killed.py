@@ -1,4 +1,4 @@
-"""One try of a task in a process that kills itself after its n-th statement: ``python -m tests.month.killed STATEMENTS < try.json``.
+"""One try of a task in a process that kills itself after its n-th statement: ``python -m tests.month.killed STATEMENTS < a pickled try``.
 
 ``{"run_id": ..., "task_id": ..., "arguments": {...}, "state": {...}}``; prints each state that the task writes, a line each, as
 Airflow keeps what a task told it before it died.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import sys
 from typing import Any
@@ -20,7 +21,7 @@ from tests.transfers.conftest import Airflow, StateStore
 def main() -> None:
     statements, told = int(sys.argv[1]), os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # log lines go where they disturb no one
-    wanted = json.load(sys.stdin)
+    wanted = pickle.load(sys.stdin.buffer)
     airflow = Airflow()
     state = TellingState(wanted["state"])
     state.told = told

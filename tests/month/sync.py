@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import pickle
 import signal
 import subprocess
 import sys
@@ -73,12 +74,12 @@ class Sync:
 
     def _try_and_die(self, task: Task, run_id: str, statements: int) -> None:
         state = self.airflow.context(run_id, task.task_id)["task_state_store"]
-        wanted = {"run_id": run_id, "task_id": task.task_id, "state": state, "arguments": {"conn_id": self.conn_id, **task.arguments}}
+        wanted = {"run_id": run_id, "task_id": task.task_id, "state": dict(state), "arguments": {"conn_id": self.conn_id, **task.arguments}}
         died = subprocess.run(
             [sys.executable, "-m", "tests.month.killed", str(statements)],
-            input=json.dumps(wanted), cwd=PROJECT, capture_output=True, text=True, timeout=120,
+            input=pickle.dumps(wanted), cwd=PROJECT, capture_output=True, timeout=120,
         )  # fmt: skip
-        assert died.returncode == -signal.SIGKILL, died.stderr[-2000:]
+        assert died.returncode == -signal.SIGKILL, died.stderr[-2000:].decode()
         for line in died.stdout.splitlines():
             state.clear()
             state.update(json.loads(line))
