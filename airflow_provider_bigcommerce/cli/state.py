@@ -100,13 +100,9 @@ def set_(
             raise typer.BadParameter(
                 f"what is kept under {key} is damaged and does not tell its store; give --store-hash", param_hint="--store-hash"
             )
-        told = {name: kept.get(name, "") for name in ("run", "dag_id", "task_id", "run_id")}
-        new = Watermark(
-            store_hash=store_hash or kept["store_hash"],
-            watermark=written(to) or "",
-            set_at=written(now) or "",
-            **told,
-        )
+        others = {name: part for name, part in kept.items() if name in Watermark.__struct_fields__}
+        now_told = {"watermark": written(to), "set_at": written(now), **({"store_hash": store_hash} if store_hash else {})}
+        new = msgspec.convert({"run": "", **others, **now_told}, Watermark)
         stored.set(key, msgspec.to_builtins(new))
     before = kept.get("watermark", "unreadable")
     typer.echo(f"{key}: {before} -> {new.watermark}. The next run reads what was changed since then.")

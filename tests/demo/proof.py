@@ -59,7 +59,7 @@ class Proof:
         self.screen.check(f"it found that order {key} differs in status_id", f"{key} differs in status_id" in log, log[-2000:])
         self.screen.check("it found nothing else", all(report["repaired"] == 0 for name, report in reports.items() if name != "orders"))
         [(after,)] = duckdb.execute(f"SELECT status_id {NEWEST.format(files=self.files, key=key)}").fetchall()
-        self.screen.check(f"it read the order again: its status is {before}, as the store does", after == before, after)
+        self.screen.check(f"it read the order again: its status is {before}, as in the store", after == before, after)
         equal = [report["equal"] for report in reports.values()]
         self.screen.check("it says that copy and store are equal now", all(equal), equal)
 
