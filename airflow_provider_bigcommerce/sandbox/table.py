@@ -125,6 +125,7 @@ class Table:
         self.hidden: set[Key] = set()
         self.version = 0
         self._ids: Sequence[Any] = ids if isinstance(ids, SeededIds) else sorted(ids, key=_rank)
+        self._stale: set[Key] = set()  # keys that were changed since
         self._known: set[Key] | None = None
         self._highest: int | None = None
 
@@ -143,7 +144,17 @@ class Table:
 
     def ids(self) -> Sequence[Any]:
         """List the keys of the living rows, ascending."""
+        stale, self._stale = self._stale, set()
+        if len(stale) > _MANY:
+            living = (key for key in stale if self._is_listed(key))
+            self._ids = sorted([*(key for key in self._ids if key not in stale), *living], key=_rank)
+        else:
+            for key in stale:
+                self._relist(key)
         return self._ids
+
+    def _is_listed(self, row_id: Key) -> bool:
+        return row_id in self and row_id not in self.hidden
 
     def get(self, row_id: Key) -> Row | None:
         """Give one row, or None; the caller must not change it."""
@@ -167,7 +178,7 @@ class Table:
         self.changed[row_id] = row
         if self._hides is not None and self._hides(row) != (row_id in self.hidden):
             self.hidden ^= {row_id}
-        self._relist(row_id)
+        self._stale.add(row_id)
         self.version += 1
         if isinstance(row_id, int) and self._highest is not None:
             self._highest = max(self._highest, row_id)
@@ -180,7 +191,7 @@ class Table:
         self.changed.pop(row_id, None)
         self.hidden.discard(row_id)
         self.deleted.add(row_id)
-        self._relist(row_id)
+        self._stale.add(row_id)
         self.version += 1
         if record and self._on_change is not None:
             self._on_change(self.name, row_id, None)
@@ -191,7 +202,7 @@ class Table:
         ids = self._ids
         at = bisect_left(ids, _rank(row_id), key=_rank)
         was = at < len(ids) and ids[at] == row_id
-        if was == (row_id in self and row_id not in self.hidden):
+        if was == self._is_listed(row_id):
             return
         self._ids = [*ids[:at], *([] if was else [row_id]), *ids[at + was :]]
 
@@ -223,6 +234,10 @@ class Table:
                 pairs.append((at, changed_id))
         pairs.sort()
         return [row_id for _, row_id in pairs]
+
+
+#: More changes than this are cheaper sorted in at once than one by one, each of which copies the list.
+_MANY = 50
 
 
 def _rank(key: Key) -> tuple[bool, Key]:
