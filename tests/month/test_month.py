@@ -139,7 +139,9 @@ def test_a_month_passes_and_the_copy_equals_the_store(plan: Plan, warehouse: War
         report = prove.execute(sync.airflow.context("proof", f"prove_{resource}"))
         assert (report["changed"], report["missing"]) == ([], [])
         assert report["compared"] == sum(not is_before_the_live_sync(row) for row in shown(warehouse, resource))
-        assert set(report["deleted"]) == gone & rows.keys()
+        left = gone & rows.keys()
+        assert set(report["deleted"]) <= left
+        assert len(report["deleted"]) == min(len(left), 100)  # the result names no more
     store = warehouse.sandbox.store
     assert {kind for kind, _, _ in plan.outages.values()} == set(store.faults), "each outage happened"
     assert sync.happened["tries failed"] >= len(plan.outages) == 5
