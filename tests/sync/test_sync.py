@@ -157,7 +157,6 @@ def test_a_resource_that_fails_stops_no_other_and_the_summary_says_so(connected:
     assert summary["requests"] == sum(line["requests"] for line in lines.values() if "requests" in line) > 0
 
 
-@pytest.mark.compat
 @pytest.mark.usefixtures("airflow_home")
 def test_a_sync_into_tables_fills_them_and_the_summary_has_a_table(
     connected: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
