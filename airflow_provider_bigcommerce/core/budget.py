@@ -16,6 +16,9 @@ from airflow_provider_bigcommerce.core.reading import header_number
 
 #: The last window's parts count like so many requests of this one.
 _WEIGHT = 5
+#: One of so many requests is kept back by a process that is alone, for one of so many parts of the window.
+_RESERVED = 40
+_RESERVED_TIME = 20
 
 
 @dataclass(slots=True)
@@ -40,9 +43,11 @@ class Budget:
     what others used is the most that any answer showed.
 
     Others have requests under way that no answer shows yet; were everybody to send all that is left, most of it would be refused.
-    So the first requests go out few at once, until the answers have told whether others use the store. While they do, half
-    of our part of a window is sent at once, and the other half at a pace that ends with the window; our part of a window is our
-    part of what was used. With several of us on one store nothing but the headers need be shared.
+    So the first requests go out few at once, until the answers have told whether others use the store. While they do, half of our
+    part of a window is sent at once, and the rest at a pace that ends with the window. Our part is our part of what was used; we aim
+    a little lower where it is large and a little higher where it is small, so that all come to have the same. Who is alone keeps
+    a few requests back for a moment, or others, who find every window used up, would never be seen. With several of us on one store
+    nothing but the headers need be shared.
 
     :param share: fraction of the quota that may be used, 0 < share <= 1; the rest stays for the merchant's other apps.
     """
@@ -63,6 +68,7 @@ class Budget:
         self._opened_at = 0.0
         self._sent_at = -math.inf
         self._answered = 0  # in this window
+        self._held_since: float | None = None  # when the reserve was reached
         #: Requests the store grants a window, or None: unknown yet, or no quota.
         self.quota: int | None = None
         #: Length of the window in seconds, or None.
@@ -106,14 +112,19 @@ class Budget:
             return math.inf
         if self._window == 0 and self._in_flight >= min(2 * self._answered, 4 + self._answered // 4):
             return math.inf  # the first answers tell whether others use the store
+        if self._part == 1.0:
+            # Whoever comes to a store that we use up within a second must find something left, or we would never see each other.
+            if left > self._allowed // _RESERVED:
+                return 0.0
+            if self._held_since is None:
+                self._held_since = now
+            return max(0.0, self._held_since + (self.window_seconds or 0) / _RESERVED_TIME - now)
         part = max(self._part, 1 / max(1, self._allowed))  # never nothing: one request of a window tells how things are
         known = min(part, self._last_part) if self._window else part  # a window's own first answers overstate our part
-        if part == 1.0 or self._sent < known * self._allowed / 2:
+        if self._sent < min(known, _towards_equal(known), 0.5) * self._allowed / 2:
             return 0.0
-        if self._in_flight + 1 <= known * (left - self._allowed / 4):
-            return 0.0  # even if the others do the same before we hear of it, and once more, no more than what is left is used
         # Since our last answer, each of the others has probably sent one more.
-        ours = (left - (1 / part - 1)) * part
+        ours = (left - (1 / part - 1)) * _towards_equal(part)
         if ours < 1:
             return math.inf
         ends_at = self._opened_at + (self.window_seconds or 0) if self._ends_at is None else self._ends_at
@@ -187,3 +198,10 @@ class Budget:
         self._ends_at = None
         self._sent, self._refused, self._answered = sent, 0, 0
         self._others = self._others_at_most = 0
+        self._held_since = None
+
+
+def _towards_equal(part: float) -> float:
+    """The part that we aim at: less where we have most, more where we have little, so that all come to have the same."""
+    ours, theirs = math.sqrt(part), math.sqrt(1 - part)
+    return ours / (ours + theirs)

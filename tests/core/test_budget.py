@@ -59,11 +59,16 @@ def simulate_many(
     others_at: tuple[float, ...] = (),
     seed: int = 1,
     jitter: float = 0.4,
+    begins: tuple[float, ...] = (),
 ) -> list[list[float]]:
-    """Several processes of ours on one store, each with ``requests`` to send; when each sent. A refused request is sent again."""
+    """Several processes of ours on one store, each with ``requests`` to send; when each sent. A refused request is sent again.
+
+    :param begins: when each process begins; all at about the same time if not given.
+    """
     chance = random.Random(seed)
     events: list[tuple[float, int, str, int, Any]] = [(at, -1, "other", -1, None) for at in others_at]
-    events += [(chance.random() * latency, -1, "wake", who, None) for who in range(len(budgets))]
+    starts = begins or tuple(chance.random() * latency for _ in budgets)
+    events += [(start, -1, "wake", who, None) for who, start in enumerate(starts)]
     heapq.heapify(events)
     sent: list[list[float]] = [[] for _ in budgets]
     to_do = [requests] * len(budgets)
@@ -159,6 +164,34 @@ def test_several_processes_use_the_quota_together_and_meet_hardly_a_429(processe
     assert store.throttled <= 0.01 * sum(store.by_window)
     shares = [len([at for at in times if at < 90]) for times in sent]
     assert min(shares) >= 0.5 * max(shares)
+
+
+@pytest.mark.parametrize("processes", [2, 4, 8])
+@pytest.mark.parametrize("latency", [0.05, 0.3])
+@pytest.mark.parametrize("gap", [1.3, 7.0])
+def test_processes_that_begin_later_get_their_part_within_a_few_windows(processes: int, latency: float, gap: float) -> None:
+    store = Quota(150, 30.0)
+    begins = tuple(gap * number for number in range(processes))
+
+    sent = simulate_many([Budget() for _ in begins], store, 1200, concurrency=20, latency=latency, begins=begins)
+
+    complete = store.by_window[:8]
+    assert sum(min(used, 150) for used in complete) >= 0.95 * 150 * len(complete)
+    assert store.throttled <= 0.01 * sum(store.by_window)
+    fifth, eighth = ([sum(number * 30 <= at < (number + 1) * 30 for at in times) for times in sent] for number in (4, 7))
+    assert min(fifth) >= max(fifth) / 5
+    assert min(eighth) >= max(eighth) / 2
+
+
+def test_whoever_is_alone_leaves_a_little_for_others_to_be_seen() -> None:
+    """Without it, one that uses up each window in its first second never sees the others, who are refused for ever."""
+    store = Quota(150, 30.0)
+
+    (times,) = simulate_many([Budget()], store, 451, concurrency=20, latency=0.05)
+
+    second = [at - 30 for at in times if 30 <= at < 60]
+    assert len([at for at in second if at < 1.4]) < 150
+    assert len(second) == 150
 
 
 def test_several_processes_leave_their_common_share_to_others() -> None:
