@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -152,3 +154,22 @@ def test_a_nested_key_is_compared_whole(warehouse: Warehouse) -> None:
 def test_an_unknown_value_is_refused(warehouse: Warehouse) -> None:
     with pytest.raises(InvalidQueryError, match=r"deletes='drop' is unknown. Accepted: 'ignore', 'detect', 'delete'"):
         warehouse.operator("brands", deletes="drop")
+
+
+def test_the_dag_of_the_page_marks_in_files_and_in_a_table(warehouse: Warehouse, tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "notice-deletes.md"
+    [block] = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.M | re.S)
+    [query] = re.findall(r"^```sql\n(.*?);\n```", page.read_text(), re.M | re.S)
+    names: dict[str, Any] = {}
+    code = block.replace("/data/bigcommerce", str(tmp_path / "files")).replace("catchup=False):", "catchup=False) as dag:")
+    exec(compile(code, str(page), "exec"), names)
+    gone = 0
+    for _ in range(2):
+        manifests = [task.execute({}) for task in names["dag"].tasks]
+        found = [manifest["deleted"] for manifest in manifests]
+        assert found == ([1, 1] if gone else [0, 0])
+        if not gone:
+            [gone] = delete_some(warehouse, "products", 1)
+
+    assert gone not in {row[0] for row in warehouse.query(query)}
+    assert len(warehouse.query(query)) == warehouse.sandbox.store.count("products")
