@@ -24,9 +24,8 @@ def load(environment: dict[str, str], resource: str, start: Barrier, arguments: 
 
 @pytest.mark.bigcommerce_sandbox(latency_ms=100)
 @pytest.mark.parametrize(
-    "arguments", [{"mode": "full", "nested": "tables"}, {"mode": "incremental", "deletes": "delete"}], ids=["full", "incremental"]
+    ("resource", "arguments"), [("orders", {"mode": "full", "nested": "tables"}), ("brands", {"mode": "incremental", "deletes": "delete"})]
 )
-@pytest.mark.parametrize("resource", ["orders", "brands"])
 def test_two_runs_at_once_leave_the_store_in_the_table(warehouse: Warehouse, resource: str, arguments: dict[str, Any]) -> None:
     environment = {name: os.environ[name] for name in ("AIRFLOW_CONN_WAREHOUSE", "AIRFLOW_CONN_BIGCOMMERCE_DEFAULT")}
     context = multiprocessing.get_context("spawn")

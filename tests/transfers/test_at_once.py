@@ -24,8 +24,9 @@ def read(connection: str, path: Path, run_id: str, resource: str, start: Barrier
 
 
 @pytest.mark.bigcommerce_sandbox(latency_ms=200)
-@pytest.mark.parametrize("resource", ["orders", "brands"])
-@pytest.mark.parametrize("arguments", [{"mode": "full"}, {"mode": "incremental", "deletes": "detect"}], ids=["full", "incremental"])
+@pytest.mark.parametrize(
+    ("resource", "arguments"), [("brands", {"mode": "full"}), ("orders", {"mode": "incremental", "deletes": "detect"})]
+)
 def test_two_runs_at_once_have_files_of_their_own_and_the_copy_is_the_store(night: Night, resource: str, arguments: dict[str, Any]) -> None:
     context = multiprocessing.get_context("spawn")
     start = context.Barrier(2)
