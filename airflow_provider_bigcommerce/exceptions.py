@@ -16,6 +16,7 @@
     │   ├── StoreSuspendedError         503 that says so; waiting does not help
     │   ├── RedirectRefusedError        a redirect to another host, or from https to http
     │   ├── DestinationError            files could not be written where asked
+    │   ├── TooManyDeletedError         more rows are gone from the store than may be
     │   └── CopyMismatchError           a copy is not what the store has; carries keys and field names
     ├── try again (the client already did, within its limits)
     │   ├── RateLimitError              429 until the limits of attempts or time were used up
@@ -181,6 +182,10 @@ class TransportError(BigCommerceError):
         self.cause = cause
         self.method = method
         self.path = path
+
+
+class TooManyDeletedError(BigCommerceError):
+    """More rows of a copy are gone from the store than ``max_deleted_percent`` allows; nothing was committed."""
 
 
 class ConcurrentRunError(BigCommerceError):

@@ -156,8 +156,16 @@ class SeenKeys:
             return self._add_number(key)
         if self._digests is None:
             self._digests = _HashSet(words=2)
-        digest = hashlib.blake2b(msgspec.json.encode(key), digest_size=16).digest()
-        return self._digests.add((int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")))
+        return self._digests.add(_words(key))
+
+    def __contains__(self, key: Key) -> bool:
+        """Whether a key was added."""
+        if not (isinstance(key, int) and -(2**62) < key < 2**62):
+            return self._digests is not None and _words(key) in self._digests
+        if self._scattered is not None:
+            return (key & 0xFFFF_FFFF_FFFF_FFFF,) in self._scattered
+        block = self._bits.get(key >> _BLOCK_SHIFT)
+        return block is not None and bool(block[key >> 3 & _BLOCK_BYTES - 1] & 1 << (key & 7))
 
     def to_bytes(self) -> bytes:
         """All of it, for :meth:`from_bytes`."""
@@ -228,6 +236,12 @@ class SeenKeys:
         return records if all(new) else [record for record, is_new in zip(records, new, strict=True) if is_new]
 
 
+def _words(key: Key) -> tuple[int, int]:
+    """A key's digest as two numbers."""
+    digest = hashlib.blake2b(msgspec.json.encode(key), digest_size=16).digest()
+    return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
+
+
 #: Ids are kept in blocks of 64 Ki bits.
 _BLOCK_SHIFT = 16
 _BLOCK_BYTES = 1 << _BLOCK_SHIFT - 3
@@ -284,7 +298,18 @@ class _HashSet:
             self._grow()
         return self._put(value)
 
+    def __contains__(self, value: tuple[int, ...]) -> bool:
+        return self._place(value)[1] if any(value) else self._has_zero
+
     def _put(self, value: tuple[int, ...]) -> bool:
+        at, is_there = self._place(value)
+        if not is_there:
+            self._table[at : at + self._words] = array("Q", value)
+            self._count += 1
+        return not is_there
+
+    def _place(self, value: tuple[int, ...]) -> tuple[int, bool]:
+        """Where a value is, or the free place for it; and whether it is there."""
         table, words, mask = self._table, self._words, self._slots - 1
         # Fibonacci hashing: neighbouring ids spread over the table.
         slot = (value[0] * 0x9E37_79B9_7F4A_7C15 >> 20) & mask
@@ -293,11 +318,9 @@ class _HashSet:
             at = slot * words
             there = table[at : at + words]
             if not any(there):
-                table[at : at + words] = wanted
-                self._count += 1
-                return True
+                return at, False
             if there == wanted:
-                return False
+                return at, True
             slot = (slot + 1) & mask
 
     def _grow(self) -> None:

@@ -95,8 +95,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     :param window: the span of change dates; of creation dates in a backfill of a resource that can be read by them.
     :param watermark: where the next incremental run goes on, ISO-8601; null for the other modes.
     :param files: the data files, in reading order.
-    :param rows: rows in them.
+    :param rows: rows in them, without those that mark deletes.
     :param duplicates_dropped: rows that were read again and not written again: in this run, or by the last one within the overlap.
+    :param deleted: rows that the store has no more: in files, the rows beside ``rows`` that mark them; in a table, those marked or deleted.
     :param drift: where the store sent something else than the resource's schema; empty for JSON lines, which keep records as they came.
     :param requests: requests sent to the store.
     :param throttled: of these, answers 429.
@@ -117,6 +118,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[DataFile, ...]
     rows: int
     duplicates_dropped: int
+    deleted: int = 0
     drift: tuple[FieldDrift, ...]
     requests: int
     throttled: int

@@ -425,6 +425,18 @@ class PartWriter:
             self._writer = self._open()
         return self.roll()
 
+    def write_deleted(self, records: Sequence[Record], at: datetime) -> list[DataFile]:
+        """Write rows that the store has no more into a part of their own, marked with ``_deleted_at``.
+
+        :param at: when that was noticed; where rows are stamped, also their ``_synced_at``, so that they are newer than the run's others.
+        """
+        closed, stamp = self.roll(), self._stamp
+        self._stamp = Stamp(at if stamp else None, stamp.store_hash if stamp else None, at)
+        try:
+            return [*closed, *self.write(records), *self.roll()]
+        finally:
+            self._stamp = stamp
+
     def abort(self) -> None:
         """Give up the part being written; closed parts stay."""
         if self._writer is not None:

@@ -12,7 +12,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from airflow_provider_bigcommerce.files.copy_keys import Compared
+from airflow_provider_bigcommerce.files.keys import Key
 from airflow_provider_bigcommerce.files.manifest import DataFile
+from airflow_provider_bigcommerce.sql.deletes import Deletes
 from airflow_provider_bigcommerce.sql.rows import BlockReader
 from airflow_provider_bigcommerce.sql.target import Target
 
@@ -104,3 +107,29 @@ class StagingWriter:
         """Send nothing more. After ``close`` there is nothing left to give up."""
         self._is_aborted.set()
         self._records = []
+
+
+class TableKeys:
+    """The keys of a table, and those of the store, which go into a staging table of their own or are those of the staged rows.
+
+    :param deletes: of the table.
+    :param thread: where the connection lives.
+    :param knows_all: whether the staged rows are all that the store has.
+    """
+
+    def __init__(self, deletes: Deletes, thread: OneThread, *, knows_all: bool) -> None:
+        self._deletes = deletes
+        self._thread = thread
+        self._under_way: list[Future[None]] = []
+        if not knows_all:
+            thread.run(deletes.create)
+
+    def add(self, keys: Sequence[Key]) -> None:
+        """Take keys that the store has."""
+        self._under_way.append(self._thread.start(self._deletes.add, keys))
+
+    def compare(self) -> Compared:
+        """Hold them against the table's."""
+        for staged in self._under_way:
+            staged.result()
+        return self._thread.run(self._deletes.compare)

@@ -34,13 +34,23 @@ class BlockReader:
     :param discrepancies: where unknown fields and contradictions are counted.
     :param synced_at: of ``_synced_at``.
     :param store_hash: of ``_store_hash``.
+    :param deleted_at: of ``_deleted_at``; None for rows that the store has.
     :param holds_any_text: whether the database stores every Unicode character, NUL too.
     """
 
-    def __init__(self, layout: Layout, discrepancies: Discrepancies, *, synced_at: datetime, store_hash: str, holds_any_text: bool) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        discrepancies: Discrepancies,
+        *,
+        synced_at: datetime,
+        store_hash: str,
+        holds_any_text: bool,
+        deleted_at: datetime | None = None,
+    ) -> None:
         self._layout = layout
         self._found = discrepancies
-        self._stamp = {SYNCED_AT: synced_at, STORE_HASH: store_hash}
+        self._stamp = {SYNCED_AT: synced_at, STORE_HASH: store_hash, DELETED_AT: deleted_at}
         self._holds_any_text = holds_any_text
         fields = layout.schema.fields
         self._typed: Mapping[str, Type] = {name: kind for name, kind in fields.items() if name not in layout.json_fields}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.files.schemas import DELETED_AT, SYNCED_AT
 from airflow_provider_bigcommerce.sql.database import Database
+from airflow_provider_bigcommerce.sql.deletes import Deletes
 from airflow_provider_bigcommerce.sql.layout import ROW_HASH, Layout, Table
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class Target:
         self._database = database
         self._layout = layout
         self._staging = {table.name: f"_bigcommerce_staging_{number}" for number, table in enumerate(layout.tables)}
+        self.deletes = Deletes(database, layout, database.staging(self._staging[layout.main.name]))
 
     @property
     def name(self) -> str:

@@ -23,7 +23,7 @@ from airflow_provider_bigcommerce.core.order_lines import by_order, count_disagr
 from airflow_provider_bigcommerce.core.planning import column_of
 from airflow_provider_bigcommerce.core.positions import Position
 from airflow_provider_bigcommerce.core.windows import Window
-from airflow_provider_bigcommerce.exceptions import BigCommerceError, PermissionDeniedError, ValidationError
+from airflow_provider_bigcommerce.exceptions import BigCommerceError, IncompleteReadError, PermissionDeniedError, ValidationError
 from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.files.keys import KeyReader, SeenKeys
 from airflow_provider_bigcommerce.files.manifest import Check, DataFile, FieldDrift
@@ -47,7 +47,8 @@ class Copied:
     """What a copy brought.
 
     :param files: the parts, complete, not yet committed.
-    :param rows: rows in them.
+    :param rows: rows in them, without those that mark deletes.
+    :param deleted: rows that mark deletes.
     :param found: rows read, without those read twice.
     :param repeated: rows read twice in this run.
     :param query: what was sent beside window and page; without the include if the store refused it.
@@ -62,6 +63,7 @@ class Copied:
     query: Mapping[str, str]
     files: list[DataFile] = field(default_factory=list)
     rows: int = 0
+    deleted: int = 0
     found: int = 0
     repeated: int = 0
     totals: list[int] = field(default_factory=list)
@@ -132,6 +134,16 @@ class Copy:
         if parts is not None and self._earlier is not None:
             self._go_on(parts, self._earlier)
 
+    @property
+    def seen(self) -> SeenKeys | None:
+        """The keys of all rows of the list, where this try knows them: a try that goes on behind another may not."""
+        is_whole = self._keys is not None and (self._earlier is None or self._earlier.keys is not None)
+        return self._seen if is_whole and self._selection.reads_all else None
+
+    async def completed(self, store: BigCommerceStore, records: Sequence[msgspec.Raw]) -> Sequence[msgspec.Raw]:
+        """Rows with what was asked for and without what was not, as they are written."""
+        return self._selection.fields.applied(await self._completed(store, records))
+
     def _go_on(self, parts: PartCheckpoints, earlier: Reached) -> None:
         """Begin where the earlier tries of the run ended."""
         copied = self._copied
@@ -170,7 +182,7 @@ class Copy:
             thread.shutdown()
             self._writer.abort()
         copied.rows = self._writer.rows
-        self._sum_up(store)
+        self.sum_up(store)
         return copied
 
     async def _read(self, store: BigCommerceStore, thread: Executor, begun: Awaitable[None]) -> None:
@@ -179,7 +191,7 @@ class Copy:
             async for page in pages:
                 if page.total is not None:
                     copied.totals.append(page.total)
-                records = self._selection.fields.applied(await self._completed(store, page.records))
+                records = await self.completed(store, page.records)
                 await begun
                 self._position = None
                 closed = await in_thread(thread, self._write, records)
@@ -200,7 +212,7 @@ class Copy:
         """Tell the retries of the run how far it has come."""
         if self._parts is None or self._position is None:
             return
-        copied = self._sum_up(store)
+        copied = self.sum_up(store)
         self._parts.keep(
             self._position,
             copied.files,
@@ -216,7 +228,8 @@ class Copy:
             seconds=copied.seconds,
         )
 
-    def _sum_up(self, store: BigCommerceStore) -> Copied:
+    def sum_up(self, store: BigCommerceStore) -> Copied:
+        """The counts of all tries of the run so far."""
         copied, earlier = self._copied, self._earlier
         copied.requests = store.stats.requests + (earlier.requests if earlier is not None else 0)
         copied.throttled = store.stats.throttled + (earlier.throttled if earlier is not None else 0)
@@ -334,6 +347,26 @@ async def in_thread(thread: Executor, function: Callable[..., T], *args: Any) ->
         raise
 
 
+def _told(copied: Copied) -> str:
+    lowest, highest = min(copied.totals), max(copied.totals)
+    return (
+        f"The store says that the list has {lowest:,} rows{f' to {highest:,}' if highest != lowest else ''}, and {copied.found:,} "
+        "different rows came."
+    )
+
+
+def require_whole(copied: Copied) -> None:
+    """Refuse a list that gave fewer rows than the store says it has.
+
+    :raises IncompleteReadError: it did.
+    """
+    if copied.totals and copied.found < min(copied.totals):
+        raise IncompleteReadError(
+            f"{_told(copied)} What is missing cannot be told from what was deleted. Nothing was committed; let the task try again, at a "
+            "time when the store changes less."
+        )
+
+
 def checked(copied: Copied) -> tuple[Check, ...]:
     """Hold what was read against the numbers that the store gave.
 
@@ -355,8 +388,5 @@ def checked(copied: Copied) -> tuple[Check, ...]:
     lowest, highest = min(copied.totals), max(copied.totals)
     agrees = lowest <= copied.found <= highest
     if not agrees:
-        log.warning(
-            "The store says that the list has %s rows%s, and %s different rows came. The manifest says complete=false.",
-            f"{lowest:,}", f" to {highest:,}" if highest != lowest else "", f"{copied.found:,}",
-        )  # fmt: skip
+        log.warning("%s The manifest says complete=false.", _told(copied))
     return (Check(what="rows", expected=(lowest, highest), found=copied.found, agrees=agrees), *checks)

@@ -90,6 +90,17 @@ class Selection:
         return self.mode == "incremental" and self.resource.modified is None
 
     @property
+    def shape(self) -> Query:
+        """The part of the query that decides what a row carries."""
+        names = {"include", "include_fields", "exclude_fields", *self.resource.include_companions}
+        return {name: value for name, value in self.query.items() if name in names}
+
+    @property
+    def reads_all(self) -> bool:
+        """Whether the whole list is read: no filter, no window, no chosen parents."""
+        return not self.filters and self.since is None and self.until is None and (self.mode == "full" or self.is_compared)
+
+    @property
     def folder(self) -> str:
         """The resource's directory below ``path``."""
         return folder_of(self.resource)
@@ -97,8 +108,7 @@ class Selection:
     @property
     def filters(self) -> dict[str, str]:
         """What decides which rows there are beside the window, as it is sent: tasks that differ in it have watermarks of their own."""
-        shape = {"include", "include_fields", "exclude_fields", *self.resource.include_companions}
-        found = {name: text for name, text in self.query_text.items() if name not in shape}
+        found = {name: text for name, text in self.query_text.items() if name not in self.shape}
         found |= {f"{self.resource.parent}.{name}": query_text(value) for name, value in (self.parent_query or {}).items()}
         if self.parent_ids is not None:  # there may be thousands
             found["parent_ids"] = hashlib.sha256(repr(self.parent_ids).encode()).hexdigest()[:12]

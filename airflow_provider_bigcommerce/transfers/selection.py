@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, backfill_filter
@@ -43,6 +44,9 @@ class BigCommerceTransferOperator(TellingTransfer):
     :param parent_query: for a child resource, filters for the parents: ``{"status_id": 11}``. (templated)
     :param parents_from: for a child resource, the ``path`` of a task that copied the parents into files; those of its newest run are
         read: after an incremental run, the children of what changed. (templated)
+    :param deletes: ``detect``: rows of the copy that the store has no more are marked with ``_deleted_at``; ``delete`` (tables only): they
+        are deleted; ``ignore``: they stay. An incremental run by change date needs the ids of the whole list for that, 250 a request.
+    :param max_deleted_percent: of the copy's rows; a run that found more of them gone stops and changes nothing.
     :param bigcommerce_conn_id: connection id of the store. (templated)
     :param overlap: how far an incremental run goes back behind the watermark, for clocks and late commits.
     :param full_every: how often an incremental run reads everything again, for changes that move no change date: ``timedelta(days=7)``.
@@ -51,6 +55,9 @@ class BigCommerceTransferOperator(TellingTransfer):
         leaves three quarters to everybody else. If not given, the connection's; for a backfill at most 0.25.
     :param emit_empty: whether a run that brought no row has an asset event too (docs/how-to/react-to-new-data.md).
     """
+
+    #: What ``deletes`` may be.
+    accepted_deletes: Sequence[str] = ("ignore", "detect")
 
     template_fields: Sequence[str] = (
         "resource",
@@ -87,6 +94,8 @@ class BigCommerceTransferOperator(TellingTransfer):
         parent_ids: Sequence[ParentId] | None = None,
         parent_query: Query | None = None,
         parents_from: str | None = None,
+        deletes: str = "ignore",
+        max_deleted_percent: float = 20,
         bigcommerce_conn_id: str = "bigcommerce_default",
         overlap: timedelta = DEFAULT_OVERLAP,
         full_every: timedelta | None = None,
@@ -107,10 +116,14 @@ class BigCommerceTransferOperator(TellingTransfer):
         self.parent_ids = parent_ids
         self.parent_query = parent_query
         self.parents_from = parents_from
+        self.deletes = deletes
+        self.max_deleted_percent = max_deleted_percent
         self.overlap = overlap
         self.full_every = full_every
         self.quota_share = quota_share
         _validate(resource, mode)
+        if not _is_template(resource):
+            self._check_deletes(resource_of(resource))
         check_quota_share(quota_share)
 
     def selection(self, context: Mapping[str, Any]) -> Selection:
@@ -121,6 +134,7 @@ class BigCommerceTransferOperator(TellingTransfer):
         :raises InvalidQueryError: an argument that cannot work.
         :raises DestinationError: ``parents_from`` cannot be read.
         """
+        self._check_deletes(resource_of(self.resource))
         return select(
             resource=self.resource,
             mode=self.mode,
@@ -139,6 +153,27 @@ class BigCommerceTransferOperator(TellingTransfer):
             interval=interval_of(context),
         )
 
+    def _check_deletes(self, row: Resource) -> None:
+        """Refuse what cannot work before anything is sent.
+
+        :raises InvalidQueryError: an unknown value, or a resource whose rows cannot be told to be gone.
+        """
+        deletes, most = self.deletes, self.max_deleted_percent
+        if deletes not in self.accepted_deletes:
+            raise InvalidQueryError(f"deletes={deletes!r} is unknown. Accepted: {', '.join(map(repr, self.accepted_deletes))}.")
+        if isinstance(most, bool) or not isinstance(most, (int, float)) or not 0 <= most <= 100:
+            raise InvalidQueryError(f"max_deleted_percent={most!r} is no percentage. Accepted: a number from 0 to 100.")
+        if deletes == "ignore":
+            return
+        if self.mode == "backfill":
+            raise InvalidQueryError(f"deletes={deletes!r} does not go with mode='backfill': the live sync notices deletes. Leave it out.")
+        needs_more = any(name not in row.parent_keys for name in row.required_params) or row.required_any or row.id_placeholder is not None
+        if not row.primary_key or row.kind != "collection" or needs_more:
+            raise InvalidQueryError(
+                f"deletes={deletes!r} does not apply to {row.name!r}: BigCommerce gives no list of all its rows with a key, so it cannot "
+                "be told which are gone. Leave deletes out."
+            )
+
     def _parents(self) -> Sequence[ParentId]:
         """The parents in another task's files."""
         from airflow_provider_bigcommerce.files.destination import Destination
@@ -156,7 +191,12 @@ def _validate(resource: str, mode: str) -> None:
     """What can be told before templates are rendered, so that it shows where the DAG is parsed."""
     if mode not in MODES:
         raise InvalidQueryError(f"mode={mode!r} is unknown. Accepted: {', '.join(map(repr, MODES))}.")
-    if isinstance(resource, str) and "{{" not in resource and "{%" not in resource:
+    if not _is_template(resource):
         row = resource_of(resource)
         if mode == "backfill":
             backfill_filter(dated(row))
+
+
+def _is_template(resource: object) -> bool:
+    """Whether the value comes only when the task runs."""
+    return not isinstance(resource, str) or "{{" in resource or "{%" in resource

@@ -43,9 +43,11 @@ from airflow_provider_bigcommerce.transfers.selection import BigCommerceTransfer
 from airflow_provider_bigcommerce.transfers.telling import files_at
 
 if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.files.writers import FileFormat
+    from airflow_provider_bigcommerce.client import BigCommerceStore
+    from airflow_provider_bigcommerce.files.writers import FileFormat, PartWriter
     from airflow_provider_bigcommerce.files.written import WrittenRows
     from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
+    from airflow_provider_bigcommerce.transfers.copying import Copied, Copy
 
 #: What ``file_format`` and ``compression`` together name.
 _FORMATS: Mapping[tuple[str, str | None], FileFormat] = {
@@ -137,6 +139,8 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         self.hand_back_after = hand_back_after
         self.partition = partition
         self._format = _format(file_format, compression)
+        if partition is not None and self.deletes != "ignore":
+            raise InvalidQueryError("deletes does not go with partition: a range of a list does not tell what is gone. Leave deletes out.")
         _validate(max_rows_per_file, checkpoint_every=checkpoint_every, hand_back_after=hand_back_after)
         self._reading: StoppableReading | None = None
 
@@ -232,7 +236,7 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
         from airflow_provider_bigcommerce.files.writers import PartWriter, Stamp
         from airflow_provider_bigcommerce.transfers.checkpoints import PartCheckpoints, what_is_read
-        from airflow_provider_bigcommerce.transfers.copying import Copied, Copy, checked, columns_of, drift_of
+        from airflow_provider_bigcommerce.transfers.copying import Copy, checked, columns_of, drift_of
 
         selection, folder, row = run.selection, run.selection.folder, run.selection.resource
         discrepancies = Discrepancies()
@@ -296,7 +300,10 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         async def read() -> Copied:
             async with hook.astore(**settings) as store:
                 self.learnt.stats = store.stats
-                return await copy.run(store)
+                copied = await copy.run(store)
+                if self.deletes != "ignore":
+                    await self._mark_deleted(run, store, copy, writer, copied)
+                return copy.sum_up(store)
 
         copied = reading.run(read)
         if selection.mode == "backfill" and not copied.rows:
@@ -313,6 +320,7 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
             files=tuple(copied.files),
             rows=copied.rows,
             duplicates_dropped=copied.repeated + (before.dropped if before is not None else 0),
+            deleted=copied.deleted,
             drift=drift_of(discrepancies),
             requests=copied.requests,
             throttled=copied.throttled,
@@ -327,6 +335,26 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
             self._refuse_to_mix(run)
             commit(run.destination, folder, run.key, manifest, run.replaced)
         return manifest
+
+    async def _mark_deleted(self, run: _Run, store: BigCommerceStore, copy: Copy, writer: PartWriter, copied: Copied) -> None:
+        """Write a row with ``_deleted_at`` for each row of the copy that the store has no more."""
+        from airflow_provider_bigcommerce.files.copy_keys import FileKeys, marker
+        from airflow_provider_bigcommerce.files.keys import SeenKeys
+        from airflow_provider_bigcommerce.transfers.copying import require_whole
+        from airflow_provider_bigcommerce.transfers.deletes import find_deleted
+
+        row, seen = run.selection.resource, copy.seen
+        if seen is not None:
+            require_whole(copied)  # a list that lacks rows must not delete them
+        keys = FileKeys(run.destination, run.selection.folder, row, seen or SeenKeys(), run.replaced)
+        found = await find_deleted(
+            store, run.selection, keys, knows_all=seen is not None, most_percent=self.max_deleted_percent, completed=copy.completed
+        )
+        copied.files += [*writer.write(found.back), *writer.roll()]
+        copied.rows = writer.rows
+        gone = [*(marker(row, key) for key in found.gone), *found.archived]
+        copied.files += writer.write_deleted(gone, datetime.now(UTC))
+        copied.deleted = len(gone)
 
     def _written(self, run: _Run, until: datetime, closed: Sequence[DataFile], *, may_drop: bool, dropped: int) -> WrittenRows:
         """What the last run found, and what earlier tries of this one did."""
@@ -379,11 +407,12 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
                 run.destination.remove(name_of(folder, run.last.run))  # a later run has followed
         run.checkpoint.delete()
         self.log.info(
-            "Copied %s: %s rows in %d files, %d written before or twice left out; %d requests, %d of them answered 429, %.1f s%s",
+            "Copied %s: %s rows in %d files, %d written before or twice left out%s; %d requests, %d of them answered 429, %.1f s%s",
             manifest.resource,
             f"{manifest.rows:,}",
             len(manifest.files),
             manifest.duplicates_dropped,
+            f", {manifest.deleted:,} no longer in the store" if manifest.deleted else "",
             manifest.requests,
             manifest.throttled,
             manifest.seconds,

@@ -28,12 +28,13 @@ from airflow_provider_bigcommerce.transfers.selection import BigCommerceTransfer
 from airflow_provider_bigcommerce.transfers.telling import table_at
 
 if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.client import ReadStats
+    from airflow_provider_bigcommerce.client import BigCommerceStore
     from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
     from airflow_provider_bigcommerce.sql.database import Database
-    from airflow_provider_bigcommerce.sql.loading import OneThread
+    from airflow_provider_bigcommerce.sql.loading import OneThread, StagingWriter
     from airflow_provider_bigcommerce.sql.syncs import Past, Syncs
     from airflow_provider_bigcommerce.sql.target import Merged, Target
+    from airflow_provider_bigcommerce.transfers.copying import Copied, Copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         (``billing_address__city``) and lists child tables (``orders__line_items``).
     """
 
+    accepted_deletes: Sequence[str] = ("ignore", "detect", "delete")
     template_fields: Sequence[str] = (*BigCommerceTransferOperator.template_fields, "conn_id", "table", "schema")
 
     def __init__(
@@ -206,18 +208,21 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
         from airflow_provider_bigcommerce.sql.loading import StagingWriter
         from airflow_provider_bigcommerce.sql.rows import BlockReader
-        from airflow_provider_bigcommerce.transfers.copying import Copied, Copy, checked, drift_of
+        from airflow_provider_bigcommerce.transfers.copying import Copy, checked, drift_of
 
         selection, row = run.selection, run.selection.resource
         run.thread.run(place.target.create_staging)
         discrepancies = Discrepancies()
-        reader = BlockReader(
-            run.layout, discrepancies, synced_at=synced_at, store_hash=run.store_hash, holds_any_text=place.database.holds_any_text
-        )
+
+        def writer(deleted_at: datetime | None = None) -> StagingWriter:
+            any_text = place.database.holds_any_text
+            about: dict[str, Any] = {"synced_at": synced_at, "store_hash": run.store_hash, "holds_any_text": any_text}
+            return StagingWriter(place.target, BlockReader(run.layout, discrepancies, **about, deleted_at=deleted_at), run.thread)
+
         copy = Copy(
             selection,
             span.window,
-            StagingWriter(place.target, reader, run.thread),
+            writer(),
             before=None,
             progress=run.progress,
             tell=self.log.info,
@@ -233,17 +238,22 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
 
         settings = store_settings(selection.mode, self.quota_share, run.hook)
 
-        async def read() -> tuple[Copied, ReadStats]:
+        async def read() -> Copied:
             async with run.hook.astore(**settings) as store:
                 self.learnt.stats = store.stats
-                return await copy.run(store), store.stats
+                copied = await copy.run(store)
+                if self.deletes != "ignore":
+                    await self._find_deleted(run, place, store, copy, copied, writer(synced_at), synced_at)
+                return copy.sum_up(store)
 
-        copied, stats = run.reading.run(read)
+        copied = run.reading.run(read)
         if selection.mode == "backfill" and not copied.rows:
             tell_nothing(selection, span.window)
         checks = checked(copied)
 
-        def manifest(merged: Merged) -> Manifest:
+        archived = copied.deleted  # staged with the others
+
+        def manifest(merged: Merged, deleted: int) -> Manifest:
             return Manifest(
                 resource=row.name,
                 store_hash=run.store_hash,
@@ -252,12 +262,13 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
                 window=ManifestWindow(since=window["since"], until=window["until"]),
                 watermark=written(span.watermark),
                 files=(),
-                rows=merged.written,
+                rows=merged.written - archived,
                 duplicates_dropped=copied.repeated + merged.unchanged,
+                deleted=deleted,
                 drift=drift_of(discrepancies),
-                requests=stats.requests,
-                throttled=stats.throttled,
-                seconds=round(run.progress.seconds, 3),
+                requests=copied.requests,
+                throttled=copied.throttled,
+                seconds=copied.seconds,
                 started_at=run.started_at.isoformat(timespec="milliseconds"),
                 finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
                 provider_version=__version__,
@@ -280,7 +291,10 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
             merged = target.discard_staged() if is_late else target.merge(keeps_unchanged=selection.is_compared)
             if merged.overtaken:
                 self.log.info("%s rows were left as a run that began later has read them.", f"{merged.overtaken:,}")
-            done = manifest(merged)
+            deleted = 0
+            if self.deletes != "ignore" and not is_late:
+                deleted = archived + target.deletes.apply(removes=self.deletes == "delete")
+            done = manifest(merged, deleted)
             syncs.write(done)
             run.reading.check()
             place.database.commit()
@@ -288,15 +302,37 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
 
         return run.thread.run(commit)
 
+    async def _find_deleted(
+        self, run: _Run, place: _Place, store: BigCommerceStore, copy: Copy, copied: Copied, writer: StagingWriter, at: datetime
+    ) -> None:
+        """Stage the keys of rows that the store has no more, and the rows that it only archived."""
+        from airflow_provider_bigcommerce.sql.loading import TableKeys
+        from airflow_provider_bigcommerce.transfers.copying import require_whole
+        from airflow_provider_bigcommerce.transfers.deletes import find_deleted
+
+        knows_all = copy.seen is not None
+        if knows_all:
+            require_whole(copied)  # a list that lacks rows must not delete them
+        deletes = place.target.deletes
+        keys = TableKeys(deletes, run.thread, knows_all=knows_all)
+        found = await find_deleted(
+            store, run.selection, keys, knows_all=knows_all, most_percent=self.max_deleted_percent, completed=copy.completed
+        )
+        run.thread.run(deletes.stage_gone, found.gone, at)
+        writer.write(found.archived)
+        writer.close()
+        copied.deleted = len(found.archived)
+
     # -- after --------------------------------------------------------------------------------------------------------
 
     def _result(self, place: _Place, manifest: Manifest) -> dict[str, Any]:
         self.log.info(
-            "Copied %s: %s rows into %s, %d read and not written again; %d requests, %d of them answered 429, %.1f s%s",
+            "Copied %s: %s rows into %s, %d read and not written again%s; %d requests, %d of them answered 429, %.1f s%s",
             manifest.resource,
             f"{manifest.rows:,}",
             place.target.name,
             manifest.duplicates_dropped,
+            f", {manifest.deleted:,} no longer in the store" if manifest.deleted else "",
             manifest.requests,
             manifest.throttled,
             manifest.seconds,

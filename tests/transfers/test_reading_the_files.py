@@ -33,9 +33,10 @@ def test_the_pages_queries_give_the_store_as_it_is(night: Night, capsys: pytest.
     night.sandbox.store.edit("orders", edited, staff_notes="edited")
     added = night.sandbox.store.add_order(lines=1)["id"]
     night.sandbox.store.delete("brands", night.sandbox.store.rows("brands")[0]["id"])
-    night.run("r2", after=timedelta(days=1), **parquet)
+    night.sandbox.store.delete("orders", night.sandbox.store.rows("orders")[1]["id"])
+    night.run("r2", after=timedelta(days=1), **parquet, deletes="detect")
     night.run("r3", after=timedelta(days=1), **parquet)  # nothing changed: a manifest without files
-    night.run("b2", "brands", mode="full", **parquet)
+    night.run("b2", "brands", mode="full", **parquet, deletes="detect", max_deleted_percent=50)
     (night.path / "orders" / "run=killed").mkdir()
     (night.path / "orders" / "run=killed" / "part-00000.parquet").write_bytes(b"half a file")
 

@@ -176,6 +176,8 @@ class Resource:
     :param create: how to add rows, or None.
     :param update: how to change rows, or None.
     :param delete: how to remove rows, or None.
+    :param archive_field: field that is true on a row that DELETE only hid from the list: its own path still gives it. None where DELETE
+        deletes.
     :param upsert: whether ``update`` also adds rows that do not exist.
     :param deprecated: whether BigCommerce has deprecated it.
     :param replaced_by: catalog name of the successor, or None.
@@ -224,6 +226,7 @@ class Resource:
     create: Write | None = None
     update: Write | None = None
     delete: Write | None = None
+    archive_field: str | None = None
     upsert: bool = False
     deprecated: bool = False
     replaced_by: str | None = None

@@ -45,7 +45,7 @@ ROWS: tuple[Resource, ...] = (
         ),
         create=Write("POST", "/v2/orders"),
         update=Write("PUT", "/v2/orders/{order_id}"),
-        delete=Write("DELETE", "/v2/orders/{order_id}"),
+        delete=Write("DELETE", "/v2/orders/{order_id}"), archive_field="is_deleted",
         spec_file="orders.v2.oas2.yml",
         note="Sorted by id when nothing else is asked. Products, addresses and coupons are links unless included; a DELETE archives.",
     ),

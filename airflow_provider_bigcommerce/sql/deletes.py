@@ -1,0 +1,107 @@
+"""Rows of a table that the store has no more: found by keys, marked or deleted within the caller's transaction.
+
+Keys of the store are in a temporary table, or are those of the staged rows; keys that are gone are in another.
+"""
+# ruff: noqa: S608  # statements are put together from quoted identifiers; there are no values in them
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from airflow_provider_bigcommerce.files.copy_keys import Compared
+from airflow_provider_bigcommerce.files.keys import Key
+from airflow_provider_bigcommerce.files.schemas import DELETED_AT, SYNCED_AT, load_pyarrow
+from airflow_provider_bigcommerce.sql.database import Database
+from airflow_provider_bigcommerce.sql.layout import Column, Layout, Table
+
+_STORE, _GONE = "_bigcommerce_store_keys", "_bigcommerce_gone_keys"
+
+
+class Deletes:
+    """What a run finds out and does about deletes, in one database.
+
+    :param database: where the tables are.
+    :param layout: of the table.
+    :param staged: the staging table of the rows that the run read, as it stands in a statement.
+    """
+
+    def __init__(self, database: Database, layout: Layout, staged: str) -> None:
+        self._database = database
+        self._layout = layout
+        self._staged = staged
+        main = layout.main
+        kinds = main.kinds
+        self._keys = Table(main.name, tuple(Column(name, kinds[name]) for name in main.key), main.key)
+        self._names = ", ".join(map(database.quote, main.key))
+        self._table = database.qualified(main.name)
+        self._has_store_keys = False
+
+    def create(self) -> None:
+        """Make the table of the store's keys."""
+        self._database.create_staging(_STORE, self._keys)
+        self._has_store_keys = True
+
+    def add(self, keys: Sequence[Key]) -> None:
+        """Take keys that the store has."""
+        if keys:
+            self._database.put(_STORE, self._keys.key, self._arrow(keys))
+
+    def _arrow(self, keys: Sequence[Key], *more: tuple[str, Any]) -> Any:
+        pa = load_pyarrow()
+        rows = [key if isinstance(key, tuple) else (key,) for key in keys]
+        arrays = []
+        for column, values in zip(self._keys.columns, zip(*rows, strict=True), strict=True):
+            is_text = column.kind == "text"
+            # As in the table, where no part of a key is null.
+            arrays.append(pa.array([("" if is_text else 0) if v is None else str(v) if is_text else v for v in values]))
+        names = [*self._keys.key, *(name for name, _ in more)]
+        return pa.Table.from_arrays([*arrays, *(pa.repeat(value, len(rows)) for _, value in more)], names=names)
+
+    def compare(self) -> Compared:
+        """The store's keys against the table's, or none where there is no table yet."""
+        database = self._database
+        columns = database.columns_of(self._layout.main.name)
+        if not columns:
+            return Compared(0, [])
+        alive = f"WHERE {database.quote(DELETED_AT)} IS NULL" if DELETED_AT in columns else ""
+        source = database.staging(_STORE) if self._has_store_keys else self._staged
+        [(live,)] = database.rows(f"SELECT count(*) FROM {self._table} {alive}")
+        found = database.rows(f"SELECT {self._names} FROM {self._table} {alive} EXCEPT SELECT {self._names} FROM {source}")
+        return Compared(int(live), [row[0] if len(row) == 1 else row for row in found])
+
+    def stage_gone(self, keys: Sequence[Key], at: datetime) -> None:
+        """Note which rows are gone.
+
+        :param at: the moment that they are marked with; rows that were read after it are left.
+        """
+        moment = Column(DELETED_AT, "time")
+        self._database.create_staging(_GONE, Table(_GONE, (*self._keys.columns, moment), self._keys.key))
+        if keys:
+            at_once = load_pyarrow().scalar(at, load_pyarrow().timestamp("us", "UTC"))
+            self._database.put(_GONE, [*self._keys.key, DELETED_AT], self._arrow(keys, (DELETED_AT, at_once)))
+
+    def apply(self, *, removes: bool) -> int:
+        """Mark or delete the rows that are gone, and take the mark from those that the store has again.
+
+        :param removes: whether they are deleted, with all their child rows.
+        :returns: how many were marked or deleted.
+        """
+        database, quote = self._database, self._database.quote
+        gone, deleted_at = database.staging(_GONE), quote(DELETED_AT)
+        if self._has_store_keys:
+            database.execute(
+                f"UPDATE {self._table} SET {deleted_at} = NULL WHERE {deleted_at} IS NOT NULL "
+                f"AND ({self._names}) IN (SELECT {self._names} FROM {database.staging(_STORE)})"
+            )
+        at = f"(SELECT max({deleted_at}) FROM {gone})"
+        which = f"({self._names}) IN (SELECT {self._names} FROM {gone}) AND {quote(SYNCED_AT)} <= {at}"
+        if not removes:
+            return database.execute(f"UPDATE {self._table} SET {deleted_at} = {at} WHERE {deleted_at} IS NULL AND {which}")
+        for child in self._layout.tables[1:]:
+            root = ", ".join(map(quote, child.root))
+            database.execute(
+                f"DELETE FROM {database.qualified(child.name)} WHERE ({root}) IN (SELECT {self._names} FROM {self._table} WHERE {which})"
+            )
+        return database.execute(f"DELETE FROM {self._table} WHERE {which}")
