@@ -121,7 +121,8 @@ class TellingTransfer(BaseOperator):
             raise
         _measure(self._tags(), self.learnt, manifest)
         self._announce(context, manifest)
-        self._trace()
+        if is_task(context):  # elsewhere nobody collects, and Airflow would load its plugins for it
+            self._trace()
         return manifest
 
     def _tags(self) -> dict[str, str]:

@@ -21,6 +21,7 @@ from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperat
 from tests.airflow_dag import known_to_airflow
 from tests.sql.conftest import Warehouse, night, postgres_server, warehouse  # noqa: F401  # fixtures, asked for by name
 from tests.sync.conftest import Recorded, events, returned, states
+from tests.transfers.conftest import Airflow
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ORDERS = "bigcommerce://bigcommerce_default/orders"
@@ -172,8 +173,11 @@ def test_hook_lineage_names_the_resource_and_the_files_or_the_table(
 
     collector = HookLineageCollector()
     monkeypatch.setattr(lineage, "get_hook_lineage_collector", lambda: collector)
-    BigCommerceToObjectStorageOperator(task_id="brands", resource="brands", path=str(tmp_path)).execute({})
-    warehouse.operator("brands").execute({})
+    task = Airflow().context("r1", "brands")
+    for context in ({}, task):  # in a script, nobody collects
+        assert bool(collector.collected_assets.inputs) is False
+        BigCommerceToObjectStorageOperator(task_id="brands", resource="brands", path=str(tmp_path)).execute(context)
+    warehouse.operator("brands").execute(task)
 
     found = collector.collected_assets
     assert {each.asset.uri for each in found.inputs} == {"bigcommerce://bigcommerce_default/brands"}

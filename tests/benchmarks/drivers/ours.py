@@ -11,13 +11,17 @@ import logging
 from tests.benchmarks.drivers.measured import Job, drive
 
 _LAZY = (
+    "airflow.providers.common.compat.connection",
     "airflow.sdk.definitions.connection",
     "airflow.sdk.execution_time.supervisor",
+    "airflow.sdk.observability.stats",
     "airflow_provider_bigcommerce.client",
     "airflow_provider_bigcommerce.hooks.bigcommerce",
     "airflow_provider_bigcommerce.files.overlap",
+    "airflow_provider_bigcommerce.files.row_hashes",
     "airflow_provider_bigcommerce.files.writers",
     "airflow_provider_bigcommerce.transfers.copying",
+    "asgiref.sync",
     "pyarrow.compute",
     "pyarrow.json",
     "pyarrow.parquet",
