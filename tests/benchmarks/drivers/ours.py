@@ -29,7 +29,10 @@ _LAZY = (
 for _name in _LAZY:
     importlib.import_module(_name)
 
+from airflow_provider_bigcommerce.state import state_asset  # noqa: E402  # after the rest
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator  # noqa: E402  # after the rest
+
+state_asset()  # for the first asset Airflow imports its providers' URI handlers, which a task has behind it: its DAG file was parsed
 
 
 def copy(job: Job) -> None:
