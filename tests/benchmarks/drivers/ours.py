@@ -29,15 +29,10 @@ _LAZY = (
 for _name in _LAZY:
     importlib.import_module(_name)
 
-from airflow.providers.common.compat.sdk import conf  # noqa: E402  # after the rest
+from airflow_provider_bigcommerce.state import state_asset  # noqa: E402  # after the rest
+from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator  # noqa: E402  # after the rest
 
-from airflow_provider_bigcommerce.state import state_asset  # noqa: E402
-from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator  # noqa: E402
-
-# What Airflow does once in a process, and a task has behind it since its DAG file was parsed: the providers' URI handlers are imported
-# for the first asset, and airflow.cfg is worked through (0.1 s) for the first option that is read from it.
-state_asset()
-conf.get("core", "parallelism")
+state_asset()  # for the first asset Airflow imports its providers' URI handlers, which a task has behind it: its DAG file was parsed
 
 
 def copy(job: Job) -> None:
