@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import settings
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -42,6 +43,10 @@ def _forget_inherited_airflow() -> None:
 
 
 _forget_inherited_airflow()
+
+# An example takes as long as the machine lets it.
+settings.register_profile("bigcommerce", deadline=None)
+settings.load_profile("bigcommerce")
 
 
 def missing_tool(what: str, how_to_get_it: str) -> NoReturn:

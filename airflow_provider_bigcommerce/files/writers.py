@@ -37,7 +37,8 @@ _NOT_BEFORE_COMMA = b"{ \t\r"
 BLOCK_BYTES = 4 * 2**20
 #: The first block is smaller, and each twice the one before: converting begins with the first page, not with the fifth.
 _FIRST_BLOCK_BYTES = BLOCK_BYTES // 8
-#: Blocks whose bytes become one row group. Four take 20 MB more and a tenth longer on 10,000 products at 50 ms, since memory is used again later.
+#: Blocks whose bytes become one row group. Four take 20 MB more, and a tenth longer on 10,000 products at 50 ms (measured): memory is
+#: used again later.
 _BLOCKS_PER_ROW_GROUP = 2
 _BUFFER_BYTES = 2**20
 

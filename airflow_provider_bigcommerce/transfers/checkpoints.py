@@ -77,28 +77,30 @@ class PartCheckpoints:
         self._discrepancies = discrepancies
         self._beside = beside
         self._clock = clock
-        #: What earlier tries left and this one goes on with; None where it begins anew, which the log explains.
-        self.earlier = self._usable(fixed.reached)
+        #: What earlier tries left and this one goes on with; None where the run begins anew.
+        self.earlier = fixed.reached
+        if fixed.reached is not None and (reason := self._refusal(fixed.reached)) is not None:
+            self.begin_anew(reason)
         #: When the first of the tries that this run is made of began, ISO-8601.
         self.started_at = self.earlier.started_at if self.earlier is not None else clock().isoformat(timespec="milliseconds")
         if self.earlier is not None:
             discrepancies.restore(self.earlier.drift)
 
-        elif fixed.reached is not None:
-            self._begin_anew(fixed.reached)
+    def begin_anew(self, reason: str) -> None:
+        """Forget what earlier tries left, and say why.
 
-    def _begin_anew(self, left: Reached) -> None:
-        """Forget first, then remove: a try that is killed in between leaves orphans, never a checkpoint without its files."""
+        Forgotten first and removed then: a try that is killed in between leaves orphans, never a checkpoint without its files.
+
+        :param reason: for the log, in words.
+        """
+        left, self.earlier = self.earlier, None
+        if left is None:
+            return
+        rows = sum(part.rows for part in left.parts)
+        log.warning("An earlier try of this run had written %s rows, but %s: the run begins anew.", f"{rows:,}", reason)
         self._kept.write(msgspec.structs.replace(self._fixed, reached=None))
         for file in self.files(left):
             self._destination.remove(file.path)
-
-    def _usable(self, found: Reached | None) -> Reached | None:
-        if found is not None and (reason := self._refusal(found)) is not None:
-            rows = sum(part.rows for part in found.parts)
-            log.warning("An earlier try of this run had written %s rows, but %s: this try begins anew.", f"{rows:,}", reason)
-            return None
-        return found
 
     def _refusal(self, found: Reached) -> str | None:
         """Why an earlier try cannot be gone on with."""

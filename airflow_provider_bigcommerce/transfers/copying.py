@@ -23,7 +23,13 @@ from airflow_provider_bigcommerce.core.order_lines import by_order, count_disagr
 from airflow_provider_bigcommerce.core.planning import column_of
 from airflow_provider_bigcommerce.core.positions import Position
 from airflow_provider_bigcommerce.core.windows import Window
-from airflow_provider_bigcommerce.exceptions import BigCommerceError, IncompleteReadError, PermissionDeniedError, ValidationError
+from airflow_provider_bigcommerce.exceptions import (
+    BigCommerceError,
+    IncompleteReadError,
+    NotFoundError,
+    PermissionDeniedError,
+    ValidationError,
+)
 from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.files.keys import KeyReader, SeenKeys
 from airflow_provider_bigcommerce.files.manifest import Check, DataFile, FieldDrift
@@ -169,9 +175,12 @@ class Copy:
         try:
             try:
                 await self._read(store, thread, begun)
-            except BigCommerceError:
+            except BigCommerceError as error:
                 if self._position is not None:  # what came before is whole: a retry goes on behind it
                     await in_thread(thread, self._close_part, store)
+                elif isinstance(error, (ValidationError, NotFoundError)) and self._parts is not None:
+                    # A cursor may have ended since, or the row that it was behind is gone.
+                    await in_thread(thread, self._parts.begin_anew, f"the store refused to go on there ({error.status})")
                 raise
             await begun  # for a list without rows
             copied.counted = await self._count(store)

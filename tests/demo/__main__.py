@@ -46,7 +46,7 @@ INCREMENTAL = ("products", "customers", "orders")
 TOP_PRODUCTS = """\
 WITH newest AS (
     FROM read_parquet('{files}/orders/run=*/part-*.parquet')
-    QUALIFY row_number() OVER (PARTITION BY id ORDER BY date_modified DESC) = 1
+    QUALIFY row_number() OVER (PARTITION BY id ORDER BY _synced_at DESC) = 1
 ), lines AS (
     SELECT unnest(flatten([box.line_items FOR box IN consignments.shipping])) AS line FROM newest
 )

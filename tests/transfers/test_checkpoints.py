@@ -12,7 +12,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowRescheduleException
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
-from airflow_provider_bigcommerce.exceptions import BigCommerceError, ConflictError, InvalidQueryError, ServerError
+from airflow_provider_bigcommerce.exceptions import BigCommerceError, ConflictError, InvalidQueryError, ServerError, ValidationError
 from airflow_provider_bigcommerce.files.destination import Destination
 from airflow_provider_bigcommerce.files.keys import SeenKeys
 from airflow_provider_bigcommerce.files.manifest import committed
@@ -192,7 +192,7 @@ def test_a_part_that_is_not_what_it_was_is_read_again(night: Night, harm: str, c
 
     manifest = night.run("r1", "products", **arguments)
 
-    assert f"{part.relative_to(night.path)} is not there any more, or is not what it was: this try begins anew" in caplog.text
+    assert f"{part.relative_to(night.path)} is not there any more, or is not what it was: the run begins anew" in caplog.text
     the_copy_is_the_store(night, "products", manifest)
 
 
@@ -206,8 +206,21 @@ def test_what_was_read_more_than_a_day_ago_is_read_again(night: Night, caplog: p
 
     manifest = night.run("r1", "products", **arguments)
 
-    assert "that was more than a day ago: this try begins anew" in caplog.text
+    assert "that was more than a day ago: the run begins anew" in caplog.text
     the_copy_is_the_store(night, "products", manifest)
+
+
+@pytest.mark.bigcommerce_sandbox(customers=60)
+def test_a_place_that_the_store_no_longer_knows_is_given_up(night: Night, caplog: pytest.LogCaptureFixture) -> None:
+    arguments = {"mode": "full", "max_rows_per_file": 20, "query": {"limit": 10}}
+    broken_off(night, "customers", after=4, **arguments)
+    night.sandbox.store.fail_next(1, "answer", match="^/v3/customers.*after=", status=422, body=b"{}")
+    with pytest.raises(ValidationError):
+        night.run("r1", "customers", **arguments)
+    assert "the store refused to go on there (422): the run begins anew" in caplog.text
+    assert reached(night, "customers") is None
+
+    the_copy_is_the_store(night, "customers", night.run("r1", "customers", **arguments))
 
 
 @pytest.mark.bigcommerce_sandbox(products=60)
