@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowRescheduleException
 
+from airflow_provider_bigcommerce.compat import come_again
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, ConflictError, InvalidQueryError, ServerError, ValidationError
 from airflow_provider_bigcommerce.files.destination import Destination
@@ -289,7 +289,7 @@ def test_keys_are_the_same_after_they_were_kept() -> None:
 @pytest.mark.bigcommerce_sandbox(products=60, quota="8/3600")
 def test_a_task_that_would_wait_too_long_gives_its_slot_back_and_goes_on_later(night: Night) -> None:
     arguments = {"mode": "full", "query": {"limit": 5}, "hand_back_after": timedelta(minutes=10)}
-    with pytest.raises(AirflowRescheduleException) as raised:
+    with pytest.raises(type(come_again(datetime.now(UTC)))) as raised:
         night.run("r1", "products", **arguments)
     left = reached(night, "products")
     assert left is not None
