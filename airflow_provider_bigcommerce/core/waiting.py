@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from airflow_provider_bigcommerce.exceptions import (
     AuthenticationError,
     BigCommerceError,
+    CopyMismatchError,
     CredentialsError,
     DestinationError,
     GraphQLError,
@@ -19,6 +20,7 @@ from airflow_provider_bigcommerce.exceptions import (
     RateLimitError,
     RedirectRefusedError,
     StoreSuspendedError,
+    TooManyDeletedError,
     UnknownResourceError,
     ValidationError,
 )
@@ -36,6 +38,8 @@ _PERMANENT = (
     StoreSuspendedError,
     RedirectRefusedError,
     DestinationError,
+    TooManyDeletedError,
+    CopyMismatchError,
 )
 
 #: Seconds that a wait after failures does not exceed, unless the interval itself is longer.
