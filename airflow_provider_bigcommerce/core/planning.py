@@ -19,8 +19,9 @@ from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource, find
 from airflow_provider_bigcommerce.core.catalog.resource import PLACEHOLDER
 from airflow_provider_bigcommerce.core.keys import Key, KeyReader
 from airflow_provider_bigcommerce.core.messages import Query, QueryValue, Request, query_text
+from airflow_provider_bigcommerce.core.modified_after import ModifiedAfter
 from airflow_provider_bigcommerce.core.page_numbers import PageNumbers
-from airflow_provider_bigcommerce.core.paging import Cursors, IdRanges, KeysetAfter, SinglePage, Walk
+from airflow_provider_bigcommerce.core.paging import Cursors, IdRanges, KeysetAfter, SinglePage, Walk, fields_of
 from airflow_provider_bigcommerce.core.positions import Position
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnexpectedAnswerError
 
@@ -146,6 +147,15 @@ def walk_of(resource: Resource, path: str, query: Query | None = None, start: Po
         only_grows = resource.primary_key == ("id",) and not params.keys() - _SHAPE
         return PageNumbers(request, limit, keys_of(resource), only_grows=only_grows, start=start)
 
+    if resource.is_by_modified and resource.modified is not None and resource.sort_by_modified is not None and not _ORDERED & params.keys():
+        field = (resource.modified.field,)
+
+        def date_of(record: msgspec.Raw) -> object:
+            (value,) = fields_of(record, field)
+            return None if value is None else msgspec.json.decode(value)
+
+        by_date = request.with_params(dict(resource.sort_by_modified))
+        return ModifiedAfter(by_date, limit, resource.modified.since, date_of, keys_of(resource), lambda: by_page(None), start)
     if resource.paging == "v3_cursor":
         return Cursors(request, limit, by_page, start)
     if resource.paging == "keyset":

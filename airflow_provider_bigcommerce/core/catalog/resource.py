@@ -277,9 +277,14 @@ class Resource:
         return self.scopes.modify
 
     @property
+    def is_by_modified(self) -> bool:
+        """Whether the list is walked by change date: it can be sorted and bounded by it, and not by its key."""
+        return self.sort_by_modified is not None and self.modified is not None and self.id_min is None and self.paging == "v3_page"
+
+    @property
     def guarantee(self) -> Guarantee:
         """What a full read promises while the store changes: ``exact`` or ``checked``."""
-        by_key = self.id_min is not None and self.sort_by_id is not None
+        by_key = (self.id_min is not None and self.sort_by_id is not None) or self.is_by_modified
         return "exact" if by_key or self.paging in ("v3_cursor", "keyset", "single") else "checked"
 
 

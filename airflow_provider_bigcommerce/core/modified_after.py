@@ -1,0 +1,91 @@
+"""Lists that can be sorted by change date and bounded by it, and neither by key nor by cursor.
+
+Read on from the last row's change date. What is edited meanwhile moves to the end, which is still to be read; what comes or goes shifts
+nothing, for no page is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from airflow_provider_bigcommerce.core.keys import Key, SeenKeys
+from airflow_provider_bigcommerce.core.messages import Request
+from airflow_provider_bigcommerce.core.paging import KNOWN_CAPS, Step, Walk
+from airflow_provider_bigcommerce.core.positions import Position
+from airflow_provider_bigcommerce.core.reading import Listing
+from airflow_provider_bigcommerce.core.windows import read_moment, written
+
+
+class ModifiedAfter:
+    """One page after the other, each from the second in which the last one ended; rows that come again are known by their key.
+
+    :param request: the list's request, sorted by change date, without paging parameters.
+    :param limit: rows a page.
+    :param since: parameter for "changed at or after".
+    :param date_of: reads a row's change date as the store wrote it; None where it has none.
+    :param keys_of: reads the keys of rows.
+    :param by_page: the walk by page numbers, for a list with more rows of one second than a page has.
+    :param start: ``{"modified": the last row's second[, "total": rows in all]}``.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        limit: int,
+        since: str,
+        date_of: Callable[[msgspec.Raw], object],
+        keys_of: Callable[[Sequence[msgspec.Raw]], list[Key]],
+        by_page: Callable[[], Walk],
+        start: Position | None = None,
+    ) -> None:
+        self._base = request.with_params({"limit": limit})
+        self._limit = limit
+        self._since = since
+        self._date_of = date_of
+        self._keys_of = keys_of
+        self._by_page = by_page
+        self._pages: Walk | None = None
+        self._seen = SeenKeys()
+        self._total: int | None = (start or {}).get("total")
+        self._reached: datetime | None = read_moment((start or {}).get("modified"))
+        self._next: Request | None = self._base if self._reached is None else self._from(self._reached)
+
+    @property
+    def position(self) -> Position | None:
+        """The second of the last row; the other rows of that second come again."""
+        if self._reached is None or self._pages is not None:
+            return None
+        return {"modified": written(self._reached), "total": self._total}
+
+    def next_request(self) -> Request | None:
+        """The page after the last answer, once it is known."""
+        if self._pages is not None:
+            return self._pages.next_request()
+        request, self._next = self._next, None
+        return request
+
+    def absorb(self, request: Request, listing: Listing) -> Step:
+        """A page's rows without those that came before; the last row's change date tells the next page."""
+        if self._pages is not None:
+            step = self._pages.absorb(request, listing)
+            return Step(self._unseen(step.records), step.follow, step.total)
+        about, rows = listing.meta.pagination, len(listing.records)
+        if self._total is None and about is not None:
+            self._total = about.total
+        if rows >= self._limit or rows in KNOWN_CAPS:
+            last = read_moment(self._date_of(listing.records[-1]))
+            if last is None or (self._reached is not None and last <= self._reached):
+                self._pages = self._by_page()
+            else:
+                self._reached = last
+                self._next = self._from(last)
+        return Step(self._unseen(listing.records), total=self._total)
+
+    def _from(self, moment: datetime) -> Request:
+        return self._base.with_params({self._since: written(moment) or ""})
+
+    def _unseen(self, records: Sequence[msgspec.Raw]) -> Sequence[msgspec.Raw]:
+        return self._seen.unseen(records, self._keys_of(records))
