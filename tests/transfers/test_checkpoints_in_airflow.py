@@ -58,13 +58,13 @@ def test_a_retry_of_a_real_task_goes_on_behind_what_was_read(connected: Sandbox,
     assert states_left() == 0
 
 
-@pytest.mark.bigcommerce_sandbox(products=60, quota="8/4")
+@pytest.mark.bigcommerce_sandbox(products=60, quota="8/8")
 def test_a_real_task_that_waits_too_long_comes_again_without_using_up_a_retry(connected: Sandbox, tmp_path: Path) -> None:
-    run = run_of("comes_again", tmp_path, hand_back_after=timedelta(seconds=1))
+    run = run_of("comes_again", tmp_path, hand_back_after=timedelta(milliseconds=200))
 
     assert str(run.state) == "success"
     [manifest] = committed(str(tmp_path), "products")
     assert (manifest.rows, manifest.throttled) == (60, 0)
-    assert len(manifest.files) == 2  # it was started twice
+    assert len(manifest.files) >= 2  # it was started more than once
     assert run.get_task_instance("products").try_number == 1
     assert states_left() == 0
