@@ -38,12 +38,14 @@ QUOTA = "1000000/0.2"
 class Resolver:
     """``socket.getaddrinfo`` in a network whose name server is away for a second, before each answer that it gives for the store.
 
-    aiohttp keeps an answer for 10 s.
+    Away for some look-ups at least, so that their number does not hang on the machine's speed. aiohttp keeps an answer for 10 s.
     """
 
     real: Any
     outage: float = 1.0
+    at_least: int = 4
     failures: int = 0
+    _failed_in_outage: int = 0
     _is_down_next: bool = True
     _down_until: float = field(default=0.0)
 
@@ -52,9 +54,10 @@ class Resolver:
             return self.real(host, *args, **kwargs)
         now = time.monotonic()
         if self._is_down_next:
-            self._is_down_next, self._down_until = False, now + self.outage
-        if now < self._down_until:
+            self._is_down_next, self._down_until, self._failed_in_outage = False, now + self.outage, 0
+        if now < self._down_until or self._failed_in_outage < self.at_least:
             self.failures += 1
+            self._failed_in_outage += 1
             raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
         self._is_down_next = True
         return self.real("127.0.0.1", *args, **kwargs)

@@ -196,8 +196,8 @@ def test_check_tells_exactly_which_resources_half_the_scopes_leave_out_of_reach(
 
     every = sorted({scope for row in CATALOG.values() for scope in row.read_scopes if scope.endswith("read_only")})
     granted = set(every[::2])
-    store.store.add_token("half", granted)
-    monkeypatch.setenv("BIGCOMMERCE_ACCESS_TOKEN", "half")
+    store.store.add_token("half-the-scopes", granted)
+    monkeypatch.setenv("BIGCOMMERCE_ACCESS_TOKEN", "half-the-scopes")
     status, out, _ = run("check", "--json")
     assert status == 0
     told = {name: row["readable"] for row in json.loads(out)["scopes"] for name in row["resources"]}
