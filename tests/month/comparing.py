@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
@@ -13,7 +13,7 @@ from tests.sql.conftest import Warehouse
 
 Row = Mapping[str, Any]
 #: Columns that are ours, not the store's.
-OURS = ("_extra", "_row_hash", "_synced_at", "_store_hash")
+OURS = ("_deleted_at", "_extra", "_row_hash", "_synced_at", "_store_hash")
 
 
 def rows_of(warehouse: Warehouse, table: str, key: str) -> dict[Any, dict[str, Any]]:
@@ -23,15 +23,12 @@ def rows_of(warehouse: Warehouse, table: str, key: str) -> dict[Any, dict[str, A
     return {row[names.index(key)]: dict(zip(names, row, strict=True)) for row in cursor.fetchall()}
 
 
-def differences(shown: Iterable[Row], found: Mapping[Any, Row], key: str, gone: Set[Any] = frozenset()) -> list[str]:
-    """Where the copy is not what the store shows.
-
-    :param gone: keys that the store showed once; the copy may have them.
-    """
+def differences(shown: Iterable[Row], found: Mapping[Any, Row], key: str) -> list[str]:
+    """Where the copy is not what the store shows."""
     told = []
     known = {row[key]: row for row in shown}
     told += [f"{name} is missing" for name in known.keys() - found.keys()]
-    told += [f"{name} is too much" for name in found.keys() - known.keys() - gone]
+    told += [f"{name} is too much" for name in found.keys() - known.keys()]
     for name, row in known.items():
         if name in found:
             told += [f"{name}: {difference}" for difference in _fields(row, found[name])]
