@@ -292,10 +292,9 @@ def stored_state(asset: Asset) -> StoredState:
 
 def record_metrics(prefix: str, values: Mapping[str, float], tags: Mapping[str, str]) -> None:
     """Send numbers to Airflow's metrics, as gauges ``<prefix>.<name>``; without a metrics backend this does nothing."""
-    from airflow.providers.common.compat.sdk import Stats
-
+    sink = stats_sink()
     for name, value in values.items():
-        Stats.gauge(f"{prefix}.{name}", value, tags=dict(tags))
+        sink.gauge(f"{prefix}.{name}", value, tags=dict(tags))
 
 
 def default_deferrable() -> bool:

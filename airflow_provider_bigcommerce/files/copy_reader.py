@@ -24,7 +24,7 @@ from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.files.keys import KeyReader
 from airflow_provider_bigcommerce.files.manifest import DataFile, Manifest, commit, committed, run_folder
 from airflow_provider_bigcommerce.files.schemas import DELETED_AT, EXTRA, STORE_HASH, SYNCED_AT, Schema, load_pyarrow
-from airflow_provider_bigcommerce.files.stored_copy import Columns, CopyIndex
+from airflow_provider_bigcommerce.files.stored_copy import Columns, CopyIndex, Repair
 from airflow_provider_bigcommerce.files.writers import FileFormat, PartWriter, Stamp, load_zstd, one_line_each
 
 #: What we add to rows, which no store has.
@@ -273,7 +273,7 @@ class FileCopy:
         return bool(records) and fields_of(records[0], (SYNCED_AT,))[0] is not None
 
 
-class FileRepair:
+class FileRepair(Repair):
     """A run of repaired rows.
 
     :param destination: the transfer's path.
@@ -283,24 +283,8 @@ class FileRepair:
     """
 
     def __init__(self, destination: Destination, folder: str, run: str, writer: PartWriter) -> None:
-        self._destination, self._folder, self._run, self._writer = destination, folder, run, writer
-
-    @property
-    def rows(self) -> int:
-        """Taken so far."""
-        return self._writer.rows
-
-    def write(self, records: Sequence[msgspec.Raw]) -> list[DataFile]:
-        """Take records."""
-        return self._writer.write(records)
-
-    def close(self) -> list[DataFile]:
-        """Finish; returns the last files."""
-        return self._writer.close()
-
-    def abort(self) -> None:
-        """Give up the file that is being written."""
-        self._writer.abort()
+        super().__init__(writer)
+        self._destination, self._folder, self._run = destination, folder, run
 
     def commit(self, manifest: Manifest) -> None:
         """Write the manifest."""

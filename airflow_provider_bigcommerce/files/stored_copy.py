@@ -5,6 +5,7 @@ The index holds numbers, not rows: a million orders take about 170 MB (measured)
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -17,6 +18,7 @@ from airflow_provider_bigcommerce.core.reconciling import Bounds, Group, Key, ax
 from airflow_provider_bigcommerce.core.windows import read_moment
 from airflow_provider_bigcommerce.files.manifest import DataFile, Manifest
 from airflow_provider_bigcommerce.files.schemas import DELETED_AT, column_name
+from airflow_provider_bigcommerce.files.writers import RowWriter
 
 #: Stands for "no date" and "no amount" in an array.
 _NONE = -(2**63)
@@ -36,22 +38,33 @@ class CopyBatch(Protocol):
         """
 
 
-class Repair(Protocol):
-    """Rows on their way into the copy, in the place of what is there."""
+class Repair(ABC):
+    """Rows on their way into the copy, in the place of what is there.
+
+    :param writer: takes them.
+    """
+
+    def __init__(self, writer: RowWriter) -> None:
+        self._writer = writer
 
     @property
     def rows(self) -> int:
         """Taken so far."""
+        return self._writer.rows
 
     def write(self, records: Sequence[msgspec.Raw]) -> list[DataFile]:
         """Take records, one JSON object each."""
+        return self._writer.write(records)
 
     def close(self) -> list[DataFile]:
         """Finish; returns the last files."""
+        return self._writer.close()
 
     def abort(self) -> None:
         """Give up what is not committed."""
+        self._writer.abort()
 
+    @abstractmethod
     def commit(self, manifest: Manifest) -> None:
         """Make what was written part of the copy."""
 

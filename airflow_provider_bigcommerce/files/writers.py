@@ -83,6 +83,23 @@ class Writer(Protocol):
         """Give the file up; nothing of it remains."""
 
 
+class RowWriter(Protocol):
+    """Where rows go: files in parts, or a database's staging tables."""
+
+    @property
+    def rows(self) -> int:
+        """Taken so far."""
+
+    def write(self, records: Sequence[msgspec.Raw]) -> list[DataFile]:
+        """Take records, one JSON object each; returns the files that this completed."""
+
+    def close(self) -> list[DataFile]:
+        """Finish; returns the last files."""
+
+    def abort(self) -> None:
+        """Give up what is not finished; after ``close`` there is nothing."""
+
+
 class _AbandonedError(Exception):
     """Tells a destination that a file will not be finished."""
 

@@ -19,9 +19,9 @@ from airflow_provider_bigcommerce.core.reconciling import Bounds, Key
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.files.copy_reader import OURS, bounds_of
 from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
-from airflow_provider_bigcommerce.files.manifest import DataFile, Manifest
+from airflow_provider_bigcommerce.files.manifest import Manifest
 from airflow_provider_bigcommerce.files.schemas import Schema
-from airflow_provider_bigcommerce.files.stored_copy import Columns, CopyIndex
+from airflow_provider_bigcommerce.files.stored_copy import Columns, CopyIndex, Repair
 from airflow_provider_bigcommerce.sql.database import Database
 from airflow_provider_bigcommerce.sql.layout import ROW_HASH, Column, Layout, Table, layout_of, short
 from airflow_provider_bigcommerce.sql.loading import OneThread, StagingWriter
@@ -255,29 +255,12 @@ class TableBatch:
         return self.copy.differences(records)
 
 
-class TableRepair:
+class TableRepair(Repair):
     """Repaired rows on their way into the table, in one transaction."""
 
     def __init__(self, database: Database, target: Target, syncs: Syncs, layout: Layout, thread: OneThread, reader: BlockReader) -> None:
+        super().__init__(StagingWriter(target, reader, thread))
         self._database, self._target, self._syncs, self._layout, self._thread = database, target, syncs, layout, thread
-        self._writer = StagingWriter(target, reader, thread)
-
-    @property
-    def rows(self) -> int:
-        """Taken so far."""
-        return self._writer.rows
-
-    def write(self, records: Sequence[msgspec.Raw]) -> list[DataFile]:
-        """Take records."""
-        return self._writer.write(records)
-
-    def close(self) -> list[DataFile]:
-        """Wait until the database has them."""
-        return self._writer.close()
-
-    def abort(self) -> None:
-        """Send nothing more."""
-        self._writer.abort()
 
     def commit(self, manifest: Manifest) -> None:
         """Merge, and write the run's row."""

@@ -13,7 +13,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -34,6 +34,7 @@ from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.files.keys import KeyReader, SeenKeys
 from airflow_provider_bigcommerce.files.manifest import Check, DataFile, FieldDrift
 from airflow_provider_bigcommerce.files.schemas import Schema, schema
+from airflow_provider_bigcommerce.files.writers import RowWriter
 from airflow_provider_bigcommerce.files.written import WrittenRows
 from airflow_provider_bigcommerce.state import Reached
 from airflow_provider_bigcommerce.transfers.checkpoints import PartCheckpoints
@@ -78,23 +79,6 @@ class Copied:
     requests: int = 0
     throttled: int = 0
     seconds: float = 0.0
-
-
-class RowWriter(Protocol):
-    """Where rows go: files in parts, or a database's staging tables."""
-
-    @property
-    def rows(self) -> int:
-        """Taken so far."""
-
-    def write(self, records: Sequence[msgspec.Raw]) -> list[DataFile]:
-        """Take records, one JSON object each; returns the files that this completed."""
-
-    def close(self) -> list[DataFile]:
-        """Finish; returns the last files."""
-
-    def abort(self) -> None:
-        """Give up what is not finished; after ``close`` there is nothing."""
 
 
 class Copy:
