@@ -154,9 +154,21 @@ class AirflowServer:
     def request(self, method: str, path: str, body: object = None) -> Any:
         """Call the REST API (``/api/v2/...``) and return the decoded answer, None where it has no body.
 
+        A GET that is answered with 500 is sent again: SQLite has one writer, and a read that waits for it too long ends so.
+
+        :raises RuntimeError: it failed within itself; the message holds the end of its log.
         :raises urllib.error.HTTPError: the API refused.
         """
-        return self._call(method, path, body, {"Authorization": f"Bearer {self.token}"})
+        for left in reversed(range(5 if method == "GET" else 1)):
+            try:
+                return self._call(method, path, body, {"Authorization": f"Bearer {self.token}"})
+            except urllib.error.HTTPError as error:
+                if error.code != 500:
+                    raise
+                if not left:
+                    tail = self.log_file.read_text(errors="replace")[-8000:]
+                    raise RuntimeError(f"{method} {path} was answered with 500. The end of its log:\n{tail}") from error
+        return None
 
     @property
     def token(self) -> str:
