@@ -13,6 +13,7 @@ from tests.benchmarks.drivers.measured import Job, drive
 _LAZY = (
     "airflow.providers.common.compat.connection",
     "airflow.sdk.definitions.connection",
+    "airflow.sdk.execution_time.cache",
     "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.observability.stats",
     "airflow_provider_bigcommerce.client",
