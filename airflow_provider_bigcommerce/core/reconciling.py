@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from airflow_provider_bigcommerce.core.catalog import DateFilter, Resource
+from airflow_provider_bigcommerce.core.catalog import DateFilter, Figure, Resource
 from airflow_provider_bigcommerce.core.messages import Query, QueryValue
 from airflow_provider_bigcommerce.core.windows import in_format, written
 
@@ -37,9 +37,10 @@ class Bounds:
 
     :param filters: the query with which the copy was made.
     :param dates: the filter that bounds it by date, or None where the resource has none.
-    :param since: the copy holds nothing older, or None.
+    :param since: the copy need hold nothing older, or None.
     :param as_of: rows changed at this moment or later are not compared, or None where nothing bounds them.
     :param is_whole: whether the copy holds all rows within these bounds, so that they can be counted; backfills alone do not.
+    :param backfilled: spans of creation dates, first and last second, that the copy holds whole beside that.
     """
 
     filters: Mapping[str, str]
@@ -47,6 +48,7 @@ class Bounds:
     since: datetime | None = None
     as_of: datetime | None = None
     is_whole: bool = True
+    backfilled: tuple[tuple[float, float], ...] = ()
 
     def query(self, axis: DateFilter | None = None, begin: int | None = None, end: int | None = None) -> dict[str, str]:
         """The filters of all rows within the bounds; of those alone whose ``axis`` date lies in a span, where one is given.
@@ -70,12 +72,18 @@ class Bounds:
         return query
 
     def speaks_of(self, modified: int | None) -> bool:
-        """Whether a row with that change date (seconds since 1970) is compared."""
+        """Whether a row with that change date (seconds since 1970) lies within them, backfills aside."""
         if modified is None:
             return True
         if self.as_of is not None and modified >= self.as_of.timestamp():
             return False
         return self.since is None or modified >= self.since.timestamp()
+
+    def should_hold(self, modified: int | None, created: int | None) -> bool:
+        """Whether the copy lacks a row if it has none with these dates (seconds since 1970)."""
+        if self.is_whole and self.speaks_of(modified):
+            return True
+        return created is not None and any(first <= created <= last for first, last in self.backfilled)
 
 
 def _at(seconds: int | None) -> datetime | None:
@@ -276,6 +284,21 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     whole_copy: Sums
 
 
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """A number that the store tells about all its rows, and what the copy's rows give; text, so that nothing is rounded.
+
+    :param name: the store's name of it.
+    :param store: what the store says.
+    :param copy: what the copy's rows give.
+    :param equal: whether they agree, or every row was compared and is equal.
+    """
+
+    name: str
+    store: str
+    copy: str
+    equal: bool
+
+
 class Changed(msgspec.Struct, frozen=True, kw_only=True):
     """A row that differs, with the names of its fields that do; values are not told, for they may be a customer's."""
 
@@ -291,9 +314,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     :param copy: what was held against it.
     :param as_of: what changed in the store from then on was not compared; None where the resource has no dates.
     :param equal: whether copy and store are equal as far as was looked; after a repair, whether they are now.
-    :param rows: rows of the copy that were compared with the store's counts.
+    :param rows: rows of the copy, without those that are left out.
     :param counts: the numbers that were compared: those that differ, and the one of all rows.
     :param counts_checked: how many numbers were compared.
+    :param summary: numbers that the store tells about all its rows; empty where it tells none that the rows give too.
     :param compared: rows compared field by field.
     :param seed: of the sample.
     :param totals: amounts, or None where the resource has none.
@@ -315,6 +339,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     counts: list[Counted]
     counts_checked: int
+    summary: list[Told]
     compared: int
     seed: str
     totals: Totals | None
@@ -352,6 +377,26 @@ def sums(amounts: Iterable[int | None]) -> Sums:
             lowest = amount if lowest is None else min(lowest, amount)
             highest = amount if highest is None else max(highest, amount)
     return Sums(lowest=_money(lowest), highest=_money(highest), sum=_money(total if count else None))
+
+
+def figure_of(figure: Figure, amounts: Iterable[int | None]) -> int | None:
+    """What rows give for a figure, in :data:`MONEY_UNIT`; None without rows.
+
+    :param amounts: of the figure's field, in the same unit; None is left out.
+    """
+    known = [amount for amount in amounts if amount is not None]
+    if figure.how == "sum":
+        return sum(known)
+    if not known:
+        return None
+    if figure.how == "average":
+        return round(sum(known) / len(known))
+    return min(known) if figure.how == "lowest" else max(known)
+
+
+def plain(amount: int | None) -> str:
+    """An amount in :data:`MONEY_UNIT` as a number without trailing zeros; ``-`` for none."""
+    return "-" if amount is None else f"{amount * MONEY_UNIT:.4f}".rstrip("0").rstrip(".")
 
 
 def _money(amount: int | None) -> str | None:

@@ -1,16 +1,16 @@
-"""A resource's copy in files, read as a stream: what the manifests name, JSON lines or Parquet, the newest row of each key.
+"""A resource's copy in files, to be compared with the store and repaired.
 
 Holds one block of a file at a time; an index of keys, dates and amounts is all that grows with the copy.
 """
 
 from __future__ import annotations
 
-import contextlib
-import gzip
+import itertools
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import IO, Any
+from typing import Any
 
 import msgspec
 
@@ -18,68 +18,69 @@ from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.paging import fields_of
 from airflow_provider_bigcommerce.core.reconciling import Bounds, Key, bounding_dates
 from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, moment
-from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError
+from airflow_provider_bigcommerce.exceptions import InvalidQueryError
+from airflow_provider_bigcommerce.files.copy_files import BLOCK_ROWS, FileReader, column_values, key_of, newest_first, record_values
 from airflow_provider_bigcommerce.files.destination import Destination
 from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
-from airflow_provider_bigcommerce.files.keys import KeyReader
-from airflow_provider_bigcommerce.files.manifest import DataFile, Manifest, commit, committed, run_folder
-from airflow_provider_bigcommerce.files.schemas import DELETED_AT, EXTRA, STORE_HASH, SYNCED_AT, Schema, load_pyarrow
+from airflow_provider_bigcommerce.files.manifest import DataFile, Manifest, ManifestWindow, commit, committed, run_folder
+from airflow_provider_bigcommerce.files.schemas import DELETED_AT, EXTRA, STORE_HASH, SYNCED_AT, Schema
 from airflow_provider_bigcommerce.files.stored_copy import Columns, CopyIndex, Repair
-from airflow_provider_bigcommerce.files.writers import FileFormat, PartWriter, Stamp, load_zstd, one_line_each
+from airflow_provider_bigcommerce.files.writers import FileFormat, PartWriter, Stamp, one_line_each
 
 #: What we add to rows, which no store has.
 OURS = frozenset({SYNCED_AT, STORE_HASH, DELETED_AT})
 
-#: Rows that are held at once.
-_BLOCK_ROWS = 5_000
 
-
-def runs_of_copy(runs: Sequence[Manifest], resource: Resource) -> list[Manifest]:
-    """The runs whose rows are the copy, newest first: those with the newest one's filters, back to the last that read everything.
-
-    A child resource's runs may each have read the children of some parents, so that all of them count.
+def runs_compared(runs: Sequence[Manifest], resource: Resource) -> list[Manifest]:
+    """The runs of a copy that the store can be asked about in one way: those with the newest one's filters.
 
     :param runs: committed, newest first.
     """
+    filters = _filters(runs[0], resource)
+    return [run for run in runs if _filters(run, resource) == filters]
+
+
+def _filters(run: Manifest, resource: Resource) -> dict[str, str]:
+    """The part of its query that decides which rows there are."""
     shape = {"include", "include_fields", "exclude_fields", *resource.include_companions}
+    return {name: value for name, value in run.query.items() if name not in shape}
 
-    def filters(run: Manifest) -> dict[str, str]:
-        return {name: value for name, value in run.query.items() if name not in shape}
 
-    found: list[Manifest] = []
-    for run in runs:
-        if filters(run) == filters(runs[0]):
-            found.append(run)
-            if run.mode == "full" and not resource.placeholders:
-                break
-    return found
+def began(run: Manifest) -> datetime:
+    """When a run began to read. Its clock is the worker's, which may be a little ahead of the store's."""
+    return datetime.fromisoformat(run.started_at).astimezone(UTC) - DEFAULT_OVERLAP
 
 
 def bounds_of(runs: Sequence[Manifest], resource: Resource) -> Bounds:
     """What a copy speaks of, by the manifests of its runs.
 
-    :param runs: from :func:`runs_of_copy`.
+    :param runs: from :func:`runs_compared`.
     """
-    dates = bounding_dates(resource)
-    shape = {"include", "include_fields", "exclude_fields", *resource.include_companions}
-    filters = {name: value for name, value in runs[0].query.items() if name not in shape}
+    dates, filters = bounding_dates(resource), _filters(runs[0], resource)
     if dates is None:
         return Bounds(filters)
-    ends: list[datetime] = []
-    begins: list[datetime | None] = []
-    for run in runs:
-        if run.mode == "backfill" or (run.watermark is None and run.mode == "incremental"):
-            continue  # a backfill, a repair, or a span that was read again: none says how far the copy goes
-        begins.append(moment(run.window.since, "since"))
-        # A full read has no end of its own; its clock is the worker's, which may be a little ahead of the store's.
-        started = datetime.fromisoformat(run.started_at).astimezone(UTC) - DEFAULT_OVERLAP
-        end = moment(run.watermark or run.window.until, "window end")
-        ends.append(started if end is None else end if run.watermark else min(started, end + timedelta(seconds=1)))
-    if not ends:  # backfills alone
-        started_at = min(datetime.fromisoformat(run.started_at).astimezone(UTC) for run in runs)
-        return Bounds(filters, dates, None, started_at - DEFAULT_OVERLAP, is_whole=False)
-    since = min((begin for begin in begins if begin is not None), default=None) if None not in begins else None
-    return Bounds(filters, dates, since, max(ends))
+    backfilled = tuple(_span(run) for run in runs if run.mode == "backfill")
+    # A backfill, a repair, or a span that was read again: none says how far the copy goes.
+    live = [run for run in runs if run.watermark is not None or run.mode == "full"]
+    if not live:
+        return Bounds(filters, dates, None, min(map(began, runs)), is_whole=False, backfilled=backfilled)
+    live = [run for run in live if run.watermark is not None or run.window == ManifestWindow()] or live
+    begins = [moment(run.window.since, "since") for run in live]
+    since = None if None in begins else min(begin for begin in begins if begin is not None)
+    return Bounds(filters, dates, since, max(map(_end, live)), backfilled=backfilled)
+
+
+def _end(run: Manifest) -> datetime:
+    """The moment from which on a live run tells nothing."""
+    if (watermark := moment(run.watermark, "watermark")) is not None:
+        return watermark
+    until = moment(run.window.until, "window end")
+    return began(run) if until is None else min(began(run), until + timedelta(seconds=1))
+
+
+def _span(run: Manifest) -> tuple[float, float]:
+    since, until = moment(run.window.since, "since"), moment(run.window.until, "window end")
+    return since.timestamp() if since else -math.inf, until.timestamp() if until else math.inf
 
 
 class FileCopy:
@@ -93,19 +94,19 @@ class FileCopy:
     """
 
     def __init__(self, destination: Destination, resource: Resource, folder: str, schema: Schema) -> None:
-        runs = committed(destination, folder)
-        if not runs:
+        self._runs = committed(destination, folder)
+        if not self._runs:
             raise InvalidQueryError(
                 f"path={destination.url!r} holds no committed run of {resource.name!r}, so there is no copy to compare. Give the path of "
                 "a task that copies it, and let this task come after it."
             )
         self._destination = destination
+        self._reader = FileReader(destination)
         self._resource = resource
         self._folder = folder
         self._schema = schema
-        self._runs = runs_of_copy(runs, resource)
+        self._compared = runs_compared(self._runs, resource)
         self._columns = Columns(resource)
-        self._keys = KeyReader(resource.name, resource.primary_key)
         self._index = CopyIndex(self._columns)
 
     @property
@@ -120,134 +121,70 @@ class FileCopy:
 
     def bounds(self) -> Bounds:
         """Which rows of the store it speaks of."""
-        return bounds_of(self._runs, self._resource)
+        return bounds_of(self._compared, self._resource)
 
-    def _files(self) -> Iterator[tuple[DataFile, int]]:
-        """The data files, oldest first, each with the number of rows before it."""
-        rows = 0
-        for run in reversed(self._runs):
-            for file in run.files:
-                yield file, rows
-                rows += file.rows
+    def _files(self) -> Iterator[tuple[int, Manifest, DataFile]]:
+        """The files, each with the place of its first row; how many it has is not taken from the manifest, which may be wrong."""
+        for number, (run, file) in enumerate(newest_first(self._runs)):
+            yield number << 32, run, file
 
     def index(self) -> CopyIndex:
         """Read the keys, dates and amounts of all rows.
 
         :raises DestinationError: a file that a manifest names is not there, or cannot be read.
         """
-        for file, before in self._files():
-            for place, key, fields in self._indexed(file):
-                self._index.put(key, before + place, fields)
+        key, names = self._resource.primary_key, self._columns.names
+        filters = _filters(self.manifest, self._resource)
+        for before, run, file in self._files():
+            # Without a filter, rows of runs that had one are as good as any.
+            is_foreign = bool(filters) and _filters(run, self._resource) != filters
+            as_of = int(began(run).timestamp())
+            for place, values in enumerate(self._reader.values(file, (*key, *names)), before):
+                fields = dict(zip(names, values[len(key) :], strict=True))
+                self._index.put(key_of(values[: len(key)]), place, fields, as_of=as_of, is_foreign=is_foreign)
         return self._index
-
-    def _indexed(self, file: DataFile) -> Iterator[tuple[int, Key, Mapping[str, Any]]]:
-        place = 0
-        if file.path.endswith(".parquet"):
-            with self._parquet(file) as parquet:
-                paths = [tuple(path.split(".")) for path in self._resource.primary_key]
-                tops = set(parquet.schema_arrow.names)
-                columns = [*(path for path in self._resource.primary_key), *(name for name in self._columns.names if name in tops)]
-                for batch in parquet.iter_batches(batch_size=_BLOCK_ROWS, columns=columns):
-                    for row in batch.to_pylist():
-                        yield place, _key(row, paths), row
-                        place += 1
-            return
-        names = tuple(self._columns.names)
-        for records in self._lines(file):
-            for record, (key, _) in zip(records, self._keys.read(records), strict=True):
-                found = fields_of(record, names)
-                values = (None if raw is None else msgspec.json.decode(raw) for raw in found)
-                yield place, key, dict(zip(names, values, strict=True))
-                place += 1
 
     # -- rows
 
     def batches(self, keys: Collection[Key] | None) -> Iterator[FileBatch]:
-        """The rows of these keys, or all, in the order of the files.
+        """The rows of these keys, or all, in the order of the index.
 
         :raises DestinationError: a file cannot be read.
         """
-        for file, before in self._files():
-            yield from (
-                self._parquet_batches(file, before, keys) if file.path.endswith(".parquet") else self._json_batches(file, before, keys)
-            )
+        for before, _, file in self._files():
+            read = self._parquet_batches if file.path.endswith(".parquet") else self._json_batches
+            yield from read(file, before, keys)
 
     def _wanted(self, key: Key, place: int, keys: Collection[Key] | None) -> bool:
         return (keys is None or key in keys) and self._index.is_newest(key, place)
 
     def _json_batches(self, file: DataFile, before: int, keys: Collection[Key] | None) -> Iterator[FileBatch]:
-        place = before
-        for records in self._lines(file):
+        places, names = itertools.count(before), self._resource.primary_key
+        for records in self._reader.lines(file):
             found: dict[Key, dict[str, Any]] = {}
-            for record, (key, _) in zip(records, self._keys.read(records), strict=True):
-                if self._wanted(key, place, keys):
+            for record, values in zip(records, record_values(records, names), strict=True):
+                key = key_of(values)
+                if self._wanted(key, next(places), keys):
                     found[key] = msgspec.json.decode(record)
-                place += 1
             if found:
                 yield FileBatch(list(found), found, _Decoded())
 
     def _parquet_batches(self, file: DataFile, before: int, keys: Collection[Key] | None) -> Iterator[FileBatch]:
-        paths = [tuple(path.split(".")) for path in self._resource.primary_key]
-        with self._parquet(file) as parquet:
+        names = self._resource.primary_key
+        with self._reader.parquet(file) as parquet:
             place = before
             for number in range(parquet.num_row_groups):
-                read = [_key(row, paths) for row in parquet.read_row_group(number, columns=list(self._resource.primary_key)).to_pylist()]
+                read = [key_of(values) for values in column_values(parquet.read_row_group(number, columns=list(names)), names)]
                 at = [offset for offset, key in enumerate(read) if self._wanted(key, place + offset, keys)]
                 place += len(read)
                 if not at:
                     continue
                 group = parquet.read_row_group(number)
-                for start in range(0, len(at), _BLOCK_ROWS):
-                    part = at[start : start + _BLOCK_ROWS]
+                for start in range(0, len(at), BLOCK_ROWS):
+                    part = at[start : start + BLOCK_ROWS]
                     rows = group.take(part).to_pylist()
-                    names = [read[offset] for offset in part]
-                    yield FileBatch(names, dict(zip(names, rows, strict=True)), _Typed(self._schema, frozenset(group.column_names)))
-
-    # -- bytes
-
-    @contextlib.contextmanager
-    def _open(self, file: DataFile) -> Iterator[IO[bytes]]:
-        name = self._destination.full(file.path)
-        try:
-            with self._destination.fs.open(name, "rb") as stream:
-                yield stream
-        except FileNotFoundError as error:
-            raise DestinationError(
-                f"The manifest names {name}, which is not there: the copy is damaged. Clear the task whose run it was, or delete that "
-                f"run's manifest below {self._folder}/_manifests and reconcile with on_mismatch='repair'."
-            ) from error
-        except (OSError, EOFError) as error:
-            raise DestinationError(
-                f"{name} could not be read: {type(error).__name__}. The copy is damaged, or the storage failed."
-            ) from error
-
-    @contextlib.contextmanager
-    def _parquet(self, file: DataFile) -> Iterator[Any]:
-        arrow = load_pyarrow()
-        import pyarrow.parquet
-
-        with self._open(file) as stream:
-            try:
-                opened = pyarrow.parquet.ParquetFile(stream)
-            except arrow.ArrowInvalid as error:
-                raise DestinationError(f"{self._destination.full(file.path)} is no whole Parquet file: the copy is damaged.") from error
-            yield opened
-
-    def _lines(self, file: DataFile) -> Iterator[list[msgspec.Raw]]:
-        with self._open(file) as stream:
-            lines: Any = stream
-            if file.path.endswith(".gz"):
-                lines = gzip.GzipFile(fileobj=stream)
-            elif file.path.endswith(".zst"):
-                lines = load_zstd().ZstdFile(stream)
-            block: list[msgspec.Raw] = []
-            for line in lines:
-                block.append(msgspec.Raw(line))
-                if len(block) == _BLOCK_ROWS:
-                    yield block
-                    block = []
-            if block:
-                yield block
+                    found = [read[offset] for offset in part]
+                    yield FileBatch(found, dict(zip(found, rows, strict=True)), _Typed(self._schema, frozenset(group.column_names)))
 
     # -- repair
 
@@ -269,7 +206,7 @@ class FileCopy:
         return FileRepair(self._destination, self._folder, run, writer)
 
     def _is_stamped(self, file: DataFile) -> bool:
-        records = next(self._lines(file), [])
+        records = next(self._reader.lines(file), [])
         return bool(records) and fields_of(records[0], (SYNCED_AT,))[0] is not None
 
 
@@ -347,13 +284,3 @@ class FileBatch:
             if fields := [name for name in names if stored.get(name) != row.get(name)]:
                 found[key] = fields
         return found
-
-
-def _key(row: Mapping[str, Any], paths: Sequence[tuple[str, ...]]) -> Key:
-    values: list[Any] = []
-    for path in paths:
-        value: Any = row
-        for name in path:
-            value = value.get(name) if isinstance(value, Mapping) else None
-        values.append(value)
-    return values[0] if len(values) == 1 else tuple(values)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import re
+import uuid
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError
-from airflow_provider_bigcommerce.files.destination import Destination
+from airflow_provider_bigcommerce.files.destination import Destination, Entry
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -28,7 +29,6 @@ log = logging.getLogger(__name__)
 #: A file that no manifest names is left alone this long: its run may still be writing.
 ORPHAN_AGE = timedelta(days=1)
 
-_PART = re.compile(r"/part-(\d+)\.")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._]+|\.{2,}")
 
 
@@ -36,7 +36,7 @@ class DataFile(msgspec.Struct, frozen=True, kw_only=True):
     """One data file.
 
     :param path: below the transfer's ``path``, so that a copied or mounted directory stays readable:
-        ``orders/run=<run key>/part-00000.parquet``.
+        ``orders/run=<run key>/part-00000-<mark>.parquet``.
     :param rows: rows in it.
     :param bytes: its size.
     :param sha256: hex digest of its bytes.
@@ -191,15 +191,13 @@ def manifest_name(resource: str, run: str) -> str:
     return f"{resource}/_manifests/{run}.json"
 
 
-def first_part(replaced: Manifest | None) -> int:
-    """The number of a run's first part.
+def try_mark() -> str:
+    """What ends the names of one try's files.
 
-    A cleared task writes beside the files that it replaces, so its parts go on counting where those ended.
+    All tries of a run write into one directory, and one that Airflow took for dead may still write when its retry does. A cleared task
+    writes beside the files that it replaces. So no two of them may use a name.
     """
-    if replaced is None:
-        return 0
-    found = [int(match[1]) for file in replaced.files if (match := _PART.search(file.path))]
-    return max(found, default=-1) + 1
+    return uuid.uuid4().hex[:8]
 
 
 def read_manifest(destination: Destination, resource: str, run: str) -> Manifest | None:
@@ -253,27 +251,46 @@ def refuse_another_store(destination: Destination, resource: str, store_hash: st
             return  # the others were held against it when they were written
 
 
-def commit(destination: Destination, resource: str, run: str, manifest: Manifest, replaced: Manifest | None) -> None:
+def missing_file(destination: Destination, manifest: Manifest) -> DataFile | None:
+    """The first file of a manifest that is not there, or not of its size; None where the run is whole."""
+    folders = {file.path.rpartition("/")[0] for file in manifest.files}
+    there = {entry.name: entry.bytes for folder in folders for entry in destination.entries(folder)}
+    return next((file for file in manifest.files if there.get(file.path) != file.bytes), None)
+
+
+def commit(destination: Destination, resource: str, run: str, manifest: Manifest, replaced: Manifest | None) -> Manifest:
     """Make a run's files data: write the manifest whole, then drop the files that only the replaced one named.
 
     A reader sees the old manifest or the new one. One that read the old one just before may miss a file afterwards, and then
     reads the manifests again; it never sees a mixture.
 
+    Where another try of the run has committed in between, that stays, and this one's files go: both read the same window.
+
+    :param replaced: what stood there when this try began.
+    :returns: the run's manifest as it stands now.
     :raises DestinationError: a file is not there any more, or the manifest cannot be written; then nothing has changed for readers.
     """
-    folders = {file.path.rpartition("/")[0] for file in manifest.files}
-    there = {entry.name: entry.bytes for folder in folders for entry in destination.entries(folder)}
-    for file in manifest.files:
-        if there.get(file.path) != file.bytes:  # a directory that was removed is made anew by the next file, without those before it
-            raise DestinationError(
-                f"{destination.full(file.path)} was written by this run and is not there any more, or is not what it was. Was the "
-                "directory removed or unmounted, or is something else writing there? Nothing was committed; let the task try again."
-            )
+    present = read_manifest(destination, resource, run)
+    known = replaced.finished_at if replaced is not None else None
+    if present is not None and present.finished_at != known and missing_file(destination, present) is None:
+        log.warning("Another try of this run has committed %s rows meanwhile; what this one wrote is dropped.", f"{present.rows:,}")
+        _drop(destination, manifest, present)
+        return present
+    if (missing := missing_file(destination, manifest)) is not None:  # one made anew has not the files that a removed directory had
+        raise DestinationError(
+            f"{destination.full(missing.path)} was written by this run and is not there any more, or is not what it was. Was the "
+            "directory removed or unmounted, or is something else writing there? Nothing was committed; let the task try again."
+        )
     destination.write(manifest_name(resource, run), manifest.encode())
-    kept = {file.path for file in manifest.files}
-    for file in replaced.files if replaced is not None else ():
-        if file.path not in kept:
-            destination.remove(file.path)
+    if replaced is not None:
+        _drop(destination, replaced, manifest)
+    return manifest
+
+
+def _drop(destination: Destination, old: Manifest, new: Manifest) -> None:
+    """Remove the files that only the old manifest names."""
+    kept = {file.path for file in new.files}
+    _remove(destination, (file.path for file in old.files if file.path not in kept))
 
 
 def discard_uncommitted(destination: Destination, resource: str, run: str, manifest: Manifest | None, parts: Iterable[str] = ()) -> int:
@@ -292,33 +309,39 @@ def discard_uncommitted(destination: Destination, resource: str, run: str, manif
 def remove_orphans(
     destination: Destination, resource: str, task: str, *, now: datetime, age: timedelta = ORPHAN_AGE, but: str | None = None
 ) -> int:
-    """Remove what killed runs of a task left: files no manifest names, none of whose run changed for ``age``.
+    """Remove what killed runs of a task left: files no manifest names, none of whose run changed for ``age``, and their checkpoints' keys.
 
     :param task: from :func:`task_key`; other tasks' files are not touched.
     :param but: the run that is under way, whose mapped tasks may have waited long for each other.
     :param now: UTC.
     :returns: how many files were removed.
     """
-    runs: dict[str, list[tuple[str, datetime | None]]] = {}
-    start = f"{resource}/run={task}--"
+    runs: dict[str, list[Entry]] = {}
+    start, keys = f"{resource}/run={task}--", f"{resource}/_checkpoints/{task}--"
+    removed = 0
     for entry in destination.entries(resource):
         if entry.name.startswith(start):
-            runs.setdefault(entry.name.split("/")[1].removeprefix("run="), []).append((entry.name, entry.modified))
-    removed = 0
+            runs.setdefault(entry.name.split("/")[1].removeprefix("run="), []).append(entry)
+        elif entry.name.startswith(keys) and ".keys-" in entry.name and _is_older(entry, now, age):
+            removed += _remove(destination, [entry.name])
     for run, files in runs.items():
         if run == but:
             continue
-        # A store that does not tell when a file was written gets no file removed.
-        if any(modified is None or now.astimezone(UTC) - modified < age for _, modified in files):
+        if not all(_is_older(entry, now, age) for entry in files):
             continue
         manifest = read_manifest(destination, resource, run)
         if manifest is None and destination.read(manifest_name(resource, run)) is not None:
             continue  # a manifest that cannot be read may belong to a later version of this package
         kept = {file.path for file in manifest.files} if manifest is not None else set()
-        removed += _remove(destination, (name for name, _ in files if name not in kept))
+        removed += _remove(destination, (entry.name for entry in files if entry.name not in kept))
         if manifest is None:
             destination.remove_empty(run_folder(resource, run))
     return removed
+
+
+def _is_older(entry: Entry, now: datetime, age: timedelta) -> bool:
+    """A store that does not tell when a file was written gets no file removed."""
+    return entry.modified is not None and now.astimezone(UTC) - entry.modified >= age
 
 
 def _remove(destination: Destination, names: Iterable[str]) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
-from airflow_provider_bigcommerce.files.copy_keys import values_in
+from airflow_provider_bigcommerce.files.copy_files import FileReader
 from airflow_provider_bigcommerce.files.destination import Destination
 from airflow_provider_bigcommerce.files.manifest import committed
 from airflow_provider_bigcommerce.files.schemas import DELETED_AT
@@ -31,11 +31,12 @@ def parents_in(destination: Destination, child: Resource, parent: Resource) -> l
     newest = max(runs, key=lambda run: run.finished_at)
     names = tuple(child.parent_keys)
     sources = tuple(child.parent_keys.values())
+    reader = FileReader(destination)
     found: list[dict[str, int | str]] = []
     for file in newest.files:
         found += [
             dict(zip(names, keys, strict=True))
-            for *keys, deleted_at in values_in(destination, file, (*sources, DELETED_AT))
+            for *keys, deleted_at in reader.values(file, (*sources, DELETED_AT))
             if not deleted_at
         ]
     return found

@@ -63,7 +63,7 @@ def commit_partitions(destination: Destination, returned: Iterable[object], *, n
     pieces = _together([_read(value) for value in returned])
     about = pieces[0].piece
     manifest = _merged(pieces, now)
-    commit(destination, about.folder, about.run, manifest, read_manifest(destination, about.folder, about.run))
+    manifest = commit(destination, about.folder, about.run, manifest, read_manifest(destination, about.folder, about.run))
     discard_uncommitted(destination, about.folder, about.run, manifest)
     return manifest
 

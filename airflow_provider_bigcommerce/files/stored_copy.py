@@ -102,21 +102,30 @@ class Columns:
     def __init__(self, resource: Resource) -> None:
         dates = bounding_dates(resource)
         axis = axis_of(resource)
+        summary = resource.summary.figures.values() if resource.summary is not None else ()
         self.modified = dates.field if dates is not None else None
         self.when = axis.field if axis is not None else None
         self.groups = resource.count_by
         self.total = resource.total.field if resource.total is not None else None
+        self.amounts = tuple(dict.fromkeys([*([self.total] if self.total else []), *(figure.field for figure in summary)]))
         self.parents = {name: column_name(name) for name in resource.placeholders}
 
     @property
     def names(self) -> list[str]:
         """All of them, each once."""
-        found = [self.modified, self.when, *self.groups, self.total, *self.parents.values(), DELETED_AT]
+        found = [self.modified, self.when, *self.groups, *self.amounts, *self.parents.values(), DELETED_AT]
         return list(dict.fromkeys(name for name in found if name is not None))
 
 
+#: Why a row of an index is left out of the comparison: marked as deleted, of runs with other filters alone, changed in the store since.
+_DELETED, _FOREIGN, _NEWER = 1, 2, 4
+#: A row that is compared and not counted: the store's counts are of the span that live runs read, and it lies outside.
+_UNCOUNTED = 8
+_LEFT_OUT = _DELETED | _FOREIGN | _NEWER
+
+
 class CopyIndex:
-    """Key, dates, groups and amount of each row; of rows of one key the one that changed last, and of those the one put last.
+    """Key, dates, groups and amounts of each row of a copy.
 
     :param columns: what is put.
     """
@@ -126,67 +135,88 @@ class CopyIndex:
         self._slots: dict[Key, int] = {}
         self._keys: list[Key] = []
         self._place = array("q")
+        self._as_of = array("q")
         self._modified = array("q")
         self._when = array("q")
-        self._total = array("q")
-        self._live = bytearray()
+        self._amounts = {name: array("q") for name in columns.amounts}
+        self._flags = bytearray()
         self._groups = [array("i") for _ in columns.groups]
         self._values: list[dict[object, int]] = [{} for _ in columns.groups]
         self._parents: list[tuple[Any, ...]] = []
         self._known_parents: dict[tuple[Any, ...], tuple[Any, ...]] = {}
 
-    def put(self, key: Key, place: int, fields: Mapping[str, Any]) -> None:
-        """Take a row.
+    def put(self, key: Key, place: int, fields: Mapping[str, Any], *, as_of: int, is_foreign: bool = False) -> None:
+        """Take a row; of rows of one key, the first is the one that counts.
 
         :param place: where it stands, for who asks later which row of a key is the newest.
         :param fields: the values of the index's columns.
+        :param as_of: when its run began to read, in seconds since 1970.
+        :param is_foreign: whether that run had other filters than the copy is compared with.
         """
-        columns = self._columns
-        modified = seconds(fields.get(columns.modified)) if columns.modified else _NONE
         slot = self._slots.get(key)
-        if slot is None:
-            slot = self._slots[key] = len(self._keys)
-            self._keys.append(key)
-            for numbers in (self._place, self._modified, self._when, self._total, *self._groups):
-                numbers.append(0)
-            self._live.append(1)
-            if columns.parents:
-                self._parents.append(())
-        elif modified < self._modified[slot]:
+        if slot is not None:
+            if not is_foreign:
+                self._flags[slot] &= ~_FOREIGN
             return
-        self._place[slot] = place
-        self._modified[slot] = modified
-        self._when[slot] = seconds(fields.get(columns.when)) if columns.when else _NONE
-        amount = units_of(fields.get(columns.total)) if columns.total else None
-        self._total[slot] = _NONE if amount is None else amount
-        self._live[slot] = fields.get(DELETED_AT) is None
+        columns = self._columns
+        self._slots[key] = len(self._keys)
+        self._keys.append(key)
+        self._place.append(place)
+        self._as_of.append(as_of)
+        self._modified.append(seconds(fields.get(columns.modified)) if columns.modified else _NONE)
+        self._when.append(seconds(fields.get(columns.when)) if columns.when else _NONE)
+        for name, amounts in self._amounts.items():
+            amount = units_of(fields.get(name))
+            amounts.append(_NONE if amount is None else amount)
+        self._flags.append((0 if fields.get(DELETED_AT) is None else _DELETED) | (_FOREIGN if is_foreign else 0))
         for name, codes, values in zip(columns.groups, self._groups, self._values, strict=True):
-            codes[slot] = values.setdefault(fields.get(name), len(values))
+            codes.append(values.setdefault(fields.get(name), len(values)))
         if columns.parents:
             parent = tuple(fields.get(name) for name in columns.parents.values())
-            self._parents[slot] = self._known_parents.setdefault(parent, parent)
+            self._parents.append(self._known_parents.setdefault(parent, parent))
 
     def __len__(self) -> int:
-        return self._live.count(1)
+        return sum(1 for _ in self._matching(None))
 
     def __contains__(self, key: Key) -> bool:
         slot = self._slots.get(key)
-        return slot is not None and bool(self._live[slot])
+        return slot is not None and not self._flags[slot] & _LEFT_OUT
 
-    def hide(self, keys: Iterable[Key]) -> None:
-        """Leave these rows out of everything from now on."""
+    def _flag(self, keys: Iterable[Key], flag: int) -> None:
         for key in keys:
             if (slot := self._slots.get(key)) is not None:
-                self._live[slot] = 0
+                self._flags[slot] |= flag
 
-    def keep_within(self, bounds: Bounds) -> None:
-        """Leave out the rows that the bounds do not speak of."""
+    def leave_out(self, keys: Iterable[Key]) -> None:
+        """Leave these rows out of everything from now on: they have changed since they were copied."""
+        self._flag(keys, _NEWER)
+
+    def leave_uncounted(self, keys: Iterable[Key]) -> None:
+        """Leave these rows out of counts from now on."""
+        self._flag(keys, _UNCOUNTED)
+
+    def count_within(self, bounds: Bounds) -> None:
+        """Leave the rows that lie outside of the bounds out of counts: what brought them is no run that the bounds are of."""
         for slot, modified in enumerate(self._modified):
             if modified != _NONE and not bounds.speaks_of(modified):
-                self._live[slot] = 0
+                self._flags[slot] |= _UNCOUNTED
+
+    def is_newer(self, key: Key, modified: int | None, bounds: Bounds) -> bool:
+        """Whether a change at that moment came after the store was read for the copy.
+
+        A row that lies outside of the bounds was brought by a backfill or a repair, and is as of that run.
+
+        :param modified: seconds since 1970.
+        """
+        if bounds.as_of is None or modified is None:
+            return False
+        limit = bounds.as_of.timestamp()
+        if (slot := self._slots.get(key)) is not None and self._modified[slot] != _NONE and not bounds.speaks_of(self._modified[slot]):
+            limit = max(limit, self._as_of[slot])
+        return modified >= limit
 
     def keys(self, group: Group | None = None) -> list[Key]:
-        """The keys of a group's rows, or of all."""
+        """The keys of a group's rows that are counted, or of all that are compared."""
         return [self._keys[slot] for slot in self._matching(group)]
 
     def count(self, group: Group) -> int:
@@ -194,35 +224,38 @@ class CopyIndex:
         return sum(1 for _ in self._matching(group))
 
     def _matching(self, group: Group | None) -> Iterator[int]:
-        live = (slot for slot, is_live in enumerate(self._live) if is_live)
+        """The slots of a group's rows that are counted, or of all that are compared."""
+        without = _LEFT_OUT if group is None else _LEFT_OUT | _UNCOUNTED
+        found = (slot for slot, flags in enumerate(self._flags) if not flags & without)
         if group is not None and group.span is not None:
             begin, end = group.span
             low, high = _NONE + 1 if begin is None else begin, 2**63 - 1 if end is None else end
-            return (slot for slot in live if low <= self._when[slot] <= high)
+            return (slot for slot in found if low <= self._when[slot] <= high)
         if group is not None and group.value is not None:
             number, value = group.value
             code = self._values[number].get(value, -1)
-            return (slot for slot in live if self._groups[number][slot] == code)
-        return live
+            return (slot for slot in found if self._groups[number][slot] == code)
+        return found
 
     def values(self) -> list[list[object]]:
         """For each field that rows are counted by, its different values."""
         return [list(values) for values in self._values]
 
-    def span(self, group: Group | None = None) -> tuple[int, int] | None:
-        """First and last second of the dates by which rows are counted."""
+    def span(self, group: Group) -> tuple[int, int] | None:
+        """First and last second of the dates by which a group's rows are counted."""
         found = [self._when[slot] for slot in self._matching(group) if self._when[slot] != _NONE]
         return (min(found), max(found)) if found else None
 
-    def amounts(self, keys: Iterable[Key] | None = None) -> Iterator[int | None]:
-        """The amounts of these rows, or of all."""
+    def amounts(self, name: str, keys: Iterable[Key] | None = None) -> Iterator[int | None]:
+        """The amounts that a field of these rows, or of all, holds, in ``core.reconciling.MONEY_UNIT``."""
+        amounts = self._amounts[name]
         slots = self._matching(None) if keys is None else (self._slots[key] for key in keys)
-        return (None if self._total[slot] == _NONE else self._total[slot] for slot in slots)
+        return (None if amounts[slot] == _NONE else amounts[slot] for slot in slots)
 
     def is_newest(self, key: Key, place: int) -> bool:
         """Whether the row at that place is the one that counts."""
         slot = self._slots.get(key)
-        return slot is not None and self._place[slot] == place and bool(self._live[slot])
+        return slot is not None and self._place[slot] == place and not self._flags[slot] & _LEFT_OUT
 
     def parents_of(self, keys: Iterable[Key]) -> list[dict[str, Any]]:
         """For a child resource, the parents of these rows: placeholder -> value."""

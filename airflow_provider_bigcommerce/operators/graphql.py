@@ -27,12 +27,12 @@ from airflow_provider_bigcommerce.files.manifest import (
     ManifestWindow,
     commit,
     discard_uncommitted,
-    first_part,
     read_manifest,
     remove_orphans,
     run_folder,
     run_key,
     task_key,
+    try_mark,
 )
 from airflow_provider_bigcommerce.transfers.plan import Selection
 from airflow_provider_bigcommerce.transfers.progress import Progress
@@ -189,7 +189,7 @@ class BigCommerceGraphQLOperator(BaseOperator):
             self.file_format,
             columns_of(row),
             stamp=Stamp(started_at, store_hash) if self.file_format == "parquet" else None,
-            first=first_part(replaced),
+            mark=try_mark(),
             max_rows=self.max_rows_per_file,
             discrepancies=discrepancies,
         )
@@ -222,7 +222,7 @@ class BigCommerceGraphQLOperator(BaseOperator):
             complete=True,
             checked=(),
         )
-        commit(destination, folder, key, manifest, replaced)
+        manifest = commit(destination, folder, key, manifest, replaced)
         self.log.info("Wrote %d nodes of %s in %d files, with %d requests.", copied.rows, row.name, len(copied.files), stats.requests)
         return manifest.as_json()
 

@@ -271,12 +271,14 @@ class BigCommerceReconcileOperator(BaseOperator):
         """The report as a table a person can read."""
         lines = [f"{'what':<16} {'which':<28} {'store':>14} {'copy':>14}"]
         lines += [f"{c.by:<16} {c.which:<28} {c.store:>14,} {c.copy:>14,}{'' if c.equal else '  differs'}" for c in report.counts]
+        lines += [f"{'summary':<16} {t.name:<28} {t.store:>14} {t.copy:>14}{'' if t.equal else '  differs'}" for t in report.summary]
         if report.totals is not None:
             for name in ("lowest", "highest", "sum"):
                 stored, copied = getattr(report.totals.store, name), getattr(report.totals.copy, name)
                 mark = "" if stored == copied else "  differs"
                 lines.append(f"{report.totals.field:<16} {name + ', compared rows':<28} {stored or '-':>14} {copied or '-':>14}{mark}")
-        log.info("%d numbers and %s rows were compared:\n%s", report.counts_checked, f"{report.compared:,}", "\n".join(lines))
+        numbers = report.counts_checked + len(report.summary)
+        log.info("%d numbers and %s rows were compared:\n%s", numbers, f"{report.compared:,}", "\n".join(lines))
         if report.newer:
             log.info("%s rows changed in the store since the copy was made; they are not compared.", f"{report.newer:,}")
         if report.passed:
@@ -353,7 +355,8 @@ def _key(key: Any) -> Key:
 def _sentence(report: Report) -> str:
     if report.differences:
         return f"{report.differences:,} rows. {first_differences(report)}"
-    return "; ".join(f"{c.store:,} rows in the store and {c.copy:,} in the copy for {c.by} {c.which}" for c in report.counts if not c.equal)
+    parts = [f"{c.store:,} rows in the store and {c.copy:,} in the copy for {c.by} {c.which}" for c in report.counts if not c.equal]
+    return "; ".join([*parts, *(f"{t.name} is {t.store} in the store and {t.copy} in the copy" for t in report.summary if not t.equal)])
 
 
 def _short(report: Report) -> dict[str, Any]:

@@ -16,12 +16,13 @@ import msgspec
 
 from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.reconciling import Bounds, Key
+from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.files.copy_reader import OURS, bounds_of
 from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.files.manifest import Manifest
-from airflow_provider_bigcommerce.files.schemas import Schema
-from airflow_provider_bigcommerce.files.stored_copy import Columns, CopyIndex, Repair
+from airflow_provider_bigcommerce.files.schemas import SYNCED_AT, Schema
+from airflow_provider_bigcommerce.files.stored_copy import Columns, CopyIndex, Repair, seconds
 from airflow_provider_bigcommerce.sql.database import Database
 from airflow_provider_bigcommerce.sql.layout import ROW_HASH, Column, Layout, Table, layout_of, short
 from airflow_provider_bigcommerce.sql.loading import OneThread, StagingWriter
@@ -104,14 +105,16 @@ class TableCopy:
     def index(self) -> CopyIndex:
         """Read the keys, dates and amounts of all rows, page by page in the order of the key."""
         index = CopyIndex(self._columns)
-        names = self._columns.names
+        names = [*self._columns.names, SYNCED_AT]
         there = self._thread.run(self._database.columns_of, self._table)
         columns = {name: short(name) for name in names if short(name) in there}
         place = 0
         for page in self._pages(list(columns.values())):
             for row in page:
                 key = row[: len(self._layout.main.key)]
-                index.put(self._key(key), place, dict(zip(columns, row[len(key) :], strict=True)))
+                fields = dict(zip(columns, row[len(key) :], strict=True))
+                began = seconds(fields.get(SYNCED_AT)) - int(DEFAULT_OVERLAP.total_seconds())
+                index.put(self._key(key), place, fields, as_of=began)
                 place += 1
         return index
 

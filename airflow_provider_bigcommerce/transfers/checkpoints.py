@@ -50,6 +50,7 @@ class PartCheckpoints:
     :param folder: the resource's directory.
     :param run: run key.
     :param what: from :func:`what_is_read`.
+    :param mark: of this try's files.
     :param discrepancies: what does not fit the schema; gets what the earlier tries had seen.
     :param beside: writes what belongs to the parts and lies beside them, before they are remembered; takes the parts.
     :param clock: the worker's time, UTC.
@@ -64,6 +65,7 @@ class PartCheckpoints:
         run: str,
         *,
         what: str,
+        mark: str,
         discrepancies: Discrepancies,
         beside: Callable[[Sequence[DataFile]], None] = lambda _: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -74,6 +76,7 @@ class PartCheckpoints:
         self._folder = folder
         self._run = run
         self._what = what
+        self._mark = mark
         self._discrepancies = discrepancies
         self._beside = beside
         self._clock = clock
@@ -148,7 +151,7 @@ class PartCheckpoints:
         """
         keys: str | None = None
         if _may_repeat(position):
-            keys = f"{self._folder}/_checkpoints/{self._run}.keys-{len(files)}"
+            keys = f"{self._folder}/_checkpoints/{self._run}.keys-{len(files)}-{self._mark}"
             self._destination.write(keys, seen.to_bytes())
         self._beside(files)
         reached = Reached(

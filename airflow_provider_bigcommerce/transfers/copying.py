@@ -301,11 +301,13 @@ class Copy:
         summary = self._selection.resource.summary
         if summary is None or self._window.is_bounded or self._selection.filters:
             return None
-        name, number = summary
         try:
-            return int((await store.get(name))[number])
+            return int((await store.get(summary.resource))[summary.count])
         except (PermissionDeniedError, KeyError) as error:
-            log.info("%s could not be asked for its %s (%s); the rows are not held against it.", name, number, type(error).__name__)
+            log.info(
+                "%s could not be asked for its %s (%s); the rows are not held against it.",
+                summary.resource, summary.count, type(error).__name__,
+            )  # fmt: skip
             return None
 
 

@@ -28,12 +28,15 @@ from airflow_provider_bigcommerce.core.reconciling import (
     Group,
     Key,
     Report,
+    Told,
     Totals,
     asks,
     axis_of,
     by_day,
     by_value,
+    figure_of,
     halves,
+    plain,
     reads_whole_list,
     sample_of,
     span,
@@ -42,6 +45,7 @@ from airflow_provider_bigcommerce.core.reconciling import (
     whole,
 )
 from airflow_provider_bigcommerce.core.windows import Window, moment, written
+from airflow_provider_bigcommerce.exceptions import PermissionDeniedError
 from airflow_provider_bigcommerce.files.keys import KeyReader
 from airflow_provider_bigcommerce.files.manifest import DataFile, Manifest, ManifestWindow
 from airflow_provider_bigcommerce.files.stored_copy import Columns, CopyBatch, StoredCopy, seconds, units_of
@@ -153,12 +157,13 @@ class Reconciliation:
         self._clock = clock
         self._bounds = copy.bounds()
         self._index = copy.index()
-        self._index.keep_within(self._bounds)
+        self._index.count_within(self._bounds)
         self._columns = Columns(self._resource)
         self._keys = KeyReader(self._resource.name, self._resource.primary_key)
         self._newer: set[Key] = set()
         self._parents_of_missing: dict[Key, dict[str, Any]] = {}
         self._counted: list[Counted] = []
+        self._summary: list[Told] = []
 
     # -- looking ------------------------------------------------------------------------------------------------------
 
@@ -174,9 +179,16 @@ class Reconciliation:
         suspects = await self._count(store)
         first = await self._look(store, keys, all_rows=self._sample is None)
         suspects |= first.keys
-        final = await self._look(store, sorted(suspects, key=str), all_rows=False) if suspects else Findings()
+        self._summary = await self._ask_summary(store)
+        again = suspects
+        if not suspects and len(keys) < len(self._index) and not all(told.equal for told in self._summary):
+            self._tell(f"The store's summary differs from the rows of the copy: all {len(self._index):,} rows are compared.")
+            again = set(self._index.keys())
+        final = await self._look(store, sorted(again, key=str), all_rows=False) if again else Findings()
         differ = final.keys
-        self._counted = [count if count.equal or differ else msgspec.structs.replace(count, equal=True) for count in self._counted]
+        if not differ:  # the store changed while it was counted
+            self._counted = [msgspec.structs.replace(count, equal=True) for count in self._counted]
+            self._summary = [msgspec.structs.replace(told, equal=True) for told in self._summary]
         return self._report(store, first, final, passed=len(suspects - differ), began=began)
 
     async def _leave_out_newer(self, store: BigCommerceStore) -> None:
@@ -186,8 +198,13 @@ class Reconciliation:
             return
         light = {"include_fields": ",".join([*row.primary_key, row.modified.field])} if row.can_select_fields else {}
         async for page in store.pages(row.name, query=light, since=bounds.as_of):
-            self._newer |= {key for key, _ in self._keys.read(page.records)}
-        self._index.hide(self._newer)
+            changed = {key: record for (key, _), record in zip(self._keys.read(page.records), page.records, strict=True)}
+            self._index.leave_uncounted(changed)
+            self._newer |= {key for key, record in changed.items() if self._is_newer(key, record)}
+        self._index.leave_out(self._newer)
+
+    def _is_newer(self, key: Key, record: msgspec.Raw) -> bool:
+        return self._index.is_newer(key, self._seconds(record, self._columns.modified), self._bounds)
 
     def _tell_costs(self, sample: int) -> None:
         row, index = self._resource, self._index
@@ -201,7 +218,8 @@ class Reconciliation:
                 if row.id_in or reads_whole_list(row)
                 else len(asks(row, sample_of(row, index.keys(), self._sample, self._seed)))
             )
-            requests = f"{counts} counts, and {pages:,} requests for {reads} to compare field by field"
+            summary = ", the store's summary" if self._has_summary else ""
+            requests = f"{counts} counts{summary}, and {pages:,} requests for {reads} to compare field by field"
         self._tell(
             f"Reconciling {row.name} with {self._copy.title}: {len(index):,} rows"
             + (f" as of {written(self._bounds.as_of)}" if self._bounds.as_of else "")
@@ -216,7 +234,7 @@ class Reconciliation:
     def _groups(self) -> list[Group]:
         row, bounds, index = self._resource, self._bounds, self._index
         groups = by_value(row, bounds, index.values())
-        axis, found = axis_of(row), index.span()
+        axis, found = axis_of(row), index.span(whole(bounds))
         if axis is not None and found is not None:
             last = int(bounds.as_of.timestamp()) - 1 if bounds.as_of is not None else found[1]
             groups += by_day(axis, bounds, found[0], max(last, found[1]), self._days)
@@ -249,11 +267,37 @@ class Reconciliation:
         total = self._resource.total
         if total is None or total.at_least is None or total.at_most is None or self._bounds.filters:
             return None
-        found = sums(self._index.amounts())
+        found = sums(self._index.amounts(total.field, self._index.keys(whole(self._bounds))))
         if found.lowest is None or found.highest is None:
             return None
         query = {**self._bounds.query(), total.at_least: found.lowest, total.at_most: found.highest}
         return Group(total.field, f"{found.lowest} to {found.highest}", query)
+
+    @property
+    def _has_summary(self) -> bool:
+        """Whether what the store says of all its rows is of the copy's rows too."""
+        bounds = self._bounds
+        return self._resource.summary is not None and bounds.is_whole and bounds.since is None and not (bounds.filters or self._newer)
+
+    async def _ask_summary(self, store: BigCommerceStore) -> list[Told]:
+        """Hold what the store says of all its rows against the copy's: one request."""
+        summary = self._resource.summary
+        if summary is None or not self._has_summary:
+            return []
+        try:
+            answer = await store.get(summary.resource)
+        except PermissionDeniedError as error:
+            log.info("%s could not be asked (%s); the rows are not held against it.", summary.resource, type(error).__name__)
+            return []
+        rows, stored = len(self._index), answer.get(summary.count)
+        told = [] if stored is None else [Told(name=summary.count, store=str(stored), copy=str(rows), equal=stored == rows)]
+        for name, figure in summary.figures.items():
+            stored, copied = units_of(answer.get(name)), figure_of(figure, self._index.amounts(figure.field))
+            if stored is not None:
+                # Both may round an average, each in its way.
+                equal = stored == copied or (figure.how == "average" and copied is not None and abs(stored - copied) <= 1)
+                told.append(Told(name=name, store=plain(stored), copy=plain(copied), equal=equal))
+        return told
 
     async def _number(self, store: BigCommerceStore, group: Group) -> int:
         return await store.count(self._resource.name, query=group.query)
@@ -322,10 +366,11 @@ class Reconciliation:
         compared: dict[Key, msgspec.Raw] = {}
         asked = set(keys)
         for key, record in stored.items():
-            if not self._bounds.speaks_of(self._modified(record)) or key in self._newer:
+            if key in self._newer or self._is_newer(key, record):
                 findings.newer.add(key)
             elif key not in self._index:
-                findings.missing.add(key)
+                if self._bounds.should_hold(self._seconds(record, self._columns.modified), self._seconds(record, self._columns.when)):
+                    findings.missing.add(key)
             elif key in asked:
                 compared[key] = record
         findings.deleted |= {key for key in keys if key not in stored and key in self._index}
@@ -338,10 +383,9 @@ class Reconciliation:
             findings.amounts += [self._amount(record) for record in compared.values()]
             findings.amounts_of += compared
 
-    def _modified(self, record: msgspec.Raw) -> int | None:
-        if self._columns.modified is None:
-            return None
-        (raw,) = fields_of(record, (self._columns.modified,))
+    def _seconds(self, record: msgspec.Raw, field: str | None) -> int | None:
+        """A date of a record; None where it has none."""
+        raw = fields_of(record, (field,))[0] if field is not None else None
         found = None if raw is None else msgspec.json.decode(raw)
         return None if found is None else seconds(found)
 
@@ -446,8 +490,8 @@ class Reconciliation:
             totals = Totals(
                 field=self._columns.total,
                 store=sums(first.amounts),
-                copy=sums(self._index.amounts(first.amounts_of)),
-                whole_copy=sums(self._index.amounts()),
+                copy=sums(self._index.amounts(self._columns.total, first.amounts_of)),
+                whole_copy=sums(self._index.amounts(self._columns.total)),
             )
         newer: Mapping[Key, None] = dict.fromkeys([*self._newer, *first.newer, *final.newer])
         return Report(
@@ -455,10 +499,11 @@ class Reconciliation:
             store_hash=store.store_hash,
             copy=self._copy.title,
             as_of=written(self._bounds.as_of),
-            equal=not final.keys and all(count.equal for count in self._counted),
+            equal=not final.keys and all(count.equal for count in self._counted) and all(told.equal for told in self._summary),
             rows=len(self._index),
             counts=different,
             counts_checked=len(self._counted),
+            summary=self._summary,
             compared=first.compared,
             seed=self._seed,
             totals=totals,

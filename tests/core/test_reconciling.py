@@ -135,7 +135,7 @@ def test_the_first_differences_are_told_and_the_others_counted() -> None:
     report = Report(
         resource="orders", store_hash="s", copy="c", as_of=None, equal=False, rows=0, counts=[], counts_checked=0, compared=0, seed="",
         totals=None, changed=[Changed(key=1, fields=["a", "b"])], missing=[2, [3, 4]], deleted=[5], newer=0, passed=0, repaired=0,
-        requests=0, seconds=0,
+        requests=0, seconds=0, summary=[],
     )  # fmt: skip
 
     assert first_differences(report) == (

@@ -35,11 +35,10 @@ class Archive:
             f"run {self.runs}", resource, after=timedelta(hours=1), **{"file_format": self.file_format, "exclude_fields": None, **arguments}
         )
 
-    def damage(self, change: Change, resource: str = "orders") -> None:
-        """Rewrite the oldest run's files, behind the manifest's back; the last row first, so that it is easily told apart."""
-        for file in committed(str(self.night.path), resource)[-1].files:
-            rewrite(self.night.path / file.path, change)
-            return
+    def damage(self, change: Change, resource: str = "orders", *, run: str | None = None) -> None:
+        """Rewrite the first file of the oldest run, or of the oldest of a mode, behind the manifest's back."""
+        runs = [manifest for manifest in committed(str(self.night.path), resource) if run in (None, manifest.mode)]
+        rewrite(self.night.path / runs[-1].files[0].path, change)
 
     def reconcile(self, resource: str = "orders", *, context: Any = None, **arguments: Any) -> Row:
         operator = BigCommerceReconcileOperator(

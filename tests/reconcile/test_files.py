@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
@@ -337,3 +338,193 @@ def _rows(archive: Archive, resource: str) -> list[Row]:
             data = path.read_bytes()
             rows += [json.loads(line) for line in (gzip.decompress(data) if path.suffix == ".gz" else data).splitlines()]
     return rows
+
+
+# -- what bounds the copy ---------------------------------------------------------------------------------------------
+
+
+@every_format
+def test_rows_that_are_marked_as_deleted_are_in_no_count_and_no_sample(archive: Archive) -> None:
+    for resource in ("orders", "products"):
+        archive.make(resource)
+        gone = [row["id"] for row in archive.night.sandbox.store.rows(resource)][3:6]
+        for key in gone:
+            archive.night.sandbox.store.delete(resource, key)
+        assert archive.make(resource, deletes="detect")["deleted"] == 3
+
+        report = archive.reconcile(resource, sample=None, days=31)
+
+        assert (report["equal"], found(report)) == (True, ([], [], []))
+        assert report["rows"] == report["compared"] == len(archive.night.sandbox.listed(path_of(resource)))
+
+
+def path_of(resource: str) -> str:
+    return {"orders": "/v2/orders", "products": "/v3/catalog/products"}[resource]
+
+
+@every_format
+def test_archived_orders_that_nobody_marked_are_reported_as_gone_and_not_removed(archive: Archive) -> None:
+    archive.make()
+    archived = archive.night.sandbox.store.rows("orders")[3]["id"]
+    archive.night.sandbox.store.delete("orders", archived)
+
+    assert found(archive.reconcile(on_mismatch="repair")) == ([], [], [archived])
+    archive.make(deletes="detect")
+    assert archive.reconcile()["equal"] is True
+
+
+@every_format
+def test_a_marked_row_that_the_store_has_again_is_missing_and_a_repair_brings_it_back(archive: Archive) -> None:
+    archive.make()
+    order = archive.night.sandbox.store.rows("orders")[3]
+    archive.night.sandbox.store.delete("orders", order["id"])
+    archive.make(deletes="detect")
+    archive.night.sandbox.store.edit("orders", order["id"], is_deleted=False, date_modified=order["date_modified"])
+
+    assert found(archive.reconcile()) == ([], [order["id"]], [])
+    assert archive.reconcile(on_mismatch="repair")["equal"] is True
+    assert archive.reconcile(sample=None)["equal"] is True
+
+
+@every_format
+def test_a_damaged_row_with_a_later_change_date_is_repaired(archive: Archive) -> None:
+    archive.make()
+    archive.make()
+    key = archive.night.sandbox.store.rows("orders")[3]["id"]
+    is_parquet = archive.file_format == "parquet"
+    later = datetime(2027, 1, 1, tzinfo=UTC) if is_parquet else "Fri, 01 Jan 2027 00:00:00 +0000"
+    archive.damage(changed(key, date_modified=later, staff_notes="x"))
+
+    assert found(archive.reconcile(sample=None)) == ([(key, ["date_modified", "staff_notes"])], [], [])
+    assert archive.reconcile(sample=0)["differences"] == 1  # by the counts alone
+    assert archive.reconcile(sample=0, on_mismatch="repair")["equal"] is True
+    report = archive.reconcile(sample=None)
+    assert (report["equal"], report["newer"], report["compared"]) == (True, 0, 60)
+
+
+def split_by_age(archive: Archive) -> tuple[list[int], datetime]:
+    """The older half of the orders by creation, all of them changed last when they were made, and where the other half begins."""
+    orders = sorted(archive.night.sandbox.store.rows("orders"), key=lambda row: parsedate_to_datetime(row["date_created"]))
+    for row in orders:
+        archive.night.sandbox.store.edit("orders", row["id"], date_modified=row["date_created"])
+    return [row["id"] for row in orders[:30]], parsedate_to_datetime(orders[30]["date_created"])
+
+
+@every_format
+def test_rows_that_only_a_backfill_brought_are_compared_too_and_are_not_newer(archive: Archive) -> None:
+    old, border = split_by_age(archive)
+    archive.make(initial_since=border)
+    archive.make(mode="backfill", since=border - timedelta(days=2000), until=border - timedelta(seconds=1))
+
+    report = archive.reconcile(sample=None, days=31)
+    assert (report["equal"], report["newer"], report["rows"], report["compared"]) == (True, 0, 60, 60)
+    assert [(count["store"], count["copy"]) for count in report["counts"]] == [(30, 30)]  # of what the live runs hold whole
+
+    archive.damage(changed(old[4], staff_notes="x"), run="backfill")
+    archive.damage(without(old[7]), run="backfill")
+    assert found(archive.reconcile(sample=None)) == ([(old[4], ["staff_notes"])], [old[7]], [])
+    assert archive.reconcile(sample=None, on_mismatch="repair")["equal"] is True
+    assert archive.reconcile(sample=None)["compared"] == 60
+
+
+def test_rows_before_the_live_window_that_nobody_copied_are_neither_missing_nor_newer(archive: Archive) -> None:
+    old, border = split_by_age(archive)
+    archive.make(initial_since=border)
+
+    report = archive.reconcile(sample=None, days=31)
+
+    assert (report["equal"], report["newer"], report["rows"]) == (True, 0, 30)
+    assert old
+
+
+def test_what_changed_after_the_backfill_that_brought_it_is_newer(archive: Archive) -> None:
+    old, border = split_by_age(archive)
+    archive.make(initial_since=border)
+    archive.make(mode="backfill", since=border - timedelta(days=2000), until=border - timedelta(seconds=1))
+    archive.night.moment = datetime.now(UTC) + timedelta(hours=1)  # a backfill is as of the worker's clock
+    archive.night.sandbox.store.edit("orders", old[3], staff_notes="later")
+
+    report = archive.reconcile(sample=None)
+
+    assert (report["equal"], report["newer"], found(report)) == (True, 1, ([], [], []))
+
+
+def test_a_copy_of_backfills_alone_is_compared_and_lacks_only_what_lies_in_their_spans(archive: Archive) -> None:
+    old, border = split_by_age(archive)
+    archive.make(mode="backfill", since=border - timedelta(days=2000), until=border - timedelta(seconds=1))
+
+    report = archive.reconcile(sample=None)
+    assert (report["equal"], report["newer"], report["compared"], report["counts_checked"]) == (True, 0, 30, 0)
+
+    archive.damage(without(old[7]))
+    assert found(archive.reconcile(sample=None)) == ([], [old[7]], [])
+
+
+def test_rows_of_a_run_with_another_filter_are_left_out_unless_they_are_the_newest_of_a_row_that_counts(archive: Archive) -> None:
+    visible = archive.night.sandbox.listed("/v3/catalog/products", {"is_visible": "true"})
+    archive.make("products", mode="full", query={"is_visible": False})
+    archive.make("products", mode="full", query={"is_visible": True})
+
+    report = archive.reconcile("products", sample=None)
+
+    assert (report["equal"], report["rows"]) == (True, len(visible))
+    archive.make("products", mode="full")
+    assert archive.reconcile("products", sample=None)["rows"] == 40
+
+
+# -- the store's summary ----------------------------------------------------------------------------------------------
+
+
+@every_format
+def test_variants_are_held_against_the_stores_summary_with_one_request(archive: Archive) -> None:
+    archive.make("product_variants", mode="full")
+    archive.night.sandbox.store.requests.clear()
+
+    report = archive.reconcile("product_variants", sample=0)
+
+    rows = archive.night.sandbox.listed("/v3/catalog/variants")
+    prices, stock = [row["calculated_price"] for row in rows], sum(row["inventory_level"] for row in rows)
+    told = {line["name"]: (line["store"], line["equal"]) for line in report["summary"]}
+    assert told["variant_count"] == (str(len(rows)), True)
+    assert told["inventory_count"] == (str(stock), True)
+    assert told["highest_variant_price"] == (f"{max(prices):g}", True)
+    assert told["lowest_variant_price"] == (f"{min(prices):g}", True)
+    assert told["average_variant_price"][1] is True
+    assert len(archive.night.requests("/v3/catalog/summary")) == 1
+    assert report["equal"] is True
+
+
+def test_a_difference_that_only_the_summary_tells_is_found_row_by_row(archive: Archive, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "airflow_provider_bigcommerce")
+    archive.make("product_variants", mode="full")
+    key = archive.night.sandbox.listed("/v3/catalog/variants")[5]["id"]
+    archive.damage(changed(key, inventory_level=9_999), "product_variants")
+
+    report = archive.reconcile("product_variants", sample=0)
+
+    assert found(report) == ([(key, ["inventory_level"])], [], [])
+    assert [line["name"] for line in report["summary"] if not line["equal"]] == ["inventory_count"]
+    assert "The store's summary differs from the rows of the copy" in caplog.text
+    assert archive.reconcile("product_variants", sample=0, on_mismatch="repair")["equal"] is True
+    archive.night.sandbox.store.edit("product_variants", key, inventory_level=1)  # the store's figures are those of its rows
+    assert found(archive.reconcile("product_variants", sample=0)) == ([(key, ["inventory_level"])], [], [])
+
+
+def test_a_summary_that_counts_otherwise_than_the_rows_is_passed_over_where_every_row_is_equal(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow_provider_bigcommerce.client import BigCommerceStore
+
+    archive.make("product_variants", mode="full")
+    get = BigCommerceStore.get
+
+    async def by_another_rule(self: BigCommerceStore, name: str, *arguments: Any, **named: Any) -> Any:
+        answer = await get(self, name, *arguments, **named)
+        return {**answer, "highest_variant_price": 1} if name == "catalog_summary" else answer
+
+    monkeypatch.setattr(BigCommerceStore, "get", by_another_rule)
+
+    report = archive.reconcile("product_variants", sample=3, on_mismatch="fail")
+
+    (line,) = [line for line in report["summary"] if line["name"] == "highest_variant_price"]
+    assert (report["equal"], line["store"] != line["copy"], line["equal"]) == (True, True, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
@@ -111,3 +112,79 @@ def test_a_table_that_no_run_has_filled_is_told(warehouse: Warehouse) -> None:  
     warehouse.run("brands", "one", table="things")
     with pytest.raises(InvalidQueryError, match="holds 'brands', not 'orders'"):
         reconcile(table="things")
+
+
+@pytest.mark.parametrize("resource", ["orders", "products"])
+def test_rows_that_are_marked_as_deleted_are_in_no_count_and_no_sample(warehouse: Warehouse, resource: str) -> None:  # noqa: F811
+    store = warehouse.sandbox.store
+    warehouse.run(resource, "one", mode="incremental")
+    gone = [row["id"] for row in store.rows(resource)][3:6]
+    for key in gone:
+        store.delete(resource, key)
+    assert found(reconcile(resource, sample=None)) == ([], [], gone)
+    assert warehouse.run(resource, "two", mode="incremental", after=timedelta(hours=1), deletes="detect")["deleted"] == 3
+
+    report = reconcile(resource, sample=None, days=31)
+
+    assert (report["equal"], found(report), report["rows"]) == (True, ([], [], []), report["compared"])
+
+
+def test_a_marked_row_that_the_store_has_again_is_missing_and_a_repair_brings_it_back(warehouse: Warehouse) -> None:  # noqa: F811
+    store = warehouse.sandbox.store
+    warehouse.run("orders", "one", mode="incremental")
+    order = store.rows("orders")[3]
+    store.delete("orders", order["id"])
+    warehouse.run("orders", "two", mode="incremental", after=timedelta(hours=1), deletes="detect")
+    store.edit("orders", order["id"], is_deleted=False, date_modified=order["date_modified"])
+
+    assert found(reconcile()) == ([], [order["id"]], [])
+    assert reconcile(on_mismatch="repair")["equal"] is True
+    assert reconcile(sample=None)["equal"] is True
+
+
+def test_a_damaged_row_with_a_later_change_date_is_repaired(warehouse: Warehouse) -> None:  # noqa: F811
+    warehouse.run("orders", "one", mode="incremental")
+    (key,) = warehouse.column("SELECT max(id) FROM orders")
+    warehouse.do(f"UPDATE orders SET date_modified = '2027-01-01 00:00:00+00:00', staff_notes = 'x' WHERE id = {key}")
+
+    (row,) = reconcile(sample=None)["changed"]
+    assert (row["key"], sorted(row["fields"])) == (key, ["date_modified", "staff_notes"])
+    assert reconcile(sample=0, on_mismatch="repair")["equal"] is True
+    report = reconcile(sample=None)
+    assert (report["equal"], report["newer"], report["compared"]) == (True, 0, 40)
+
+
+def test_rows_that_only_a_backfill_brought_are_compared_too_and_are_not_newer(warehouse: Warehouse) -> None:  # noqa: F811
+    store = warehouse.sandbox.store
+    orders = sorted(store.rows("orders"), key=lambda row: parsedate_to_datetime(row["date_created"]))
+    for order in orders:
+        store.edit("orders", order["id"], date_modified=order["date_created"])
+    border = parsedate_to_datetime(orders[20]["date_created"])
+    warehouse.run("orders", "one", mode="incremental", initial_since=border)
+    warehouse.run("orders", "two", mode="backfill", since=border - timedelta(days=2000), until=border - timedelta(seconds=1))
+
+    report = reconcile(sample=None)
+    assert (report["equal"], report["newer"], report["rows"], report["compared"]) == (True, 0, 40, 40)
+
+    old = orders[4]["id"]
+    warehouse.do(f"UPDATE orders SET staff_notes = 'x' WHERE id = {old}")
+    assert found(reconcile(sample=None)) == ([(old, ["staff_notes"])], [], [])
+    assert reconcile(sample=None, on_mismatch="repair")["equal"] is True
+
+
+def test_variants_in_a_table_are_held_against_the_stores_summary(warehouse: Warehouse) -> None:  # noqa: F811
+    warehouse.run("product_variants", "one", mode="full")
+
+    summary = reconcile("product_variants")["summary"]
+    assert {line["name"] for line in summary} == {
+        "variant_count",
+        "inventory_count",
+        "lowest_variant_price",
+        "highest_variant_price",
+        "average_variant_price",
+    }
+    assert all(line["store"] == line["copy"] for line in summary)
+
+    warehouse.do("UPDATE product_variants SET inventory_level = 9999 WHERE id = (SELECT max(id) FROM product_variants)")
+    ((_, fields),), missing, deleted = found(reconcile("product_variants", sample=0))
+    assert (fields, missing, deleted) == (["inventory_level"], [], [])

@@ -9,6 +9,7 @@ import pytest
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.exceptions import ConcurrentRunError, InvalidQueryError
+from airflow_provider_bigcommerce.transfers.file_run import FileRun
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from tests.transfers.conftest import Night
 
@@ -136,22 +137,27 @@ def test_other_fields_are_another_row(night: Night) -> None:
     assert night.run("r2", "brands", after=HOUR, fields=["name", "page_title"])["rows"] == first["rows"]
 
 
-def test_a_run_that_another_one_overtook_commits_nothing_and_its_retry_compares_with_that(night: Night) -> None:
+def test_a_run_that_another_one_overtook_commits_nothing_and_its_retry_compares_with_that(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = night.sandbox.store
     night.run("r1", "brands")
     store.add("brands", name="new")
     slow = BigCommerceToObjectStorageOperator(
         task_id="brands", resource="brands", path=str(night.path), mode="incremental", file_format="jsonl"
     )
-    refuse = slow._refuse_to_mix
+    refuse = FileRun.refuse_to_mix
 
-    def overtaken(run: Any) -> None:
-        night.run("fast", "brands", after=HOUR)
-        refuse(run)
+    with monkeypatch.context() as patch:
 
-    slow._refuse_to_mix = overtaken  # type: ignore[method-assign]  # the moment before the commit
-    with pytest.raises(ConcurrentRunError, match=r"Another run read brands.*max_active_tis_per_dag=1"):
-        slow.execute(night.airflow.context("slow", "brands"))
+        def overtaken(run: FileRun) -> None:
+            patch.undo()
+            night.run("fast", "brands", after=HOUR)
+            refuse(run)
+
+        patch.setattr(FileRun, "refuse_to_mix", overtaken)  # the moment before the commit
+        with pytest.raises(ConcurrentRunError, match=r"Another run read brands.*max_active_tis_per_dag=1"):
+            slow.execute(night.airflow.context("slow", "brands"))
 
     assert night.run("slow", "brands")["rows"] == 0
     assert len(night.copy("brands")) == store.count("brands")

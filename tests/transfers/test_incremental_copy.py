@@ -307,14 +307,14 @@ def test_a_damaged_watermark_is_refused_with_its_key(night: Night, damaged: Any)
         night.run("r2", after=DAY)
 
 
-def test_a_lost_copy_is_warned_of(night: Night, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_lost_copy_is_warned_of(night: Night, caplog: pytest.LogCaptureFixture) -> None:
     night.run("r1")
     for file in (night.path / "orders" / "_manifests").iterdir():
         file.unlink()
 
     night.run("r2", after=DAY)
 
-    assert "whose manifest is not at" in capsys.readouterr().out
+    assert "whose manifest is not at" in caplog.text
 
 
 def test_an_overlap_file_that_does_not_belong_to_the_manifest_drops_nothing(night: Night) -> None:

@@ -27,7 +27,6 @@ from airflow_provider_bigcommerce.files.manifest import (
     commit,
     committed,
     discard_uncommitted,
-    first_part,
     manifest_json_schema,
     manifest_name,
     read_manifest,
@@ -256,8 +255,7 @@ def test_a_cleared_run_shows_the_old_or_the_new_whole_wherever_it_crashes(
     commit(destination, "orders", "run1", first, None)
     assert visible(destination) == {"old0", "old1"}
 
-    start = first_part(first)
-    new = tuple(write_part(destination, part_name("orders", "run1", start + i), b"new%d" % i) for i in range(2))
+    new = tuple(write_part(destination, part_name("orders", "run1", 2 + i), b"new%d" % i) for i in range(2))
     assert visible(destination) == {"old0", "old1"}
 
     with monkeypatch.context() as patch:
@@ -277,11 +275,23 @@ def test_a_cleared_run_shows_the_old_or_the_new_whole_wherever_it_crashes(
     assert len(destination.entries("orders/run=run1")) == 2
 
 
-def test_a_cleared_run_goes_on_counting_its_parts() -> None:
-    first = a_manifest(tuple(DataFile(path=part_name("orders", "r", i), rows=1, bytes=1, sha256="") for i in (0, 1)))
-    empty = a_manifest()
+def test_the_first_of_two_tries_to_commit_stays_and_the_files_of_the_other_go(destination: Destination) -> None:
+    one, other = (write_part(destination, part_name("orders", "run1", i), b"of try %d" % i) for i in (0, 1))
+    first = a_manifest((one,), finished_at="2026-03-29T13:00:00.000+00:00")
+    commit(destination, "orders", "run1", first, None)
 
-    assert [first_part(manifest) for manifest in (None, empty, first)] == [0, 0, 2]
+    assert commit(destination, "orders", "run1", a_manifest((other,), finished_at="2026-03-29T13:00:01.000+00:00"), None) == first
+    assert visible(destination) == {"of try 0"}
+    assert [entry.name for entry in destination.entries("orders/run=run1")] == [one.path]
+
+
+def test_a_try_whose_files_are_gone_has_not_committed_first(destination: Destination) -> None:
+    one, other = (write_part(destination, part_name("orders", "run1", i), b"of try %d" % i) for i in (0, 1))
+    commit(destination, "orders", "run1", a_manifest((one,), finished_at="2026-03-29T13:00:00.000+00:00"), None)
+    destination.remove(one.path)
+
+    commit(destination, "orders", "run1", a_manifest((other,), finished_at="2026-03-29T13:00:01.000+00:00"), None)
+    assert visible(destination) == {"of try 1"}
 
 
 def test_what_an_earlier_try_left_is_discarded_and_the_committed_kept(destination: Destination) -> None:

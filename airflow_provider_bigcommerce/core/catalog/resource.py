@@ -115,6 +115,32 @@ class Total:
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """A number that the store tells about all rows of a list, and how the rows give it.
+
+    :param how: what is done with the field's values.
+    :param field: the row's field.
+    """
+
+    how: Literal["sum", "lowest", "highest", "average"]
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A singleton that tells about all rows of a list.
+
+    :param resource: its catalog name.
+    :param count: its field that holds the number of rows.
+    :param figures: its other fields that the rows give too.
+    """
+
+    resource: str
+    count: str
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Scopes:
     """The OAuth scopes of one BigCommerce permission.
 
@@ -164,7 +190,7 @@ class Resource:
     :param count_path: endpoint that counts the rows of the same filters, or None (V3 counts by meta.pagination.total).
     :param count_by: of the filters, those that name a field of few different values, by which rows can be counted in parts.
     :param total: the amount by which rows are added up, or None.
-    :param summary: catalog name of a singleton and its field that holds the number of this list's rows, or None.
+    :param summary: the singleton that tells about all of this list's rows, or None.
     :param store_wide: catalog name of the list that has the same rows without a fan-out over parents, or None.
     :param store_wide_keys: placeholder -> field of that list's rows that holds the parent's key; every placeholder is in it, or it is
         empty and the list cannot stand in for a read of all parents.
@@ -215,7 +241,7 @@ class Resource:
     count_path: str | None = None
     count_by: tuple[str, ...] = ()
     total: Total | None = None
-    summary: tuple[str, str] | None = None
+    summary: Summary | None = None
     store_wide: str | None = None
     store_wide_keys: Mapping[str, str] = field(default_factory=dict)
     embedded: Embedded | None = None

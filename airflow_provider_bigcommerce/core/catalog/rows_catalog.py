@@ -5,7 +5,17 @@ Rows only; the fields are explained in ``resource.py``.
 
 from __future__ import annotations
 
-from airflow_provider_bigcommerce.core.catalog.resource import CREATED, MODIFIED, PRODUCTS, Embedded, Resource, Total, Write
+from airflow_provider_bigcommerce.core.catalog.resource import (
+    CREATED,
+    MODIFIED,
+    PRODUCTS,
+    Embedded,
+    Figure,
+    Resource,
+    Summary,
+    Total,
+    Write,
+)
 
 ROWS: tuple[Resource, ...] = (
     Resource(
@@ -43,7 +53,18 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="product_variants", area="catalog", path="/v3/catalog/variants",
-        summary=("catalog_summary", "variant_count"), scopes=PRODUCTS,
+        scopes=PRODUCTS,
+        # Not inventory_value: whether that is by price or by cost is not documented.
+        summary=Summary(
+            "catalog_summary",
+            "variant_count",
+            {
+                "inventory_count": Figure("sum", "inventory_level"),
+                "lowest_variant_price": Figure("lowest", "calculated_price"),
+                "highest_variant_price": Figure("highest", "calculated_price"),
+                "average_variant_price": Figure("average", "calculated_price"),
+            },
+        ),
         can_select_fields=True, can_exclude_fields=True,
         filters=("id", "sku", "upc", "product_id:in"),
         webhook_scopes=(
