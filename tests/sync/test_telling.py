@@ -19,9 +19,10 @@ from airflow_provider_bigcommerce.state import state_asset
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
 from tests.airflow_dag import known_to_airflow
-from tests.sql.conftest import Warehouse, night, postgres_server, warehouse  # noqa: F401  # fixtures, asked for by name
+from tests.airflow_memory import Airflow
+from tests.sql.conftest import night, postgres_server, warehouse  # noqa: F401  # fixtures, asked for by name
+from tests.sql.warehouse import Warehouse
 from tests.sync.conftest import Recorded, events, returned, states
-from tests.transfers.conftest import Airflow
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ORDERS = "bigcommerce://bigcommerce_default/orders"
