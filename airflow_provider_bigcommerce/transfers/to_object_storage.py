@@ -210,7 +210,7 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         refuse_another_store(destination, folder, store_hash)
         replaced = read_manifest(destination, folder, key)
         removed = remove_orphans(destination, folder, task, now=now, but=key)
-        piece = None if partition is None else Piece(partition=partition, run=key, folder=folder)
+        piece = None if partition is None else Piece(partition=partition, run=key, folder=folder, conn_id=self.bigcommerce_conn_id)
         key = key if partition is None else piece_key(key, partition)
         checkpoint = RunCheckpoint.of(context, destination, folder, key)
         fixed = checkpoint.read()

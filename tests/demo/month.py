@@ -55,12 +55,16 @@ class Month:
 
     def _tell_day(self, day: Mapping[str, Any]) -> None:
         self.screen.say(f"[bold]{day['date']}[/bold]")
-        self.screen.say(f"  in the store:  {_listed(day['store'])}")
+        gone = {name: number for name, number in day["store"].items() if name.endswith((" deleted", " archived"))}
+        self.screen.say(f"  in the store:  {_listed({name: number for name, number in day['store'].items() if name not in gone})}")
+        self.screen.say(f"  gone from it:  {_listed(gone)}")
         for hour, kind, what in day["events"]:
             self.screen.say(f"  [yellow]{hour:02d}:00 {kind}[/yellow]: {what}")
         sync = day["sync"]
         failed, killed = sync.get("tries failed", 0), sync.get("tries killed", 0)
-        self.screen.say(f"  the sync:      {sync['runs']} runs; tries repeated an hour later: {failed} that failed, {killed} that were killed")
+        self.screen.say(
+            f"  the sync:      {sync['runs']} runs; {failed} tries failed and {killed} were killed, each repeated an hour later"
+        )
         self.screen.say(f"  the copy has:  {_listed(day['copy'])}")
 
     def _check(self, events: Mapping[str, int], verdicts: list[dict[str, Any]]) -> None:
@@ -75,6 +79,11 @@ class Month:
                 for found in verdicts
             ],
         )  # fmt: skip
+        for found in verdicts:
+            if older := found["shown"] - found["covered"]:
+                self.screen.say(
+                    f"Of the {found['resource']}, the backfill alone brought {older}; reconcile speaks of what the live sync covers"
+                )
         told = ", ".join(f"{number} {kind}{'s' if number > 1 else ''}" for kind, number in EVENTS.items())
         self.screen.check(f"{told} happened on the way", events == EVENTS, dict(events))
         differences = [difference for found in verdicts for difference in found["differences"]]
@@ -85,4 +94,4 @@ class Month:
 
 
 def _listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items())
+    return ", ".join(f"{name.replace('_', ' ')} {number:,}" for name, number in counts.items())

@@ -36,7 +36,13 @@ def main() -> None:
                 print(json.dumps(told), file=out)
             for found in month.compared():
                 verdict = {"is_exact": found.is_exact, "is_confirmed": found.is_confirmed, "differences": found.differences[:3]}
-                verdict |= {"resource": found.resource, "shown": found.shown, "rows": found.rows, "marked": len(found.marked)}
+                verdict |= {
+                    "resource": found.resource,
+                    "shown": found.shown,
+                    "rows": found.rows,
+                    "marked": len(found.marked),
+                    "covered": found.covered,
+                }
                 print(json.dumps({**verdict, "compared": found.report["compared"]}), file=out)
 
 

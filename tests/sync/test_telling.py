@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -14,6 +15,12 @@ import pytest
 
 from airflow_provider_bigcommerce.assets import DATA_ALIAS
 from airflow_provider_bigcommerce.exceptions import PermissionDeniedError
+from airflow_provider_bigcommerce.operators.partition import (
+    BigCommerceCommitPartitionsOperator,
+    BigCommercePartitionOperator,
+    commit_partitions,
+    partition,
+)
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.state import state_asset
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
@@ -106,6 +113,47 @@ def test_mapped_tasks_announce_each_their_own_asset(connected: Sandbox, tmp_path
     }
 
 
+@pytest.mark.compat
+@pytest.mark.usefixtures("airflow_home")
+def test_ranges_of_a_list_are_silent_and_their_commit_announces_all_of_it(
+    connected: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_SHOP", json.dumps(connected.connection))
+    with a_dag("ranges_announce") as dag:
+        ranges = partition("orders", into=2, bigcommerce_conn_id="shop")
+        orders = BigCommerceToObjectStorageOperator.partial(
+            task_id="orders", resource="orders", path=str(tmp_path), bigcommerce_conn_id="shop"
+        ).expand(partition=ranges)
+        commit_partitions(orders.output, path=str(tmp_path))
+    run = known_to_airflow(dag).test()
+
+    manifest = returned(run, "commit_partitions")
+    assert events(run) == {
+        "bigcommerce://shop/orders": [
+            {
+                **{name: manifest[name] for name in ("resource", "store_hash", "mode", "window", "finished_at", "complete")},
+                "rows": connected.store.count("orders"),
+                "run_id": run.run_id,
+                "to": f"file://{tmp_path}/orders",
+            }
+        ]
+    }
+
+
+@pytest.mark.usefixtures("airflow_home")
+def test_a_commit_of_no_row_is_silent_if_asked(connected: Sandbox, tmp_path: Path) -> None:
+    for order in connected.store.rows("orders"):
+        connected.store.delete("orders", order["id"])
+    with a_dag("empty_ranges") as dag:
+        orders = BigCommerceToObjectStorageOperator.partial(task_id="orders", resource="orders", path=str(tmp_path)).expand(
+            partition=partition("orders", into=2)
+        )
+        commit_partitions(orders.output, path=str(tmp_path), emit_empty=False)
+    run = known_to_airflow(dag).test()
+
+    assert (str(run.state), returned(run, "commit_partitions")["rows"], events(run)) == ("success", 0, {})
+
+
 @pytest.mark.usefixtures("airflow_home")
 def test_a_run_that_fails_announces_nothing_and_leaves_its_reason(connected: Sandbox, tmp_path: Path) -> None:
     connected.store.fail_next(1, "answer", match="/v3/catalog/brands", status=403, body=b"{}")
@@ -179,13 +227,17 @@ def test_hook_lineage_names_the_resource_and_the_files_or_the_table(
         assert bool(collector.collected_assets.inputs) is False
         BigCommerceToObjectStorageOperator(task_id="brands", resource="brands", path=str(tmp_path)).execute(context)
     warehouse.operator("brands").execute(task)
+    [part] = BigCommercePartitionOperator(task_id="cut", resource="orders", into=1).execute({})
+    piece = BigCommerceToObjectStorageOperator(task_id="orders", resource="orders", path=str(tmp_path), partition=part).execute({})
+    commit = BigCommerceCommitPartitionsOperator(task_id="commit", returned=[piece], path=str(tmp_path))
+    commit.execute(task)
 
     found = collector.collected_assets
-    assert {each.asset.uri for each in found.inputs} == {"bigcommerce://bigcommerce_default/brands"}
+    assert {each.asset.uri for each in found.inputs} == {"bigcommerce://bigcommerce_default/brands", ORDERS}
     place = warehouse.connection
     postgres = f"postgres://{place['host']}:{place.get('port')}/{place.get('schema')}/public/brands"
     table = Asset(uri=f"sqlite://{place['host']}/main/brands").uri if warehouse.kind == "sqlite" else postgres
-    assert [each.asset.uri for each in found.outputs] == [f"file://{tmp_path}/brands", table]
+    assert [each.asset.uri for each in found.outputs] == [f"file://{tmp_path}/brands", table, f"file://{tmp_path}/orders"]
 
 
 def test_openlineage_gets_the_stores_resource_and_the_table(warehouse: Warehouse) -> None:  # noqa: F811  # the fixture
@@ -215,6 +267,20 @@ def test_openlineage_gets_the_directory_of_files(connected: Sandbox, tmp_path: P
     lineage = operator.get_openlineage_facets_on_complete(None)
 
     assert [(each.namespace, each.name) for each in lineage.outputs] == [("file", f"{tmp_path}/brands")]
+
+
+def test_openlineage_gets_the_directory_that_a_commit_of_ranges_filled(connected: Sandbox, tmp_path: Path) -> None:
+    pytest.importorskip("airflow.providers.openlineage.extractors", reason="pip install apache-airflow-providers-openlineage")
+    [part] = BigCommercePartitionOperator(task_id="cut", resource="orders", into=1).execute({})
+    piece = BigCommerceToObjectStorageOperator(task_id="orders", resource="orders", path=str(tmp_path), partition=part).execute({})
+    commit = BigCommerceCommitPartitionsOperator(task_id="commit", returned=[piece], path=str(tmp_path))
+    assert commit.get_openlineage_facets_on_complete(None) is None
+    commit.execute({})
+
+    lineage = commit.get_openlineage_facets_on_complete(None)
+
+    assert [(each.namespace, each.name) for each in lineage.inputs] == [("bigcommerce://sandbox1", "orders")]
+    assert [(each.namespace, each.name) for each in lineage.outputs] == [("file", f"{tmp_path}/orders")]
 
 
 @pytest.mark.parametrize(
