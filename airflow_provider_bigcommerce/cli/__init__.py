@@ -143,9 +143,7 @@ def connection(
     credentials = parse_credentials_file(text)
     if add:
         _add_connection(conn_id, credentials, overwrite)
-        say(
-            f"Added the connection {conn_id!r} for store {credentials.store_hash}. Try it: airflow-bigcommerce check --conn-id {conn_id}"
-        )
+        say(f"Added the connection {conn_id!r} for store {credentials.store_hash}. Try it: airflow-bigcommerce check --conn-id {conn_id}")
     elif as_json or as_uri:
         value = connection_uri(credentials) if as_uri else connection_json(credentials)
         say(f"AIRFLOW_CONN_{conn_id.upper()}={shlex.quote(value)}")

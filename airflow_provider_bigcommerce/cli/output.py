@@ -1,4 +1,4 @@
-"""What commands print. Stdout is the result's alone: Airflow logs to stdout, where a line of its would stand between rows or within JSON."""
+"""What commands print. Stdout is the result's alone: Airflow logs to stdout, where its lines would stand between rows or within JSON."""
 
 from __future__ import annotations
 

@@ -20,11 +20,13 @@ from airflow_provider_bigcommerce.compat import comes_again, hook_lineage, is_of
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.windows import moment
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
+from airflow_provider_bigcommerce.transfers.progress import duration
 
 if TYPE_CHECKING:
     from airflow.sdk import Asset, AssetAlias, Connection
 
     from airflow_provider_bigcommerce.client import ReadStats
+    from airflow_provider_bigcommerce.files.manifest import Manifest
 
 #: XCom of a task that failed: ``resource`` and ``error``, its type and text, which hold neither a secret nor a customer's data.
 ERROR_KEY: Final = "bigcommerce_error"
@@ -124,6 +126,17 @@ class TellingTransfer(BaseOperator):
             trace(self, self.bigcommerce_conn_id, resource_of(self.resource).name, self.learnt.place)
         return manifest
 
+    def tell_copied(self, manifest: Manifest, into: str) -> None:
+        """The last lines of the log: what a run was, and what was not as expected.
+
+        :param into: what took the rows, ``2 files``.
+        """
+        self.log.info(copied(manifest, into, self.learnt.stats))
+        if manifest.drift:
+            fields = ", ".join(f"{drift.path} ({drift.seen_type})" for drift in manifest.drift[:20])
+            told = "%d fields were not as the schema has them; what came is kept in the column _extra (see the manifest's drift): %s"
+            self.log.info(told, len(manifest.drift), fields)
+
     def _tags(self) -> dict[str, str]:
         return {"conn_id": self.bigcommerce_conn_id, "resource": _name(self.resource)}
 
@@ -140,6 +153,24 @@ class TellingTransfer(BaseOperator):
         :returns: ``OperatorLineage``: the store's resource in, files or table out.
         """
         return openlineage(self.learnt.store_hash, resource_of(self.resource).name, self.learnt.place)
+
+
+def copied(manifest: Manifest, into: str, stats: ReadStats | None) -> str:
+    """A run in one line: what came, what it cost, and where the next run goes on.
+
+    :param into: what took the rows, ``2 files``.
+    :param stats: the client's counts, for the waits; None where this try asked for nothing.
+    """
+    came = [f"{manifest.rows:,} rows into {into}"]
+    if manifest.duplicates_dropped:
+        came.append(f"{manifest.duplicates_dropped:,} more were read that are there already")
+    if manifest.deleted:
+        came.append(f"{manifest.deleted:,} are no longer in the store")
+    cost = [f"{manifest.requests} requests in {manifest.seconds:.1f} s, {manifest.throttled} of them answered 429"]
+    if stats is not None and stats.waited_seconds >= 1:
+        cost.append(f"they waited {duration(stats.waited_seconds)} in all for the quota or to be repeated")
+    further = f" The next run goes on at {manifest.watermark}." if manifest.watermark else ""
+    return f"Copied {manifest.resource}: {', '.join(came)}; {', '.join(cost)}.{further}"
 
 
 def with_outlet(kwargs: dict[str, Any], own: Asset | AssetAlias) -> dict[str, Any]:

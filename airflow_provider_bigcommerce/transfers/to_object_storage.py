@@ -406,21 +406,7 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
                 name_of = row_hashes_name if run.selection.is_compared else overlap_name
                 run.destination.remove(name_of(folder, run.last.run))  # a later run has followed
         run.checkpoint.delete()
-        self.log.info(
-            "Copied %s: %s rows in %d files, %d written before or twice left out%s; %d requests, %d of them answered 429, %.1f s%s",
-            manifest.resource,
-            f"{manifest.rows:,}",
-            len(manifest.files),
-            manifest.duplicates_dropped,
-            f", {manifest.deleted:,} no longer in the store" if manifest.deleted else "",
-            manifest.requests,
-            manifest.throttled,
-            manifest.seconds,
-            f"; the next run goes on at {manifest.watermark}" if manifest.watermark else "",
-        )
-        if manifest.drift:
-            fields = ", ".join(f"{drift.path} ({drift.seen_type})" for drift in manifest.drift[:20])
-            self.log.info("%d fields did not fit the schema and stand in _extra, see the manifest's drift: %s", len(manifest.drift), fields)
+        self.tell_copied(manifest, f"{len(manifest.files)} file{'s' if len(manifest.files) != 1 else ''}")
         return manifest.as_json() if run.piece is None else piece_of(manifest.as_json(), run.piece)
 
 

@@ -296,15 +296,17 @@ class Demo:
         user, password = self.airflow.username, self.airflow.password
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-            page = browser.new_page(viewport={"width": 1360, "height": 760})
+            page = browser.new_page(viewport={"width": 1360, "height": 760}, locale="en-US")
             page.goto(f"{self.airflow.url}/auth/login")
             page.fill("input[name=username]", user)
             page.fill("input[name=password]", password)
             page.click("button[type=submit]")
             page.wait_for_load_state("networkidle")
             page.goto(f"{self.airflow.url}/dags/{DAG}")
+            page.get_by_role("button", name="Expand all task groups").click()
+            page.get_by_text("product_variants", exact=True).wait_for()
             page.wait_for_load_state("networkidle")
-            page.wait_for_timeout(2000)
+            page.wait_for_timeout(2000)  # the chart grows, and tells nobody when it has
             page.screenshot(path=file)
             browser.close()
 

@@ -11,10 +11,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from airflow_provider_bigcommerce.assets import DATA_ALIAS
 from airflow_provider_bigcommerce.exceptions import PermissionDeniedError
+from airflow_provider_bigcommerce.files.manifest import Manifest
 from airflow_provider_bigcommerce.operators.partition import (
     BigCommerceCommitPartitionsOperator,
     BigCommercePartitionOperator,
@@ -23,6 +25,7 @@ from airflow_provider_bigcommerce.operators.partition import (
 )
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.state import state_asset
+from airflow_provider_bigcommerce.transfers.telling import copied
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
 from tests.airflow_dag import known_to_airflow
@@ -209,6 +212,24 @@ def test_the_quotas_waits_and_refusals_are_metrics(connected: Sandbox, metrics: 
 
     assert metrics.value("bigcommerce.throttled") == 1
     assert metrics.value("bigcommerce.waited") >= timedelta(milliseconds=100)
+
+
+def test_the_last_line_tells_what_came_what_it_cost_and_where_the_next_run_goes_on(connected: Sandbox, tmp_path: Path) -> None:
+    headers = {"X-Rate-Limit-Requests-Quota": "10", "X-Rate-Limit-Requests-Left": "0", "X-Rate-Limit-Time-Reset-Ms": "1100"}
+    headers["X-Rate-Limit-Time-Window-Ms"] = "30000"
+    connected.store.fail_next(1, "answer", match="/v2/orders", status=429, body=b"{}", headers=headers)
+    operator = BigCommerceToObjectStorageOperator(task_id="orders", resource="orders", path=str(tmp_path), mode="incremental")
+    manifest = msgspec.convert(operator.execute({}), Manifest)
+
+    line = copied(manifest, "1 file", operator.learnt.stats)
+
+    assert re.sub(r"in \d+\.\d s", "in 1.5 s", line) == (
+        f"Copied orders: 5 rows into 1 file; {manifest.requests} requests in 1.5 s, 1 of them answered 429, they waited 1 s in all for the "
+        "quota or to be repeated. The next run goes on at 2026-09-21T14:13:20Z."
+    )
+    again = copied(msgspec.structs.replace(manifest, duplicates_dropped=1_200, deleted=3, watermark=None), "2 files", None)
+    assert "5 rows into 2 files, 1,200 more were read that are there already, 3 are no longer in the store; " in again
+    assert again.endswith("answered 429.")
 
 
 def test_hook_lineage_names_the_resource_and_the_files_or_the_table(
