@@ -293,16 +293,14 @@ class Demo:
         """A picture of the DAG's grid."""
         from playwright.sync_api import sync_playwright
 
-        user, password = self.airflow.username, self.airflow.password
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
             page = browser.new_page(viewport={"width": 1360, "height": 760}, locale="en-US")
-            page.goto(f"{self.airflow.url}/auth/login")
-            page.fill("input[name=username]", user)
-            page.fill("input[name=password]", password)
+            dag = f"{self.airflow.url}/dags/{DAG}"
+            page.goto(f"{self.airflow.url}/auth/login?next={dag}")
+            page.fill("input[name=username]", self.airflow.username)
+            page.fill("input[name=password]", self.airflow.password)
             page.click("button[type=submit]")
-            page.wait_for_load_state("networkidle")
-            page.goto(f"{self.airflow.url}/dags/{DAG}")
             page.get_by_role("button", name="Expand all task groups").click()
             page.get_by_text("product_variants", exact=True).wait_for()
             page.wait_for_load_state("networkidle")
