@@ -54,18 +54,19 @@ class Month:
         self._check(events, verdicts)
 
     def _tell_day(self, day: Mapping[str, Any]) -> None:
-        self.screen.say(f"[bold]{day['date']}[/bold]")
         gone = {name: number for name, number in day["store"].items() if name.endswith((" deleted", " archived"))}
-        self.screen.say(f"  in the store:  {_listed({name: number for name, number in day['store'].items() if name not in gone})}")
-        self.screen.say(f"  gone from it:  {_listed(gone)}")
-        for hour, kind, what in day["events"]:
-            self.screen.say(f"  [yellow]{hour:02d}:00 {kind}[/yellow]: {what}")
-        sync = day["sync"]
-        failed, killed = sync.get("tries failed", 0), sync.get("tries killed", 0)
-        self.screen.say(
-            f"  the sync:      {sync['runs']} runs; {failed} tries failed and {killed} were killed, each repeated an hour later"
+        came = {name: number for name, number in day["store"].items() if name not in gone}
+        failed, killed = day["sync"].get("tries failed", 0), day["sync"].get("tries killed", 0)
+        self.screen.say(f"[bold]{day['date']}[/bold]")
+        self.screen.labelled(
+            [
+                ("in the store", _listed(came)),
+                ("gone from it", _listed(gone)),
+                *((f"[yellow]{hour:02d}:00 {kind}[/yellow]", what) for hour, kind, what in day["events"]),
+                ("the sync", f"{day['sync']['runs']} runs; tries that failed {failed}, that were killed {killed}: repeated an hour later"),
+                ("the copy has", _listed(day["copy"])),
+            ]
         )
-        self.screen.say(f"  the copy has:  {_listed(day['copy'])}")
 
     def _check(self, events: Mapping[str, int], verdicts: list[dict[str, Any]]) -> None:
         self.screen.table(
