@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compat lint docs benchmarks clean FORCE
+.PHONY: help demo test test-compat lint docs images benchmarks clean FORCE
 .SUFFIXES:
 
 comma := ,
@@ -22,6 +22,7 @@ help:
 	@echo 'make test-compat   the subset that also runs on Airflow 3.1 and 3.2'
 	@echo 'make lint          ruff, mypy and import rules alone'
 	@echo 'make docs          write the generated pages anew'
+	@echo 'make images        take the pictures of the pages anew (needs Chromium)'
 	@echo 'make benchmarks    measure speed and memory against the sandbox'
 	@echo 'make clean         remove the environments and what tests left'
 	@echo
@@ -99,6 +100,11 @@ test-compat: .venv-3.1/.compat .venv-3.2/.compat
 
 docs: .venv/.test
 	@.venv/bin/python -m tests.tools.generate_resources_page
+
+# Two minutes: the demo from its beginning to its picture, and the connection form's test.
+images: .venv/.test
+	@ONCE=1 .venv/bin/python -m tests.demo --screenshot docs/images/dag-grid.png
+	@BIGCOMMERCE_SCREENSHOT="$(CURDIR)/docs/images/connection-form.png" .venv/bin/python -m pytest -q tests/browser/test_connection_form.py -k keeps_what_was_typed
 
 .venv/.benchmark: .venv/.test
 	$(call pip-install,.venv,constraints.txt,parquet$(comma)demo$(comma)test$(comma)benchmark)

@@ -1,8 +1,21 @@
-"""A DAG that no file holds, made known to the metadata database, so that ``dag.test()`` can run it."""
+"""DAGs for ``dag.test()``: the examples, and one that no file holds, made known to the metadata database."""
 
 from __future__ import annotations
 
+import importlib
+from pathlib import Path
 from typing import Any
+
+
+def example_dags() -> dict[str, Any]:
+    """The DAGs of ``dags/`` by id."""
+    try:
+        dagbag = importlib.import_module("airflow.dag_processing.dagbag")
+    except ImportError:  # Airflow 3.1
+        dagbag = importlib.import_module("airflow.models.dagbag")
+    bag = dagbag.DagBag(str(Path(__file__).resolve().parent.parent / "dags"))
+    assert bag.import_errors == {}
+    return dict(bag.dags)
 
 
 def known_to_airflow(dag: Any) -> Any:

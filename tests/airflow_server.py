@@ -16,10 +16,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
+
+Found = TypeVar("Found")
 
 
 def free_port() -> int:
@@ -28,6 +30,19 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def until(found: Callable[[], Found], what: str = "what is waited for", seconds: float = 240, *, every: float = 0.5) -> Found:
+    """Wait for something true, and return it.
+
+    :raises TimeoutError: it did not come.
+    """
+    end = time.monotonic() + seconds
+    while not (value := found()):
+        if time.monotonic() > end:
+            raise TimeoutError(f"{what} did not come within {seconds:g} s")
+        time.sleep(every)
+    return value
 
 
 class AirflowServer:
@@ -169,6 +184,34 @@ class AirflowServer:
                     tail = self.log_file.read_text(errors="replace")[-8000:]
                     raise RuntimeError(f"{method} {path} was answered with 500. The end of its log:\n{tail}") from error
         return None
+
+    def trigger(self, dag_id: str, run_id: str | None = None) -> str:
+        """Start a run, as soon as Airflow knows the DAG, and return its id."""
+        body = {"logical_date": None, **({"dag_run_id": run_id} if run_id else {})}
+        until(lambda: self.knows(dag_id), f"the DAG {dag_id}")
+        return str(self.request("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)["dag_run_id"])
+
+    def knows(self, dag_id: str) -> bool:
+        """Whether the DAG has been parsed."""
+        try:
+            return bool(self.request("GET", f"/api/v2/dags/{dag_id}"))
+        except urllib.error.HTTPError as refusal:
+            if refusal.code != 404:
+                raise
+            return False
+
+    def runs(self, dag_id: str) -> list[dict[str, Any]]:
+        """The DAG's runs, as the REST API tells them."""
+        return list(self.request("GET", f"/api/v2/dags/{dag_id}/dagRuns?limit=100")["dag_runs"])
+
+    def ended(self, dag_id: str, count: int, seconds: float) -> dict[str, str]:
+        """Run id -> state of so many runs, when all have ended."""
+
+        def states() -> dict[str, str]:
+            found = {run["dag_run_id"]: run["state"] for run in self.runs(dag_id)}
+            return found if len(found) == count and set(found.values()) <= {"success", "failed"} else {}
+
+        return until(states, f"the end of the runs of {dag_id}", seconds, every=2)
 
     @property
     def token(self) -> str:

@@ -7,16 +7,20 @@ A missing tool is a visible skip with the way to get it, and a failure where ``C
 from __future__ import annotations
 
 import base64
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -85,6 +89,13 @@ def airflow_home() -> Path:
     home = Path(os.environ["AIRFLOW_HOME"])
     subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True, timeout=280, cwd=home)
     return home
+
+
+@pytest.fixture
+def connected(bigcommerce_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """The sandbox as the connection ``bigcommerce_default``."""
+    monkeypatch.setenv("AIRFLOW_CONN_BIGCOMMERCE_DEFAULT", json.dumps(bigcommerce_sandbox.connection))
+    return bigcommerce_sandbox
 
 
 @pytest.fixture(scope="session")

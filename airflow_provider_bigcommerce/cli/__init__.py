@@ -14,15 +14,15 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from airflow_provider_bigcommerce import __version__
+from airflow_provider_bigcommerce.cli.output import only_results, print_table, say, stdout
 from airflow_provider_bigcommerce.cli.state import state
-from airflow_provider_bigcommerce.cli.tables import print_table
 from airflow_provider_bigcommerce.exceptions import (
     BigCommerceError,
     InvalidQueryError,
@@ -108,6 +108,7 @@ def _options(
 
 
 @app.command()
+@only_results
 def connection(
     file: Annotated[
         Path, typer.Argument(help="The .txt file that BigCommerce offered when the API account was created; - reads it from stdin.")
@@ -142,16 +143,14 @@ def connection(
     credentials = parse_credentials_file(text)
     if add:
         _add_connection(conn_id, credentials, overwrite)
-        typer.echo(
-            f"Added the connection {conn_id!r} for store {credentials.store_hash}. Try it: airflow-bigcommerce check --conn-id {conn_id}"
-        )
+        say(f"Added the connection {conn_id!r} for store {credentials.store_hash}. Try it: airflow-bigcommerce check --conn-id {conn_id}")
     elif as_json or as_uri:
         value = connection_uri(credentials) if as_uri else connection_json(credentials)
-        typer.echo(f"AIRFLOW_CONN_{conn_id.upper()}={shlex.quote(value)}")
+        say(f"AIRFLOW_CONN_{conn_id.upper()}={shlex.quote(value)}")
     else:
         found = {"client ID": credentials.client_id, "client secret": credentials.client_secret}
-        typer.echo(f"Found the store hash {credentials.store_hash} and an access token; {_list_found(found)}. Nothing was stored.")
-        typer.echo(f"Next: airflow-bigcommerce connection {shlex.quote(str(file))} --add   (or --json: prints the secrets)")
+        say(f"Found the store hash {credentials.store_hash} and an access token; {_list_found(found)}. Nothing was stored.")
+        say(f"Next: airflow-bigcommerce connection {shlex.quote(str(file))} --add   (or --json: prints the secrets)")
 
 
 def _list_found(found: Mapping[str, object]) -> str:
@@ -188,12 +187,10 @@ def _add_connection(conn_id: str, credentials: StoreCredentials, overwrite: bool
 
 def _hook(conn_id: str | None, store_hash: str | None, token: str | None, api_url: str | None) -> BigCommerceHook:
     """The hook for a command: an Airflow connection, or a store and token from options and environment."""
-    # Airflow logs to what is stdout when it is first imported; on stdout, a log line would stand between the rows of `read`.
-    with redirect_stdout(sys.stderr):
-        from airflow.sdk import Connection
+    from airflow.sdk import Connection
 
-        from airflow_provider_bigcommerce.compat import stored_connection
-        from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
+    from airflow_provider_bigcommerce.compat import stored_connection
+    from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 
     if conn_id is None and store_hash:
         extra = json.dumps({"store_hash": store_hash, "access_token": token})
@@ -215,6 +212,7 @@ def _hook(conn_id: str | None, store_hash: str | None, token: str | None, api_ur
 
 
 @app.command()
+@only_results
 def check(
     conn_id: ConnId = None, store_hash: StoreHash = None, token: Token = None, api_url: ApiUrl = None, as_json: AsJson = False
 ) -> None:
@@ -229,7 +227,7 @@ def check(
 
     hook = _hook(conn_id, store_hash, token, api_url)
     works, message = hook.test_connection()
-    typer.echo(message, err=as_json or not works)
+    typer.echo(message, file=sys.stderr if as_json or not works else stdout())
     with hook.store() as store:
         rows: list[dict[str, Any]] = [
             {
@@ -241,7 +239,7 @@ def check(
             for permission in permissions(store)
         ]
     if as_json:
-        typer.echo(json.dumps({"works": works, "message": message, "scopes": rows}, indent=2))
+        say(json.dumps({"works": works, "message": message, "scopes": rows}, indent=2))
     else:
         cells = [
             (
@@ -261,6 +259,7 @@ def _some(names: list[str], most: int = 4) -> str:
 
 
 @app.command()
+@only_results
 def resources(
     area: Annotated[str | None, typer.Option(help="Only this area, such as orders.")] = None,
     as_json: AsJson = False,
@@ -290,7 +289,7 @@ def resources(
             }
             for row in rows
         ]
-        typer.echo(json.dumps(told, indent=2))
+        say(json.dumps(told, indent=2))
         return
     cells = [
         (
@@ -305,6 +304,7 @@ def resources(
 
 
 @app.command()
+@only_results
 def schema(resource: ResourceName, as_json: AsJson = False) -> None:
     """Show the columns that Parquet files of a resource have.
 
@@ -318,7 +318,7 @@ def schema(resource: ResourceName, as_json: AsJson = False) -> None:
 
     columns = [(column.name, str(column.type), column.nullable) for column in arrow_schema(columns_of(resource_of(resource)))]
     if as_json:
-        typer.echo(json.dumps([{"name": name, "type": kind, "nullable": nullable} for name, kind, nullable in columns], indent=2))
+        say(json.dumps([{"name": name, "type": kind, "nullable": nullable} for name, kind, nullable in columns], indent=2))
         return
     print_table(("column", "type", "null"), [(name, kind, "yes" if nullable else "never") for name, kind, nullable in columns])
 
@@ -327,6 +327,7 @@ def schema(resource: ResourceName, as_json: AsJson = False) -> None:
 
 
 @app.command()
+@only_results
 def count(
     resource: ResourceName,
     since: Since = None,
@@ -346,10 +347,11 @@ def count(
     from airflow_provider_bigcommerce.core.windows import moment
 
     with _hook(conn_id, store_hash, token, api_url).store() as store:
-        typer.echo(store.count(resource, query=_query(query), since=moment(since, "--since"), until=moment(until, "--until")))
+        say(store.count(resource, query=_query(query), since=moment(since, "--since"), until=moment(until, "--until")))
 
 
 @app.command()
+@only_results
 def read(
     resource: ResourceName,
     to: Annotated[
@@ -384,8 +386,8 @@ def read(
             from airflow_provider_bigcommerce.files.writers import one_line_each
 
             for page in pages:
-                sys.stdout.buffer.write(one_line_each(page.records))
-            sys.stdout.buffer.flush()
+                stdout().buffer.write(one_line_each(page.records))
+            stdout().buffer.flush()
             return
         with _writer(to, row, store.store_hash) as writer, _progress(row.name) as tell:
             for page in pages:

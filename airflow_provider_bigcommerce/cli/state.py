@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import difflib
 import json
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from airflow_provider_bigcommerce.cli.tables import print_table
+from airflow_provider_bigcommerce.cli.output import only_results, print_table, say
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.compat import StoredState
@@ -35,6 +34,7 @@ _UNREADABLE = "cannot be read"
 
 
 @state.command("list")
+@only_results
 def list_(as_json: AsJson = False) -> None:
     """List all watermarks: key, store, how far it was read, by which run, how long ago.
 
@@ -45,14 +45,15 @@ def list_(as_json: AsJson = False) -> None:
     with _opened() as stored:
         found = {key: stored.get(key) for key in stored.keys()}  # noqa: SIM118  # a store, not a mapping
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        say(json.dumps(found, indent=2))
     elif not found:
-        typer.echo("No watermark is kept: no incremental run has ended yet.")
+        say("No watermark is kept: no incremental run has ended yet.")
     else:
         print_table(("key", "store", "watermark", "set", "by"), [(key, *_told(value)) for key, value in found.items()])
 
 
 @state.command()
+@only_results
 def show(key: Key, as_json: AsJson = False) -> None:
     """Show all that is kept under a key.
 
@@ -62,7 +63,7 @@ def show(key: Key, as_json: AsJson = False) -> None:
     with _opened() as stored:
         value = _known(stored, key)
     if as_json or not isinstance(value, Mapping):
-        typer.echo(json.dumps(value, indent=2))
+        say(json.dumps(value, indent=2))
     else:
         print_table(("field", "value"), [(str(name), str(part)) for name, part in value.items()])
     if problem := _problem(value):
@@ -70,6 +71,7 @@ def show(key: Key, as_json: AsJson = False) -> None:
 
 
 @state.command("set")
+@only_results
 def set_(
     key: Key,
     watermark: Annotated[str, typer.Option(help="Where the next run goes on: 2026-01-31T00:00:00Z, or a day (UTC).")],
@@ -105,10 +107,11 @@ def set_(
         new = msgspec.convert({"run": "", **others, **now_told}, Watermark)
         stored.set(key, msgspec.to_builtins(new))
     before = kept.get("watermark", "unreadable")
-    typer.echo(f"{key}: {before} -> {new.watermark}. The next run reads what was changed since then.")
+    say(f"{key}: {before} -> {new.watermark}. The next run reads what was changed since then.")
 
 
 @state.command()
+@only_results
 def clear(key: Key, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
     """Forget a watermark, so that the next run reads everything again.
 
@@ -121,7 +124,7 @@ def clear(key: Key, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.
         typer.confirm(f"Forget {key} ({_told(value)[1]})? The next run reads everything again", abort=True, err=True)
     with _opened() as stored:
         stored.delete(key)
-    typer.echo(f"{key} is forgotten. Files that were written stay; the next run reads everything again.")
+    say(f"{key} is forgotten. Files that were written stay; the next run reads everything again.")
 
 
 @contextmanager
@@ -130,15 +133,13 @@ def _opened() -> Iterator[StoredState]:
 
     :raises BigCommerceError: the database cannot be read.
     """
-    # Airflow logs to what is stdout when it is first imported.
-    with redirect_stdout(sys.stderr):
-        from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.exc import SQLAlchemyError
 
-        from airflow_provider_bigcommerce.compat import stored_state
-        from airflow_provider_bigcommerce.exceptions import BigCommerceError
-        from airflow_provider_bigcommerce.state import state_asset
+    from airflow_provider_bigcommerce.compat import stored_state
+    from airflow_provider_bigcommerce.exceptions import BigCommerceError
+    from airflow_provider_bigcommerce.state import state_asset
 
-        stored = stored_state(state_asset())
+    stored = stored_state(state_asset())
     try:
         yield stored
     except SQLAlchemyError as error:

@@ -26,11 +26,13 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
     :param partition: the range.
     :param run: key of the run that all ranges belong to.
     :param folder: the resource's directory below ``path``.
+    :param conn_id: connection id of the store, which the run's asset event names.
     """
 
     partition: Partition
     run: str
     folder: str
+    conn_id: str
 
 
 def piece_key(run: str, partition: Partition) -> str:
@@ -51,11 +53,12 @@ class _Read:
     manifest: Manifest
 
 
-def commit_partitions(destination: Destination, returned: Iterable[object], *, now: datetime) -> Manifest:
+def commit_partitions(destination: Destination, returned: Iterable[object], *, now: datetime) -> tuple[Manifest, Piece]:
     """Write the one manifest of a run whose ranges have all been read; repeating it changes nothing.
 
     :param returned: what the tasks of the ranges returned, in any order.
     :param now: UTC.
+    :returns: the manifest, and the first of the ranges, which tells the run, the folder and the connection of all of them.
     :raises InvalidQueryError: something else than that.
     :raises IncompleteReadError: a range is missing, or ranges of two cuts or runs are mixed.
     :raises DestinationError: a file is not there, or the manifest cannot be written.
@@ -65,7 +68,7 @@ def commit_partitions(destination: Destination, returned: Iterable[object], *, n
     manifest = _merged(pieces, now)
     manifest = commit(destination, about.folder, about.run, manifest, read_manifest(destination, about.folder, about.run))
     discard_uncommitted(destination, about.folder, about.run, manifest)
-    return manifest
+    return manifest, about
 
 
 def _read(value: object) -> _Read:

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from airflow.sdk import BaseOperator
 
+from airflow_provider_bigcommerce.assets import data_alias
+from airflow_provider_bigcommerce.compat import is_task
 from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.partitions import MOST, Counts, Partition, bounds_of, by_dates, by_ids, places, require_cut
 from airflow_provider_bigcommerce.core.planning import full_query, resource_of
 from airflow_provider_bigcommerce.core.windows import Window, moment, window_query
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnexpectedAnswerError
+from airflow_provider_bigcommerce.transfers.telling import Place, announce, files_at, openlineage, trace, with_outlet
 
 if TYPE_CHECKING:
     from airflow.sdk import XComArg
@@ -161,20 +164,26 @@ class BigCommerceCommitPartitionsOperator(BaseOperator):
     It runs when every range has been read. Until then, and if one of them fails, readers see what the last manifest names, and nothing
     of this run. It may be repeated. What it returns is the manifest.
 
+    Then it announces the run as a transfer does: an event of the asset ``bigcommerce://<connection id>/<resource>``. The ranges tell which
+    one that is, so the event goes through the alias ``bigcommerce_data``.
+
     :param returned: the mapped transfer's ``output``. (templated)
     :param path: the transfer's. (templated)
+    :param emit_empty: whether a run that brought no row announces itself too.
     """
 
     template_fields: Sequence[str] = ("returned", "path")
     ui_color = "#e8edfb"
 
-    def __init__(self, *, returned: Any, path: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, *, returned: Any, path: str, emit_empty: bool = True, **kwargs: Any) -> None:
+        super().__init__(**with_outlet(kwargs, data_alias()))
         self.returned = returned
         self.path = path
+        self.emit_empty = emit_empty
+        self._came: tuple[str, str, Place] | None = None
 
-    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002  # Airflow's signature
-        """Hold the ranges together and commit them.
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Hold the ranges together, commit them, and announce the run.
 
         :raises IncompleteReadError: a range is missing, or they do not belong together.
         :raises DestinationError: files are not there, or the manifest cannot be written.
@@ -182,7 +191,9 @@ class BigCommerceCommitPartitionsOperator(BaseOperator):
         from airflow_provider_bigcommerce.files import partitions
         from airflow_provider_bigcommerce.files.destination import Destination
 
-        manifest = partitions.commit_partitions(Destination.at(str(self.path)), self.returned, now=datetime.now(UTC))
+        self._came = None
+        destination = Destination.at(str(self.path))
+        manifest, about = partitions.commit_partitions(destination, self.returned, now=datetime.now(UTC))
         self.log.info(
             "Committed %s: %s rows in %d files; %d requests, %d of them answered 429, %.1f s",
             manifest.resource,
@@ -192,4 +203,17 @@ class BigCommerceCommitPartitionsOperator(BaseOperator):
             manifest.throttled,
             manifest.seconds,
         )
-        return manifest.as_json()
+        place = files_at(destination.full(about.folder))
+        self._came = (manifest.store_hash, manifest.resource, place)
+        told = manifest.as_json()
+        announce(self, context, told, about.conn_id, place, emit_empty=self.emit_empty)
+        if is_task(context):
+            trace(self, about.conn_id, manifest.resource, place)
+        return told
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002  # OpenLineage's signature
+        """What OpenLineage asks at the end.
+
+        :returns: ``OperatorLineage``: the store's resource in, the files out; None where nothing was committed.
+        """
+        return openlineage(*self._came) if self._came is not None else None

@@ -77,16 +77,17 @@ def _currency(store: Store, row: Row, n: int) -> Row:
 
 
 def _status(store: Store, row: Row, n: int) -> Row:
-    name = STATUSES[n][1]
+    name = STATUSES[n % len(STATUSES)][1]
     return {"id": n, "name": name, "system_label": name, "custom_label": name}
 
 
 def _country(store: Store, row: Row, n: int) -> Row:
+    place = PLACES[n % len(PLACES)]
     iso3 = {"US": "USA", "CA": "CAN", "DE": "DEU", "JP": "JPN", "GB": "GBR", "AU": "AUS"}
     return {
-        "country": PLACES[n][4],
-        "country_iso2": PLACES[n][5],
-        "country_iso3": iso3[PLACES[n][5]],
+        "country": place[4],
+        "country_iso2": place[5],
+        "country_iso3": iso3[place[5]],
         "states": {"url": f"{store.base_url}/v2/countries/{row['id']}/states", "resource": f"/countries/{row['id']}/states"},
     }
 
@@ -97,9 +98,9 @@ def _state(store: Store, row: Row, n: int) -> Row:
 
 def _channel(store: Store, row: Row, n: int) -> Row:
     return {
-        "name": ("Storefront", "Büro B2B", "Marketplace")[n],
-        "type": ("storefront", "storefront", "marketplace")[n],
-        "platform": ("bigcommerce", "custom", "amazon")[n],
+        "name": ("Storefront", "Büro B2B", "Marketplace")[n % 3],
+        "type": ("storefront", "storefront", "marketplace")[n % 3],
+        "platform": ("bigcommerce", "custom", "amazon")[n % 3],
         "status": "active",
         "is_enabled": True,
         "is_visible": True,
@@ -161,7 +162,7 @@ def _subscriber(store: Store, row: Row, n: int) -> Row:
 def _group(store: Store, row: Row, n: int) -> Row:
     at = dates.SEED_START + n * 3600
     return {
-        "name": ("Retail", "Großhandel", "VIP")[n],
+        "name": ("Retail", "Großhandel", "VIP")[n % 3],
         "is_default": n == 0,
         "is_group_for_guests": False,
         "discount_rules": [],

@@ -127,7 +127,7 @@ def begin_run(
     refuse_another_store(destination, folder, store_hash)
     removed = remove_orphans(destination, folder, task, now=now, but=key)
     replaced = read_manifest(destination, folder, key)
-    piece = None if partition is None else Piece(partition=partition, run=key, folder=folder)
+    piece = None if partition is None else Piece(partition=partition, run=key, folder=folder, conn_id=conn_id)
     key = key if partition is None else piece_key(key, partition)
     checkpoint = RunCheckpoint.of(context, destination, folder, key)
     fixed = checkpoint.read()
@@ -161,18 +161,3 @@ def end_run(context: Mapping[str, Any], run: FileRun, manifest: Manifest) -> Non
             name_of = row_hashes_name if run.selection.is_compared else overlap_name
             run.destination.remove(name_of(folder, run.last.run))  # a later run has followed
     run.checkpoint.delete()
-    log.info(
-        "Copied %s: %s rows in %d files, %d written before or twice left out%s; %d requests, %d of them answered 429, %.1f s%s",
-        manifest.resource,
-        f"{manifest.rows:,}",
-        len(manifest.files),
-        manifest.duplicates_dropped,
-        f", {manifest.deleted:,} no longer in the store" if manifest.deleted else "",
-        manifest.requests,
-        manifest.throttled,
-        manifest.seconds,
-        f"; the next run goes on at {manifest.watermark}" if manifest.watermark else "",
-    )
-    if manifest.drift:
-        fields = ", ".join(f"{drift.path} ({drift.seen_type})" for drift in manifest.drift[:20])
-        log.info("%d fields did not fit the schema and stand in _extra, see the manifest's drift: %s", len(manifest.drift), fields)

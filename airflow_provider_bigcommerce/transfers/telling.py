@@ -1,4 +1,4 @@
-"""What a transfer tells the rest of Airflow when it ends: asset events, metrics, lineage, and its error to the sync's summary.
+"""What a task that commits data tells the rest of Airflow: asset events, lineage; of a transfer, metrics and its error to the summary too.
 
 Decides names and when something is said; moves no row and reads nothing but what the transfer learnt. Everything here follows
 the commit, so nothing here decides what is data.
@@ -20,11 +20,13 @@ from airflow_provider_bigcommerce.compat import comes_again, hook_lineage, is_of
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.windows import moment
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
+from airflow_provider_bigcommerce.transfers.progress import duration
 
 if TYPE_CHECKING:
-    from airflow.sdk import Connection
+    from airflow.sdk import Asset, AssetAlias, Connection
 
     from airflow_provider_bigcommerce.client import ReadStats
+    from airflow_provider_bigcommerce.files.manifest import Manifest
 
 #: XCom of a task that failed: ``resource`` and ``error``, its type and text, which hold neither a secret nor a customer's data.
 ERROR_KEY: Final = "bigcommerce_error"
@@ -94,9 +96,7 @@ class TellingTransfer(BaseOperator):
         # An outlet that is known when the DAG is parsed shows in Airflow's graph, but always has an event; the alias serves the rest.
         is_fixed = emit_empty and not is_of_mapped(self) and is_known(resource, bigcommerce_conn_id)
         own = asset_of(bigcommerce_conn_id, resource_of(resource).name) if is_fixed else data_alias()
-        given = list(kwargs.get("outlets") or [])
-        kwargs["outlets"] = given if own in given else [*given, own]
-        super().__init__(**kwargs)
+        super().__init__(**with_outlet(kwargs, own))
         self.resource = resource
         self.bigcommerce_conn_id = bigcommerce_conn_id
         self.emit_empty = emit_empty
@@ -120,10 +120,22 @@ class TellingTransfer(BaseOperator):
                 self._tell_failure(context, error)
             raise
         _measure(self._tags(), self.learnt, manifest)
-        self._announce(context, manifest)
+        if "piece" not in manifest:  # a range of a list is no data yet
+            announce(self, context, manifest, self.bigcommerce_conn_id, self.learnt.place, emit_empty=self.emit_empty)
         if is_task(context):  # elsewhere nobody collects, and Airflow would load its plugins for it
-            self._trace()
+            trace(self, self.bigcommerce_conn_id, resource_of(self.resource).name, self.learnt.place)
         return manifest
+
+    def tell_copied(self, manifest: Manifest, into: str) -> None:
+        """The last lines of the log: what a run was, and what was not as expected.
+
+        :param into: what took the rows, ``2 files``.
+        """
+        self.log.info(copied(manifest, into, self.learnt.stats))
+        if manifest.drift:
+            fields = ", ".join(f"{drift.path} ({drift.seen_type})" for drift in manifest.drift[:20])
+            told = "%d fields were not as the schema has them; what came is kept in the column _extra (see the manifest's drift): %s"
+            self.log.info(told, len(manifest.drift), fields)
 
     def _tags(self) -> dict[str, str]:
         return {"conn_id": self.bigcommerce_conn_id, "resource": _name(self.resource)}
@@ -135,43 +147,78 @@ class TellingTransfer(BaseOperator):
             value = {"resource": _name(self.resource), "error": f"{type(error).__name__}{text}"}
             context["ti"].xcom_push(key=ERROR_KEY, value=value)
 
-    def _announce(self, context: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
-        """The asset event; consumers find counts and window in its ``extra``, never a row."""
-        if not is_task(context) or "outlet_events" not in context or "piece" in manifest:  # a range of a list is no data yet
-            return
-        asset = asset_of(self.bigcommerce_conn_id, manifest["resource"])
-        extra = {name: manifest[name] for name in ("resource", "store_hash", "mode", "rows", "window", "finished_at", "complete")}
-        extra["run_id"] = context["ti"].run_id
-        extra["to"] = self.learnt.place.uri if self.learnt.place is not None else None
-        if asset in self.outlets:
-            context["outlet_events"][asset].extra = extra
-        elif manifest["rows"] or self.emit_empty:
-            context["outlet_events"][data_alias()].add(asset, extra=extra)
-        else:
-            self.log.info("Nothing came, so there is no event of the asset %s (emit_empty=False).", asset.uri)
-
-    def _trace(self) -> None:
-        """Hook lineage, for whatever collects it; nothing happens where nothing does."""
-        collector = hook_lineage()
-        collector.add_input_asset(context=self, uri=uri_of(self.bigcommerce_conn_id, resource_of(self.resource).name))
-        if self.learnt.place is not None:
-            collector.add_output_asset(context=self, uri=self.learnt.place.uri)
-
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002  # OpenLineage's signature
         """What OpenLineage asks after success, and, with what is known, after failure.
 
         :returns: ``OperatorLineage``: the store's resource in, files or table out.
         """
-        from airflow.providers.common.compat.openlineage.facet import Dataset
-        from airflow.providers.openlineage.extractors import OperatorLineage
+        return openlineage(self.learnt.store_hash, resource_of(self.resource).name, self.learnt.place)
 
-        learnt = self.learnt
-        inputs, outputs = [], []
-        if learnt.store_hash:
-            inputs.append(Dataset(namespace=f"bigcommerce://{learnt.store_hash}", name=resource_of(self.resource).name))
-        if learnt.place is not None:
-            outputs.append(Dataset(namespace=learnt.place.namespace, name=learnt.place.name))
-        return OperatorLineage(inputs=inputs, outputs=outputs)
+
+def copied(manifest: Manifest, into: str, stats: ReadStats | None) -> str:
+    """A run in one line: what came, what it cost, and where the next run goes on.
+
+    :param into: what took the rows, ``2 files``.
+    :param stats: the client's counts, for the waits; None where this try asked for nothing.
+    """
+    came = [f"{manifest.rows:,} rows into {into}"]
+    if manifest.duplicates_dropped:
+        came.append(f"{manifest.duplicates_dropped:,} more were read that are there already")
+    if manifest.deleted:
+        came.append(f"{manifest.deleted:,} are no longer in the store")
+    cost = [f"{manifest.requests} requests in {manifest.seconds:.1f} s, {manifest.throttled} of them answered 429"]
+    if stats is not None and stats.waited_seconds >= 1:
+        cost.append(f"they waited {duration(stats.waited_seconds)} in all for the quota or to be repeated")
+    further = f" The next run goes on at {manifest.watermark}." if manifest.watermark else ""
+    return f"Copied {manifest.resource}: {', '.join(came)}; {', '.join(cost)}.{further}"
+
+
+def with_outlet(kwargs: dict[str, Any], own: Asset | AssetAlias) -> dict[str, Any]:
+    """A task's arguments with this outlet among those it was given."""
+    given = list(kwargs.get("outlets") or [])
+    return {**kwargs, "outlets": given if own in given else [*given, own]}
+
+
+def announce(
+    operator: BaseOperator, context: Mapping[str, Any], manifest: Mapping[str, Any], conn_id: str, place: Place | None, *, emit_empty: bool
+) -> None:
+    """The asset event of a run's data; consumers find counts and window in its ``extra``, never a row. Outside a task there is none.
+
+    :param operator: whose outlets say whether the event is the asset's own or goes through the alias.
+    :param conn_id: connection id of the store.
+    :param place: where the rows are.
+    :param emit_empty: whether a run that brought no row has one too.
+    """
+    if not is_task(context) or "outlet_events" not in context:
+        return
+    asset = asset_of(conn_id, manifest["resource"])
+    extra = {name: manifest[name] for name in ("resource", "store_hash", "mode", "rows", "window", "finished_at", "complete")}
+    extra["run_id"] = context["ti"].run_id
+    extra["to"] = place.uri if place is not None else None
+    if asset in operator.outlets:
+        context["outlet_events"][asset].extra = extra
+    elif manifest["rows"] or emit_empty:
+        context["outlet_events"][data_alias()].add(asset, extra=extra)
+    else:
+        operator.log.info("Nothing came, so there is no event of the asset %s (emit_empty=False).", asset.uri)
+
+
+def trace(operator: BaseOperator, conn_id: str, resource: str, place: Place | None) -> None:
+    """Hook lineage, for whatever collects it; nothing happens where nothing does."""
+    collector = hook_lineage()
+    collector.add_input_asset(context=operator, uri=uri_of(conn_id, resource))
+    if place is not None:
+        collector.add_output_asset(context=operator, uri=place.uri)
+
+
+def openlineage(store_hash: str, resource: str, place: Place | None) -> Any:
+    """``OperatorLineage`` of what is known: the store's resource in, files or table out."""
+    from airflow.providers.common.compat.openlineage.facet import Dataset
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
+    inputs = [Dataset(namespace=f"bigcommerce://{store_hash}", name=resource)] if store_hash else []
+    outputs = [Dataset(namespace=place.namespace, name=place.name)] if place is not None else []
+    return OperatorLineage(inputs=inputs, outputs=outputs)
 
 
 def _name(resource: str) -> str:

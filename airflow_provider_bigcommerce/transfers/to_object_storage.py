@@ -191,6 +191,7 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
 
     def _end(self, context: Mapping[str, Any], run: FileRun, manifest: Manifest) -> dict[str, Any]:
         end_run(context, run, manifest)
+        self.tell_copied(manifest, f"{len(manifest.files)} file{'s' if len(manifest.files) != 1 else ''}")
         return manifest.as_json() if run.piece is None else piece_of(manifest.as_json(), run.piece)
 
 

@@ -326,21 +326,7 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
     # -- after --------------------------------------------------------------------------------------------------------
 
     def _result(self, place: _Place, manifest: Manifest) -> dict[str, Any]:
-        self.log.info(
-            "Copied %s: %s rows into %s, %d read and not written again%s; %d requests, %d of them answered 429, %.1f s%s",
-            manifest.resource,
-            f"{manifest.rows:,}",
-            place.target.name,
-            manifest.duplicates_dropped,
-            f", {manifest.deleted:,} no longer in the store" if manifest.deleted else "",
-            manifest.requests,
-            manifest.throttled,
-            manifest.seconds,
-            f"; the next run goes on at {manifest.watermark}" if manifest.watermark else "",
-        )
-        if manifest.drift:
-            fields = ", ".join(f"{drift.path} ({drift.seen_type})" for drift in manifest.drift[:20])
-            self.log.info("%d fields did not fit the schema and stand in _extra, see the manifest's drift: %s", len(manifest.drift), fields)
+        self.tell_copied(manifest, f"the table {place.target.name}")
         content = manifest.as_json()
         del content["files"]
         return {**content, "table": place.target.name}

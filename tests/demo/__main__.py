@@ -27,6 +27,7 @@ from cryptography.fernet import Fernet
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from tests.demo.airflow_server import DemoAirflow
+from tests.demo.month import Month
 from tests.demo.processes import DemoError, Programs
 from tests.demo.proof import Proof
 from tests.demo.screen import Screen, TaskLine
@@ -80,6 +81,7 @@ class Demo:
         self.airflow = DemoAirflow(
             folder / "airflow", PROJECT / "dags", self.programs, {"BIGCOMMERCE_SYNC_PATH": str(self.files), "PYTHONUNBUFFERED": "1"}
         )
+        self.month = Month(self.programs, screen, folder / "month", self.airflow.env)
 
     # -- the story --------------------------------------------------------------------------------------------------------------
 
@@ -99,7 +101,9 @@ class Demo:
         self._check_second(second, changed)
         self.screen.heading("6. Proof: a row of the copy is damaged, found and repaired")
         Proof(self.airflow, self.screen, self.files, RUN_SECONDS).tell([file["path"] for file in first.manifests["orders"]["files"]])
-        self.screen.heading("7. The access token and the client secret stayed where they belong")
+        self.screen.heading("7. Five days, hour by hour: outages, killed runs, a backfill, a schema change")
+        self.month.tell()
+        self.screen.heading("8. The access token and the client secret stayed where they belong")
         self._check_secrets()
 
     def _start(self) -> None:
@@ -277,6 +281,7 @@ class Demo:
         self.screen.say(f"Airflow:   {self.airflow.url}   user [bold]{user}[/bold], password [bold]{password}[/bold]")
         self.screen.say(f"DAG:       {self.airflow.url}/dags/{DAG}")
         self.screen.say(f"Files:     {self.files}")
+        self.screen.say(f"Tables:    {self.month.database} (SQLite), the five days' copy")
         self.screen.say(f"Store:     {self.shop.url}/stores/{self.shop.store_hash}/v3/catalog/products (the token is in the connection)")
         self.screen.say(f"Logs:      {self.folder / 'logs'}")
         self.screen.say("The question above, as SQL for DuckDB:")
@@ -288,18 +293,18 @@ class Demo:
         """A picture of the DAG's grid."""
         from playwright.sync_api import sync_playwright
 
-        user, password = self.airflow.username, self.airflow.password
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-            page = browser.new_page(viewport={"width": 1360, "height": 760})
-            page.goto(f"{self.airflow.url}/auth/login")
-            page.fill("input[name=username]", user)
-            page.fill("input[name=password]", password)
+            page = browser.new_page(viewport={"width": 1360, "height": 760}, locale="en-US")
+            dag = f"{self.airflow.url}/dags/{DAG}"
+            page.goto(f"{self.airflow.url}/auth/login?next={dag}")
+            page.fill("input[name=username]", self.airflow.username)
+            page.fill("input[name=password]", self.airflow.password)
             page.click("button[type=submit]")
+            page.get_by_role("button", name="Expand all task groups").click()
+            page.get_by_text("product_variants", exact=True).wait_for()
             page.wait_for_load_state("networkidle")
-            page.goto(f"{self.airflow.url}/dags/{DAG}")
-            page.wait_for_load_state("networkidle")
-            page.wait_for_timeout(2000)
+            page.wait_for_timeout(2000)  # the chart grows, and tells nobody when it has
             page.screenshot(path=file)
             browser.close()
 

@@ -13,8 +13,9 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -46,21 +47,49 @@ class Programs:
         """Start a program; its output goes to a file, which is returned."""
         output = self.logs / f"{name}.log"
         with output.open("wb") as stream:
-            self._started[name] = subprocess.Popen(
-                [str(part) for part in command],
-                cwd=cwd,
-                env={**environment, MARKER: self.run_id},
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            self._open(name, command, environment, cwd, stdout=stream, stderr=subprocess.STDOUT)
         return output
 
-    def check(self) -> None:
-        """:raises DemoError: when one of the programs has ended, with the end of its output."""
+    def lines(self, name: str, command: Sequence[str | Path], environment: Mapping[str, str], cwd: Path) -> Iterator[str]:
+        """Run a program to its end and give the lines that it prints, as they come; what it says on stderr goes to a file.
+
+        :raises DemoError: it failed; with the end of that file.
+        """
+        output = self.logs / f"{name}.log"
+        with output.open("wb") as stream:
+            process = self._open(name, command, environment, cwd, stdout=subprocess.PIPE, stderr=stream)
+        assert process.stdout is not None
+        with process.stdout:
+            yield from map(bytes.decode, process.stdout)
+        process.wait()
+        self.check(done=name)
+        del self._started[name]
+
+    def _open(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        environment: Mapping[str, str],
+        cwd: Path,
+        *,
+        stdout: IO[bytes] | int,
+        stderr: IO[bytes] | int,
+    ) -> subprocess.Popen[bytes]:
+        self._started[name] = subprocess.Popen(
+            [str(part) for part in command],
+            cwd=cwd,
+            env={**environment, MARKER: self.run_id},
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+        return self._started[name]
+
+    def check(self, *, done: str | None = None) -> None:
+        """:raises DemoError: when one of the programs has ended, with the end of its output; ``done`` may have, if it did not fail."""
         for name, process in self._started.items():
-            if process.poll() is not None:
+            if process.poll() is not None and (name != done or process.returncode):
                 output = self.logs / f"{name}.log"
                 raise DemoError(f"{name} ended with exit status {process.returncode}. The end of {output}:\n{tail(output)}")
 

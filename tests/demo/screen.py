@@ -47,6 +47,16 @@ class Screen:
         """A line of the story."""
         self.console.print(f"  {text}")
 
+    def labelled(self, lines: Sequence[tuple[str, str]]) -> None:
+        """Lines of the story behind labels, each folded beside its own."""
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(min_width=2)
+        grid.add_column(min_width=19)
+        grid.add_column(overflow="fold")
+        for label, text in lines:
+            grid.add_row("", label, text)
+        self.console.print(grid)
+
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
         """Something that takes a while, with its seconds when it is done."""

@@ -46,6 +46,15 @@ def test_a_program_that_ends_by_itself_is_told_with_the_end_of_its_output(tmp_pa
         programs.check()
 
 
+def test_the_lines_of_a_program_come_as_it_prints_them_and_its_failure_with_what_it_said(tmp_path):
+    programs = Programs(tmp_path)
+    code = "import sys; print('one'); print('two'); print('oh', file=sys.stderr); raise SystemExit(int(sys.argv[1]))"
+    assert list(programs.lines("good", [sys.executable, "-c", code, "0"], os.environ, tmp_path)) == ["one\n", "two\n"]
+    with pytest.raises(DemoError, match=r"bad ended with exit status 4.*\noh"):
+        list(programs.lines("bad", [sys.executable, "-c", code, "4"], os.environ, tmp_path))
+    programs.stop()
+
+
 def test_a_taken_port_is_avoided():
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,15 +118,6 @@ def sandbox_program(*arguments: str) -> Iterator[Program]:
             yield Program(json.loads(text.strip("'")))
         finally:
             process.terminate()
-
-
-def until(found: Callable[[], Any], what: str, seconds: float = 120) -> Any:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if value := found():
-            return value
-        time.sleep(0.05)
-    pytest.fail(f"{what} did not come")
 
 
 @dataclass

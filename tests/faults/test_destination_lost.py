@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_bigcommerce.files.manifest import committed
-from tests.faults.conftest import RESOURCE, Place, connect, until
+from tests.airflow_server import until
+from tests.faults.conftest import RESOURCE, Place, connect
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to take a right away from another user while a process of his runs")
 

@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import threading
-import urllib.error
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,8 +21,8 @@ import pytest
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
 from tests.airflow_dag import known_to_airflow
-from tests.airflow_server import AirflowServer
-from tests.faults.conftest import Place, until
+from tests.airflow_server import AirflowServer, until
+from tests.faults.conftest import Place
 
 KINDS = ["files", "sql"]
 
@@ -111,10 +110,9 @@ def test_tasks_of_a_running_airflow_end_when_marked_failed_and_when_their_proces
     with AirflowServer(place.folder / "home", env=environment) as server:
         for kind in KINDS:
             dag = f"/api/v2/dags/ended_{kind}"
-            until(lambda dag=dag: dag_is_there(server, dag), "the DAG")
             for way in ("marked", "told"):
                 place.stop_answering()
-                run = server.request("POST", f"{dag}/dagRuns", {"dag_run_id": way, "logical_date": None})["dag_run_id"]
+                run = server.trigger(f"ended_{kind}", way)
                 task = f"{dag}/dagRuns/{run}/taskInstances/variants"
                 until(place.is_reading, "the read")
                 pid = int(server.request("GET", task)["pid"])
@@ -131,10 +129,3 @@ def test_tasks_of_a_running_airflow_end_when_marked_failed_and_when_their_proces
                 assert "nclosed" not in text
                 assert "The task was told to stop." in text
                 place.assert_nothing_false_remains(kind)
-
-
-def dag_is_there(server: AirflowServer, path: str) -> bool:
-    try:
-        return bool(server.request("GET", path))
-    except urllib.error.HTTPError:
-        return False

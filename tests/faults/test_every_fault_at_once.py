@@ -26,8 +26,8 @@ from airflow_provider_bigcommerce.sandbox.faults import KINDS, Faults, Kind
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.sandbox.quota import Quota
 from airflow_provider_bigcommerce.sandbox.store import Store
+from tests.airflow_memory import Airflow
 from tests.faults.conftest import QUOTA, Resolver, as_listed, connect, copy, sandbox_program
-from tests.transfers.conftest import Airflow
 
 PRODUCTS = "/v3/catalog/products"
 FIELDS = ["name", "sku"]

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from tests.sql.conftest import Warehouse
+from tests.sql.warehouse import Warehouse
 
 Row = Mapping[str, Any]
 #: Columns that are ours, not the store's.

@@ -15,7 +15,7 @@ from typing import Any
 
 from airflow_provider_bigcommerce.sql.database import Database
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
-from tests.transfers.conftest import Airflow, StateStore
+from tests.airflow_memory import Airflow, StateStore
 
 
 def main() -> None:

@@ -97,4 +97,4 @@ class Shop:
         key = keys.pop(self._dice.randrange(len(keys)))
         assert self._store.delete(resource, key)
         self.gone[resource].add(key)
-        self.happened[f"{resource} gone"] += 1
+        self.happened[f"{resource} {'archived' if resource == 'orders' else 'deleted'}"] += 1

@@ -12,12 +12,14 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
-from tests.conftest import PROJECT
-from tests.transfers.conftest import Airflow, Interval
+from tests.airflow_memory import Airflow, Interval
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
 
 
 @dataclass

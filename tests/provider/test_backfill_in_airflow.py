@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ import pytest
 
 from airflow_provider_bigcommerce.files.manifest import Manifest, committed
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
-from tests.airflow_server import AirflowServer
+from tests.airflow_server import AirflowServer, until
 
 LIVE = """
 import os
@@ -25,15 +23,6 @@ with DAG("live", start_date=datetime(2026, 1, 1), schedule=None, default_args={"
     BigCommerceToObjectStorageOperator(task_id="orders", resource="orders", path=os.environ["BIGCOMMERCE_SYNC_PATH"], mode="incremental")
 """
 DAYS = 4
-
-
-def until(found: Callable[[], Any], seconds: float = 240) -> Any:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if value := found():
-            return value
-        time.sleep(0.5)
-    pytest.fail("it did not come")
 
 
 def by_window(manifests: list[Manifest]) -> dict[tuple[str | None, str | None], int]:
@@ -76,7 +65,7 @@ def test_backfill_runs_read_their_own_days_several_at_once_and_leave_the_live_sy
     with AirflowServer(tmp_path / "home", env=environment) as server:
 
         def runs(dag_id: str) -> list[dict[str, Any]]:
-            found: list[dict[str, Any]] = server.request("GET", f"/api/v2/dags/{dag_id}/dagRuns?limit=100")["dag_runs"]
+            found = server.runs(dag_id)
             assert not [run for run in found if run["state"] == "failed"]
             return [run for run in found if run["run_type"] in ("backfill", "manual")]
 
@@ -84,8 +73,8 @@ def test_backfill_runs_read_their_own_days_several_at_once_and_leave_the_live_sy
             found = runs(dag_id)
             return found if len(found) == number and {run["state"] for run in found} == {"success"} else []
 
-        until(lambda: {dag["dag_id"] for dag in server.request("GET", "/api/v2/dags")["dags"]} >= {"live", "bigcommerce_backfill"})
-        server.request("POST", "/api/v2/dags/live/dagRuns", {"logical_date": None})
+        until(lambda: server.knows("bigcommerce_backfill"))
+        server.trigger("live")
         until(lambda: all_done("live", 1))
         [live] = committed(str(path), "orders")
 
@@ -93,7 +82,7 @@ def test_backfill_runs_read_their_own_days_several_at_once_and_leave_the_live_sy
         server.airflow("backfill", "create", "--dag-id", "bigcommerce_daily_partitions", *between)
         found = until(lambda: all_done("bigcommerce_backfill", DAYS))
         until(lambda: all_done("bigcommerce_daily_partitions", DAYS))
-        server.request("POST", "/api/v2/dags/live/dagRuns", {"logical_date": None})
+        server.trigger("live")
         until(lambda: all_done("live", 2))
 
     first_end = min(datetime.fromisoformat(run["end_date"]) for run in found)

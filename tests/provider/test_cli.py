@@ -228,6 +228,30 @@ def test_a_warning_does_not_stand_between_the_rows_on_stdout(store: Any) -> None
     assert [json.loads(line)["id"] > 0 for line in done.stdout.splitlines()].count(False) == 0
 
 
+@pytest.mark.parametrize("command", ["check --json", "state list --json", "schema brands --json"])
+def test_json_is_all_that_stdout_gets_whatever_airflow_logs(
+    bigcommerce_sandbox: Any, airflow_home: Path, tmp_path: Path, command: str
+) -> None:
+    # Warns as soon as Airflow is imported, through the standard library and through structlog, whose loggers choose their stream later.
+    (tmp_path / "airflow_local_settings.py").write_text(
+        "import logging, structlog\n"
+        "logging.getLogger('airflow').warning('from the standard library')\n"
+        "structlog.get_logger('airflow').warning('from structlog')\n"
+        "print('printed')\n"
+    )
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(tmp_path),
+        "AIRFLOW_CONN_BIGCOMMERCE_DEFAULT": json.dumps(bigcommerce_sandbox.connection),
+    }
+    program = [sys.executable, "-m", "airflow_provider_bigcommerce.cli", *command.split()]
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=True)
+
+    assert isinstance(json.loads(done.stdout), dict | list)
+    for warning in ("from the standard library", "from structlog", "printed"):
+        assert warning in done.stderr
+
+
 def test_read_writes_each_format_with_all_rows(run: Run, store: Any, tmp_path: Path) -> None:
     import pyarrow.parquet
 

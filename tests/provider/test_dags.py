@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from airflow_provider_bigcommerce.files.manifest import committed
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
+from tests.airflow_dag import example_dags
 
 pytestmark = pytest.mark.compat
 
@@ -21,21 +21,13 @@ RESOURCES = ("orders", "customers", "products", "product_variants", "categories"
 
 
 @pytest.fixture
-def dags(
-    project: Path, airflow_home: Path, bigcommerce_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> dict[str, Any]:
+def dags(airflow_home: Path, bigcommerce_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The example DAGs by id, pointed to the sandbox and to an empty directory."""
     monkeypatch.setenv("AIRFLOW_CONN_BIGCOMMERCE_DEFAULT", json.dumps(bigcommerce_sandbox.connection))
     monkeypatch.setenv("BIGCOMMERCE_SYNC_PATH", (tmp_path / "copy").as_uri())
     monkeypatch.setenv("BIGCOMMERCE_STORES_PATH", (tmp_path / "stores").as_uri())
     monkeypatch.setenv("BIGCOMMERCE_STORES", "bigcommerce_default,another_store")
-    try:
-        dagbag = importlib.import_module("airflow.dag_processing.dagbag")
-    except ImportError:  # Airflow 3.1
-        dagbag = importlib.import_module("airflow.models.dagbag")
-    bag = dagbag.DagBag(str(project / "dags"))
-    assert bag.import_errors == {}
-    return dict(bag.dags)
+    return example_dags()
 
 
 def returned(run: Any, task_id: str, map_index: int = -1) -> Any:

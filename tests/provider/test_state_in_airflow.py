@@ -12,25 +12,9 @@ import pytest
 from airflow_provider_bigcommerce.files.manifest import committed
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.state import STATE_ASSET_NAME, state_asset, state_key
+from tests.airflow_dag import known_to_airflow
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
-
-
-def known_to_airflow(dag: Any) -> Any:
-    """Write a DAG that no file holds to the metadata database, as the DAG processor does."""
-    from airflow.models.dagbundle import DagBundleModel
-    from airflow.models.serialized_dag import SerializedDagModel
-    from airflow.serialization.definitions.dag import SerializedDAG
-    from airflow.serialization.serialized_objects import LazyDeserializedDAG
-    from airflow.utils.session import create_session
-
-    with create_session() as session:
-        session.merge(DagBundleModel(name="testing"))
-        session.flush()
-        lazy = LazyDeserializedDAG.from_dag(dag)
-        SerializedDAG.bulk_write_to_db("testing", None, [lazy], session=session)
-        SerializedDagModel.write_dag(lazy, bundle_name="testing", session=session)
-    return dag
 
 
 def watermarks() -> dict[str, Any]:
@@ -48,10 +32,10 @@ def watermarks() -> dict[str, Any]:
 
 
 @pytest.fixture
-def connected(bigcommerce_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    monkeypatch.setenv("AIRFLOW_CONN_BIGCOMMERCE_DEFAULT", json.dumps(bigcommerce_sandbox.connection))
-    bigcommerce_sandbox.store.clock = lambda: 1_790_000_000.0
-    return bigcommerce_sandbox
+def connected(connected: Sandbox) -> Sandbox:
+    """The sandbox as ``bigcommerce_default``, its clock standing still."""
+    connected.store.clock = lambda: 1_790_000_000.0
+    return connected
 
 
 def run_twice(dag: Any, sandbox: Sandbox) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,14 @@ import pytest
 
 from airflow_provider_bigcommerce.files.manifest import committed
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
+from tests.airflow_dag import example_dags
 from tests.reconcile.conftest import rewrite
 
 pytestmark = [pytest.mark.compat, pytest.mark.bigcommerce_sandbox(products=20, orders=20, customers=10)]
 
 
 @pytest.fixture
-def prove(project: Path, airflow_home: Path, bigcommerce_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def prove(airflow_home: Path, bigcommerce_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The DAG, pointed to the sandbox and to a copy that is there already."""
     from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 
@@ -25,13 +25,7 @@ def prove(project: Path, airflow_home: Path, bigcommerce_sandbox: Sandbox, tmp_p
     monkeypatch.setenv("BIGCOMMERCE_SYNC_PATH", str(tmp_path))
     for resource in ("orders", "customers", "products"):
         BigCommerceToObjectStorageOperator(task_id=resource, resource=resource, path=str(tmp_path), mode="incremental").execute({})
-    try:
-        dagbag = importlib.import_module("airflow.dag_processing.dagbag")
-    except ImportError:  # Airflow 3.1
-        dagbag = importlib.import_module("airflow.models.dagbag")
-    bag = dagbag.DagBag(str(project / "dags"))
-    assert bag.import_errors == {}
-    dag = bag.dags["bigcommerce_prove"]
+    dag = example_dags()["bigcommerce_prove"]
     for task in dag.tasks:
         task.retries = 0  # dag.test() would sit out the retry delays
     return dag

@@ -37,6 +37,14 @@ def test_a_row_does_not_depend_on_what_was_asked_before() -> None:
         assert [forwards.row(name, key) for key in keys] == [backwards.row(name, key) for key in reversed(keys)][::-1], name
 
 
+def test_a_row_of_every_table_can_be_added() -> None:
+    store = Store(products=10, orders=5, customers=5)
+    for name, table in store.tables.items():
+        before = store.count(name)
+        added = store.add(name)
+        assert (store.row(name, added[table.key]), store.count(name)) == (added, before + 1), name
+
+
 @pytest.fixture
 def store(bigcommerce_sandbox: Sandbox) -> Store:
     bigcommerce_sandbox.store.clock = lambda: float(NOW)

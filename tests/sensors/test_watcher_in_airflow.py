@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
-from tests.airflow_server import AirflowServer
+from tests.airflow_server import AirflowServer, until
 
 DAG = """
 from datetime import datetime
@@ -34,15 +31,6 @@ for name, status in (("paid", 11), ("shipped", 2)):
 with DAG("deferred", start_date=datetime(2026, 1, 1), schedule=None, is_paused_upon_creation=False):
     BigCommerceResourceSensor(task_id="wait", resource="products", query={"name": "awaited"}, poke_interval=1, deferrable=True)
 """
-
-
-def until(found: Callable[[], Any], seconds: float = 150) -> Any:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if value := found():
-            return value
-        time.sleep(0.5)
-    pytest.fail("it did not come")
 
 
 @pytest.mark.full
@@ -76,10 +64,10 @@ def test_a_change_starts_the_dag_and_a_restart_loses_neither_a_change_nor_a_wait
     home = tmp_path / "home"
     with AirflowServer(home, env=environment) as server:
         until(lambda: polls() >= 2)
-        run_id = server.request("POST", "/api/v2/dags/deferred/dagRuns", {"logical_date": None})["dag_run_id"]
+        run_id = server.trigger("deferred")
         first = {"paid": store.add_order(status_id=11)["id"], "shipped": store.add_order(status_id=2)["id"]}
         until(lambda: told(server) == {name: {key} for name, key in first.items()})
-        until(lambda: server.request("GET", "/api/v2/dags/on_paid/dagRuns")["total_entries"] >= 1)
+        until(lambda: server.runs("on_paid"))
         assert sum("limit=1&" in f"{request.query}&" for request in store.requests) == 1  # one poll for both watchers
         until(lambda: waits(server, run_id) == "deferred")
         before = polls()

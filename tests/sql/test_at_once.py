@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
-from tests.sql.conftest import CONN_ID, Warehouse
+from tests.sql.warehouse import CONN_ID, Warehouse
 
 
 def load(environment: dict[str, str], resource: str, start: Barrier, arguments: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnknownResourceError
 from airflow_provider_bigcommerce.sql.database import open_database
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
-from tests.sql.conftest import CONN_ID, Warehouse
+from tests.sql.warehouse import CONN_ID, Warehouse
 
 
 @pytest.mark.parametrize(

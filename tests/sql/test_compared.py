@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.files.manifest import Manifest
-from tests.sql.conftest import Warehouse
+from tests.sql.warehouse import Warehouse
 
 HOUR = timedelta(hours=1)
 

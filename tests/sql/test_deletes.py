@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_bigcommerce.exceptions import IncompleteReadError, InvalidQueryError, TooManyDeletedError
-from tests.sql.conftest import Warehouse
+from tests.sql.warehouse import Warehouse
 
 HOUR = timedelta(hours=1)
 

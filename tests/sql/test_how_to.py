@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from tests.conftest import PROJECT
-from tests.sql.conftest import Warehouse
+from tests.sql.warehouse import Warehouse
 from tests.transfers.conftest import Night
 
 

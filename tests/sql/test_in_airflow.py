@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
 from tests.airflow_dag import known_to_airflow
-from tests.sql.conftest import CONN_ID, Warehouse
+from tests.sql.warehouse import CONN_ID, Warehouse
 
 
 @pytest.mark.usefixtures("airflow_home")

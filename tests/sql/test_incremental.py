@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, DestinationError, InvalidQueryError, ValidationError
-from tests.sql.conftest import Warehouse
+from tests.sql.warehouse import Warehouse
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 

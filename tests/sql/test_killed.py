@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from tests.conftest import PROJECT
-from tests.sql.conftest import CONN_ID, Warehouse
+from tests.sql.warehouse import CONN_ID, Warehouse
 
 Tables = dict[str, list[tuple[object, ...]]]
 

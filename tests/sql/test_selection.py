@@ -11,7 +11,7 @@ from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.transfers.selection import BigCommerceTransferOperator
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
-from tests.sql.conftest import CONN_ID, Warehouse
+from tests.sql.warehouse import CONN_ID, Warehouse
 
 
 @pytest.mark.parametrize("operator", [BigCommerceToObjectStorageOperator, BigCommerceToSqlOperator])

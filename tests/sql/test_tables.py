@@ -16,7 +16,7 @@ from airflow_provider_bigcommerce.files.schemas import schema
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.sql.layout import kind_of
 from airflow_provider_bigcommerce.sql.target import Target
-from tests.sql.conftest import Warehouse
+from tests.sql.warehouse import Warehouse
 
 SIX = ("products", "product_variants", "brands", "categories", "customers", "orders")
 

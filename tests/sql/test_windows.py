@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
-from tests.sql.conftest import Warehouse
+from tests.sql.warehouse import Warehouse
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 NO_OVERLAP = timedelta(0)

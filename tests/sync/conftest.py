@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -11,11 +10,10 @@ from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 
 
 @pytest.fixture
-def connected(bigcommerce_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+def connected(connected: Sandbox) -> Sandbox:
     """The sandbox as ``bigcommerce_default``, its clock standing still."""
-    monkeypatch.setenv("AIRFLOW_CONN_BIGCOMMERCE_DEFAULT", json.dumps(bigcommerce_sandbox.connection))
-    bigcommerce_sandbox.store.clock = lambda: 1_790_000_000.0
-    return bigcommerce_sandbox
+    connected.store.clock = lambda: 1_790_000_000.0
+    return connected
 
 
 class Recorded:

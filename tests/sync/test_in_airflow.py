@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
-from tests.airflow_server import AirflowServer
-
-
-def until(found: Callable[[], Any], seconds: float = 200) -> Any:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if value := found():
-            return value
-        time.sleep(1)
-    pytest.fail("it did not come")
+from tests.airflow_server import AirflowServer, until
 
 
 @pytest.mark.full
@@ -41,12 +30,10 @@ def test_new_orders_start_the_dag_that_waits_for_them_and_an_empty_window_does_n
     with AirflowServer(tmp_path / "home", env=environment) as server:
 
         def runs(dag_id: str) -> list[dict[str, Any]]:
-            found = server.request("GET", f"/api/v2/dags/{dag_id}/dagRuns?limit=50")["dag_runs"]
-            return [run for run in found if run["state"] in ("success", "failed")]
+            return [run for run in server.runs(dag_id) if run["state"] in ("success", "failed")]
 
         def sync() -> str:
-            body = {"logical_date": None}
-            run_id = server.request("POST", "/api/v2/dags/bigcommerce_many_stores/dagRuns", body)["dag_run_id"]
+            run_id = server.trigger("bigcommerce_many_stores")
             return str(until(lambda: [run["state"] for run in runs("bigcommerce_many_stores") if run["dag_run_id"] == run_id])[0])
 
         def told() -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -10,18 +11,28 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from airflow_provider_bigcommerce.assets import DATA_ALIAS
 from airflow_provider_bigcommerce.exceptions import PermissionDeniedError
+from airflow_provider_bigcommerce.files.manifest import Manifest
+from airflow_provider_bigcommerce.operators.partition import (
+    BigCommerceCommitPartitionsOperator,
+    BigCommercePartitionOperator,
+    commit_partitions,
+    partition,
+)
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.state import state_asset
+from airflow_provider_bigcommerce.transfers.telling import copied
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
 from tests.airflow_dag import known_to_airflow
-from tests.sql.conftest import Warehouse, night, postgres_server, warehouse  # noqa: F401  # fixtures, asked for by name
+from tests.airflow_memory import Airflow
+from tests.sql.conftest import night, postgres_server, warehouse  # noqa: F401  # fixtures, asked for by name
+from tests.sql.warehouse import Warehouse
 from tests.sync.conftest import Recorded, events, returned, states
-from tests.transfers.conftest import Airflow
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ORDERS = "bigcommerce://bigcommerce_default/orders"
@@ -105,6 +116,47 @@ def test_mapped_tasks_announce_each_their_own_asset(connected: Sandbox, tmp_path
     }
 
 
+@pytest.mark.compat
+@pytest.mark.usefixtures("airflow_home")
+def test_ranges_of_a_list_are_silent_and_their_commit_announces_all_of_it(
+    connected: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_SHOP", json.dumps(connected.connection))
+    with a_dag("ranges_announce") as dag:
+        ranges = partition("orders", into=2, bigcommerce_conn_id="shop")
+        orders = BigCommerceToObjectStorageOperator.partial(
+            task_id="orders", resource="orders", path=str(tmp_path), bigcommerce_conn_id="shop"
+        ).expand(partition=ranges)
+        commit_partitions(orders.output, path=str(tmp_path))
+    run = known_to_airflow(dag).test()
+
+    manifest = returned(run, "commit_partitions")
+    assert events(run) == {
+        "bigcommerce://shop/orders": [
+            {
+                **{name: manifest[name] for name in ("resource", "store_hash", "mode", "window", "finished_at", "complete")},
+                "rows": connected.store.count("orders"),
+                "run_id": run.run_id,
+                "to": f"file://{tmp_path}/orders",
+            }
+        ]
+    }
+
+
+@pytest.mark.usefixtures("airflow_home")
+def test_a_commit_of_no_row_is_silent_if_asked(connected: Sandbox, tmp_path: Path) -> None:
+    for order in connected.store.rows("orders"):
+        connected.store.delete("orders", order["id"])
+    with a_dag("empty_ranges") as dag:
+        orders = BigCommerceToObjectStorageOperator.partial(task_id="orders", resource="orders", path=str(tmp_path)).expand(
+            partition=partition("orders", into=2)
+        )
+        commit_partitions(orders.output, path=str(tmp_path), emit_empty=False)
+    run = known_to_airflow(dag).test()
+
+    assert (str(run.state), returned(run, "commit_partitions")["rows"], events(run)) == ("success", 0, {})
+
+
 @pytest.mark.usefixtures("airflow_home")
 def test_a_run_that_fails_announces_nothing_and_leaves_its_reason(connected: Sandbox, tmp_path: Path) -> None:
     connected.store.fail_next(1, "answer", match="/v3/catalog/brands", status=403, body=b"{}")
@@ -162,6 +214,24 @@ def test_the_quotas_waits_and_refusals_are_metrics(connected: Sandbox, metrics: 
     assert metrics.value("bigcommerce.waited") >= timedelta(milliseconds=100)
 
 
+def test_the_last_line_tells_what_came_what_it_cost_and_where_the_next_run_goes_on(connected: Sandbox, tmp_path: Path) -> None:
+    headers = {"X-Rate-Limit-Requests-Quota": "10", "X-Rate-Limit-Requests-Left": "0", "X-Rate-Limit-Time-Reset-Ms": "1100"}
+    headers["X-Rate-Limit-Time-Window-Ms"] = "30000"
+    connected.store.fail_next(1, "answer", match="/v2/orders", status=429, body=b"{}", headers=headers)
+    operator = BigCommerceToObjectStorageOperator(task_id="orders", resource="orders", path=str(tmp_path), mode="incremental")
+    manifest = msgspec.convert(operator.execute({}), Manifest)
+
+    line = copied(manifest, "1 file", operator.learnt.stats)
+
+    assert re.sub(r"in \d+\.\d s", "in 1.5 s", line) == (
+        f"Copied orders: 5 rows into 1 file; {manifest.requests} requests in 1.5 s, 1 of them answered 429, they waited 1 s in all for the "
+        "quota or to be repeated. The next run goes on at 2026-09-21T14:13:20Z."
+    )
+    again = copied(msgspec.structs.replace(manifest, duplicates_dropped=1_200, deleted=3, watermark=None), "2 files", None)
+    assert "5 rows into 2 files, 1,200 more were read that are there already, 3 are no longer in the store; " in again
+    assert again.endswith("answered 429.")
+
+
 def test_hook_lineage_names_the_resource_and_the_files_or_the_table(
     warehouse: Warehouse,  # noqa: F811  # the fixture
     tmp_path: Path,
@@ -178,13 +248,17 @@ def test_hook_lineage_names_the_resource_and_the_files_or_the_table(
         assert bool(collector.collected_assets.inputs) is False
         BigCommerceToObjectStorageOperator(task_id="brands", resource="brands", path=str(tmp_path)).execute(context)
     warehouse.operator("brands").execute(task)
+    [part] = BigCommercePartitionOperator(task_id="cut", resource="orders", into=1).execute({})
+    piece = BigCommerceToObjectStorageOperator(task_id="orders", resource="orders", path=str(tmp_path), partition=part).execute({})
+    commit = BigCommerceCommitPartitionsOperator(task_id="commit", returned=[piece], path=str(tmp_path))
+    commit.execute(task)
 
     found = collector.collected_assets
-    assert {each.asset.uri for each in found.inputs} == {"bigcommerce://bigcommerce_default/brands"}
+    assert {each.asset.uri for each in found.inputs} == {"bigcommerce://bigcommerce_default/brands", ORDERS}
     place = warehouse.connection
     postgres = f"postgres://{place['host']}:{place.get('port')}/{place.get('schema')}/public/brands"
     table = Asset(uri=f"sqlite://{place['host']}/main/brands").uri if warehouse.kind == "sqlite" else postgres
-    assert [each.asset.uri for each in found.outputs] == [f"file://{tmp_path}/brands", table]
+    assert [each.asset.uri for each in found.outputs] == [f"file://{tmp_path}/brands", table, f"file://{tmp_path}/orders"]
 
 
 def test_openlineage_gets_the_stores_resource_and_the_table(warehouse: Warehouse) -> None:  # noqa: F811  # the fixture
@@ -214,6 +288,20 @@ def test_openlineage_gets_the_directory_of_files(connected: Sandbox, tmp_path: P
     lineage = operator.get_openlineage_facets_on_complete(None)
 
     assert [(each.namespace, each.name) for each in lineage.outputs] == [("file", f"{tmp_path}/brands")]
+
+
+def test_openlineage_gets_the_directory_that_a_commit_of_ranges_filled(connected: Sandbox, tmp_path: Path) -> None:
+    pytest.importorskip("airflow.providers.openlineage.extractors", reason="pip install apache-airflow-providers-openlineage")
+    [part] = BigCommercePartitionOperator(task_id="cut", resource="orders", into=1).execute({})
+    piece = BigCommerceToObjectStorageOperator(task_id="orders", resource="orders", path=str(tmp_path), partition=part).execute({})
+    commit = BigCommerceCommitPartitionsOperator(task_id="commit", returned=[piece], path=str(tmp_path))
+    assert commit.get_openlineage_facets_on_complete(None) is None
+    commit.execute({})
+
+    lineage = commit.get_openlineage_facets_on_complete(None)
+
+    assert [(each.namespace, each.name) for each in lineage.inputs] == [("bigcommerce://sandbox1", "orders")]
+    assert [(each.namespace, each.name) for each in lineage.outputs] == [("file", f"{tmp_path}/orders")]
 
 
 @pytest.mark.parametrize(

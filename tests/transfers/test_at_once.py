@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_bigcommerce.files.manifest import committed
-from tests.transfers.conftest import Airflow, Night
+from tests.airflow_memory import Airflow
+from tests.transfers.conftest import Night
 
 
 def read(connection: str, path: Path, run_id: str, resource: str, start: Barrier, arguments: dict[str, Any]) -> None:

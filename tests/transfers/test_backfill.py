@@ -20,7 +20,7 @@ from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.sandbox.quota import Quota
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
-from tests.transfers.conftest import Airflow, Interval
+from tests.airflow_memory import Airflow, Interval
 
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 MONDAY = datetime(2027, 3, 1, tzinfo=UTC)  # after every seeded row

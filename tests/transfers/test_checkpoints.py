@@ -236,7 +236,7 @@ def test_a_try_that_begins_anew_and_is_broken_off_leaves_no_mixture(night: Night
 
 @pytest.mark.bigcommerce_sandbox(products=60)
 def test_a_read_shorter_than_a_part_writes_the_state_once(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.transfers.conftest import StateStore
+    from tests.airflow_memory import StateStore
 
     written: list[str] = []
     plain = StateStore.set

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,12 +36,6 @@ def states_left(dag_id: str) -> int:
     with create_session() as session:
         kept = select(func.count()).select_from(TaskStateStoreModel).where(TaskStateStoreModel.dag_id == dag_id)
         return int(session.scalar(kept) or 0)
-
-
-@pytest.fixture
-def connected(bigcommerce_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    monkeypatch.setenv("AIRFLOW_CONN_BIGCOMMERCE_DEFAULT", json.dumps(bigcommerce_sandbox.connection))
-    return bigcommerce_sandbox
 
 
 @pytest.mark.bigcommerce_sandbox(products=60)

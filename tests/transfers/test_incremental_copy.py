@@ -13,7 +13,8 @@ from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.files.destination import Destination
 from airflow_provider_bigcommerce.files.manifest import committed, run_key
 from airflow_provider_bigcommerce.state import Checkpoint, RunCheckpoint, state_key
-from tests.transfers.conftest import START, Night, StateStore
+from tests.airflow_memory import START, StateStore
+from tests.transfers.conftest import Night
 
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_bigcommerce.files.manifest import committed
+from tests.airflow_memory import Airflow, StateStore
 from tests.cutting_proxy import CuttingProxy, Line
-from tests.transfers.conftest import Airflow, Night, StateStore
+from tests.transfers.conftest import Night
 from tests.transfers.killing import BOUND, PAGE, PART, arm, through
 
 ARGUMENTS: dict[str, dict[str, Any]] = {

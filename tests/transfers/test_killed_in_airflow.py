@@ -11,10 +11,8 @@ import json
 import os
 import random
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -97,8 +95,8 @@ def test_a_task_killed_at_any_moment_is_retried_to_exactly_the_rows(bigcommerce_
             **{f"AIRFLOW_CONN_{run.upper()}": json.dumps(store) for run, store in stores.items()},
         }
         with AirflowServer(tmp_path / "home", env=environment) as server:
-            started(server, ["whole"])
-            assert ended(server, 1) == {"whole": "success"}
+            server.trigger("killed", "whole")
+            assert server.ended("killed", 1, seconds=120) == {"whole": "success"}
             [reference] = committed(str(copy / "whole"), "orders")
             parts = [Path(file.path).name for file in reference.files]
             names = {"first": parts[0], "middle": parts[len(parts) // 2], "last": parts[-1]}
@@ -106,8 +104,9 @@ def test_a_task_killed_at_any_moment_is_retried_to_exactly_the_rows(bigcommerce_
             chance, whole = random.Random(SEED), lines["whole"].passed
             for number in range(BYTES):  # one in each of as many equal stretches of the read
                 lines[f"byte{number:02}"].at = int(whole * (number + chance.random()) / BYTES) + 1
-            started(server, killed)
-            states = ended(server, 1 + len(killed))
+            for run in killed:
+                server.trigger("killed", run)
+            states = server.ended("killed", 1 + len(killed), seconds=700)
     assert set(states.values()) == {"success"}
 
     assert reference.rows == len(store.rows("orders")) == ORDERS
@@ -139,26 +138,3 @@ def served(sandbox: Sandbox, correlation_id: str) -> int:
     """Rows of the list that one try was sent."""
     mine = [one for one in sandbox.store.requests if one.correlation_id == correlation_id and one.path == "/v2/orders"]
     return sum(one.rows or 0 for one in mine)
-
-
-def started(server: AirflowServer, runs: list[str]) -> None:
-    deadline = time.monotonic() + 120
-    for run in runs:
-        while True:
-            try:
-                server.request("POST", "/api/v2/dags/killed/dagRuns", {"dag_run_id": run, "logical_date": None})
-                break
-            except OSError:
-                assert time.monotonic() < deadline, "Airflow did not find the DAG"
-                time.sleep(0.5)
-
-
-def ended(server: AirflowServer, count: int, seconds: float = 700) -> dict[str, Any]:
-    """State of each run, when all have ended."""
-    deadline = time.monotonic() + seconds
-    while True:
-        runs = server.request("GET", "/api/v2/dags/killed/dagRuns?limit=100")["dag_runs"]
-        if len(runs) == count and all(run["state"] in ("success", "failed") for run in runs):
-            return {run["dag_run_id"]: run["state"] for run in runs}
-        assert time.monotonic() < deadline, "the DAG runs did not end"
-        time.sleep(2)

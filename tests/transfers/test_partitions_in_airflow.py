@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,11 +59,12 @@ def test_four_ranges_at_once_use_up_the_quota_and_no_more_and_bring_exactly_the_
         "AIRFLOW_CONN_BIGCOMMERCE_DEFAULT": json.dumps(bigcommerce_sandbox.connection),
     }
     with AirflowServer(tmp_path / "home", env=environment) as server:
-        run = until_parsed(server)
-        state = until_done(server, run)
-    assert state == "success"
+        run = server.trigger("ranges")
+        assert server.ended("ranges", 1, seconds=450) == {run: "success"}
+        [event] = server.request("GET", "/api/v2/assets/events")["asset_events"]
 
     [manifest] = committed(str(copy), "orders")
+    assert (event["uri"], event["extra"]["rows"]) == ("bigcommerce://bigcommerce_default/orders", manifest.rows)
     ids = [msgspec.json.decode(line)["id"] for file in manifest.files for line in (copy / file.path).read_bytes().splitlines()]
     assert ids == [order["id"] for order in store.rows("orders")]
 
@@ -83,24 +83,3 @@ def test_four_ranges_at_once_use_up_the_quota_and_no_more_and_bring_exactly_the_
     # Nobody starves: who has more to read gets something in every window. Shares are not equal: who begins first keeps the most for long.
     for window, share in zip(whole, shares, strict=True):
         assert {reader for reader in readers if max(times[reader]) > window[0].time + SECONDS} <= share.keys(), told
-
-
-def until_parsed(server: AirflowServer) -> str:
-    """Start the DAG as soon as Airflow knows it; returns the run's path in the API."""
-    deadline = time.monotonic() + 120
-    while True:
-        try:
-            run = server.request("POST", "/api/v2/dags/ranges/dagRuns", {"logical_date": None})
-        except OSError:
-            assert time.monotonic() < deadline, "Airflow did not find the DAG"
-            time.sleep(0.5)
-        else:
-            return f"/api/v2/dags/ranges/dagRuns/{run['dag_run_id']}"
-
-
-def until_done(server: AirflowServer, run: str, seconds: float = 450) -> str:
-    deadline = time.monotonic() + seconds
-    while (state := server.request("GET", run)["state"]) not in ("success", "failed"):
-        assert time.monotonic() < deadline, "the DAG run did not end"
-        time.sleep(2)
-    return str(state)
