@@ -56,7 +56,7 @@ def test_a_table_without_its_key_is_refused(warehouse: Warehouse) -> None:
     warehouse.do("CREATE TABLE brands (id BIGINT, name TEXT)")
     warehouse.do("INSERT INTO brands VALUES (1, 'mine')")
 
-    refused(warehouse, r'no unique key of exactly \("id"\).*its unique keys: none.*ADD PRIMARY KEY \("id"\)')
+    refused(warehouse, r'no unique key of exactly \("?id"?\).*its unique keys: none.*ADD PRIMARY KEY \("?id"?\)')
 
 
 def test_a_table_with_another_key_is_refused(warehouse: Warehouse) -> None:
@@ -78,7 +78,7 @@ def test_a_table_that_lacks_columns_and_is_not_ours_is_refused_with_what_would_f
     warehouse.do("CREATE TABLE brands (id BIGINT PRIMARY KEY, name TEXT)")
     warehouse.do("INSERT INTO brands VALUES (1, 'mine')")
 
-    refused(warehouse, r'(?s)was not made by this provider and lacks the columns page_title.*CREATE TABLE .*"brands" \(')
+    refused(warehouse, r'(?s)was not made by this provider and lacks the columns page_title.*CREATE TABLE .*"?brands"? \(')
 
 
 def test_a_table_made_by_somebody_else_that_fits_is_filled_and_keeps_its_own_columns(warehouse: Warehouse) -> None:
