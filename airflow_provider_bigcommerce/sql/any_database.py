@@ -48,6 +48,8 @@ _LEFT_AFTER = 24 * 3600
 _LOCK_PATIENCE = 3600
 #: A statement that fails sooner has not waited for a lock.
 _SHORTEST_LOCK_WAIT = 1.0
+#: Seconds to wait after each try to read a definition.
+_INSPECTION_PAUSES = (0.1, 0.3, 1.0, 3.0, 0.0)
 #: Rows that one executemany gets.
 _ROWS = 1_000
 
@@ -269,13 +271,21 @@ class AnyDatabase(Database):
 
         return self._inspect(table, read)
 
-    def _inspect(self, table: str, read: Callable[[sa.Inspector], T]) -> T:
-        try:
-            found = read(sa.inspect(self._connection))
-            self._settle()
-        except SQLAlchemyError as error:
-            raise DestinationError(f"{self.title} did not tell what {table} is ({_reason(error)}).") from error
-        return found
+    def _inspect(self, about: str, read: Callable[[sa.Inspector], T]) -> T:
+        """Ask SQLAlchemy what is there, again where the database does not say it: MariaDB does not while another run makes that table."""
+        first: SQLAlchemyError | None = None
+        for pause in _INSPECTION_PAUSES:
+            try:
+                found = read(sa.inspect(self._connection))
+                self._settle()
+            except SQLAlchemyError as error:
+                first = first or error
+                if not self._is_in_transaction:
+                    self._connection.rollback()
+                time.sleep(pause)
+            else:
+                return found
+        raise DestinationError(f"{self.title} did not tell what {about} is ({_reason(first)}).") from first
 
     def _told(self, kind: sa.types.TypeEngine[Any]) -> str:
         try:
@@ -474,9 +484,11 @@ def _equal(one: sa.Table, columns: Sequence[str], other: sa.Table, others: Seque
     return sa.and_(*(one.c[a] == other.c[b] for a, b in zip(columns, others, strict=True)))
 
 
-def _reason(error: SQLAlchemyError) -> str:
+def _reason(error: SQLAlchemyError | None) -> str:
     """The driver's own message, without the statement's parameters that SQLAlchemy adds."""
-    return first_line(error.orig if isinstance(error, DBAPIError) and error.orig is not None else error)
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return first_line(error.orig)
+    return first_line(error) if error is not None else "no reason"
 
 
 def _engine_of(hook: DbApiHook) -> sa.Engine:

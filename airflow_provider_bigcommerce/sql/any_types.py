@@ -17,10 +17,10 @@ LONGEST_KEY = 255
 _ZONED = sa.DateTime(timezone=True)
 #: What DateTime would be instead: whole seconds on MySQL, a DATE without zone on Oracle, text without zone on SQLite.
 _TIMES: Mapping[str, sa.types.TypeEngine[Any]] = {
-    "mysql": mysql.DATETIME(fsp=6),  # type: ignore[no-untyped-call]  # SQLAlchemy's
-    "mariadb": mysql.DATETIME(fsp=6),  # type: ignore[no-untyped-call]  # likewise
+    "mysql": mysql.DATETIME(fsp=6),
+    "mariadb": mysql.DATETIME(fsp=6),
     "oracle": oracle.TIMESTAMP(timezone=True),
-    "sqlite": sqlite.DATETIME(
+    "sqlite": sqlite.DATETIME(  # type: ignore[no-untyped-call]  # SQLAlchemy's
         storage_format="%(year)04d-%(month)02d-%(day)02d %(hour)02d:%(minute)02d:%(second)02d.%(microsecond)06dZ",
         regexp=r"(\d+)-(\d+)-(\d+)[ T](\d+):(\d+):(\d+)(?:\.(\d+))?Z?",
     ),
