@@ -1,8 +1,9 @@
 """The transfer from a BigCommerce resource to a table of a database.
 
 Decides in which order a run does things, so that a reader of the table sees all of a run or nothing of it: rows into staging
-tables that nobody else sees, then one transaction that makes or widens the table, merges, and writes the run's row of
-``_bigcommerce_syncs``, where the watermark is. Rows go from the store to the database; XCom gets the manifest.
+tables that are the run's own, then one transaction that merges them and writes the run's row of ``_bigcommerce_syncs``, where the
+watermark is; the table is made or widened in that transaction, or before it where that commits. Rows go from the store to the
+database; XCom gets the manifest.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
 
     Which rows: the parameters of :class:`BigCommerceTransferOperator` (``resource``, ``mode``, ``query``, ``since``, ``fields`` ...).
 
-    :param conn_id: id of a connection to SQLite or PostgreSQL. (templated)
+    :param conn_id: id of an SQL connection: SQLite and PostgreSQL by code of their own, every other one whose hook has an SQLAlchemy engine
+        through that. (templated)
     :param table: name of the table; the resource's if not given. (templated)
     :param schema: schema of the table; the connection's own if not given. (templated)
     :param nested: ``json``: lists and objects stand in JSON columns as they came; ``tables``: objects become columns

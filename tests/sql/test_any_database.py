@@ -17,7 +17,7 @@ from tests.sql.conftest import CONN_ID, KINDS, Warehouse
 
 HOUR = timedelta(hours=1)
 
-pytestmark = pytest.mark.parametrize("warehouse", KINDS[2:], indirect=True)
+ON_ANY = pytest.mark.parametrize("warehouse", KINDS[2:], indirect=True)
 ON_MARIADB = pytest.mark.parametrize("warehouse", KINDS[-1:], indirect=True)
 
 
@@ -29,6 +29,7 @@ def leftovers(warehouse: Warehouse) -> set[str]:
     return {name for name in warehouse.tables() if "_bigcommerce_tmp_" in name}
 
 
+@ON_ANY
 def test_a_retry_drops_the_staging_tables_of_the_killed_try_and_a_run_those_of_yesterday(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -52,6 +53,7 @@ def test_a_retry_drops_the_staging_tables_of_the_killed_try_and_a_run_those_of_y
     assert leftovers(warehouse) == set()
 
 
+@ON_ANY
 def test_columns_that_are_not_ours_and_rows_that_refer_to_a_row_outlive_its_replacement(warehouse: Warehouse) -> None:
     brand = warehouse.sandbox.store.rows("brands")[0]["id"]
     warehouse.run("brands")
@@ -67,6 +69,7 @@ def test_columns_that_are_not_ours_and_rows_that_refer_to_a_row_outlive_its_repl
     assert warehouse.query("SELECT brand FROM likes") == [(brand,)]
 
 
+@ON_ANY
 def test_a_table_may_have_a_name_that_drivers_and_sqlalchemy_take_for_parameters(warehouse: Warehouse) -> None:
     name = "50% of :brands? %s"
 
@@ -78,6 +81,7 @@ def test_a_table_may_have_a_name_that_drivers_and_sqlalchemy_take_for_parameters
     assert name in warehouse.tables()
 
 
+@ON_ANY
 def test_long_texts_and_exact_amounts_are_kept(warehouse: Warehouse) -> None:
     text = "ü€😀" * 50_000
     product = warehouse.sandbox.store.add_product(description=text, price=1234567890.1234)
@@ -89,6 +93,7 @@ def test_long_texts_and_exact_amounts_are_kept(warehouse: Warehouse) -> None:
     assert Decimal(str(price)) == Decimal("1234567890.1234")
 
 
+@ON_ANY
 def test_texts_that_a_database_may_take_for_the_same_are_two_keys_and_a_difference(warehouse: Warehouse) -> None:
     brand = warehouse.sandbox.store.add("brands", name="Größe")["id"]
     warehouse.run("brands")
@@ -113,6 +118,7 @@ def test_a_run_waits_for_another_ones_last_step_longer_than_the_database_does(wa
     assert warehouse.column("SELECT count(*) FROM _bigcommerce_syncs") == [2]
 
 
+@ON_ANY
 def test_a_lock_that_cannot_be_taken_is_told(warehouse: Warehouse) -> None:
     warehouse.run("brands")
     database = opened()
@@ -125,6 +131,7 @@ def test_a_lock_that_cannot_be_taken_is_told(warehouse: Warehouse) -> None:
         database.close()
 
 
+@ON_ANY
 def test_a_value_that_the_database_refuses_fails_the_run_and_is_not_told(warehouse: Warehouse) -> None:
     if warehouse.kind == "sqlite":
         pytest.skip("SQLite takes texts of any length")

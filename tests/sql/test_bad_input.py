@@ -72,7 +72,8 @@ def test_a_table_with_other_types_is_refused(warehouse: Warehouse) -> None:
 
     refused(
         warehouse,
-        r"(?i)columns of other types than 'brands' needs: id is (character varying|varchar)\(20\), needed is .*name is integer.*, needed is (long)?text",
+        r"(?i)columns of other types than 'brands' needs: id is (character varying|varchar)\(20\), needed is .*"
+        r"name is integer.*, needed is (long)?text",
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, ServerError
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
-from tests.sql.conftest import Warehouse, night, postgres_server, warehouse  # noqa: F401  # fixtures, asked for by name
+from tests.sql.conftest import Warehouse, mariadb_server, night, postgres_server, warehouse  # noqa: F401  # fixtures, asked for by name
 from tests.transfers.conftest import Night
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)

@@ -19,7 +19,7 @@ from airflow_provider_bigcommerce.state import state_asset
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
 from tests.airflow_dag import known_to_airflow
-from tests.sql.conftest import Warehouse, night, postgres_server, warehouse  # noqa: F401  # fixtures, asked for by name
+from tests.sql.conftest import Warehouse, mariadb_server, night, postgres_server, warehouse  # noqa: F401  # fixtures, asked for by name
 from tests.sync.conftest import Recorded, events, returned, states
 from tests.transfers.conftest import Airflow
 
