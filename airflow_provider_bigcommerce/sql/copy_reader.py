@@ -78,8 +78,8 @@ class TableCopy:
         rows: list[tuple[Any, ...]] = []
         if database.columns_of(SYNCS.name):
             rows = database.rows(
-                f"SELECT resource, nested, filters, manifest FROM {database.qualified(SYNCS.name)} WHERE table_name = ? "
-                "ORDER BY finished_at DESC",
+                f"SELECT {database.quote('resource')}, nested, filters, manifest FROM {database.qualified(SYNCS.name)} "
+                "WHERE table_name = ? ORDER BY finished_at DESC",
                 (self._table,),
             )
         if not rows or not database.columns_of(self._table):

@@ -111,7 +111,8 @@ class Syncs:
             or what is said of it cannot be read.
         """
         table, database = self._layout.main.name, self._database
-        others = database.rows(f"SELECT DISTINCT resource, store_hash, nested FROM {self._name} WHERE table_name = ?", (table,))
+        reserved = database.quote("resource")  # a reserved word of Oracle
+        others = database.rows(f"SELECT DISTINCT {reserved}, store_hash, nested FROM {self._name} WHERE table_name = ?", (table,))
         for resource, store_hash, nested in others:
             self._refuse(str(resource), str(store_hash), str(nested))
         last = database.rows(
