@@ -133,3 +133,12 @@ def postgres_bin() -> Path:
         if (directory / "initdb").exists():
             return directory
     missing_tool("PostgreSQL", "apt-get install postgresql (Debian), dnf install postgresql-server, brew install postgresql")
+
+
+@pytest.fixture(scope="session")
+def mariadb_bin() -> Path:
+    """Folder of MariaDB's programs (mariadb-install-db); mariadbd may be in another."""
+    found = shutil.which("mariadb-install-db")
+    if found and (shutil.which("mariadbd") or Path("/usr/sbin/mariadbd").exists()):
+        return Path(found).parent
+    missing_tool("MariaDB", "apt-get install mariadb-server (Debian), dnf install mariadb-server, brew install mariadb")

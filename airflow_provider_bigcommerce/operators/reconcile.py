@@ -139,7 +139,7 @@ class BigCommerceReconcileOperator(BaseOperator):
         run = _Run.of(context, self.task_id)
         reading = self._reading = StoppableReading()
         row = _comparable(self.resource)
-        with self._opened(row) as copies:
+        with self._opened(row, run) as copies:
             report = self._compared(copies, hook, reading, run)
         self._tell(report)
         record_metrics(
@@ -160,7 +160,7 @@ class BigCommerceReconcileOperator(BaseOperator):
     # -- the copy -----------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _opened(self, row: Resource) -> Iterator[_Copies]:
+    def _opened(self, row: Resource, run: _Run) -> Iterator[_Copies]:
         """The copy, in files opened anew each time it is asked for: after a repair there is one run more."""
         from airflow_provider_bigcommerce.transfers.copying import columns_of
 
@@ -181,7 +181,7 @@ class BigCommerceReconcileOperator(BaseOperator):
         sql_hook = BaseHook.get_connection(str(self.conn_id)).get_hook()  # type: ignore[no-untyped-call]  # Airflow's
         thread = OneThread()
         try:
-            database = thread.run(open_database, sql_hook, self.schema)
+            database = thread.run(open_database, sql_hook, self.schema, run.key)
             try:
                 copy = TableCopy(database, thread, row, self.table or row.name, columns_of(row))
                 yield lambda: copy

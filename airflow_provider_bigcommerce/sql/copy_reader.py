@@ -24,7 +24,7 @@ from airflow_provider_bigcommerce.files.manifest import Manifest
 from airflow_provider_bigcommerce.files.schemas import SYNCED_AT, Schema
 from airflow_provider_bigcommerce.files.stored_copy import Columns, CopyIndex, Repair, seconds
 from airflow_provider_bigcommerce.sql.database import Database
-from airflow_provider_bigcommerce.sql.layout import ROW_HASH, Column, Layout, Table, layout_of, short
+from airflow_provider_bigcommerce.sql.layout import ROW_HASH, Layout, layout_of, short
 from airflow_provider_bigcommerce.sql.loading import OneThread, StagingWriter
 from airflow_provider_bigcommerce.sql.rows import BlockReader
 from airflow_provider_bigcommerce.sql.syncs import SYNCS, Syncs
@@ -79,8 +79,8 @@ class TableCopy:
         rows: list[tuple[Any, ...]] = []
         if database.columns_of(SYNCS.name):
             rows = database.rows(
-                f"SELECT resource, nested, filters, manifest FROM {database.qualified(SYNCS.name)} WHERE table_name = ? "
-                "ORDER BY finished_at DESC",
+                f"SELECT {database.quote('resource')}, nested, filters, manifest FROM {database.qualified(SYNCS.name)} "
+                "WHERE table_name = ? ORDER BY finished_at DESC",
                 (self._table,),
             )
         if not rows or not database.columns_of(self._table):
@@ -119,18 +119,14 @@ class TableCopy:
         return index
 
     def _pages(self, columns: Sequence[str]) -> Iterator[list[tuple[Any, ...]]]:
-        quote, key = self._database.quote, self._layout.main.key
-        names = ", ".join(map(quote, [*key, *columns]))
-        order = ", ".join(map(quote, key))
+        main = self._layout.main
         last: tuple[Any, ...] = ()
         while True:
-            where = f"WHERE ({order}) > ({', '.join('?' * len(key))})" if last else ""
-            statement = f"SELECT {names} FROM {self._target.name} {where} ORDER BY {order} LIMIT {_PAGE}"
-            page = self._thread.run(self._database.rows, statement, last)
+            page = self._thread.run(self._database.page, main, columns, last, _PAGE)
             yield page
             if len(page) < _PAGE:
                 return
-            last = page[-1][: len(key)]
+            last = page[-1][: len(main.key)]
 
     @staticmethod
     def _key(values: Sequence[Any]) -> Key:
@@ -159,68 +155,27 @@ class TableCopy:
             self._has_staging = True
         reader = self._reader(datetime.now().astimezone())
         for name, rows in reader.read(records).items():
-            database.execute(f"DELETE FROM {target.staging(name)}")
+            database.execute(f"DELETE FROM {database.staging(target.staging(name))}")
             if rows.num_rows:
                 target.stage(name, rows)
         there = database.columns_of(main.name)
         ours = {*OURS, ROW_HASH}
         compared = [column for column in main.columns if column.name in there and column.name not in ours and column.name not in main.key]
-        marks = ", ".join(self._differs(column) for column in compared)
-        same = self._same("row", main.key, "staged", main.key)
-        keys = ", ".join(f'"row".{database.quote(name)}' for name in main.key)
-        statement = f'SELECT {keys}, {marks} FROM {target.name} AS "row" JOIN {target.staging(main.name)} AS staged ON {same}'
         found: dict[Key, list[str]] = {}
-        for row in database.rows(statement):
+        for row in database.differences(main, target.staging(main.name), compared):
             key = self._key(row[: len(main.key)])
             for column, differs in zip(compared, row[len(main.key) :], strict=True):
                 if differs:
                     found.setdefault(key, []).append(column.name)
         for child in self._layout.tables[1:]:
-            for row in database.rows(self._child_statement(child)):
+            there = database.columns_of(child.name)
+            columns = [column for column in child.columns if column.name in there]
+            staged = target.staging(child.name), main, target.staging(main.name)
+            for row in database.child_differences(child, *staged, columns):
                 found.setdefault(self._key(row), []).append(child.name)
         for table in self._layout.tables:
-            database.execute(f"DELETE FROM {target.staging(table.name)}")
+            database.execute(f"DELETE FROM {database.staging(target.staging(table.name))}")
         return found
-
-    def _differs(self, column: Column) -> str:
-        one, other = self._comparable("row", column), self._comparable("staged", column)
-        return f"CASE WHEN {one} <> {other} OR ({one} IS NULL) <> ({other} IS NULL) THEN 1 ELSE 0 END"
-
-    def _comparable(self, table: str, column: Column) -> str:
-        """A column's value in a form that has equality: JSON as the database writes it."""
-        name = f"{self._database.quote(table)}.{self._database.quote(column.name)}"
-        if column.kind in ("json", "extra"):
-            return f"CAST(CAST({name} AS {self._database.types[column.kind]}) AS TEXT)"
-        return name
-
-    def _same(self, one: str, columns: Sequence[str], other: str, others: Sequence[str]) -> str:
-        quote = self._database.quote
-        pairs = zip(columns, others, strict=True)
-        return " AND ".join(f"{quote(one)}.{quote(a)} = {quote(other)}.{quote(b)}" for a, b in pairs)
-
-    def _child_statement(self, child: Table) -> str:
-        """The keys of main rows whose child rows are not the same."""
-        database, target, main = self._database, self._target, self._layout.main
-        there = database.columns_of(child.name)
-        columns = [column for column in child.columns if column.name in there]
-
-        def rows(source: str) -> str:
-            values = ", ".join(self._comparable("part", column) for column in columns)
-            among = f"SELECT 1 FROM {target.staging(main.name)} AS staged WHERE {self._same('staged', main.key, 'part', child.root)}"
-            # Rows of main rows that the table lacks are not this one's to tell.
-            known = f'SELECT 1 FROM {target.name} AS "row" WHERE {self._same("row", main.key, "part", child.root)}'
-            return f"SELECT {values} FROM {source} AS part WHERE EXISTS ({among}) AND EXISTS ({known})"
-
-        stored, copied = rows(target.staging(child.name)), rows(database.qualified(child.name))
-        names = [f"c{number}" for number in range(len(columns))]
-        root = ", ".join(names[[column.name for column in columns].index(name)] for name in child.root)
-        listed = ", ".join(names)
-        # WITH and not parentheses: SQLite has none around the parts of a compound query.
-        return (
-            f"WITH stored ({listed}) AS ({stored}), copied ({listed}) AS ({copied}), "
-            "more AS (SELECT * FROM stored EXCEPT SELECT * FROM copied), less AS (SELECT * FROM copied EXCEPT SELECT * FROM stored) "
-            f"SELECT {root} FROM more UNION SELECT {root} FROM less"
-        )
 
     def _reader(self, synced_at: datetime) -> BlockReader:
         return BlockReader(
@@ -269,8 +224,11 @@ class TableRepair(Repair):
         """Merge, and write the run's row."""
 
         def change() -> None:
+            if not self._database.ddl_is_transactional:
+                self._target.prepare()
             self._database.begin(self._layout.main.name)
-            self._target.prepare()
+            if self._database.ddl_is_transactional:
+                self._target.prepare()
             self._target.merge()
             self._syncs.write(manifest)
             self._database.commit()

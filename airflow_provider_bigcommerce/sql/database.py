@@ -1,66 +1,97 @@
-"""What a database must be able to do for a load, and one connection that does it: the part that all databases share.
+"""What a database must be able to do for a load: the questions and changes that the other modules here put together.
 
 A connection is used by one thread at a time, as DB-API drivers want; ``cancel`` alone may come from another. It knows no
-resource and decides nothing about what is loaded.
+resource and decides nothing about what is loaded. Where a parameter is called a statement's part, it is quoted already.
 """
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError
-from airflow_provider_bigcommerce.sql.layout import Column, ColumnKind, Table
+from airflow_provider_bigcommerce.exceptions import InvalidQueryError
+from airflow_provider_bigcommerce.sql.layout import Column, Table
 
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
 
 
 class Database(ABC):
-    """One open connection.
-
-    :param hook: an Airflow hook of that database.
-    :param schema: the schema that the caller named, or None for the connection's own.
-    :raises InvalidQueryError: there is no such schema.
-    """
+    """One open connection."""
 
     #: How the database is called in messages.
     title: str
-    #: Column kind -> type of a column that we make.
-    types: Mapping[ColumnKind, str]
-    #: Column kind -> types, as the database tells them, that a table made by somebody else may have for it.
-    accepted: Mapping[ColumnKind, frozenset[str]]
-    #: How a parameter stands in a statement.
-    parameter: str
+    #: The schema of the tables, checked to exist.
+    schema: str
     #: Whether text may hold every Unicode character.
     holds_any_text: bool
-    #: What stands before a staging table's name.
-    temporary: str
+    #: Whether tables can be made and widened within a transaction, and go with it where it is rolled back.
+    ddl_is_transactional: bool
 
-    def __init__(self, hook: DbApiHook, schema: str | None) -> None:
-        self._connection: Any = hook.get_conn()
-        try:
-            self._cursor = self._connection.cursor()
-            self.prepare()
-            self.schema = self.find_schema(schema)
-        except BaseException:
-            self._connection.close()
-            raise
-
-    # -- what differs
+    # -- statements
 
     @abstractmethod
-    def prepare(self) -> None:
-        """Settings of the session, autocommit among them: transactions begin and end where the code says."""
+    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> int:
+        """Run a statement.
+
+        :param statement: with ``?`` for each parameter.
+        :returns: how many rows it changed, where the driver tells.
+        :raises DestinationError: the database refused it; its own message is kept, which holds no parameters of ours but may name a key.
+        """
 
     @abstractmethod
-    def find_schema(self, wanted: str | None) -> str:
-        """The schema's name, checked to exist."""
+    def rows(self, statement: str, parameters: Sequence[Any] = (), *, most: int | None = None) -> list[tuple[Any, ...]]:
+        """Run a query and return its rows, or the first ``most`` of them."""
 
     @abstractmethod
     def begin(self, lock: str) -> None:
         """Begin a transaction that no other run with the same lock can be in at the same time."""
+
+    @abstractmethod
+    def commit(self) -> None:
+        """End the transaction; what it did is durable."""
+
+    @abstractmethod
+    def cancel(self) -> None:
+        """Stop the statement that runs, where the driver can; called from another thread."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the connection; staging tables and an open transaction go with it."""
+
+    # -- parts of statements
+
+    @abstractmethod
+    def quote(self, name: str) -> str:
+        """An identifier as it stands in a statement."""
+
+    @abstractmethod
+    def qualified(self, table: str) -> str:
+        """A table of the schema, as it stands in a statement."""
+
+    @abstractmethod
+    def staging(self, name: str) -> str:
+        """A staging table, as it stands in a statement."""
+
+    @abstractmethod
+    def moment(self, text: str | None) -> Any:
+        """An ISO-8601 text as a parameter that is put into a ``time`` column or compared with one."""
+
+    def same(self, columns: Sequence[str], one: str, others: Sequence[str], other: str) -> str:
+        """The condition that columns of two tables are equal, pair by pair; the tables are a statement's parts."""
+        return " AND ".join(f"{one}.{self.quote(a)} = {other}.{self.quote(b)}" for a, b in zip(columns, others, strict=True))
+
+    @abstractmethod
+    def among(self, columns: Sequence[str], table: str, others: Sequence[str], source: str, where: str = "") -> str:
+        """The condition that a row of ``table`` has in its columns what some row of ``source`` has in the others.
+
+        :param table: a statement's part, as ``source``.
+        :param where: a condition on the rows of ``source``.
+        """
+
+    # -- tables
 
     @abstractmethod
     def columns_of(self, table: str) -> dict[str, str]:
@@ -71,109 +102,112 @@ class Database(ABC):
         """The column sets by which rows of a table are unique."""
 
     @abstractmethod
+    def type_of(self, column: Column, table: Table) -> str:
+        """The type of a column of a table that we make."""
+
+    @abstractmethod
+    def misfits(self, table: Table) -> dict[str, str]:
+        """Columns of the table that is there whose types cannot hold ours -> those types, as the database tells them."""
+
+    @abstractmethod
+    def create_statement(self, table: Table) -> str:
+        """What makes a table."""
+
+    @abstractmethod
+    def create_table(self, table: Table) -> None:
+        """Make a table that is not there yet."""
+
+    @abstractmethod
+    def add_column(self, table: Table, column: Column) -> None:
+        """Add a column, null in the rows that are there."""
+
+    # -- staging
+
+    @abstractmethod
+    def create_staging(self, name: str, table: Table) -> None:
+        """Make a table that is this connection's alone and goes with it.
+
+        :param name: what ``staging``, ``put`` and the others call it.
+        :param table: whose columns it has.
+        """
+
+    @abstractmethod
     def put(self, staging: str, columns: Sequence[str], rows: Any) -> None:
-        """Append an Arrow table to a staging table."""
+        """Append an Arrow table to a staging table.
+
+        :raises DestinationError: the database refused the rows.
+        """
 
     @abstractmethod
     def refresh_statistics(self, staging: str, key: Sequence[str]) -> None:
         """Tell the planner how large a staging table has become and how its key is spread, where it does not find out by itself."""
 
+    # -- changes and questions
+
     @abstractmethod
-    def cancel(self) -> None:
-        """Stop the statement that runs; called from another thread."""
+    def upsert(self, table: Table, staging: str) -> None:
+        """Add the staged rows to the table, and replace those that it has: columns that are not ours stay as they are."""
 
-    # -- what does not
+    @abstractmethod
+    def absent(self, table: Table, source: str, where: str = "") -> list[tuple[Any, ...]]:
+        """The keys of rows of a table that no row of ``source`` has.
 
-    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> int:
-        """Run a statement.
-
-        :param statement: with ``?`` for each parameter.
-        :returns: how many rows it changed, where the driver tells.
-        :raises DestinationError: the database refused it; its own message is kept, which holds no parameters of ours but may name a key.
+        :param source: a statement's part.
+        :param where: a condition on the rows of the table.
         """
-        try:
-            if parameters:
-                self._cursor.execute(statement.replace("?", self.parameter), tuple(parameters))
-            else:
-                self._cursor.execute(statement)
-        except self.errors as error:
-            raise DestinationError(f"{self.title} refused a statement ({first_line(error)}): {statement[:200]}") from error
-        return int(self._cursor.rowcount)
 
-    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run a query and return its rows."""
-        self.execute(statement, parameters)
-        return [tuple(row) for row in self._cursor.fetchall()]
-
-    def commit(self) -> None:
-        """End the transaction; what it did is durable."""
-        self.execute("COMMIT")
-
-    def rollback(self) -> None:
-        """End the transaction; nothing of it stays."""
-        self.execute("ROLLBACK")
-
-    def close(self) -> None:
-        """Close the connection; staging tables and an open transaction go with it."""
-        self._connection.close()
-
-    @property
     @abstractmethod
-    def errors(self) -> tuple[type[Exception], ...]:
-        """What the driver raises."""
+    def page(self, table: Table, columns: Sequence[str], after: Sequence[Any], most: int) -> list[tuple[Any, ...]]:
+        """The next rows in the order of the key, key first, then ``columns``.
 
-    @staticmethod
-    def quote(name: str) -> str:
-        """An identifier as it stands in a statement."""
-        return '"' + name.replace('"', '""') + '"'
+        :param after: the key that the last page ended with; empty for the first page.
+        """
 
-    def qualified(self, table: str) -> str:
-        """A table of the schema, as it stands in a statement."""
-        return f"{self.quote(self.schema)}.{self.quote(table)}"
+    @abstractmethod
+    def differences(self, table: Table, staging: str, columns: Sequence[Column]) -> list[tuple[Any, ...]]:
+        """For each staged row that the table has too: its key, then for each of ``columns`` whether the two values differ."""
 
-    def staging(self, name: str) -> str:
-        """A staging table, as it stands in a statement."""
-        return f"{self.temporary}.{self.quote(name)}"
-
-    def column(self, column: Column) -> str:
-        """A column's definition."""
-        return f"{self.quote(column.name)} {self.types[column.kind]}"
-
-    def create_statement(self, table: Table) -> str:
-        """What makes a table."""
-        columns = [self.column(column) + (" NOT NULL" if column.name in table.key else "") for column in table.columns]
-        key = ", ".join(map(self.quote, table.key))
-        return f"CREATE TABLE {self.qualified(table.name)} (\n  " + ",\n  ".join([*columns, f"PRIMARY KEY ({key})"]) + "\n)"
-
-    def create_staging(self, name: str, table: Table) -> None:
-        """Make a table that only this connection sees and that goes with it."""
-        columns = ", ".join(map(self.column, table.columns))
-        self.execute(f"CREATE TEMPORARY TABLE {self.quote(name)} ({columns})")
+    @abstractmethod
+    def child_differences(
+        self, child: Table, staged_child: str, main: Table, staged_main: str, columns: Sequence[Column]
+    ) -> list[tuple[Any, ...]]:
+        """The keys of staged main rows that the main table has too and whose child rows are not the staged ones."""
 
 
 def first_line(error: BaseException) -> str:
     """A driver's message up to where it would quote a value."""
-    text = str(error).strip().partition("\n")[0].partition(': "')[0]
+    text = re.split(r""": ["']""", str(error).strip().partition("\n")[0])[0]
     return f"{type(error).__name__}: {text}"
 
 
-def open_database(hook: DbApiHook, schema: str | None) -> Database:
+def open_database(hook: DbApiHook, schema: str | None, run: str) -> Database:
     """Connect by an Airflow hook.
 
     :param hook: of any SQL connection.
     :param schema: schema of the tables, or None for the connection's own.
-    :raises InvalidQueryError: this kind of database is not loaded directly; the message says how it is.
+    :param run: run key; staging tables that outlive a killed try are told by it.
+    :raises InvalidQueryError: there is no such schema; or no way to this kind of database, and the message says what else there is.
     :raises DestinationError: it cannot be reached.
     """
-    from airflow_provider_bigcommerce.sql.postgres import Postgres
-    from airflow_provider_bigcommerce.sql.sqlite import Sqlite
+    kind = getattr(hook, "conn_type", None)
+    if kind == "postgres":
+        from airflow_provider_bigcommerce.sql.postgres import Postgres
 
-    kinds: dict[str, type[Database]] = {"postgres": Postgres, "sqlite": Sqlite}
-    found = kinds.get(str(getattr(hook, "conn_type", "")))
-    if found is None:
+        return Postgres(hook, schema)
+    if kind == "sqlite":
+        from airflow_provider_bigcommerce.sql.sqlite import Sqlite
+
+        return Sqlite(hook, schema)
+    if not hasattr(hook, "get_sqlalchemy_engine"):
         raise InvalidQueryError(
-            f"{type(hook).__name__} is a hook of {getattr(hook, 'conn_type', 'no known kind')!r}, which this operator does not load. "
-            f"Accepted: connections of type {', '.join(map(repr, kinds))}. For others write Parquet with "
-            "BigCommerceToObjectStorageOperator and load that: docs/how-to/load-a-warehouse.md."
+            f"{type(hook).__name__} is a hook of {kind or 'no known kind'!r}, which is no SQL connection. Accepted: the connection of a "
+            "database. Elsewhere, write files with BigCommerceToObjectStorageOperator: docs/how-to/load-a-warehouse.md."
         )
-    return found(hook, schema)
+    try:
+        from airflow_provider_bigcommerce.sql.any_database import AnyDatabase
+    except ModuleNotFoundError as error:
+        raise InvalidQueryError(
+            f"Connections of type {kind!r} are loaded through SQLAlchemy, which is missing ({error}). Install it: "
+            "pip install 'airflow-provider-bigcommerce[sql]'; or load files: docs/how-to/load-a-warehouse.md."
+        ) from error
+    return AnyDatabase(hook, schema, run)

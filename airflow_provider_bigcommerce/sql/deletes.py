@@ -34,7 +34,6 @@ class Deletes:
         main = layout.main
         kinds = main.kinds
         self._keys = Table(main.name, tuple(Column(name, kinds[name]) for name in main.key), main.key)
-        self._names = ", ".join(map(database.quote, main.key))
         self._table = database.qualified(main.name)
         self._has_store_keys = False
 
@@ -65,10 +64,10 @@ class Deletes:
         columns = database.columns_of(self._layout.main.name)
         if not columns:
             return Compared(0, [])
-        alive = f"WHERE {database.quote(DELETED_AT)} IS NULL" if DELETED_AT in columns else ""
+        alive = f"{database.quote(DELETED_AT)} IS NULL" if DELETED_AT in columns else ""
         source = database.staging(_STORE) if self._has_store_keys else self._staged
-        [(live,)] = database.rows(f"SELECT count(*) FROM {self._table} {alive}")
-        found = database.rows(f"SELECT {self._names} FROM {self._table} {alive} EXCEPT SELECT {self._names} FROM {source}")
+        [(live,)] = database.rows(f"SELECT count(*) FROM {self._table} {alive and f'WHERE {alive}'}")
+        found = database.absent(self._keys, source, alive)
         return Compared(int(live), [row[0] if len(row) == 1 else row for row in found])
 
     def stage_gone(self, keys: Sequence[Key], at: datetime) -> None:
@@ -88,20 +87,16 @@ class Deletes:
         :param removes: whether they are deleted, with all their child rows.
         :returns: how many were marked or deleted.
         """
-        database, quote = self._database, self._database.quote
-        gone, deleted_at = database.staging(_GONE), quote(DELETED_AT)
+        database, table, key = self._database, self._table, self._keys.key
+        gone, deleted_at = database.staging(_GONE), database.quote(DELETED_AT)
         if self._has_store_keys:
-            database.execute(
-                f"UPDATE {self._table} SET {deleted_at} = NULL WHERE {deleted_at} IS NOT NULL "
-                f"AND ({self._names}) IN (SELECT {self._names} FROM {database.staging(_STORE)})"
-            )
+            is_there = database.among(key, table, key, database.staging(_STORE))
+            database.execute(f"UPDATE {table} SET {deleted_at} = NULL WHERE {deleted_at} IS NOT NULL AND {is_there}")
         at = f"(SELECT max({deleted_at}) FROM {gone})"
-        which = f"({self._names}) IN (SELECT {self._names} FROM {gone}) AND {quote(SYNCED_AT)} <= {at}"
+        which = f"{database.among(key, table, key, gone)} AND {database.quote(SYNCED_AT)} <= {at}"
         if not removes:
-            return database.execute(f"UPDATE {self._table} SET {deleted_at} = {at} WHERE {deleted_at} IS NULL AND {which}")
+            return database.execute(f"UPDATE {table} SET {deleted_at} = {at} WHERE {deleted_at} IS NULL AND {which}")
         for child in self._layout.tables[1:]:
-            root = ", ".join(map(quote, child.root))
-            database.execute(
-                f"DELETE FROM {database.qualified(child.name)} WHERE ({root}) IN (SELECT {self._names} FROM {self._table} WHERE {which})"
-            )
-        return database.execute(f"DELETE FROM {self._table} WHERE {which}")
+            name = database.qualified(child.name)
+            database.execute(f"DELETE FROM {name} WHERE {database.among(child.root, name, key, table, which)}")
+        return database.execute(f"DELETE FROM {table} WHERE {which}")

@@ -46,10 +46,17 @@ _KINDS: tuple[tuple[str, ColumnKind], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table."""
+    """One column of a table.
+
+    :param name: its name.
+    :param kind: what it holds.
+    :param longest: of a text that statements compare, the most characters it has; such a one needs a type of limited length in some
+        databases. None: there is no limit, or it is not known.
+    """
 
     name: str
     kind: ColumnKind
+    longest: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +141,9 @@ def layout_of(schema: Schema, table: str, nested: str, primary_key: tuple[str, .
             columns.append(Column(short(name), "json"))
         else:
             columns += [Column(short(column), kind_of(code)) for column, code in flat(name, kind)]
-    ours = [Column(EXTRA, "extra"), Column(SYNCED_AT, "time"), Column(STORE_HASH, "text"), Column(DELETED_AT, "time")]
+    ours = [Column(EXTRA, "extra"), Column(SYNCED_AT, "time"), Column(STORE_HASH, "text", 63), Column(DELETED_AT, "time")]
     if is_hashed:
-        ours.append(Column(ROW_HASH, "text"))
+        ours.append(Column(ROW_HASH, "text", 64))
     # The key first, as people expect it.
     ordered = sorted(columns, key=lambda column: column.name not in key)
     main = Table(table, (*ordered, *ours), key)

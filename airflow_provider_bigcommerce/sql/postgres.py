@@ -11,7 +11,8 @@ from typing import Any
 
 from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError
 from airflow_provider_bigcommerce.files.schemas import load_pyarrow
-from airflow_provider_bigcommerce.sql.database import Database, first_line
+from airflow_provider_bigcommerce.sql.database import first_line
+from airflow_provider_bigcommerce.sql.direct import DirectDatabase
 from airflow_provider_bigcommerce.sql.layout import ColumnKind
 
 _COLUMNS = """
@@ -36,7 +37,7 @@ WHERE n.nspname = ? AND c.relname = ? AND i.indisunique AND i.indisvalid AND i.i
 """
 
 
-class Postgres(Database):
+class Postgres(DirectDatabase):
     """A connection to a PostgreSQL server."""
 
     title = "PostgreSQL"

@@ -8,7 +8,8 @@ from typing import Any
 
 from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError
 from airflow_provider_bigcommerce.files.schemas import load_pyarrow
-from airflow_provider_bigcommerce.sql.database import Database, first_line
+from airflow_provider_bigcommerce.sql.database import first_line
+from airflow_provider_bigcommerce.sql.direct import DirectDatabase
 from airflow_provider_bigcommerce.sql.layout import ColumnKind
 
 #: Milliseconds to wait for another connection's transaction.
@@ -17,7 +18,7 @@ _BUSY_MS = 60_000
 _ROWS = 5_000
 
 
-class Sqlite(Database):
+class Sqlite(DirectDatabase):
     """A connection to a SQLite file."""
 
     title = "SQLite"

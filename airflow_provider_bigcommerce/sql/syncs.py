@@ -24,13 +24,13 @@ from airflow_provider_bigcommerce.state import Watermark
 SYNCS = Table(
     "_bigcommerce_syncs",
     (
-        Column("table_name", "text"),
-        Column("run_key", "text"),
-        Column("resource", "text"),
-        Column("store_hash", "text"),
-        Column("filters", "text"),
-        Column("nested", "text"),
-        Column("mode", "text"),
+        Column("table_name", "text", 63),
+        Column("run_key", "text", 255),
+        Column("resource", "text", 63),
+        Column("store_hash", "text", 63),
+        Column("filters", "text", 2000),
+        Column("nested", "text", 63),
+        Column("mode", "text", 63),
         Column("window_since", "time"),
         Column("window_until", "time"),
         Column("watermark", "time"),
@@ -96,7 +96,7 @@ class Syncs:
             # A table that somebody else makes in between is found within the lock.
             database.begin(SYNCS.name)
             if not database.columns_of(SYNCS.name):
-                database.execute(database.create_statement(SYNCS))
+                database.create_table(SYNCS)
             database.commit()
         elif missing := [column.name for column in SYNCS.columns if column.name not in found]:
             raise InvalidQueryError(
@@ -111,13 +111,15 @@ class Syncs:
             or what is said of it cannot be read.
         """
         table, database = self._layout.main.name, self._database
-        others = database.rows(f"SELECT DISTINCT resource, store_hash, nested FROM {self._name} WHERE table_name = ?", (table,))
+        reserved = database.quote("resource")  # a reserved word of Oracle
+        others = database.rows(f"SELECT DISTINCT {reserved}, store_hash, nested FROM {self._name} WHERE table_name = ?", (table,))
         for resource, store_hash, nested in others:
             self._refuse(str(resource), str(store_hash), str(nested))
         last = database.rows(
             f"SELECT watermark, run_key, finished_at FROM {self._name} "
-            "WHERE table_name = ? AND filters = ? AND watermark IS NOT NULL ORDER BY watermark DESC, finished_at DESC LIMIT 1",
+            "WHERE table_name = ? AND filters = ? AND watermark IS NOT NULL ORDER BY watermark DESC, finished_at DESC",
             (table, self._filters),
+            most=1,
         )
         watermark = None
         if last:
@@ -146,7 +148,9 @@ class Syncs:
 
     def _last_full_read(self) -> str:
         """The end of the last window that held everything, or nothing."""
-        begins, values = ("window_since IS NULL", ()) if self._begins is None else ("window_since = ?", (self._begins,))
+        begins, values = (
+            ("window_since IS NULL", ()) if self._begins is None else ("window_since = ?", (self._database.moment(self._begins),))
+        )
         found = self._database.rows(
             f"SELECT max(watermark) FROM {self._name} WHERE table_name = ? AND filters = ? AND {begins}",
             (self._layout.main.name, self._filters, *values),
@@ -196,11 +200,11 @@ class Syncs:
             self._filters,
             self._layout.nested,
             manifest.mode,
-            manifest.window.since,
-            manifest.window.until,
-            manifest.watermark,
+            database.moment(manifest.window.since),
+            database.moment(manifest.window.until),
+            database.moment(manifest.watermark),
             manifest.rows,
-            manifest.finished_at,
+            database.moment(manifest.finished_at),
             msgspec.json.encode(manifest).decode(),
         )
         columns = ", ".join(database.quote(column.name) for column in SYNCS.columns)

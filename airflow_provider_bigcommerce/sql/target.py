@@ -65,7 +65,7 @@ class Target:
         for table in self._layout.tables:
             found = self._database.columns_of(table.name)
             if found:
-                self._check_types(table, found)
+                self._check_types(table)
                 self._check_key(table)
                 missing = [column.name for column in table.columns if column.name not in found]
                 if missing and not is_ours:
@@ -75,12 +75,12 @@ class Target:
                         f"{self._database.create_statement(table)};"
                     )
 
-    def _check_types(self, table: Table, found: dict[str, str]) -> None:
-        accepted = self._database.accepted
+    def _check_types(self, table: Table) -> None:
+        database, misfits = self._database, self._database.misfits(table)
         wrong = [
-            f"{column.name} is {found[column.name] or 'untyped'}, needed is {self._database.types[column.kind]}"
+            f"{column.name} is {misfits[column.name] or 'untyped'}, needed is {database.type_of(column, table)}"
             for column in table.columns
-            if column.name in found and found[column.name] not in accepted[column.kind]
+            if column.name in misfits
         ]
         if wrong:
             raise InvalidQueryError(
@@ -104,23 +104,23 @@ class Target:
         for table in self._layout.tables:
             found = database.columns_of(table.name)
             if not found:
-                database.execute(database.create_statement(table))
+                database.create_table(table)
                 continue
             for column in table.columns:
                 if column.name not in found:
                     log.info("The table %s gets the column %s, which is new.", database.qualified(table.name), column.name)
-                    database.execute(f"ALTER TABLE {database.qualified(table.name)} ADD COLUMN {database.column(column)}")
+                    database.add_column(table, column)
 
     # -- staging
 
     def create_staging(self) -> None:
-        """Make the staging tables, which no other connection sees and which go with this one."""
+        """Make the staging tables, which are this connection's and go with it."""
         for table in self._layout.tables:
             self._database.create_staging(self._staging[table.name], table)
 
     def staging(self, table: str) -> str:
-        """The staging table of ``table``, as it stands in a statement."""
-        return self._database.staging(self._staging[table])
+        """The staging table of ``table``, as the database's methods call it."""
+        return self._staging[table]
 
     def stage(self, table: str, rows: object) -> None:
         """Append an Arrow table to the staging table of ``table``."""
@@ -139,26 +139,19 @@ class Target:
         staging, quote = database.staging(self._staging[main.name]), database.quote
         for table in self._layout.tables:
             database.refresh_statistics(self._staging[table.name], table.key)
+        known = f"SELECT 1 FROM {self.name} present WHERE {database.same(main.key, 'present', main.key, staging)}"
         overtaken = database.execute(
-            f"DELETE FROM {staging} WHERE EXISTS (SELECT 1 FROM {self.name} AS present "
-            f"WHERE {self._same(main.key, 'present', main.key, staging)} AND present.{quote(SYNCED_AT)} > {staging}.{quote(SYNCED_AT)})"
+            f"DELETE FROM {staging} WHERE EXISTS ({known} AND present.{quote(SYNCED_AT)} > {staging}.{quote(SYNCED_AT)})"
         )
         unchanged = 0
         if keeps_unchanged:
+            same_hash = f"present.{quote(ROW_HASH)} = {staging}.{quote(ROW_HASH)}"
             unchanged = database.execute(
-                f"DELETE FROM {staging} WHERE EXISTS (SELECT 1 FROM {self.name} AS present "
-                f"WHERE {self._same(main.key, 'present', main.key, staging)} AND present.{quote(ROW_HASH)} = {staging}.{quote(ROW_HASH)} "
-                f"AND present.{quote(DELETED_AT)} IS NULL)"
+                f"DELETE FROM {staging} WHERE EXISTS ({known} AND {same_hash} AND present.{quote(DELETED_AT)} IS NULL)"
             )
         for child in self._layout.tables[1:]:
             self._replace_children(child, staging)
-        names = ", ".join(quote(column.name) for column in main.columns)
-        changes = ", ".join(f"{quote(c.name)} = excluded.{quote(c.name)}" for c in main.columns if c.name not in main.key)
-        # WHERE TRUE: without it SQLite takes ON CONFLICT for the ON of a join.
-        database.execute(
-            f"INSERT INTO {self.name} ({names}) SELECT {names} FROM {staging} WHERE TRUE "
-            f"ON CONFLICT ({', '.join(map(quote, main.key))}) DO UPDATE SET {changes}"
-        )
+        database.upsert(main, self._staging[main.name])
         [(count,)] = database.rows(f"SELECT count(*) FROM {staging}")
         return Merged(int(count), unchanged, overtaken)
 
@@ -173,14 +166,10 @@ class Target:
         table, staged = database.qualified(child.name), database.staging(self._staging[child.name])
         key = self._layout.main.key
         database.execute(
-            f"DELETE FROM {table} WHERE EXISTS (SELECT 1 FROM {staging} AS staged WHERE {self._same(key, 'staged', child.root, table)})"
+            f"DELETE FROM {table} WHERE EXISTS (SELECT 1 FROM {staging} staged WHERE {database.same(key, 'staged', child.root, table)})"
         )
         names = ", ".join(database.quote(column.name) for column in child.columns)
         database.execute(
-            f"INSERT INTO {table} ({names}) SELECT {names} FROM {staged} AS part "
-            f"WHERE EXISTS (SELECT 1 FROM {staging} AS staged WHERE {self._same(key, 'staged', child.root, 'part')})"
+            f"INSERT INTO {table} ({names}) SELECT {names} FROM {staged} part "
+            f"WHERE EXISTS (SELECT 1 FROM {staging} staged WHERE {database.same(key, 'staged', child.root, 'part')})"
         )
-
-    def _same(self, columns: tuple[str, ...], one: str, others: tuple[str, ...], other: str) -> str:
-        quote = self._database.quote
-        return " AND ".join(f"{one}.{quote(a)} = {other}.{quote(b)}" for a, b in zip(columns, others, strict=True))

@@ -55,14 +55,21 @@ def files_at(url: str) -> Place:
     return Place(f"{parts.scheme}://{bucket}{parts.path}", f"{parts.scheme}://{bucket}", parts.path.strip("/"))
 
 
+#: As OpenLineage names these databases where a connection names no port.
+_PORTS = {"postgres": 5432, "mysql": 3306, "mssql": 1433, "oracle": 1521}
+
+
 def table_at(connection: Connection, schema: str, table: str) -> Place:
     """A table of the database that a connection points to."""
     kind, host = connection.conn_type or "", connection.host or ""
     if kind == "sqlite":  # its host is a file
         return Place(f"sqlite://{host}/{schema}/{table}", "sqlite", f"{host}.{schema}.{table}")
-    port = connection.port or 5432
-    authority = f"{kind}://{host or 'localhost'}:{port}"
-    names = (connection.schema or connection.login or kind, schema, table)  # without a database's name, PostgreSQL takes the user's
+    port = connection.port or _PORTS.get(kind)
+    authority = f"{kind}://{host or 'localhost'}" + (f":{port}" if port else "")
+    if kind == "mysql":  # its schemas are its databases
+        names: tuple[str, ...] = (schema, table)
+    else:
+        names = (connection.schema or connection.login or kind, schema, table)  # without a database's name, PostgreSQL takes the user's
     return Place("/".join((authority, *names)), authority, ".".join(names))
 
 

@@ -1,8 +1,9 @@
 """The transfer from a BigCommerce resource to a table of a database.
 
 Decides in which order a run does things, so that a reader of the table sees all of a run or nothing of it: rows into staging
-tables that nobody else sees, then one transaction that makes or widens the table, merges, and writes the run's row of
-``_bigcommerce_syncs``, where the watermark is. Rows go from the store to the database; XCom gets the manifest.
+tables that are the run's own, then one transaction that merges them and writes the run's row of ``_bigcommerce_syncs``, where the
+watermark is; the table is made or widened in that transaction, or before it where that commits. Rows go from the store to the
+database; XCom gets the manifest.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
 
     Which rows: the parameters of :class:`BigCommerceTransferOperator` (``resource``, ``mode``, ``query``, ``since``, ``fields`` ...).
 
-    :param conn_id: id of a connection to SQLite or PostgreSQL. (templated)
+    :param conn_id: id of an SQL connection: SQLite and PostgreSQL by code of their own, every other one whose hook has an SQLAlchemy engine
+        through that. (templated)
     :param table: name of the table; the resource's if not given. (templated)
     :param schema: schema of the table; the connection's own if not given. (templated)
     :param nested: ``json``: lists and objects stand in JSON columns as they came; ``tables``: objects become columns
@@ -156,7 +158,7 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         from airflow_provider_bigcommerce.sql.target import Target
 
         connection = BaseHook.get_connection(self.conn_id)
-        database = open_database(connection.get_hook(), self.schema)  # type: ignore[no-untyped-call]  # Airflow's
+        database = open_database(connection.get_hook(), self.schema, key)  # type: ignore[no-untyped-call]  # Airflow's
         self._database = database
         self.learnt.place = table_at(connection, database.schema, run.layout.main.name)
         try:
@@ -278,12 +280,13 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
 
         def commit() -> Manifest:
             target, syncs = place.target, place.syncs
-            place.database.begin(run.layout.main.name)
-            past = syncs.past()  # another run may have been first, with another store
-            if past.is_known and not target.exists():
-                syncs.forget()
-            target.check(is_ours=past.is_known)
-            target.prepare()
+            past = self._begin_commit(place, run.layout.main.name)
+            if place.database.ddl_is_transactional:
+                target.prepare()
+            else:  # what makes a table would commit: it is made before, and everything looked at again
+                place.database.commit()
+                target.prepare()
+                past = self._begin_commit(place, run.layout.main.name)
             # Rows that a run finds unchanged keep their _synced_at, so that it does not tell which of two runs saw them last.
             is_late = (
                 selection.is_compared and past.watermark is not None and past.watermark.moment > (span.watermark or past.watermark.moment)
@@ -301,6 +304,16 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
             return done
 
         return run.thread.run(commit)
+
+    @staticmethod
+    def _begin_commit(place: _Place, lock: str) -> Past:
+        """Begin the transaction of a run, and see what another run may have done since this one began: with another store, too."""
+        place.database.begin(lock)
+        past = place.syncs.past()
+        if past.is_known and not place.target.exists():
+            place.syncs.forget()
+        place.target.check(is_ours=past.is_known)
+        return past
 
     async def _find_deleted(
         self, run: _Run, place: _Place, store: BigCommerceStore, copy: Copy, copied: Copied, writer: StagingWriter, at: datetime

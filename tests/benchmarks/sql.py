@@ -79,7 +79,7 @@ def ours(nested: str) -> Callable[[Iterator[list[msgspec.Raw]]], None]:
 
         layout = layout_of(columns_of(CATALOG["orders"]), "orders", nested, ("id",))
         thread = OneThread()
-        database = thread.run(open_database, BaseHook.get_connection(CONN_ID).get_hook(), None)
+        database = thread.run(open_database, BaseHook.get_connection(CONN_ID).get_hook(), None, "benchmark")
         target = Target(database, layout)
         reader = BlockReader(
             layout, Discrepancies(), synced_at=datetime.now(UTC), store_hash="abc123", holds_any_text=database.holds_any_text

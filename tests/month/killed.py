@@ -13,7 +13,7 @@ import signal
 import sys
 from typing import Any
 
-from airflow_provider_bigcommerce.sql.database import Database
+from airflow_provider_bigcommerce.sql.direct import DirectDatabase
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
 from tests.airflow_memory import Airflow, StateStore
 
@@ -26,17 +26,17 @@ def main() -> None:
     state = TellingState(wanted["state"])
     state.told = told
     airflow.task_states[wanted["run_id"], wanted["task_id"], -1] = state
-    execute = Database.execute
+    execute = DirectDatabase.execute
 
-    def counted(*arguments: Any) -> Any:
+    def counted(*arguments: Any, **named: Any) -> Any:
         nonlocal statements
-        result = execute(*arguments)
+        result = execute(*arguments, **named)
         statements -= 1
         if statements == 0:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
-    setattr(Database, "execute", counted)  # noqa: B010  # mypy has it that methods are not assigned
+    setattr(DirectDatabase, "execute", counted)  # noqa: B010  # mypy has it that methods are not assigned
     operator = BigCommerceToSqlOperator(task_id=wanted["task_id"], **wanted["arguments"])
     operator.execute(airflow.context(wanted["run_id"], wanted["task_id"]))
 

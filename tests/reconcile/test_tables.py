@@ -1,4 +1,4 @@
-"""A copy in a table held against the sandbox: SQLite, and PostgreSQL where there is one."""
+"""A copy in a table held against the sandbox: SQLite, and PostgreSQL and MariaDB where they are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_bigcommerce.exceptions import CopyMismatchError, InvalidQueryError
 from airflow_provider_bigcommerce.operators.reconcile import BigCommerceReconcileOperator
-from tests.sql.conftest import postgres_server, warehouse  # noqa: F401  # fixtures, asked for by name
+from tests.sql.conftest import mariadb_server, postgres_server, warehouse  # noqa: F401  # fixtures, asked for by name
 from tests.sql.warehouse import CONN_ID, Warehouse
 
 pytestmark = pytest.mark.bigcommerce_sandbox(products=30, orders=40, customers=20)

@@ -1,14 +1,19 @@
-"""Two real databases: a SQLite file, and a PostgreSQL server that the suite starts and stops; and a task that fills them."""
+"""Real databases: a SQLite file, PostgreSQL and MariaDB servers that the suite starts and stops; and a task that fills them.
+
+The first two are loaded twice: by their own code, and through SQLAlchemy as any other database is.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import pwd
+import re
 import shutil
 import socket
 import subprocess
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +23,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
+from tests.sql import any_hook
 from tests.sql.warehouse import Warehouse, sqlite_warehouse
 from tests.transfers.conftest import night  # noqa: F401  # a fixture, asked for by name
 
@@ -37,37 +43,107 @@ class PostgresServer:
 
 
 @contextlib.contextmanager
-def running_postgres(programs: Path) -> Iterator[PostgresServer]:
-    """A server of its own, in a directory of its own, gone afterwards. It refuses to run as root, so root lends it ``nobody``."""
-    folder = Path(tempfile.mkdtemp(prefix="bigcommerce-postgres-"))
-    person: dict[str, Any] = {}
+def folder_of_a_server(name: str) -> Iterator[tuple[Path, dict[str, Any], int]]:
+    """A directory, arguments of its processes, and a free port. Servers refuse to run as root, so root lends them ``nobody``."""
+    folder = Path(tempfile.mkdtemp(prefix=f"bigcommerce-{name}-"))
+    person: dict[str, Any] = {"cwd": folder, "stdin": subprocess.DEVNULL}
     if os.geteuid() == 0:
         nobody = pwd.getpwnam("nobody")
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-        person = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-
-    def run(program: str, *arguments: str) -> None:
-        done = subprocess.run(
-            [programs / program, *arguments],
-            cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=120, **person,
-        )  # fmt: skip
-        assert done.returncode == 0, f"{program}: {done.stderr}"
-
-    data = folder / "data"
+        person |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     try:
-        run("initdb", "--pgdata", str(data), "--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-sync")
-        with (data / "postgresql.conf").open("a") as settings:
+        yield folder, person, port
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run(person: dict[str, Any], program: Path, *arguments: str) -> None:
+    done = subprocess.run([program, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=120, **person)
+    assert done.returncode == 0, f"{program}: {done.stderr}"
+
+
+@contextlib.contextmanager
+def running_postgres(programs: Path) -> Iterator[PostgresServer]:
+    """A server of its own, in a directory of its own, gone afterwards."""
+    with folder_of_a_server("postgres") as (folder, person, port):
+        data, initdb, pg_ctl = str(folder / "data"), programs / "initdb", programs / "pg_ctl"
+        encoding = ("--encoding", "UTF8", "--no-locale", "--no-sync")
+        run(person, initdb, "--pgdata", data, "--username", "postgres", "--auth", "trust", *encoding)
+        with (folder / "data" / "postgresql.conf").open("a") as settings:
             settings.write(f"\nlisten_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{folder}'\nfsync = off\n")
-        run("pg_ctl", "--pgdata", str(data), "--log", str(folder / "log"), "--wait", "start")
+        run(person, pg_ctl, "--pgdata", data, "--log", str(folder / "log"), "--wait", "start")
         try:
             yield PostgresServer("127.0.0.1", port)
         finally:
-            run("pg_ctl", "--pgdata", str(data), "--mode", "immediate", "--wait", "stop")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+            run(person, pg_ctl, "--pgdata", data, "--mode", "immediate", "--wait", "stop")
+
+
+@dataclass(frozen=True)
+class MariaDbServer:
+    """A running server, trusting everybody on loopback."""
+
+    host: str
+    port: int
+    user: str = "root"
+
+    def connect(self, database: str | None = None) -> Any:
+        import pymysql
+
+        # Statements of the tests quote names as the standard does.
+        mode = "SET SESSION sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES')"
+        return pymysql.connect(host=self.host, port=self.port, user=self.user, database=database, autocommit=True, init_command=mode)
+
+
+class MariaDbHandle:
+    """A connection with an ``execute``, as the other drivers have; moments are written as the server reads them."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def execute(self, statement: str) -> Any:
+        cursor = self._connection.cursor()
+        cursor.execute(re.sub(r"'(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)Z'", r"'\1 \2'", statement))
+        return cursor
+
+
+@contextlib.contextmanager
+def running_mariadb(programs: Path) -> Iterator[MariaDbServer]:
+    """A server of its own, in a directory of its own, gone afterwards."""
+    import pymysql
+
+    with folder_of_a_server("mariadb") as (folder, person, port):
+        places = ("--no-defaults", f"--datadir={folder / 'data'}")
+        run(person, programs / "mariadb-install-db", *places, "--auth-root-authentication-method=normal", "--skip-test-db")
+        # Waits of two seconds, so that a run that waits for another one has to wait more than once.
+        settings = ("--innodb-lock-wait-timeout=2", "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin")
+        where = (f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 'socket'}", f"--pid-file={folder / 'pid'}")
+        with (folder / "log").open("wb") as log:
+            daemon = Path(shutil.which("mariadbd") or "/usr/sbin/mariadbd")
+            server = subprocess.Popen([daemon, *places, *settings, *where], stdout=log, stderr=log, **person)
+        try:
+            found, end = MariaDbServer("127.0.0.1", port), time.monotonic() + 60
+            while True:
+                try:
+                    found.connect().close()
+                    break
+                except pymysql.err.OperationalError:
+                    assert server.poll() is None, (folder / "log").read_text()
+                    assert time.monotonic() < end, (folder / "log").read_text()
+                    time.sleep(0.1)
+            yield found
+        finally:
+            server.terminate()
+            server.wait(60)
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(mariadb_bin: Path) -> Iterator[MariaDbServer]:
+    """A MariaDB server for the whole session."""
+    with running_mariadb(mariadb_bin) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -77,23 +153,48 @@ def postgres_server(postgres_bin: Path) -> Iterator[PostgresServer]:
         yield server
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+#: Each kind, and each as a database that SQLAlchemy alone knows; SQLite and MariaDB are the two that differ most.
+KINDS = [
+    "sqlite",
+    pytest.param("postgres", marks=pytest.mark.postgres),
+    "any sqlite",
+    pytest.param("any postgres", marks=[pytest.mark.postgres, pytest.mark.full]),
+    pytest.param("any mariadb", marks=pytest.mark.mariadb),
+]
+
+
+@pytest.fixture(params=KINDS)
 def warehouse(
     request: pytest.FixtureRequest, bigcommerce_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Warehouse]:
     """An empty database of each kind, connected as Airflow connection ``warehouse``; a store whose clock stands still unless told."""
+    kind = str(request.param).removeprefix("any ")
+    is_any = kind != request.param
+    name = f"test_{uuid.uuid4().hex[:12]}"
     with contextlib.ExitStack() as stack:
-        if request.param == "sqlite":
-            found = stack.enter_context(sqlite_warehouse(tmp_path / "warehouse.db", bigcommerce_sandbox))
-        else:
+        if kind == "sqlite":
+            file = tmp_path / "warehouse.db"
+            url = f"sqlite:///{file}?timeout=60"
+            found = stack.enter_context(sqlite_warehouse(file, bigcommerce_sandbox))
+        elif kind == "postgres":
             server: PostgresServer = request.getfixturevalue("postgres_server")
-            name = f"test_{uuid.uuid4().hex[:12]}"
             with server.connect() as admin:
                 admin.execute(f"CREATE DATABASE {name}")
             connection = {"conn_type": "postgres", "host": server.host, "port": server.port, "login": server.user, "schema": name}
+            url = f"postgresql+psycopg://{server.user}@{server.host}:{server.port}/{name}"
             handle = stack.enter_context(contextlib.closing(server.connect(name)))
-            found = Warehouse("postgres", connection, handle, bigcommerce_sandbox)
-        for name, value in found.environment().items():
-            monkeypatch.setenv(name, value)
+            found = Warehouse(kind, connection, handle, bigcommerce_sandbox)
+        else:
+            mariadb: MariaDbServer = request.getfixturevalue("mariadb_server")
+            with contextlib.closing(mariadb.connect()) as admin:
+                admin.cursor().execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+            url = f"mysql+pymysql://{mariadb.user}@{mariadb.host}:{mariadb.port}/{name}"
+            handle = MariaDbHandle(stack.enter_context(contextlib.closing(mariadb.connect(name))))
+            found = Warehouse(kind, {}, handle, bigcommerce_sandbox)
+        if is_any:
+            any_hook.register(monkeypatch.setattr)
+            found.is_any, found.connection = True, any_hook.connection_to(url)
+        for variable, value in found.environment().items():
+            monkeypatch.setenv(variable, value)
         bigcommerce_sandbox.store.clock = found.seconds
         yield found

@@ -10,18 +10,22 @@ import signal
 import sys
 from typing import Any
 
-from airflow_provider_bigcommerce.sql import postgres, sqlite  # imported before the fork, so that a child is quick
-from airflow_provider_bigcommerce.sql.database import Database
+from airflow_provider_bigcommerce.sql.any_database import AnyDatabase  # imported before the fork, so that a child is quick
+from airflow_provider_bigcommerce.sql.direct import DirectDatabase
+from airflow_provider_bigcommerce.sql.postgres import Postgres
+from airflow_provider_bigcommerce.sql.sqlite import Sqlite
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
+from tests.sql import any_hook
+from tests.transfers.conftest import Airflow
 
 
 def run_and_die(number: int, resource: str, conn_id: str, nested: str) -> None:
     count = 0
 
     def then_die(method: Any) -> Any:
-        def counted(*arguments: Any) -> Any:
+        def counted(*arguments: Any, **named: Any) -> Any:
             nonlocal count
-            result = method(*arguments)
+            result = method(*arguments, **named)
             count += 1
             if count == number:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -29,14 +33,22 @@ def run_and_die(number: int, resource: str, conn_id: str, nested: str) -> None:
 
         return counted
 
-    setattr(Database, "execute", then_die(Database.execute))  # noqa: B010  # mypy has it that methods are not assigned
-    for kind in (postgres.Postgres, sqlite.Sqlite):
-        setattr(kind, "put", then_die(kind.put))  # noqa: B010  # likewise
-    BigCommerceToSqlOperator(task_id="t", resource=resource, conn_id=conn_id, nested=nested, retries=0).execute({})
+    steps = [
+        (DirectDatabase, "execute"),
+        (Postgres, "put"),
+        (Sqlite, "put"),
+        *((AnyDatabase, name) for name in ("_run", "begin", "commit", "put")),
+    ]
+    for kind, name in steps:
+        setattr(kind, name, then_die(getattr(kind, name)))
+    # Always the same run: a try, and its retries.
+    context = Airflow().context("run", "t")
+    BigCommerceToSqlOperator(task_id="t", resource=resource, conn_id=conn_id, nested=nested, retries=0).execute(context)
 
 
 def main() -> None:
     resource, conn_id, nested = sys.argv[1:]
+    any_hook.register()
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
+from tests.sql import any_hook
 from tests.sql.warehouse import CONN_ID, Warehouse
 
 
 def load(environment: dict[str, str], resource: str, start: Barrier, arguments: dict[str, Any]) -> None:
     """One run, in a process of its own."""
     os.environ.update(environment)
+    any_hook.register()
     operator = BigCommerceToSqlOperator(task_id=resource, resource=resource, conn_id=CONN_ID, **arguments)
     start.wait(60)
     operator.execute({})

@@ -18,11 +18,12 @@ def test_a_task_fills_a_table_through_a_connection_that_airflow_keeps(warehouse:
     from airflow.utils.session import create_session
 
     monkeypatch.delenv("AIRFLOW_CONN_WAREHOUSE")
-    kept = f"kept_{warehouse.kind}"
+    name = warehouse.kind + "_any" * warehouse.is_any
+    kept = f"kept_{name}"
     with create_session() as session:
         session.add(Connection(conn_id=kept, **warehouse.connection))
-    with DAG(f"to_{warehouse.kind}", start_date=datetime(2026, 1, 1, tzinfo=UTC), schedule=None) as dag:
-        BigCommerceToSqlOperator(task_id="orders", resource="orders", conn_id="{{ 'kept' }}_" + warehouse.kind, mode="incremental")
+    with DAG(f"to_{name}", start_date=datetime(2026, 1, 1, tzinfo=UTC), schedule=None) as dag:
+        BigCommerceToSqlOperator(task_id="orders", resource="orders", conn_id="{{ 'kept' }}_" + name, mode="incremental")
     known_to_airflow(dag)
 
     assert str(dag.test().state) == "success"

@@ -20,7 +20,10 @@ CONN_ID = "warehouse"
 
 @dataclass
 class Warehouse:
-    """One empty database, and the task that fills it night after night."""
+    """One empty database, and the task that fills it night after night.
+
+    ``kind`` is what the database is; ``is_any``, whether it is loaded as one that SQLAlchemy alone knows.
+    """
 
     kind: str
     connection: dict[str, Any]
@@ -28,6 +31,11 @@ class Warehouse:
     sandbox: Sandbox
     airflow: Airflow = field(default_factory=Airflow)
     moment: datetime = START
+    is_any: bool = False
+
+    @property
+    def schema(self) -> str:
+        return "main" if self.kind == "sqlite" else "public"
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in self.handle.execute(statement).fetchall()]
@@ -43,10 +51,13 @@ class Warehouse:
         return json.loads(value) if isinstance(value, str) else value
 
     def tables(self) -> set[str]:
-        """Every table that another connection sees."""
-        if self.kind == "sqlite":
-            return set(self.column("SELECT name FROM sqlite_master WHERE type = 'table'"))
-        return set(self.column("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
+        """Every table that another connection sees, but for that of the locks, which hold no data."""
+        statements = {
+            "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table'",
+            "postgres": "SELECT tablename FROM pg_tables WHERE schemaname = 'public'",
+            "mariadb": "SHOW TABLES",
+        }
+        return set(self.column(statements[self.kind])) - {"_bigcommerce_locks"}
 
     def contents(self) -> dict[str, list[tuple[Any, ...]]]:
         """All rows of all tables, in an order that does not depend on how they were written."""

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, ServerError
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
-from tests.sql.conftest import night, postgres_server, warehouse  # noqa: F401  # fixtures, asked for by name
+from tests.sql.conftest import KINDS, night, postgres_server, warehouse  # noqa: F401  # fixtures, asked for by name
 from tests.sql.warehouse import Warehouse
 from tests.transfers.conftest import Night
 
@@ -42,6 +42,7 @@ def test_a_full_read_finds_in_files_what_moved_no_date(night: Night) -> None:  #
     assert after["window"]["since"] == "2026-04-05T11:56:00Z"
 
 
+@pytest.mark.parametrize("warehouse", KINDS[:2], indirect=True)
 def test_a_full_read_finds_in_a_table_what_moved_no_date(warehouse: Warehouse) -> None:  # noqa: F811  # the fixture
     warehouse.run("products", "r1", **INCREMENTAL)
     silent = change_without_a_date(warehouse.sandbox.store)
@@ -55,6 +56,7 @@ def test_a_full_read_finds_in_a_table_what_moved_no_date(warehouse: Warehouse) -
 
 
 @pytest.mark.parametrize("initial_since", [None, "2020-01-01T00:00:00Z"])
+@pytest.mark.parametrize("warehouse", KINDS[:2], indirect=True)
 def test_a_full_read_begins_where_the_copy_begins(warehouse: Warehouse, initial_since: str | None) -> None:  # noqa: F811  # the fixture
     arguments = {**INCREMENTAL, "initial_since": initial_since}
 

@@ -25,12 +25,12 @@ from airflow_provider_bigcommerce.operators.partition import (
 )
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.state import state_asset
-from airflow_provider_bigcommerce.transfers.telling import copied
+from airflow_provider_bigcommerce.transfers.telling import copied, table_at
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
 from tests.airflow_dag import known_to_airflow
 from tests.airflow_memory import Airflow
-from tests.sql.conftest import night, postgres_server, warehouse  # noqa: F401  # fixtures, asked for by name
+from tests.sql.conftest import KINDS, night, postgres_server, warehouse  # noqa: F401  # fixtures, asked for by name
 from tests.sql.warehouse import Warehouse
 from tests.sync.conftest import Recorded, events, returned, states
 
@@ -171,6 +171,7 @@ def test_a_run_that_fails_announces_nothing_and_leaves_its_reason(connected: San
     assert left["error"].startswith("PermissionDeniedError: GET /v3/catalog/brands answered 403")
 
 
+@pytest.mark.parametrize("warehouse", KINDS[:2], indirect=True)
 def test_both_transfers_count_rows_requests_and_the_lag_of_the_watermark(
     warehouse: Warehouse,  # noqa: F811  # the fixture
     metrics: Recorded,
@@ -232,6 +233,7 @@ def test_the_last_line_tells_what_came_what_it_cost_and_where_the_next_run_goes_
     assert again.endswith("answered 429.")
 
 
+@pytest.mark.parametrize("warehouse", KINDS[:2], indirect=True)
 def test_hook_lineage_names_the_resource_and_the_files_or_the_table(
     warehouse: Warehouse,  # noqa: F811  # the fixture
     tmp_path: Path,
@@ -261,6 +263,7 @@ def test_hook_lineage_names_the_resource_and_the_files_or_the_table(
     assert [each.asset.uri for each in found.outputs] == [f"file://{tmp_path}/brands", table, f"file://{tmp_path}/orders"]
 
 
+@pytest.mark.parametrize("warehouse", KINDS[:2], indirect=True)
 def test_openlineage_gets_the_stores_resource_and_the_table(warehouse: Warehouse) -> None:  # noqa: F811  # the fixture
     pytest.importorskip("airflow.providers.openlineage.extractors", reason="pip install apache-airflow-providers-openlineage")
     from airflow.providers.openlineage.extractors.base import DefaultExtractor
@@ -278,6 +281,22 @@ def test_openlineage_gets_the_stores_resource_and_the_table(warehouse: Warehouse
         else (f"postgres://{place['host']}:{place['port']}", f"{place['schema']}.public.brands")
     )
     assert [(each.namespace, each.name) for each in lineage.outputs] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("connection", "namespace", "name"),
+    [
+        ({"conn_type": "mysql", "host": "db", "schema": "shop"}, "mysql://db:3306", "shop.brands"),
+        ({"conn_type": "mssql", "host": "db", "port": 1444, "schema": "erp"}, "mssql://db:1444", "erp.shop.brands"),
+        ({"conn_type": "snowflake", "host": "account"}, "snowflake://account", "snowflake.shop.brands"),
+    ],
+)
+def test_a_table_of_another_database_is_named_too(connection: dict[str, Any], namespace: str, name: str) -> None:
+    from airflow.sdk import Connection
+
+    place = table_at(Connection(conn_id="warehouse", **connection), "shop", "brands")
+
+    assert (place.namespace, place.name, place.uri) == (namespace, name, f"{namespace}/{name.replace('.', '/')}")
 
 
 def test_openlineage_gets_the_directory_of_files(connected: Sandbox, tmp_path: Path) -> None:
