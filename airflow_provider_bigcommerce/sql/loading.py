@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 #: JSON bytes that are read into one block.
 BLOCK_BYTES = 4 * 2**20
+#: The first block is smaller, and each twice the one before, so that the database has work with the first page.
+_FIRST_BLOCK_BYTES = BLOCK_BYTES // 8
 
 
 class OneThread:
@@ -59,6 +61,7 @@ class StagingWriter:
         self._reader = reader
         self._thread = thread
         self._block_bytes = block_bytes
+        self._next_block_bytes = min(block_bytes, _FIRST_BLOCK_BYTES)
         self._records: list[bytes | msgspec.Raw] = []
         self._bytes = 0
         self._under_way: Future[None] | None = None
@@ -74,7 +77,7 @@ class StagingWriter:
         for record in records:
             self._records.append(record)
             self._bytes += len(record)
-            if self._bytes >= self._block_bytes:
+            if self._bytes >= self._next_block_bytes:
                 self._flush()
         self.rows += len(records)
         return []
@@ -84,6 +87,7 @@ class StagingWriter:
             return
         tables = self._reader.read(self._records)
         self._records, self._bytes = [], 0
+        self._next_block_bytes = min(self._block_bytes, 2 * self._next_block_bytes)
         self._wait()
         self._under_way = self._thread.start(self._stage, tables)
 

@@ -57,6 +57,12 @@ class BlockReader:
         self._typed_reader = ColumnReader(self._schema(self._typed), discrepancies)
         as_text: dict[str, Type] = {name: "json" if name in layout.json_fields else kind for name, kind in fields.items()}
         self._whole_reader = ColumnReader(self._schema(as_text), discrepancies)
+        nested: list[tuple[str, Any, Any]] = [
+            (f"f{at}", msgspec.Raw | msgspec.UnsetType, msgspec.field(name=name, default=msgspec.UNSET))
+            for at, name in enumerate(layout.json_fields)
+        ]
+        self._nested = msgspec.json.Decoder(msgspec.defstruct("Nested", nested)).decode
+        self._nested_names = [b"," + msgspec.json.encode(name) + b":" for name in layout.json_fields]
         self._pa = load_pyarrow()
         import pyarrow.compute
 
@@ -105,37 +111,74 @@ class BlockReader:
         if not json_fields:
             return None
         texts: dict[str, list[bytes | None]] = {name: [] for name in json_fields}
+        columns = list(zip(texts.values(), json_fields.values(), strict=True))
         rest: list[bytes] = []
-        encode = msgspec.json.Encoder().encode
         for record in records:
-            members = members_of(record)
-            if members is None:
+            cut = self._cut(bytes(record)) or self._taken_apart(record)
+            if cut is None:
                 return None
-            taken = 0
-            for name, may_be_link in json_fields.items():
-                raw = members.pop(name, None)
-                if raw is None:
-                    texts[name].append(None)
-                    continue
-                value = bytes(raw)
-                taken += len(name) + len(value) + 4
-                texts[name].append(None if value == _NULL or (may_be_link and is_link(value)) else value)
-            others = encode(members)
-            if not members or len(others) + taken != len(record):
-                # Written with spaces, or a name stands twice.
-                return None
+            others, values = cut
             rest.append(others)
+            for (column, may_be_link), value in zip(columns, values, strict=True):
+                column.append(None if value is None or value == _NULL or (may_be_link and is_link(value)) else value)
         pa = self._pa
         try:
             arrays = {name: pa.array(values, pa.binary()).cast(pa.string()) for name, values in texts.items()}
         except pa.ArrowInvalid:  # not UTF-8
             return None
         table = self._typed_reader.table(one_line_each(rest), len(rest), self._stamp)
+        if any(drift.kind == "new_field" and drift.path in json_fields for drift in self._found.drift):
+            return None  # a name stood twice, or the same text within another value, and what was cut out was the wrong one
         return {name: table.column(name).combine_chunks() for name in table.column_names} | arrays
+
+    def _cut(self, record: bytes) -> tuple[bytes, list[bytes | None]] | None:
+        """A record without its JSON columns, and their values: cut out where they stand, in half the time of taking it apart.
+
+        None where they do not stand there as BigCommerce usually writes them.
+        """
+        try:
+            found = self._nested(record)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        values: list[bytes | None] = []
+        spans: list[tuple[int, int]] = []
+        for raw, name in zip(msgspec.structs.astuple(found), self._nested_names, strict=True):
+            if raw is msgspec.UNSET:
+                values.append(None)
+                continue
+            value = bytes(raw)
+            values.append(value)
+            at = record.rfind(name)  # from behind: lists and objects stand last
+            if at < 0 or not record.startswith(value, at + len(name)):
+                return None
+            spans.append((at, at + len(name) + len(value)))
+        kept: list[bytes] = []
+        last = 0
+        for start, end in sorted(spans):
+            if start < last:
+                return None
+            kept.append(record[last:start])
+            last = end
+        kept.append(record[last:])
+        return b"".join(kept), values
+
+    def _taken_apart(self, record: Record) -> tuple[bytes, list[bytes | None]] | None:
+        """The same by all of the record's members; None where it is written with spaces, or a name stands twice."""
+        members = members_of(record)
+        if members is None:
+            return None
+        raws = {name: members.pop(name, None) for name in self._layout.json_fields}
+        values = [None if raw is None else bytes(raw) for raw in raws.values()]
+        taken = sum(len(name) + len(value) + 4 for name, value in zip(raws, values, strict=True) if value is not None)
+        others = msgspec.json.encode(members)
+        if not members or len(others) + taken != len(record):
+            return None
+        return others, values
 
     def _without_unstorable(self, records: Sequence[Record], moved: dict[int, dict[str, bytes]]) -> Sequence[Record]:
         """The records without top-level fields that hold what PostgreSQL cannot store; these go to ``moved``."""
-        if b"\\u" not in b"".join(records):
+        joined = b"".join(records)
+        if b"\\" not in joined or b"\\u" not in joined:  # one byte is searched for ten times as fast as two
             return records
         kept: list[Record] = []
         for row, record in enumerate(records):
