@@ -124,6 +124,11 @@ def is_task(context: Mapping[str, Any]) -> bool:
     return context.get("ti") is not None
 
 
+def try_number(context: Mapping[str, Any]) -> int:
+    """Which try of its run a task is, from 1; 1 outside of a task."""
+    return int(getattr(context["ti"], "try_number", 1)) if is_task(context) else 1
+
+
 def is_of_mapped(operator: object) -> bool:
     """Whether an operator that is being made is an element of a mapped one, whose outlets Airflow does not know beforehand."""
     return bool(getattr(operator, "_BaseOperator__from_mapped", False))  # no public name tells

@@ -36,7 +36,7 @@ class DataFile(msgspec.Struct, frozen=True, kw_only=True):
     """One data file.
 
     :param path: below the transfer's ``path``, so that a copied or mounted directory stays readable:
-        ``orders/run=<run key>/part-00000-<mark>.parquet``.
+        ``orders/run=<run key>/part-00000.parquet``.
     :param rows: rows in it.
     :param bytes: its size.
     :param sha256: hex digest of its bytes.
@@ -191,13 +191,13 @@ def manifest_name(resource: str, run: str) -> str:
     return f"{resource}/_manifests/{run}.json"
 
 
-def try_mark() -> str:
-    """What ends the names of one try's files.
+def try_mark(*, is_first: bool) -> str:
+    """What ends the names of one try's files: nothing for the first try of a run, ``-`` and eight hex digits for every other.
 
     All tries of a run write into one directory, and one that Airflow took for dead may still write when its retry does. A cleared task
     writes beside the files that it replaces. So no two of them may use a name.
     """
-    return uuid.uuid4().hex[:8]
+    return "" if is_first else f"-{uuid.uuid4().hex[:8]}"
 
 
 def read_manifest(destination: Destination, resource: str, run: str) -> Manifest | None:

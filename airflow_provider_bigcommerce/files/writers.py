@@ -384,7 +384,7 @@ class PartWriter:
     :param schema: the resource's columns; JSON lines do not need them.
     :param stamp: see the writers; JSON lines are stamped only where it is given.
     :param first: number of the first part, for a run that goes on.
-    :param mark: ends the parts' names, so that another try of the run writes no file of the same name; empty for none.
+    :param mark: ends the parts' names, so that another try of the run writes no file of the same name; from ``try_mark``.
     :param rows: rows in the parts before that one.
     :param max_rows: rows after which a part is closed, or None.
     :param max_bytes: JSON bytes after which a part is closed, or None.
@@ -424,7 +424,7 @@ class PartWriter:
         self._schema = schema
         self._stamp = stamp
         self._number = first
-        self._suffix = f"-{mark}" if mark else ""
+        self._mark = mark
         self._max_rows = max_rows
         self._max_bytes = max_bytes
         self._max_seconds = max_seconds
@@ -491,7 +491,7 @@ class PartWriter:
             self._writer = None
 
     def _open(self) -> Writer:
-        name = f"{self._folder}/part-{self._number:05d}{self._suffix}.{self._format}"
+        name = f"{self._folder}/part-{self._number:05d}{self._mark}.{self._format}"
         if self._format == "parquet":
             return ParquetWriter(self._destination, name, self._schema, stamp=self._stamp, discrepancies=self.discrepancies)
         compression: dict[str, Literal["gzip", "zstd"]] = {"jsonl.gz": "gzip", "jsonl.zst": "zstd"}

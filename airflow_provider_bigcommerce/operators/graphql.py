@@ -16,7 +16,7 @@ import msgspec
 from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce import __version__
-from airflow_provider_bigcommerce.compat import is_task
+from airflow_provider_bigcommerce.compat import is_task, try_number
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
 from airflow_provider_bigcommerce.core.graphql import GRAPHQL_PATH, ConnectionWalk
 from airflow_provider_bigcommerce.core.windows import Window
@@ -189,7 +189,7 @@ class BigCommerceGraphQLOperator(BaseOperator):
             self.file_format,
             columns_of(row),
             stamp=Stamp(started_at, store_hash) if self.file_format == "parquet" else None,
-            mark=try_mark(),
+            mark=try_mark(is_first=replaced is None and try_number(context) == 1),
             max_rows=self.max_rows_per_file,
             discrepancies=discrepancies,
         )

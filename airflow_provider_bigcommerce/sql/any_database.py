@@ -402,7 +402,7 @@ class AnyDatabase(Database):
             self._connection.rollback()
             raise DestinationError(f"{self.title} refused rows for {staging} ({_reason(error)}).") from error
 
-    def refresh_statistics(self, staging: str, key: Sequence[str]) -> None:
+    def refresh_statistics(self, staging: str, key: Sequence[str], into: str) -> None:
         """The index on the key must do: what tells a planner more is different everywhere, and may commit."""
 
     # -- changes and questions

@@ -139,8 +139,11 @@ class Database(ABC):
         """
 
     @abstractmethod
-    def refresh_statistics(self, staging: str, key: Sequence[str]) -> None:
-        """Tell the planner how large a staging table has become and how its key is spread, where it does not find out by itself."""
+    def refresh_statistics(self, staging: str, key: Sequence[str], into: str) -> None:
+        """Tell the planner how large a staging table has become and how its key is spread, where it does not find out by itself.
+
+        :param into: the table that is merged into, as it stands in a statement.
+        """
 
     # -- changes and questions
 

@@ -137,9 +137,13 @@ class Postgres(DirectDatabase):
         except self.errors as error:
             raise DestinationError(f"PostgreSQL refused rows for {staging} ({first_line(error)}).") from error
 
-    def refresh_statistics(self, staging: str, key: Sequence[str]) -> None:
-        """Temporary tables are never analysed by the server itself; of the other columns it would unpack every sampled value."""
-        self.execute(f"ANALYZE {self.staging(staging)} ({', '.join(map(self.quote, key))})")
+    def refresh_statistics(self, staging: str, key: Sequence[str], into: str) -> None:
+        """Temporary tables are never analysed by the server itself; of the other columns it would unpack every sampled value.
+
+        For an empty table there is nothing to plan.
+        """
+        if self.rows(f"SELECT 1 FROM {into}", most=1):
+            self.execute(f"ANALYZE {self.staging(staging)} ({', '.join(map(self.quote, key))})")
 
     def cancel(self) -> None:
         """Ask the server to stop the statement that runs."""

@@ -103,7 +103,7 @@ class Sqlite(DirectDatabase):
             raise DestinationError(f"SQLite refused rows for {staging} ({first_line(error)}).") from error
         self.commit()
 
-    def refresh_statistics(self, staging: str, key: Sequence[str]) -> None:
+    def refresh_statistics(self, staging: str, key: Sequence[str], into: str) -> None:
         """SQLite plans by its own means."""
 
     def cancel(self) -> None:

@@ -137,9 +137,8 @@ class Target:
         :param keeps_unchanged: whether rows that came as they stand in the table are left as they are, by their hashes."""
         database, main = self._database, self._layout.main
         staging, quote = database.staging(self._staging[main.name]), database.quote
-        if database.rows(f"SELECT {quote(main.key[0])} FROM {self.name}", most=1):  # into an empty table there is one way
-            for table in self._layout.tables:
-                database.refresh_statistics(self._staging[table.name], table.key)
+        for table in self._layout.tables:
+            database.refresh_statistics(self._staging[table.name], table.key, self.name)
         known = f"SELECT 1 FROM {self.name} present WHERE {database.same(main.key, 'present', main.key, staging)}"
         overtaken = database.execute(
             f"DELETE FROM {staging} WHERE EXISTS ({known} AND present.{quote(SYNCED_AT)} > {staging}.{quote(SYNCED_AT)})"

@@ -151,7 +151,7 @@ class PartCheckpoints:
         """
         keys: str | None = None
         if _may_repeat(position):
-            keys = f"{self._folder}/_checkpoints/{self._run}.keys-{len(files)}-{self._mark}"
+            keys = f"{self._folder}/_checkpoints/{self._run}.keys-{len(files)}{self._mark}"
             self._destination.write(keys, seen.to_bytes())
         self._beside(files)
         reached = Reached(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_bigcommerce.compat import is_task
+from airflow_provider_bigcommerce.compat import is_task, try_number
 from airflow_provider_bigcommerce.core.partitions import Partition
 from airflow_provider_bigcommerce.core.windows import moment
 from airflow_provider_bigcommerce.exceptions import ConcurrentRunError
@@ -141,7 +141,8 @@ def begin_run(
             "all is well; if the copy was lost, delete that key of the asset's state to read everything again.",
             last.watermark, state.key, last.run, destination.url,
         )  # fmt: skip
-    return FileRun(key, try_mark(), piece, selection, destination, store_hash, now, replaced, state, last, checkpoint, fixed)
+    is_first = fixed is None and replaced is None and try_number(context) == 1
+    return FileRun(key, try_mark(is_first=is_first), piece, selection, destination, store_hash, now, replaced, state, last, checkpoint, fixed)
 
 
 def end_run(context: Mapping[str, Any], run: FileRun, manifest: Manifest) -> None:
