@@ -565,17 +565,24 @@ class BigCommerceStore:
             yield records, total, passed.position(ends[0] if ends else passed, None if batched else position)
 
     async def _walk(self, walk: Walk, row: Resource, *, parent_may_vanish: bool = False) -> AsyncGenerator[Found, None]:
-        """Send what the walk plans, look ahead as far as ``max_concurrency``, deliver in order.
+        """Send what the walk plans, look ahead a little further than ``max_concurrency``, deliver in order.
 
-        When the next page in order is late (it is being repeated, say) and most others have come, the read goes on up to twice as far.
+        An answer makes room for the next request at once, however long the page before is being written. When the next page in order is
+        late (it is being repeated, say) and most others have come, the read goes on up to twice as far.
         """
         slots: deque[tuple[Request, asyncio.Task[Listing]]] = deque()
         most = self._settings.max_concurrency
         answered = asyncio.Event()
+        is_over = False
+
+        def ended(_: asyncio.Task[Listing]) -> None:
+            answered.set()
+            if not is_over and len(slots) < most + most // 4 and sum(not task.done() for _, task in slots) < most:
+                fill(len(slots) + 1)
 
         def start(request: Request) -> tuple[Request, asyncio.Task[Listing]]:
             task = asyncio.create_task(self._read(request, row, parent_may_vanish=parent_may_vanish))
-            task.add_done_callback(lambda _: answered.set())
+            task.add_done_callback(ended)
             return request, task
 
         def fill(ahead: int) -> None:
@@ -599,6 +606,7 @@ class BigCommerceStore:
                 if step.records:
                     yield step.records, step.total, walk.position
         finally:
+            is_over = True
             for _, task in slots:
                 task.cancel()
             await asyncio.gather(*(task for _, task in slots), return_exceptions=True)

@@ -142,7 +142,7 @@ class Postgres(DirectDatabase):
 
         For an empty table there is nothing to plan.
         """
-        if self.rows(f"SELECT 1 FROM {into}", most=1):
+        if self.rows(f"SELECT 1 FROM {into}", most=1):  # noqa: S608  # a quoted identifier
             self.execute(f"ANALYZE {self.staging(staging)} ({', '.join(map(self.quote, key))})")
 
     def cancel(self) -> None:

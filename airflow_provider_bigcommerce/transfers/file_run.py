@@ -141,8 +141,8 @@ def begin_run(
             "all is well; if the copy was lost, delete that key of the asset's state to read everything again.",
             last.watermark, state.key, last.run, destination.url,
         )  # fmt: skip
-    is_first = fixed is None and replaced is None and try_number(context) == 1
-    return FileRun(key, try_mark(is_first=is_first), piece, selection, destination, store_hash, now, replaced, state, last, checkpoint, fixed)
+    mark = try_mark(is_first=fixed is None and replaced is None and try_number(context) == 1)
+    return FileRun(key, mark, piece, selection, destination, store_hash, now, replaced, state, last, checkpoint, fixed)
 
 
 def end_run(context: Mapping[str, Any], run: FileRun, manifest: Manifest) -> None:
