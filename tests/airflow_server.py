@@ -169,21 +169,23 @@ class AirflowServer:
     def request(self, method: str, path: str, body: object = None) -> Any:
         """Call the REST API (``/api/v2/...``) and return the decoded answer, None where it has no body.
 
-        A GET that is answered with 500 is sent again: SQLite has one writer, and a read that waits for it too long ends so.
+        A GET that is answered with 500 is asked again for ten seconds: while a run that an asset event started is queued, Airflow 3.3.2
+        cannot show the event, since its answer demands the start that the run does not have yet.
 
         :raises RuntimeError: it failed within itself; the message holds the end of its log.
         :raises urllib.error.HTTPError: the API refused.
         """
-        for left in reversed(range(5 if method == "GET" else 1)):
+        end = time.monotonic() + (10 if method == "GET" else 0)
+        while True:
             try:
                 return self._call(method, path, body, {"Authorization": f"Bearer {self.token}"})
             except urllib.error.HTTPError as error:
                 if error.code != 500:
                     raise
-                if not left:
+                if time.monotonic() > end:
                     tail = self.log_file.read_text(errors="replace")[-8000:]
                     raise RuntimeError(f"{method} {path} was answered with 500. The end of its log:\n{tail}") from error
-        return None
+                time.sleep(0.25)
 
     def trigger(self, dag_id: str, run_id: str | None = None) -> str:
         """Start a run, as soon as Airflow knows the DAG, and return its id."""

@@ -80,11 +80,6 @@ class Month:
                 for found in verdicts
             ],
         )  # fmt: skip
-        for found in verdicts:
-            if older := found["shown"] - found["covered"]:
-                self.screen.say(
-                    f"Of the {found['resource']}, the backfill alone brought {older}; reconcile speaks of what the live sync covers"
-                )
         told = ", ".join(f"{number} {kind}{'s' if number > 1 else ''}" for kind, number in EVENTS.items())
         self.screen.check(f"{told} happened on the way", events == EVENTS, dict(events))
         differences = [difference for found in verdicts for difference in found["differences"]]

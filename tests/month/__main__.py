@@ -41,7 +41,6 @@ def main() -> None:
                     "shown": found.shown,
                     "rows": found.rows,
                     "marked": len(found.marked),
-                    "covered": found.covered,
                 }
                 print(json.dumps({**verdict, "compared": found.report["compared"]}), file=out)
 

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
@@ -56,7 +55,6 @@ class Comparison:
     :param marked: keys of rows that the copy marks as no longer in the store.
     :param archived: keys of rows of which it should.
     :param differences: where the copy is not what the store shows.
-    :param covered: rows that the reconcile operator has to compare.
     :param report: what it returned.
     """
 
@@ -66,7 +64,6 @@ class Comparison:
     marked: set[Any]
     archived: set[Any]
     differences: list[str]
-    covered: int
     report: Mapping[str, Any]
 
     @property
@@ -76,8 +73,8 @@ class Comparison:
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether the reconcile operator compared every row that it had to, and says so."""
-        return self.report["compared"] == self.covered and self.report["equal"] is True
+        """Whether the reconcile operator compared every row, also those that the backfill alone brought, and says so."""
+        return self.report["compared"] == self.shown and self.report["equal"] is True
 
 
 class Month:
@@ -158,7 +155,6 @@ class Month:
                 marked=marked,
                 archived=self.shop.gone["orders"] & rows.keys() if resource == "orders" else set(),
                 differences=differences(seen, {name: row for name, row in rows.items() if name not in marked}, key),
-                covered=sum(not _is_before_the_live_sync(row) for row in seen),
                 report=operator.execute(self.sync.airflow.context("proof", f"prove_{resource}")),
             )
 
@@ -167,8 +163,3 @@ def shown(warehouse: Warehouse, resource: str) -> list[dict[str, object]]:
     """What the store's API shows of a resource."""
     include = {"include": "consignments.line_items", "consignment_structure": "object"} if resource == "orders" else {}
     return warehouse.sandbox.listed(CATALOG[resource].path, include)
-
-
-def _is_before_the_live_sync(row: dict[str, object]) -> bool:
-    """Whether the backfill alone brought an order; the reconcile speaks of what the live sync covers."""
-    return "status_id" in row and parsedate_to_datetime(str(row["date_modified"])) < BEGINNING

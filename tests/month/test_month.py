@@ -32,7 +32,7 @@ def test_a_month_passes_and_the_copy_equals_the_store(plan: Plan, warehouse: War
         assert found.marked == found.archived
         assert found.differences == []
         assert (found.report["changed"], found.report["missing"], found.report["deleted"]) == ([], [], [])
-        assert found.report["compared"] == found.covered
+        assert found.report["compared"] == found.shown
         assert found.is_exact
         assert found.is_confirmed
     assert [events.count(kind) for kind in ("outage", "killed run", "backfill", "schema change")] == [5, 3, 1, 1]
