@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -33,7 +32,7 @@ class Drift:
 
 
 class Discrepancies:
-    """Counts and first sights over all files of a run; blocks that are converted at once share it.
+    """Counts and first sights over all files of a run.
 
     :attr contradictions: field -> values that became null because they contradict the column's type.
     """
@@ -41,12 +40,11 @@ class Discrepancies:
     def __init__(self) -> None:
         self.contradictions: dict[str, int] = {}
         self._drift: dict[tuple[str, DriftKind], Drift] = {}
-        self._lock = threading.Lock()
 
     @property
     def drift(self) -> list[Drift]:
-        """Every difference once, by path."""
-        return sorted(self._drift.values(), key=lambda drift: (drift.path, drift.kind))
+        """Every difference once, in the order of first sight."""
+        return list(self._drift.values())
 
     def as_rows(self) -> tuple[tuple[str, str, str, int], ...]:
         """All of it, for :meth:`restore`: path, kind, seen type, and how many values became null."""
@@ -73,13 +71,12 @@ class Discrepancies:
 
         :param raw: the JSON of one of them; only its type is kept.
         """
-        with self._lock:
-            self.contradictions[path] = self.contradictions.get(path, 0) + count
+        self.contradictions[path] = self.contradictions.get(path, 0) + count
         self._note(path, "changed_type", raw)
 
     def _note(self, path: str, kind: DriftKind, raw: bytes) -> None:
         if (path, kind) not in self._drift:
-            self._drift.setdefault((path, kind), Drift(path, kind, seen_type(raw)))
+            self._drift[path, kind] = Drift(path, kind, seen_type(raw))
 
 
 def seen_type(raw: bytes) -> str:

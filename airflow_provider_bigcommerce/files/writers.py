@@ -10,7 +10,6 @@ import contextlib
 import io
 import time
 import zlib
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -41,8 +40,6 @@ _FIRST_BLOCK_BYTES = BLOCK_BYTES // 8
 #: Blocks whose bytes become one row group. Four take 20 MB more, and a tenth longer on 10,000 products at 50 ms (measured): memory is
 #: used again later.
 _BLOCKS_PER_ROW_GROUP = 2
-#: Blocks that are converted at once: Arrow's JSON reader is what takes longest, and one core reads a store faster than another converts.
-_CONVERTERS = 2
 _BUFFER_BYTES = 2**20
 
 
@@ -242,8 +239,8 @@ def load_zstd() -> Any:
 class ParquetWriter:
     """Parquet of the resource's schema, a row group for every few blocks.
 
-    Blocks are converted, and a row group is encoded, in threads of their own while the caller's collects the next block; pyarrow lets
-    go of the interpreter for both.
+    A row group is encoded in a thread of its own while the caller's converts the next blocks; pyarrow lets go of the interpreter
+    for both.
 
     :param destination: where; see :class:`Destination`.
     :param name: the file's path below it.
@@ -272,16 +269,12 @@ class ParquetWriter:
 
         self.rows = 0
         self.discrepancies = discrepancies or Discrepancies()
-        self._readers = [ColumnReader(schema, self.discrepancies) for _ in range(_CONVERTERS)]
+        self._reader = ColumnReader(schema, self.discrepancies)
         self._stamp = stamp.columns if stamp else None
         self._block_bytes = block_bytes
         self._next_block_bytes = min(block_bytes, _FIRST_BLOCK_BYTES)
         self._pending: list[Record] = []
         self._pending_bytes = 0
-        # A reader is for one thread: each has its own.
-        self._converters = [ThreadPoolExecutor(1, "bigcommerce-convert") for _ in self._readers]
-        self._blocks = 0
-        self._converting: deque[tuple[Future[Any], int]] = deque()
         self._tables: list[Any] = []
         self._tables_bytes = 0
         self._encoder = ThreadPoolExecutor(1, "bigcommerce-parquet")
@@ -290,13 +283,13 @@ class ParquetWriter:
         # Parquet writes each page of each column by itself, a few hundred bytes at a time.
         self._buffer = io.BufferedWriter(self._output.file, _BUFFER_BYTES)
         try:
-            self._parquet = pyarrow.parquet.ParquetWriter(self._buffer, self._readers[0].arrow_schema, compression=compression)
+            self._parquet = pyarrow.parquet.ParquetWriter(self._buffer, self._reader.arrow_schema, compression=compression)
         except BaseException:
             self._output.abandon()
             raise
 
     def write(self, records: Sequence[Record]) -> None:
-        """Append records; they are converted when a block is full. An error may be that of an earlier block.
+        """Append records; they are converted when a block is full.
 
         :raises DestinationError: the disk is full, or the destination is gone.
         :raises UnexpectedAnswerError: a record is no JSON object, or lacks its key.
@@ -309,24 +302,12 @@ class ParquetWriter:
         self.rows += len(records)
 
     def _flush(self) -> None:
-        """Begin to convert the block that was collected, and take the oldest where enough are under way."""
-        if len(self._converting) >= _CONVERTERS:
-            self._take()
         if self._pending:
-            turn, self._blocks = self._blocks % _CONVERTERS, self._blocks + 1
             block, self._pending = self._pending, []
-            self._converting.append((self._converters[turn].submit(self._convert, turn, block), self._pending_bytes))
+            self._tables.append(self._reader.table(one_line_each(block), len(block), self._stamp))
+            self._tables_bytes += self._pending_bytes
             self._pending_bytes = 0
             self._next_block_bytes = min(self._block_bytes, 2 * self._next_block_bytes)
-
-    def _convert(self, turn: int, block: list[Record]) -> Any:
-        return self._readers[turn].table(one_line_each(block), len(block), self._stamp)
-
-    def _take(self) -> None:
-        """Wait for the oldest block under way; blocks keep their order."""
-        converted, size = self._converting.popleft()
-        self._tables.append(converted.result())
-        self._tables_bytes += size
         if self._tables_bytes >= _BLOCKS_PER_ROW_GROUP * self._block_bytes:
             self._write_row_group()
 
@@ -352,23 +333,16 @@ class ParquetWriter:
         :raises DestinationError: it cannot be finished.
         """
         self._flush()
-        while self._converting:
-            self._take()
         self._write_row_group()
         self._encoded()
-        self._end_threads()
+        self._encoder.shutdown()
         self._parquet.close()
         self._buffer.flush()
         return self._output.publish(self.rows)
 
-    def _end_threads(self) -> None:
-        """Wait for what is under way, which uses the file."""
-        for thread in (*self._converters, self._encoder):
-            thread.shutdown(cancel_futures=True)
-
     def abort(self) -> None:
         """Give the file up; nothing of it remains."""
-        self._end_threads()
+        self._encoder.shutdown()  # waits: what is under way uses the file
         # pyarrow closes by writing the footer, which may fail as the file did.
         with contextlib.suppress(DestinationError, OSError, ValueError, load_pyarrow().ArrowException):
             self._parquet.close()
