@@ -575,9 +575,12 @@ class BigCommerceStore:
         answered = asyncio.Event()
         is_over = False
 
+        def under_way() -> int:
+            return sum(not task.done() for _, task in slots)
+
         def ended(_: asyncio.Task[Listing]) -> None:
             answered.set()
-            if not is_over and len(slots) < most + most // 4 and sum(not task.done() for _, task in slots) < most:
+            if not is_over and len(slots) < most + most // 4 and under_way() < most:
                 fill(len(slots) + 1)
 
         def start(request: Request) -> tuple[Request, asyncio.Task[Listing]]:
@@ -597,9 +600,8 @@ class BigCommerceStore:
                 while not slots[0][1].done():
                     answered.clear()
                     await answered.wait()
-                    under_way = sum(not task.done() for _, task in slots)
-                    if under_way <= most // 4:
-                        fill(min(2 * most, len(slots) + most - under_way))
+                    if under_way() <= most // 4:
+                        fill(min(2 * most, len(slots) + most - under_way()))
                 request, task = slots.popleft()
                 step = walk.absorb(request, task.result())
                 slots.extendleft(start(follow) for follow in reversed(step.follow))

@@ -18,6 +18,7 @@ from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.reconciling import Bounds, Key
 from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
+from airflow_provider_bigcommerce.files.copy_files import key_of
 from airflow_provider_bigcommerce.files.copy_reader import OURS, bounds_of
 from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.files.manifest import Manifest
@@ -114,7 +115,7 @@ class TableCopy:
                 key = row[: len(self._layout.main.key)]
                 fields = dict(zip(columns, row[len(key) :], strict=True))
                 began = seconds(fields.get(SYNCED_AT)) - int(DEFAULT_OVERLAP.total_seconds())
-                index.put(self._key(key), place, fields, as_of=began)
+                index.put(key_of(key), place, fields, as_of=began)
                 place += 1
         return index
 
@@ -128,10 +129,6 @@ class TableCopy:
                 return
             last = page[-1][: len(main.key)]
 
-    @staticmethod
-    def _key(values: Sequence[Any]) -> Key:
-        return values[0] if len(values) == 1 else tuple(values)
-
     # -- rows
 
     def batches(self, keys: Collection[Key] | None) -> Iterator[TableBatch]:
@@ -142,7 +139,7 @@ class TableCopy:
             return
         for page in self._pages(()):
             if page:
-                yield TableBatch([self._key(row) for row in page], self)
+                yield TableBatch([key_of(row) for row in page], self)
 
     def differences(self, records: Mapping[Key, msgspec.Raw]) -> dict[Key, list[str]]:
         """The rows of the table that are not what the store has, with the names of their columns or child tables that differ."""
@@ -163,7 +160,7 @@ class TableCopy:
         compared = [column for column in main.columns if column.name in there and column.name not in ours and column.name not in main.key]
         found: dict[Key, list[str]] = {}
         for row in database.differences(main, target.staging(main.name), compared):
-            key = self._key(row[: len(main.key)])
+            key = key_of(row[: len(main.key)])
             for column, differs in zip(compared, row[len(main.key) :], strict=True):
                 if differs:
                     found.setdefault(key, []).append(column.name)
@@ -172,7 +169,7 @@ class TableCopy:
             columns = [column for column in child.columns if column.name in there]
             staged = target.staging(child.name), main, target.staging(main.name)
             for row in database.child_differences(child, *staged, columns):
-                found.setdefault(self._key(row), []).append(child.name)
+                found.setdefault(key_of(row), []).append(child.name)
         for table in self._layout.tables:
             database.execute(f"DELETE FROM {database.staging(target.staging(table.name))}")
         return found

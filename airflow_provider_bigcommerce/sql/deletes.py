@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from airflow_provider_bigcommerce.files.copy_files import key_of
 from airflow_provider_bigcommerce.files.copy_keys import Compared
 from airflow_provider_bigcommerce.files.keys import Key
 from airflow_provider_bigcommerce.files.schemas import DELETED_AT, SYNCED_AT, load_pyarrow
@@ -68,7 +69,7 @@ class Deletes:
         source = database.staging(_STORE) if self._has_store_keys else self._staged
         [(live,)] = database.rows(f"SELECT count(*) FROM {self._table} {alive and f'WHERE {alive}'}")
         found = database.absent(self._keys, source, alive)
-        return Compared(int(live), [row[0] if len(row) == 1 else row for row in found])
+        return Compared(int(live), [key_of(row) for row in found])
 
     def stage_gone(self, keys: Sequence[Key], at: datetime) -> None:
         """Note which rows are gone.
