@@ -81,6 +81,8 @@ class AirflowServer:
             # `airflow standalone` starts its parts as `airflow` from the PATH, which need not be of this environment.
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)]),
             "AIRFLOW_HOME": str(home),
+            # SQLite's own five seconds are short for the writers of a whole Airflow on two busy cores.
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home.resolve()}/airflow.db?timeout=60",
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(self.port),
             "AIRFLOW__API__BASE_URL": self.url,
@@ -166,16 +168,17 @@ class AirflowServer:
             raise RuntimeError(f"airflow {' '.join(arguments[:2])} failed with {done.returncode}:\n{(done.stdout + done.stderr)[-4000:]}")
         return done.stdout
 
-    def request(self, method: str, path: str, body: object = None) -> Any:
+    def request(self, method: str, path: str, body: object = None, *, repeat: bool | None = None) -> Any:
         """Call the REST API (``/api/v2/...``) and return the decoded answer, None where it has no body.
 
         A GET that is answered with 500 is asked again for ten seconds: while a run that an asset event started is queued, Airflow 3.3.2
         cannot show the event, since its answer demands the start that the run does not have yet.
 
-        :raises RuntimeError: it failed within itself; the message holds the end of its log.
+        :param repeat: whether to ask again after a 500; None for reads only.
+        :raises RuntimeError: it failed within itself; the message holds what it said and the end of its log.
         :raises urllib.error.HTTPError: the API refused.
         """
-        end = time.monotonic() + (10 if method == "GET" else 0)
+        end = time.monotonic() + (10 if (method == "GET" if repeat is None else repeat) else 0)
         while True:
             try:
                 return self._call(method, path, body, {"Authorization": f"Bearer {self.token}"})
@@ -183,15 +186,25 @@ class AirflowServer:
                 if error.code != 500:
                     raise
                 if time.monotonic() > end:
+                    said = error.read().decode(errors="replace")[:2000]
                     tail = self.log_file.read_text(errors="replace")[-8000:]
-                    raise RuntimeError(f"{method} {path} was answered with 500. The end of its log:\n{tail}") from error
+                    raise RuntimeError(f"{method} {path} was answered with 500: {said}\nThe end of its log:\n{tail}") from error
                 time.sleep(0.25)
 
     def trigger(self, dag_id: str, run_id: str | None = None) -> str:
-        """Start a run, as soon as Airflow knows the DAG, and return its id."""
-        body = {"logical_date": None, **({"dag_run_id": run_id} if run_id else {})}
+        """Start a run, as soon as Airflow knows the DAG, and return its id.
+
+        An Airflow that has just started may answer 500. As the run is named beforehand, asking again cannot start a second one: if the
+        first attempt did start it, the next is refused with 409.
+        """
+        name = run_id or f"manual__{secrets.token_hex(8)}"
         until(lambda: self.knows(dag_id), f"the DAG {dag_id}")
-        return str(self.request("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)["dag_run_id"])
+        try:
+            self.request("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "dag_run_id": name}, repeat=True)
+        except urllib.error.HTTPError as refusal:
+            if refusal.code != 409 or run_id:
+                raise
+        return name
 
     def knows(self, dag_id: str) -> bool:
         """Whether the DAG has been parsed."""

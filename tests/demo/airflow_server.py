@@ -96,10 +96,6 @@ class DemoAirflow(AirflowServer):
         """Let the DAG's runs start."""
         self.api("PATCH", f"dags/{dag_id}?update_mask=is_paused", {"is_paused": False})
 
-    def trigger(self, dag_id: str) -> str:
-        """Start a run and return its id."""
-        return str(self.api("POST", f"dags/{dag_id}/dagRuns", {"logical_date": None})["dag_run_id"])
-
     def run_state(self, dag_id: str, run_id: str) -> str:
         """queued, running, success or failed."""
         return str(self.api("GET", f"dags/{dag_id}/dagRuns/{run_id}")["state"])
