@@ -260,9 +260,7 @@ def test_a_run_of_hundreds_of_parts_fits_into_one_value_of_the_state() -> None:
 
 def test_a_part_is_closed_when_its_time_is_over(tmp_path: Path) -> None:
     moments = iter([0.0, 100.0, 299.9, 300.0, 310.0, 900.0])
-    writer = PartWriter(
-        Destination.at(str(tmp_path)), "x/run=1", "jsonl", schema("brands"), max_seconds=300, clock=lambda: next(moments)
-    )
+    writer = PartWriter(Destination.at(str(tmp_path)), "x/run=1", "jsonl", schema("brands"), max_seconds=300, clock=lambda: next(moments))
 
     closed = [[part.rows for part in writer.write([b'{"id":1}'])] for _ in range(3)]
 
