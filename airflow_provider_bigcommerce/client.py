@@ -568,40 +568,38 @@ class BigCommerceStore:
         """Send what the walk plans, look ahead a little further than ``max_concurrency``, deliver in order.
 
         An answer makes room for the next request at once, however long the page before is being written. When the next page in order is
-        late (it is being repeated, say) and most others have come, the read goes on up to twice as far.
+        late (it is being repeated, say) and half of the others have come, the read goes on up to twice as far.
         """
         slots: deque[tuple[Request, asyncio.Task[Listing]]] = deque()
         most = self._settings.max_concurrency
         answered = asyncio.Event()
         is_over = False
 
-        def under_way() -> int:
-            return sum(not task.done() for _, task in slots)
+        def fill() -> None:
+            under_way = sum(not task.done() for _, task in slots)
+            is_late = len(slots) - under_way >= max(1, most // 2) and not slots[0][1].done()
+            ahead = min(2 * most if is_late else most + most // 4, len(slots) + most - under_way)
+            while len(slots) < ahead and (planned := walk.next_request()) is not None:
+                slots.append(start(planned))
 
         def ended(_: asyncio.Task[Listing]) -> None:
             answered.set()
-            if not is_over and len(slots) < most + most // 4 and under_way() < most:
-                fill(len(slots) + 1)
+            if not is_over:
+                fill()
 
         def start(request: Request) -> tuple[Request, asyncio.Task[Listing]]:
             task = asyncio.create_task(self._read(request, row, parent_may_vanish=parent_may_vanish))
             task.add_done_callback(ended)
             return request, task
 
-        def fill(ahead: int) -> None:
-            while len(slots) < ahead and (planned := walk.next_request()) is not None:
-                slots.append(start(planned))
-
         try:
             while True:
-                fill(most)
+                fill()
                 if not slots:
                     return
                 while not slots[0][1].done():
                     answered.clear()
                     await answered.wait()
-                    if under_way() <= most // 4:
-                        fill(min(2 * most, len(slots) + most - under_way()))
                 request, task = slots.popleft()
                 step = walk.absorb(request, task.result())
                 slots.extendleft(start(follow) for follow in reversed(step.follow))

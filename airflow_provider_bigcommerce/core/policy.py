@@ -188,7 +188,9 @@ def _judge_fault(request: Request, fault: Fault, *, attempt: int, waited: float,
         return Fail(error)
     if not request.is_repeatable and fault.kind not in NEVER_SENT:
         return Fail(_with_note(error, "It may have been carried out all the same, so it was not sent again: look before you repeat it."))
-    return _retry(error, f"{_WORDS[fault.kind]}", backoff(attempt, random), attempt=attempt, waited=waited, limits=limits)
+    # A connection that broke once says nothing of the store's load; it may have been an idle one that the other side gave up.
+    seconds = backoff(attempt, random) if attempt > 1 or fault.kind != "cut" else 0.02 * random()
+    return _retry(error, f"{_WORDS[fault.kind]}", seconds, attempt=attempt, waited=waited, limits=limits)
 
 
 _WORDS: dict[FaultKind, str] = {

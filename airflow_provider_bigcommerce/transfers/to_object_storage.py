@@ -64,7 +64,8 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
     :param file_format: ``parquet`` or ``jsonl``; ``jsonl.gz`` and ``jsonl.zst`` are ``jsonl`` with that compression.
     :param compression: for ``jsonl``: ``gzip`` or ``zstd``. Parquet is always compressed with zstd.
     :param stamp: whether JSON lines get ``_synced_at`` and ``_store_hash``, which Parquet always has.
-    :param max_rows_per_file: rows after which a new file begins, or None for files that only ``checkpoint_every`` ends.
+    :param max_rows_per_file: rows after which a new file begins, or 512 MB of JSON if they come first; None for files that only
+        ``checkpoint_every`` ends.
     :param checkpoint_every: time after which a new file begins. What a try read before its last complete file is not read again by a retry.
     :param hand_back_after: when nothing came from the store for so long (its quota is used up, or it is down), the task gives its worker
         slot back, comes again when the store may answer, and goes on where it was. Uses up no retry. None to keep waiting, up to the

@@ -130,11 +130,16 @@ def test_a_post_that_only_reads_is_repeated() -> None:
 
 @pytest.mark.parametrize("kind", ["dns", "timeout", "refused", "cut"])
 def test_faults_of_the_network_are_repeated_and_then_typed(kind: FaultKind) -> None:
-    assert wait(Fault(kind)).seconds > 0
+    assert wait(Fault(kind), attempt=2).seconds > 0.1
     error = failure(Fault(kind), attempt=10)
 
     assert isinstance(error, TransportError)
     assert error.cause == kind
+
+
+def test_a_connection_that_was_cut_once_is_tried_again_at_once_any_other_fault_after_a_while() -> None:
+    assert wait(Fault("cut")).seconds <= 0.02
+    assert min(wait(outcome).seconds for outcome in (Fault("timeout"), Fault("refused"), answer(502))) >= 0.05
 
 
 def test_a_certificate_is_not_accepted_by_trying_again() -> None:
