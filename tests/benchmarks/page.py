@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,8 @@ class Goal:
     :param is_at_most: whether less is better.
     :param found: what was measured.
     :param unit: behind the numbers.
+    :param is_decisive: whether the project stands or falls with it.
+    :param why: what the measures tell of a miss.
     """
 
     what: str
@@ -53,6 +55,8 @@ class Goal:
     is_at_most: bool
     found: float
     unit: str = "x"
+    is_decisive: bool = True
+    why: str = ""
 
     @property
     def is_met(self) -> bool:
@@ -62,9 +66,10 @@ class Goal:
     def row(self) -> str:
         """A line of the table."""
         sign = "≤" if self.is_at_most else "≥"
-        verdict = "met" if self.is_met else "**missed**"
+        verdict = "met" if self.is_met else f"**missed**{self.why and ': '}{self.why}"
         shown = f"{self.found:.3g}" if self.found < 1000 else f"{self.found:,.0f}"
-        return f"| {self.what} | {sign} {self.bound:,g} {self.unit} | {shown} {self.unit} | {verdict} |"
+        goal = f"{sign} {self.bound:,g} {self.unit}".strip()
+        return f"| {self.what} | {f'**{goal}**' if self.is_decisive else goal} | {shown} {self.unit} | {verdict} |"
 
 
 def goals(found: Mapping[str, Any]) -> Iterator[Goal]:
@@ -73,7 +78,7 @@ def goals(found: Mapping[str, Any]) -> Iterator[Goal]:
     yield from _quota_goals(found)
     if sql := found.get("sql"):
         ours = sql["orders without line items"]["ours, nested=json"]
-        yield Goal("Orders into PostgreSQL", 20_000, False, ours["rows_a_second"], "rows/s")
+        yield Goal("Orders into PostgreSQL", 20_000, False, ours["rows_a_second"], "rows/s", is_decisive=False)
     if faults := found.get("faults"):
         yield Goal("2% faults: time against none", 1.3, True, faults["with"]["seconds"] / faults["without"]["seconds"])
 
@@ -82,23 +87,32 @@ def _speed_goals(found: Mapping[str, Any]) -> Iterator[Goal]:
     if speed := found.get("speed"):
         for latency, name, bound in (("50", _JSON_LINES, 1.2), ("150", _JSON_LINES, 1.2), ("50", _PARQUET, 2.2), ("150", _PARQUET, 1.5)):
             for shown in (name, TASKS[OURS.index(name)]):
-                yield Goal(f"10,000 products at {latency} ms, {shown}: time against the loop", bound, True, _ratio(speed[latency], shown))
+                table = speed[latency]
+                why = f"{table[shown]['cpu_seconds']:.2f} s of CPU, the page server's beside it"
+                yield Goal(f"10,000 products at {latency} ms, {shown}: time against the loop", bound, True, _ratio(table, shown), why=why)
         for peer, bound in _PEER_GOALS.items():
             at_50 = speed["50"]
-            yield Goal(f"10,000 products at 50 ms: as fast as {peer}", bound, False, at_50[peer]["seconds"] / at_50[_JSON_LINES]["seconds"])
+            times = at_50[peer]["seconds"] / at_50[_JSON_LINES]["seconds"]
+            why = f"the hand-written loop is {at_50[peer]['seconds'] / at_50[LOOP]['seconds']:.3g} x as fast as it, on this machine"
+            yield Goal(f"10,000 products at 50 ms: as fast as {peer}", bound, False, times, why=why)
     if cpu := found.get("cpu"):
         for name, bound in ((_JSON_LINES, 1.2), (_PARQUET, 4.0)):
-            yield Goal(f"CPU for {cpu['rows']:,} products, {name}: against the loop", bound, True, _ratio(cpu, name, "cpu_seconds"))
+            times = _ratio(cpu, name, "cpu_seconds")
+            why = _largest_parts(found.get("profile", {}).get(name, {}), times)
+            what = f"CPU for {cpu['rows']:,} products, {name}: against the loop"
+            yield Goal(what, bound, True, times, is_decisive=False, why=why)
         fastest = min(cpu[name]["seconds"] for name in (LOOP, *OURS))
-        yield Goal("Page server: as fast as the fastest client", 3.0, False, fastest / cpu[SOCKETS]["seconds"])
+        yield Goal("Page server: as fast as the fastest client", 3.0, False, fastest / cpu[SOCKETS]["seconds"], is_decisive=False)
     for rows, by_name in found.get("memory", {}).items():
         for name, bound in ((_JSON_LINES, 40.0), (_PARQUET, 150.0)):
-            yield Goal(f"Memory over the imports, {int(rows):,} products, {name}", bound, True, by_name[name]["growth_mb"], "MB")
+            what, growth = f"Memory over the imports, {int(rows):,} products, {name}", by_name[name]["growth_mb"]
+            yield Goal(what, bound, True, growth, "MB", is_decisive=name == _JSON_LINES)
     if orders := found.get("orders"):
         for name in OURS:
             yield Goal(f"300 orders with line items at 50 ms, {name}", 0.3, True, orders["include"][name]["seconds"], "s")
         for name in OURS:
-            yield Goal(f"300 orders, line items one by one, {name}: against the loop", 1.3, True, _ratio(orders["children"], name))
+            what = f"300 orders, line items one by one, {name}: against the loop"
+            yield Goal(what, 1.3, True, _ratio(orders["children"], name), is_decisive=False)
 
 
 def _quota_goals(found: Mapping[str, Any]) -> Iterator[Goal]:
@@ -115,6 +129,12 @@ def _ratio(table: Mapping[str, Any], name: str, number: str = "seconds") -> floa
     return float(table[name][number] / table[LOOP][number])
 
 
+def _largest_parts(shares: Mapping[str, float], times: float) -> str:
+    """The three largest parts of a profile, in the loop's CPU."""
+    largest = sorted(shares.items(), key=lambda part: -part[1])[:3]
+    return "of it " + ", ".join(f"{share * times:.2f} x {part}" for part, share in largest) if largest else ""
+
+
 def rendered(kept: Mapping[str, Mapping[str, Any]]) -> str:
     """The page.
 
@@ -122,7 +142,7 @@ def rendered(kept: Mapping[str, Mapping[str, Any]]) -> str:
     """
     found = {name: one["found"] for name, one in kept.items()}
     judged = list(goals(found))
-    missed = sum(not goal.is_met for goal in judged)
+    decisive = [goal for goal in judged if goal.is_decisive]
     lines = [
         "# Benchmarks",
         "",
@@ -132,7 +152,9 @@ def rendered(kept: Mapping[str, Mapping[str, Any]]) -> str:
         "",
         *_machine(kept),
         "",
-        f"## Goals: {len(judged) - missed} of {len(judged)} met",
+        f"## Goals: {_met(judged)} of {len(judged)} met",
+        "",
+        f"Bold are the figures that the project stands or falls with: {_met(decisive)} of {len(decisive)} met.",
         "",
         "| what | goal | measured | |",
         "|---|---:|---:|---|",
@@ -142,6 +164,10 @@ def rendered(kept: Mapping[str, Mapping[str, Any]]) -> str:
         if name in found:
             lines += ["", *render(found[name])]
     return "\n".join(lines) + "\n"
+
+
+def _met(judged: Sequence[Goal]) -> int:
+    return sum(goal.is_met for goal in judged)
 
 
 def _machine(kept: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -20,8 +20,21 @@ def test_the_page_says_what_was_missed() -> None:
     found = {"with": {"seconds": 3.0, "lost": 0, "doubled": 0}, "without": {"seconds": 1.0}, "faults": [4]}
     page = rendered({"faults": {"date": "2026-01-01", "commit": "abc", "quick": True, "found": found}})
     assert "## Goals: 0 of 1 met" in page
-    assert "| 2% faults: time against none | ≤ 1.3 x | 3 x | **missed** |" in page
+    assert "stands or falls with: 0 of 1 met" in page
+    assert "| 2% faults: time against none | **≤ 1.3 x** | 3 x | **missed** |" in page
     assert "Measured shortly" in page
+
+
+def test_a_miss_is_explained_by_the_profile() -> None:
+    one = {"cpu_seconds": 1.0, "seconds": 2.0, "runs": 5}
+    found = {"rows": 100, "hand-written loop": one, "bare sockets": {**one, "seconds": 0.5}}
+    found |= {name: {**one, "cpu_seconds": 2.0} for name in ("ours, JSON lines", "ours, Parquet")}
+    profile = {"ours, JSON lines": {"HTTP": 0.5, "SHA-256": 0.25, "other": 0.05, "splitting": 0.2}, "ours, Parquet": {}}
+    kept = {"date": "2026-01-01", "commit": "abc", "quick": False}
+    page = rendered({"cpu": {**kept, "found": found}, "profile": {**kept, "found": profile}})
+    of_it = "of it 1.00 x HTTP, 0.50 x SHA-256, 0.40 x splitting"
+    assert f"| CPU for 100 products, ours, JSON lines: against the loop | ≤ 1.2 x | 2 x | **missed**: {of_it} |" in page
+    assert "| CPU for 100 products, ours, Parquet: against the loop | ≤ 4 x | 2 x | met |" in page
 
 
 def test_samples_are_told_by_the_part_nearest_the_top_and_imports_are_left_out() -> None:
