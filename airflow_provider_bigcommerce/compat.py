@@ -129,6 +129,11 @@ def try_number(context: Mapping[str, Any]) -> int:
     return int(getattr(context["ti"], "try_number", 1)) if is_task(context) else 1
 
 
+def is_first_try(context: Mapping[str, Any]) -> bool:
+    """Whether no process before this one can have worked on the task instance: its first try, and it never gave its slot back."""
+    return is_task(context) and try_number(context) == 1 and context.get("task_reschedule_count") == 0
+
+
 def is_of_mapped(operator: object) -> bool:
     """Whether an operator that is being made is an element of a mapped one, whose outlets Airflow does not know beforehand."""
     return bool(getattr(operator, "_BaseOperator__from_mapped", False))  # no public name tells

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from airflow_provider_bigcommerce.compat import KeyValueState, asset_state, is_task, task_state
+from airflow_provider_bigcommerce.compat import KeyValueState, asset_state, is_first_try, is_task, task_state
 from airflow_provider_bigcommerce.core.windows import moment, written
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.files.destination import Destination
@@ -222,23 +222,34 @@ class RunCheckpoint:
     :param resource: catalog name.
     :param run: run key.
     :param is_kept: False outside a task, where there are no retries.
+    :param is_first: whether no earlier try can have left one.
     """
 
-    def __init__(self, backend: KeyValueState | None, destination: Destination | None, resource: str, run: str, *, is_kept: bool) -> None:
+    def __init__(
+        self,
+        backend: KeyValueState | None,
+        destination: Destination | None,
+        resource: str,
+        run: str,
+        *,
+        is_kept: bool,
+        is_first: bool = False,
+    ) -> None:
         self._backend = backend
         self._destination = destination
         self._name = f"{resource}/_checkpoints/{run}.json"
         self._is_kept = is_kept
+        self._is_first = is_first
         self._keys: str | None = None  # the file that the checkpoint names
 
     @classmethod
     def of(cls, context: Mapping[str, Any], destination: Destination | None, resource: str, run: str) -> RunCheckpoint:
         """The checkpoint as seen from a task."""
-        return cls(task_state(context), destination, resource, run, is_kept=is_task(context))
+        return cls(task_state(context), destination, resource, run, is_kept=is_task(context), is_first=is_first_try(context))
 
     def read(self) -> Checkpoint | None:
         """What an earlier try fixed, or None on the first try; one that cannot be read is none, and is warned of."""
-        if not self._is_kept:
+        if not self._is_kept or self._is_first:  # Airflow's state is a request away
             return None
         value: Any = None
         if self._backend is not None:

@@ -25,6 +25,12 @@ Row = TypeVar("Row")
 _Value = int | str | msgspec.UnsetType | None
 
 
+def key_of(values: Sequence[Any]) -> Key:
+    """A row's key of the values of its fields."""
+    found: Key = values[0] if len(values) == 1 else tuple(values)
+    return found
+
+
 class KeyReader:
     """Reads the key and the change date of raw records by a struct that names only these fields.
 

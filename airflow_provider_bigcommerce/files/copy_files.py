@@ -18,7 +18,6 @@ import msgspec
 from airflow_provider_bigcommerce.core.paging import fields_of
 from airflow_provider_bigcommerce.exceptions import DestinationError
 from airflow_provider_bigcommerce.files.destination import Destination
-from airflow_provider_bigcommerce.files.keys import Key
 from airflow_provider_bigcommerce.files.manifest import DataFile, Manifest
 from airflow_provider_bigcommerce.files.schemas import load_pyarrow
 from airflow_provider_bigcommerce.files.writers import load_zstd
@@ -35,12 +34,6 @@ def newest_first(runs: Iterable[Manifest]) -> Iterator[tuple[Manifest, DataFile]
     for run in sorted(runs, key=lambda run: (run.started_at, run.finished_at), reverse=True):
         for file in reversed(run.files):  # what a run found deleted is in its last file
             yield run, file
-
-
-def key_of(values: Sequence[Any]) -> Key:
-    """A row's key of the values of its fields."""
-    found: Key = values[0] if len(values) == 1 else tuple(values)
-    return found
 
 
 class FileReader:

@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 
 from airflow_provider_bigcommerce.core.catalog import Resource
-from airflow_provider_bigcommerce.files.copy_files import FileReader, key_of, newest_first
+from airflow_provider_bigcommerce.files.copy_files import FileReader, newest_first
 from airflow_provider_bigcommerce.files.destination import Destination
-from airflow_provider_bigcommerce.files.keys import Key, SeenKeys
+from airflow_provider_bigcommerce.files.keys import Key, SeenKeys, key_of
 from airflow_provider_bigcommerce.files.manifest import Manifest, committed
 from airflow_provider_bigcommerce.files.schemas import DELETED_AT
 

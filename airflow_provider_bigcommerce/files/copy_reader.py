@@ -19,9 +19,10 @@ from airflow_provider_bigcommerce.core.paging import fields_of
 from airflow_provider_bigcommerce.core.reconciling import Bounds, Key, bounding_dates
 from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, moment
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
-from airflow_provider_bigcommerce.files.copy_files import BLOCK_ROWS, FileReader, column_values, key_of, newest_first, record_values
+from airflow_provider_bigcommerce.files.copy_files import BLOCK_ROWS, FileReader, column_values, newest_first, record_values
 from airflow_provider_bigcommerce.files.destination import Destination
 from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
+from airflow_provider_bigcommerce.files.keys import key_of
 from airflow_provider_bigcommerce.files.manifest import DataFile, Manifest, ManifestWindow, commit, committed, run_folder
 from airflow_provider_bigcommerce.files.schemas import DELETED_AT, EXTRA, STORE_HASH, SYNCED_AT, Schema
 from airflow_provider_bigcommerce.files.stored_copy import Columns, CopyIndex, Repair

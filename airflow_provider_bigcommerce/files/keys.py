@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from airflow_provider_bigcommerce.core import keys
-from airflow_provider_bigcommerce.core.keys import Key, SeenKeys
+from airflow_provider_bigcommerce.core.keys import Key, SeenKeys, key_of
 from airflow_provider_bigcommerce.files.schemas import NULLABLE_KEYS
 
-__all__ = ["Key", "KeyReader", "SeenKeys"]
+__all__ = ["Key", "KeyReader", "SeenKeys", "key_of"]
 
 
 class KeyReader(keys.KeyReader):

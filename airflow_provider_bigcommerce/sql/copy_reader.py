@@ -18,9 +18,9 @@ from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.reconciling import Bounds, Key
 from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
-from airflow_provider_bigcommerce.files.copy_files import key_of
 from airflow_provider_bigcommerce.files.copy_reader import OURS, bounds_of
 from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
+from airflow_provider_bigcommerce.files.keys import key_of
 from airflow_provider_bigcommerce.files.manifest import Manifest
 from airflow_provider_bigcommerce.files.schemas import SYNCED_AT, Schema
 from airflow_provider_bigcommerce.files.stored_copy import Columns, CopyIndex, Repair, seconds

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from airflow_provider_bigcommerce.files.copy_files import key_of
 from airflow_provider_bigcommerce.files.copy_keys import Compared
-from airflow_provider_bigcommerce.files.keys import Key
+from airflow_provider_bigcommerce.files.keys import Key, key_of
 from airflow_provider_bigcommerce.files.schemas import DELETED_AT, SYNCED_AT, load_pyarrow
 from airflow_provider_bigcommerce.sql.database import Database
 from airflow_provider_bigcommerce.sql.layout import Column, Layout, Table

@@ -180,8 +180,8 @@ class Copy:
 
     async def _read(self, store: BigCommerceStore, thread: Executor, begun: Awaitable[None]) -> None:
         copied = self._copied
-        async with contextlib.aclosing(self._pages(store)) as pages:
-            async for page in pages:
+        async with contextlib.aclosing(self._pages(store)) as pages, contextlib.aclosing(_ahead(pages)) as ahead:
+            async for page in ahead:
                 if page.total is not None:
                     copied.totals.append(page.total)
                 records = await self.completed(store, page.records)
@@ -340,6 +340,18 @@ async def in_thread(thread: Executor, function: Callable[..., T], *args: Any) ->
     except asyncio.CancelledError:
         await asyncio.wait([running])
         raise
+
+
+async def _ahead(pages: AsyncGenerator[Page, None]) -> AsyncGenerator[Page, None]:
+    """The same pages, the next one asked for while the one before is being written."""
+    coming = asyncio.ensure_future(anext(pages, None))
+    try:
+        while (page := await coming) is not None:
+            coming = asyncio.ensure_future(anext(pages, None))
+            yield page
+    finally:
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
 
 
 def _told(copied: Copied) -> str:

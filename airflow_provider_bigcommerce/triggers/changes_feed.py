@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from airflow_provider_bigcommerce.core.keys import Key, key_of
 from airflow_provider_bigcommerce.core.messages import Query, Request, Response
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.reading import read_listing
@@ -97,10 +98,9 @@ class ChangesFeed:
         async with BigCommerceHook(self._conn_id).astore(**LOOK_SETTINGS) as store:
             return await self._all(store, Window(since - OVERLAP, until if self._dates.until else None))
 
-    def key(self, row: Row) -> int | str | tuple[Any, ...]:
+    def key(self, row: Row) -> Key:
         """The row's id, or the values of a key of several fields."""
-        values = tuple(_at(row, name) for name in self._row.primary_key)
-        return values[0] if len(values) == 1 else values
+        return key_of([_at(row, name) for name in self._row.primary_key])
 
     def _date(self, row: Row) -> datetime | None:
         return read_moment(row.get(self._dates.field))
