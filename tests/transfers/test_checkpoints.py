@@ -352,3 +352,19 @@ def test_a_file_ends_by_its_bytes_too_unless_time_alone_ends_files(
 
     assert (len(manifest["files"]) == 1) is (most_rows is None)
     the_copy_is_the_store(night, "products", manifest)
+
+
+@pytest.mark.bigcommerce_sandbox(products=60)
+@pytest.mark.parametrize("given_back", [0, 1])
+def test_a_first_try_has_no_earlier_one_unless_it_gave_its_slot_back(night: Night, given_back: int) -> None:
+    arguments = {"mode": "full", "max_rows_per_file": 20, "query": {"limit": 10}, "file_format": "jsonl"}
+    broken_off(night, "products", after=4, **arguments)  # and the DAG run is deleted: another one of its name begins
+    assert reached(night, "products") is not None
+    night.sandbox.store.requests.clear()
+
+    operator = BigCommerceToObjectStorageOperator(task_id="products", resource="products", path=str(night.path), **arguments)
+    manifest = operator.execute({**night.airflow.context("r1", "products"), "task_reschedule_count": given_back})
+
+    the_copy_is_the_store(night, "products", manifest)
+    asked = night.requests("/v3/catalog/products")
+    assert (len(ids_asked_for(night, "/v3/catalog/products")) == len(asked)) is (given_back == 1)

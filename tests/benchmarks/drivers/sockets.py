@@ -37,9 +37,9 @@ def _worker(host: str, port: int, pages: Iterator[int], lock: threading.Lock) ->
                 return
             connection.sendall(b"GET /stores/abc123/v3/catalog/products?limit=250&page=%d HTTP/1.1\r\nHost: x\r\n\r\n" % page)
             got = connection.recv_into(buffer)
-            while (head := bytes(buffer[:got]).find(b"\r\n\r\n")) < 0:
+            while (head := buffer.find(b"\r\n\r\n", 0, got)) < 0:
                 got += connection.recv_into(memoryview(buffer)[got:])
-            found = _LENGTH.search(bytes(buffer[:head]))
+            found = _LENGTH.search(buffer, 0, head)
             left = int(found[1]) + head + 4 - got if found else 0
             while left > 0:
                 left -= connection.recv_into(buffer, min(left, len(buffer)))
