@@ -21,12 +21,11 @@ _PARTS: tuple[tuple[str, str], ...] = (
     ("core/policy.py", "quota and retries"),
     ("aiohttp", "HTTP (aiohttp, event loop, sockets)"),
     ("asyncio", "HTTP (aiohttp, event loop, sockets)"),
-    ("selectors.py", "HTTP (aiohttp, event loop, sockets)"),
 )
 #: Only stacks of the copy itself: in the main thread below ``execute``, or in a thread of its pool.
 _OF_THE_COPY = ("execute (", "concurrent/futures/thread.py")
-#: A thread of the pool that waits for work is not idle to py-spy.
-_IDLE = tuple(f"_worker (concurrent/futures/thread.py:{line})" for line in range(70, 100))
+#: What waits for work or for sockets is not idle to py-spy.
+_IDLE = ("_worker (concurrent/futures/thread.py:", "select (selectors.py:")
 
 
 def parts(stacks: Iterable[str]) -> dict[str, float]:
@@ -37,8 +36,9 @@ def parts(stacks: Iterable[str]) -> dict[str, float]:
     counted: Counter[str] = Counter()
     for line in stacks:
         stack, _, count = line.rpartition(" ")
-        if any(mark in stack for mark in _OF_THE_COPY) and not stack.endswith(_IDLE):
-            counted[_part(stack.split(";"))] += int(count)
+        frames = stack.split(";")
+        if any(mark in stack for mark in _OF_THE_COPY) and not any(mark in frames[-1] for mark in _IDLE):
+            counted[_part(frames)] += int(count)
     whole = counted.total() or 1
     return {name: times / whole for name, times in counted.most_common()}
 

@@ -43,6 +43,7 @@ def test_samples_are_told_by_the_part_nearest_the_top_and_imports_are_left_out()
         "main;execute (operator.py:1);run (asyncio/runners.py:1);feed (aiohttp/streams.py:2) 1",
         "main;<module> (airflow/__init__.py:1) 50",
         "thread;_worker (concurrent/futures/thread.py:81) 50",
+        "main;execute (operator.py:1);_run_once (asyncio/base_events.py:1890);EpollSelector.select (selectors.py:468) 50",
     ]
     assert parts(stacks) == {"telling repeated rows apart": 0.75, "HTTP (aiohttp, event loop, sockets)": 0.25}
 

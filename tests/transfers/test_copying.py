@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_bigcommerce.exceptions import ServerError
+from airflow_provider_bigcommerce.exceptions import UnexpectedAnswerError
 from airflow_provider_bigcommerce.transfers.copying import _ahead
 
 
@@ -51,12 +51,12 @@ def test_the_next_page_is_asked_for_while_one_is_written() -> None:
 
 
 def test_a_page_that_came_is_written_before_the_next_ones_error_counts() -> None:
-    pages = Pages(ServerError("down"))
+    pages = Pages(UnexpectedAnswerError("down"))
 
     async def read() -> object:
         ahead = _ahead(pages())
         first: object = await anext(ahead)
-        with pytest.raises(ServerError, match="down"):
+        with pytest.raises(UnexpectedAnswerError, match="down"):
             await anext(ahead)
         return first
 
