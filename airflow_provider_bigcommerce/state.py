@@ -249,11 +249,12 @@ class RunCheckpoint:
 
     def read(self) -> Checkpoint | None:
         """What an earlier try fixed, or None on the first try; one that cannot be read is none, and is warned of."""
-        if not self._is_kept or self._is_first:  # Airflow's state is a request away
+        if not self._is_kept:
             return None
         value: Any = None
         if self._backend is not None:
-            value = self._backend.get(_CHECKPOINT)
+            # Asking is a request, and of a deleted run of the same name Airflow has kept nothing.
+            value = None if self._is_first else self._backend.get(_CHECKPOINT)
         elif self._destination is not None:
             value = self._destination.read(self._name)
         if value is None:

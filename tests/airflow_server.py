@@ -166,17 +166,17 @@ class AirflowServer:
             raise RuntimeError(f"airflow {' '.join(arguments[:2])} failed with {done.returncode}:\n{(done.stdout + done.stderr)[-4000:]}")
         return done.stdout
 
-    def request(self, method: str, path: str, body: object = None, *, repeat: bool | None = None) -> Any:
+    def request(self, method: str, path: str, body: object = None, *, repeat: bool = False) -> Any:
         """Call the REST API (``/api/v2/...``) and return the decoded answer, None where it has no body.
 
         A GET that is answered with 500 is asked again for half a minute: while a run that an asset event started is queued, Airflow 3.3.2
         cannot show the event, since its answer demands the start that the run does not have yet.
 
-        :param repeat: whether to ask again after a 500; None for reads only.
+        :param repeat: whether to ask again after a 500 what is no GET, too.
         :raises RuntimeError: it failed within itself; the message holds what it said and the end of its log.
         :raises urllib.error.HTTPError: the API refused.
         """
-        end = time.monotonic() + (30 if (method == "GET" if repeat is None else repeat) else 0)
+        end = time.monotonic() + (30 if repeat or method == "GET" else 0)
         while True:
             try:
                 return self._call(method, path, body, {"Authorization": f"Bearer {self.token}"})
