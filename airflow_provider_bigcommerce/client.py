@@ -30,13 +30,14 @@ from airflow_provider_bigcommerce.core.budget import Budget, Ticket
 from airflow_provider_bigcommerce.core.catalog import Embedded, Resource, Write
 from airflow_provider_bigcommerce.core.concurrency import Change, Concurrency, Endpoint, Place
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials, origin_of
+from airflow_provider_bigcommerce.core.ends import PageLengths, told_total
 from airflow_provider_bigcommerce.core.graphql import ConnectionWalk, GraphQLAnswer, graphql_request, read_graphql
 from airflow_provider_bigcommerce.core.messages import Query, Request, Response
 from airflow_provider_bigcommerce.core.paging import Columns, FanOut, Walk, dig, fields_of, with_columns
 from airflow_provider_bigcommerce.core.planning import check_query, column_of, filled, full_query, placeholders, resource_of, walk_of
 from airflow_provider_bigcommerce.core.policy import Deliver, Fail, Fault, Limits, Wait, judge, sign_of
 from airflow_provider_bigcommerce.core.positions import ParentId, Passed, Position, below, passed_over
-from airflow_provider_bigcommerce.core.reading import Listing, Meta, read_listing, read_record
+from airflow_provider_bigcommerce.core.reading import Listing, Meta, NoListError, read_listing, read_record
 from airflow_provider_bigcommerce.core.windows import Window, whole_seconds, window_query
 from airflow_provider_bigcommerce.exceptions import (
     InvalidQueryError,
@@ -315,10 +316,11 @@ class BigCommerceStore:
             answer = await self._send(Request.get(row.count_path, params), Response.json, resource=row)
             return int(answer["count"])
         if row.api_version == "v3" and row.kind == "collection" and not row.parent_keys and row.page_size:
-            request = Request.get(row.path, {**full_query(row, params), "limit": 1})
-            listing = await self._read(request, row)
-            if listing.meta.pagination is not None and listing.meta.pagination.total is not None:
-                return listing.meta.pagination.total
+            for limit in (1, row.page_size):  # a total of the rows in hand is none of the list: once more, with more rows
+                listing = await self._read(Request.get(row.path, {**full_query(row, params), "limit": limit}), row)
+                total = told_total(listing)
+                if total is not None and (total > len(listing.records) or len(listing.records) < limit):
+                    return total
         count = 0
         async for records, _, _ in self._records(row, params, None, {}):
             count += len(records)
@@ -540,6 +542,7 @@ class BigCommerceStore:
         names = [*row.placeholders]
         batched = [name for name in row.parent_keys if name not in names]
         before, ids, begin = passed_over(parent_ids, start)
+        lengths = PageLengths()
         ends = deque[Passed]()  # behind each list under way, in order
 
         def walks() -> Iterator[tuple[Columns, Callable[[Position | None], Walk]]]:
@@ -548,7 +551,7 @@ class BigCommerceStore:
                 keys = dict(parent) if isinstance(parent, Mapping) else {names[-1]: parent}
                 columns = {column_of(name): value for name, value in keys.items()}
                 ends.append(passed := passed.with_parents(parent))
-                yield columns, partial(walk_of, row, filled(row.path, keys), query)
+                yield columns, partial(walk_of, row, filled(row.path, keys), query, lengths=lengths)
 
         def batches() -> Iterator[tuple[Columns, Callable[[Position | None], Walk]]]:
             passed = before
@@ -612,13 +615,18 @@ class BigCommerceStore:
             await asyncio.gather(*(task for _, task in slots), return_exceptions=True)
 
     async def _read(self, request: Request, row: Resource, *, parent_may_vanish: bool = False) -> Listing:
-        try:
-            return await self._send(request, lambda response: read_listing(request, response, envelope=row.envelope), resource=row)
-        except NotFoundError:
-            if not parent_may_vanish:
-                raise
-            self.stats.vanished_parents += 1
-            return Listing([], Meta())
+        is_list = row.kind in ("collection", "lookup") and request.path != row.count_path
+        read = partial(read_listing, request, envelope=row.envelope, may_be_204=row.empty_is_204, is_list=is_list)
+        for is_last in (not parent_may_vanish, True):
+            try:
+                return await self._send(request, read, resource=row)
+            except NotFoundError:
+                if not parent_may_vanish:
+                    raise
+                if is_last:  # two answers say so
+                    break
+        self.stats.vanished_parents += 1
+        return Listing([], Meta(), is_gone=True)
 
     # -- sending ------------------------------------------------------------------------------------------------------------
 
@@ -643,8 +651,9 @@ class BigCommerceStore:
                     delivered = parse(outcome)
                     self._delivered_at = self._clock()
                     return delivered
-                except msgspec.DecodeError:
-                    fault = Fault("not_json", outcome.headers.get("content-type", "no content type").split(";")[0])
+                except msgspec.DecodeError as error:
+                    content_type = outcome.headers.get("content-type", "no content type").split(";")[0]
+                    fault = Fault("empty", str(error)) if isinstance(error, NoListError) else Fault("not_json", content_type)
                     verdict = judge(request, fault, attempt=attempt, waited=waited, limits=self._limits, random=self._random)
             if isinstance(verdict, Fail):
                 raise verdict.error

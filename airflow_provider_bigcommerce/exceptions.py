@@ -213,3 +213,19 @@ class PaginationLoopError(BigCommerceError):
 
 class IncompleteReadError(BigCommerceError):
     """Numbers that must agree do not: the rows read are not the rows the store says it has."""
+
+
+class CountDisagreesError(IncompleteReadError):
+    """The store's count of a list says that there are more rows than came, and nothing else does.
+
+    :param found: rows that came.
+    :param counted: rows by the store's count, the lower of two where it was asked twice.
+    """
+
+    def __init__(self, path: str, *, found: int, counted: int) -> None:
+        super().__init__(
+            f"GET {path} gave {found} rows to its proven end, and the store counts {counted}, also when it was asked again. "
+            "Let the task try again; report the endpoint if it stays so."
+        )
+        self.found = found
+        self.counted = counted

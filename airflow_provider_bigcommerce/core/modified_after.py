@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import pairwise
 
 import msgspec
 
+from airflow_provider_bigcommerce.core.ends import SecondLook, lacking_error, told_total
 from airflow_provider_bigcommerce.core.keys import Key, SeenKeys
 from airflow_provider_bigcommerce.core.messages import Request
-from airflow_provider_bigcommerce.core.paging import KNOWN_CAPS, Step, Walk
+from airflow_provider_bigcommerce.core.paging import Step, Walk
 from airflow_provider_bigcommerce.core.positions import Position
 from airflow_provider_bigcommerce.core.reading import Listing
 from airflow_provider_bigcommerce.core.windows import read_moment, written
@@ -49,6 +51,8 @@ class ModifiedAfter:
         self._by_page = by_page
         self._pages: Walk | None = None
         self._seen = SeenKeys()
+        self._again = SecondLook()
+        self._before_was_short = False
         self._total: int | None = (start or {}).get("total")
         self._reached: datetime | None = read_moment((start or {}).get("modified"))
         self._next: Request | None = self._base if self._reached is None else self._from(self._reached)
@@ -72,20 +76,40 @@ class ModifiedAfter:
         if self._pages is not None:
             step = self._pages.absorb(request, listing)
             return Step(self._unseen(step.records), step.follow, step.total)
-        about, rows = listing.meta.pagination, len(listing.records)
-        if self._total is None and about is not None:
-            self._total = about.total
-        if rows >= self._limit or rows in KNOWN_CAPS:
-            last = read_moment(self._date_of(listing.records[-1]))
-            if last is None or (self._reached is not None and last <= self._reached):
+        listing = self._again.better(request, listing)
+        rows, total = len(listing.records), told_total(listing)
+        dates = [read_moment(self._date_of(record)) for record in listing.records]
+        is_told = total == rows < self._limit  # of what is left from this second on
+        lacks = total is not None and total > rows == 0
+        is_end = is_told or not rows
+        if (lacks or (not rows and not self._before_was_short)) and self._again.wants(request, listing):
+            return Step((), (request,))
+        if lacks:
+            raise lacking_error(request, f"answered no rows and says that there are {total}")
+        if self._total is None:
+            self._total = total
+        new = self._unseen(listing.records)
+        if not is_end:
+            last = dates[-1]
+            gets_on = last is not None and (self._reached is None or last > self._reached)
+            if not gets_on and not new and rows < self._limit and (total is None or total <= rows):
+                is_end = True  # only rows of the last second came again
+            elif not gets_on or not _rises(dates):
                 self._pages = self._by_page()
-            else:
+            elif last is not None:
                 self._reached = last
                 self._next = self._from(last)
-        return Step(self._unseen(listing.records), total=self._total)
+        self._before_was_short = rows < self._limit
+        return Step(new, total=self._total)
 
     def _from(self, moment: datetime) -> Request:
         return self._base.with_params({self._since: written(moment) or ""})
 
     def _unseen(self, records: Sequence[msgspec.Raw]) -> Sequence[msgspec.Raw]:
         return self._seen.unseen(records, self._keys_of(records))
+
+
+def _rises(dates: Sequence[datetime | None]) -> bool:
+    """Whether rows came in the order of their change dates; a list in another order cannot be gone on with by its last row's."""
+    known = [date for date in dates if date is not None]
+    return len(known) == len(dates) and all(before <= after for before, after in pairwise(known))

@@ -9,22 +9,18 @@ from __future__ import annotations
 
 import functools
 import itertools
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
 
+from airflow_provider_bigcommerce.core.ends import KNOWN_CAPS, SecondLook, lacking_error, loop_error, page_size, told_total
+from airflow_provider_bigcommerce.core.keys import Key, SeenKeys
 from airflow_provider_bigcommerce.core.messages import Request
 from airflow_provider_bigcommerce.core.positions import Position
 from airflow_provider_bigcommerce.core.reading import Listing
-from airflow_provider_bigcommerce.exceptions import IncompleteReadError, PaginationLoopError, UnexpectedAnswerError
-
-#: A page of exactly one of these lengths may be a cap that the specs do not name, so it is not taken for the last one.
-#: Source: the defaults and maxima found in BigCommerce's specs (facts, section 6).
-KNOWN_CAPS = frozenset({50, 100, 200, 250, 500, 1000})
-
+from airflow_provider_bigcommerce.exceptions import IncompleteReadError
 
 #: A parent's keys as columns of its children's rows.
 Columns = Mapping[str, int | str]
@@ -61,38 +57,32 @@ class Walk(Protocol):
         """Take the answer to ``request``; answers come in the order of the requests."""
 
 
-def loop_error(request: Request, what: str) -> PaginationLoopError:
-    """The error for a list that does not get on.
-
-    :param what: what the store answered for the second time.
-    """
-    return PaginationLoopError(
-        f"{request.method} {request.path} answered {what} twice: the store does not turn the page, and going on would never end. "
-        "Remove paging parameters from the query, or report the endpoint."
-    )
-
-
-class _Count(msgspec.Struct):
-    count: int
-
-
-def _count_of(request: Request, listing: Listing) -> int:
-    try:
-        return msgspec.json.decode(listing.records[0], type=_Count).count
-    except (IndexError, msgspec.DecodeError):
-        raise UnexpectedAnswerError(f"{request.method} {request.path} answered no 'count'.") from None
-
-
-@dataclass(slots=True)
 class SinglePage:
     """One request, one answer: singletons, lists that take no page, and the one page a caller asks for.
 
     :param is_whole: whether the answer must hold all that the store counts.
+    :param asks_again: whether an empty answer is asked for once more: not for a parent's children, where empty lists are usual.
+    :param limit: rows that were asked for; 0 where the endpoint takes no limit.
+    :param by_page: makes the walk by page numbers, for a list whose endpoint may have pages although none are documented: a page that may
+        have been cut is gone on from. None where the list certainly has one page.
     """
 
-    request: Request
-    is_whole: bool = True
-    _is_sent: bool = False
+    def __init__(
+        self,
+        request: Request,
+        *,
+        is_whole: bool = True,
+        asks_again: bool = False,
+        limit: int = 0,
+        by_page: Callable[[], Walk] | None = None,
+    ) -> None:
+        self._next: Request | None = request.with_params({"limit": limit}) if limit else request
+        self._is_whole = is_whole
+        self._asks_again = asks_again
+        self._limit = limit
+        self._by_page = by_page
+        self._pages: Walk | None = None
+        self._again = SecondLook()
 
     @property
     def position(self) -> None:
@@ -100,24 +90,41 @@ class SinglePage:
 
     def next_request(self) -> Request | None:
         """The request, once."""
-        if self._is_sent:
-            return None
-        self._is_sent = True
-        return self.request
+        if self._pages is not None:
+            return self._pages.next_request()
+        request, self._next = self._next, None
+        return request
 
     def absorb(self, request: Request, listing: Listing) -> Step:
         """All rows; there is no more.
 
         :raises IncompleteReadError: the store counts more rows than it sent.
         """
+        if self._pages is not None:
+            return self._pages.absorb(request, listing)
+        listing = self._again.better(request, listing)
         rows = len(listing.records)
-        counted = listing.meta.pagination.total if listing.meta.pagination else None
-        if self.is_whole and counted is not None and counted > rows:
+        about = listing.meta.pagination
+        if not self._is_whole:
+            return Step(listing.records, total=about.total if about else None)
+        if self._by_page is not None and rows and (rows >= (self._limit or rows + 1) or rows in KNOWN_CAPS or _says_more(listing)):
+            self._pages = self._by_page()
+            self._pages.next_request()  # the first page, which this is
+            return self._pages.absorb(request, listing)
+        lacks = about is not None and about.total is not None and about.total > rows
+        if (lacks or (not rows and self._asks_again)) and self._again.wants(request, listing):
+            return Step((), (request,))
+        if lacks:
             raise IncompleteReadError(
-                f"{request.method} {request.path} answered {rows} of {counted} rows, and it is documented as a list without pages. "
-                "Narrow it with query={...}, and report the endpoint."
+                f"{request.method} {request.path} answered {rows} of {about.total if about else 0} rows, and it is documented as a list "
+                "without pages. Narrow it with query={...}, and report the endpoint."
             )
-        return Step(listing.records, total=rows if self.is_whole else counted)
+        return Step(listing.records, total=told_total(listing))
+
+
+def _says_more(listing: Listing) -> bool:
+    about = listing.meta.pagination
+    return about is not None and (about.total_pages or 1) > 1
 
 
 class Cursors:
@@ -129,18 +136,33 @@ class Cursors:
     :param by_page: makes the walk by page numbers, from a position or the beginning: where cursors are documented but the answer has none
         (metafields of one parent), the list is read so.
     :param start: ``{"after": the last cursor, "total": rows in all, or None}``, or a position of the walk by page numbers.
+    :param keys_of: reads rows' keys: a page without a row that is new is no progress.
+    :param asks_again: whether an empty first answer is asked for once more: not for a parent's children, where empty lists are usual.
     """
 
     def __init__(
-        self, request: Request, limit: int, by_page: Callable[[Position | None], Walk], start: Position | None = None
+        self,
+        request: Request,
+        limit: int,
+        by_page: Callable[[Position | None], Walk],
+        start: Position | None = None,
+        *,
+        keys_of: Callable[[Sequence[msgspec.Raw]], Sequence[Key]],
+        asks_again: bool = True,
     ) -> None:
+        self._asks_again = asks_again
+        self._limit = limit
         self._base = request.with_params({"limit": limit}) if limit else request
         self._cursor: str | None = (start or {}).get("after")
         self._next: Request | None = self._base if self._cursor is None else self._base.with_params({"after": self._cursor})
         self._by_page = by_page
         self._pages = by_page(start) if start and start.keys() & {"page", "back"} else None
-        self._seen: set[int] = set()  # hashes: a million rows are 4,000 cursors
+        self._keys_of = keys_of
+        self._seen = SeenKeys()
+        self._rows: int | None = 0 if self._cursor is None else None  # since the beginning; None where that is not known
         self._total: int | None = (start or {}).get("total")
+        self._again = SecondLook()
+        self._before_was_short = False
 
     @property
     def position(self) -> Position | None:
@@ -157,38 +179,73 @@ class Cursors:
         return request
 
     def absorb(self, request: Request, listing: Listing) -> Step:
-        """A page's rows; the cursor tells the next."""
-        if self._pages is not None:
-            return self._pages.absorb(request, listing)
-        about = listing.meta.cursor_pagination
-        if about is None and listing.meta.pagination is not None and self._cursor is None:
-            self._pages = self._by_page(None)
-            self._pages.next_request()  # the first page, which this is
-            return self._pages.absorb(request, listing)
-        if listing.meta.pagination and listing.meta.pagination.total is not None:
-            self._total = listing.meta.pagination.total
-        if listing.records and about and about.end_cursor:
-            if not self._says_last(listing):
-                cursor = hash(about.end_cursor)
-                if cursor in self._seen:
-                    raise loop_error(request, "the same cursor")
-                self._seen.add(cursor)
-                self._next = self._base.with_params({"after": about.end_cursor})
-            self._cursor = about.end_cursor
-        return Step(listing.records, total=self._total)
+        """A page's rows; the cursor tells the next.
 
-    @staticmethod
-    def _says_last(listing: Listing) -> bool:
-        """Only a page that is short by the store's own measure, with no next link, is the last without asking."""
-        about = listing.meta.cursor_pagination
-        if about is None or about.per_page is None:
-            return False
-        has_next = about.links is not None and bool(about.links.next)
-        return len(listing.records) < about.per_page and not has_next
+        :raises PaginationLoopError: a page has no row that is new.
+        :raises IncompleteReadError: rows that the store counts, or says to be on a next page, do not come.
+        """
+        if self._pages is not None:
+            step = self._pages.absorb(request, listing)
+            return Step(self._unseen(step.records), step.follow, step.total)
+        listing = self._again.better(request, listing)
+        about, rows = listing.meta.cursor_pagination, len(listing.records)
+        cursor = about.end_cursor if about else None
+        if about is None and listing.meta.pagination is not None and self._cursor is None:
+            return self._turn_to_pages(request, listing)
+        total = told_total(listing)
+        has_next = about is not None and about.links is not None and about.links.next is not None
+        says_last = about is not None and about.links is not None and about.links.next is None
+        is_short = rows < (page_size(listing, self._limit) or 1)
+        found = None if self._rows is None else self._rows + rows
+        lacks = total is not None and found is not None and found < total
+        if rows and cursor is not None:
+            is_end = is_short and says_last and not lacks
+        elif rows:  # nothing leads on
+            is_odd = about is None or not is_short or has_next or lacks
+            if is_odd and self._again.wants(request, listing):
+                return Step((), (request,))
+            if has_next or lacks:
+                raise lacking_error(request, f"answered {rows} rows, says that there are more, and names no cursor for them")
+            if not is_short:
+                return self._begin_by_page()
+            is_end = True
+        else:
+            is_proven = self._before_was_short or (found is not None and total == found and (found > 0 or not self._asks_again))
+            if (not is_proven or has_next or lacks) and self._again.wants(request, listing):
+                return Step((), (request,))
+            if has_next or lacks:
+                raise lacking_error(request, "answered no rows where it says that there are more")
+            is_end = True
+        new = self._unseen(listing.records)
+        if rows and not new:
+            raise loop_error(request, "the same cursor" if cursor == self._cursor else "rows that had come before; they came")
+        self._rows = None if self._rows is None else self._rows + len(new)
+        self._total = total if total is not None else self._total
+        self._before_was_short = is_short
+        if not is_end and cursor is not None:
+            self._cursor = cursor
+            self._next = self._base.with_params({"after": cursor})
+        elif cursor is not None:
+            self._cursor = cursor
+        return Step(new, total=self._total)
+
+    def _turn_to_pages(self, request: Request, listing: Listing) -> Step:
+        self._pages = self._by_page(None)
+        self._pages.next_request()  # the first page, which this is
+        step = self._pages.absorb(request, listing)
+        return Step(self._unseen(step.records), step.follow, step.total)
+
+    def _begin_by_page(self) -> Step:
+        """A full page that names no next one: page numbers tell whether there is one."""
+        self._pages = self._by_page(None)
+        return Step(())
+
+    def _unseen(self, records: Sequence[msgspec.Raw]) -> Sequence[msgspec.Raw]:
+        return self._seen.unseen(records, self._keys_of(records))
 
 
 class KeysetAfter:
-    """``after`` (or another parameter) = the last row's key, until a page is empty. Source: channels.v3.yml (listings).
+    """``after`` (or another parameter) = the last row's key, until nothing comes. Source: channels.v3.yml (listings).
 
     :param start: ``{"after": the last row's key}``.
     """
@@ -205,8 +262,11 @@ class KeysetAfter:
         self._limit = limit
         self._parameter = parameter
         self._key_of = key_of
+        self._seen = SeenKeys()
         self._last: int | str | None = (start or {}).get("after")
         self._next: Request | None = self._base if self._last is None else self._base.with_params({parameter: self._last})
+        self._again = SecondLook()
+        self._before_was_short = False
 
     @property
     def position(self) -> Position | None:
@@ -219,156 +279,30 @@ class KeysetAfter:
         return request
 
     def absorb(self, request: Request, listing: Listing) -> Step:
-        """A page's rows; the last row's key tells the next."""
-        rows = len(listing.records)
-        if rows:
-            last = self._key_of(listing.records[-1])
-            if last == self._last:
-                raise loop_error(request, "a page that ends with the same key")
-            self._last = last
-            if rows >= self._limit or rows in KNOWN_CAPS:
-                self._next = self._base.with_params({self._parameter: last})
-        return Step(listing.records)
+        """A page's rows; the last row's key tells the next.
+
+        :raises PaginationLoopError: a page has no row that is new.
+        """
+        listing = self._again.better(request, listing)
+        rows, total = len(listing.records), told_total(listing)
+        is_short = rows < self._limit and rows not in KNOWN_CAPS
+        if not rows:
+            if (not self._before_was_short or total) and self._again.wants(request, listing):
+                return Step((), (request,))
+            if total:
+                raise lacking_error(request, "answered no rows where it says that there are more")
+            return Step(())
+        new = self._seen.unseen(listing.records, [self._key_of(record) for record in listing.records])
+        if not new:
+            raise loop_error(request, "a page that ends with the same key")
+        self._last = self._key_of(new[-1])
+        self._before_was_short = is_short
+        self._next = self._base.with_params({self._parameter: self._last})
+        return Step(new)
 
 
-class IdRanges:
-    """Reads a list by ranges of its integer key, many at once, each row in exactly one range.
-
-    Page numbers shift when rows come, go or leave a date filter during the read; ranges of ids do not, so every row that exists
-    throughout is read exactly once. The width of a range follows the density of the ids met so far, so that dense ids cost the
-    same number of requests as pages. A range that holds more than a page is continued from its last id.
-
-    :param request: the list's request, with ascending key order asked for, without paging parameters.
-    :param limit: rows a page.
-    :param id_min: parameter for "key at or above".
-    :param id_max: parameter for "key at or below".
-    :param key_of: reads a row's key.
-    :param count: request whose answer ``{"count": n}`` tells how many rows there are (V2); None where each answer does (V3).
-    :param last: highest key to read, where ``request`` has it as ``id_max``; None where there is none.
-    :param start: ``{"id": the first id to read, "rows": rows below it}``; the rows go into the totals, which stay those of the whole list.
-    """
-
-    def __init__(
-        self,
-        request: Request,
-        limit: int,
-        id_min: str,
-        id_max: str,
-        key_of: Callable[[msgspec.Raw], int],
-        *,
-        count: Request | None = None,
-        last: int | None = None,
-        start: Position | None = None,
-    ) -> None:
-        self._base = request.with_params({"limit": limit})
-        self._last = math.inf if last is None else last
-        self._limit = limit
-        self._id_min, self._id_max = id_min, id_max
-        self._key_of = key_of
-        self._count = count
-        self._asked = False
-        self._total: int | None = None
-        self._place: int | None = start["id"] if start and "id" in start else None  # every id below it has been absorbed
-        self._rows_before = int((start or {}).get("rows", 0)) if self._place is not None else 0
-        self._rows = self._rows_before  # absorbed, and before the start
-        self._expected: list[float] = []  # rows expected of each bounded range under way
-        self._next_id: int | None = self._place  # first id that no request covers yet; None before the first answer
-        self._first_id = self._place or 0
-        self._bounds: dict[Request, range | None] = {}  # request -> ids it covers, None for open-ended
-        self._width_under_way = 0  # ids that bounded requests under way cover
-        self._is_open = False  # an open-ended request is under way: nothing can be planned behind it
-        self._is_beyond = False  # a range came back empty: a hole, or the end; only an open-ended request tells
-        self._is_done = False
-        self._longest = 0  # a page shorter than another one was not cut
-
-    @property
-    def position(self) -> Position | None:
-        """The first id of which no answer has told."""
-        return None if self._place is None else {"id": self._place, "rows": self._rows}
-
-    def next_request(self) -> Request | None:
-        """The next range by the density so far; the last one ends where the list does, so that nothing above it is missed."""
-        if self._is_done or self._is_open:
-            return None
-        if self._next_id is None:
-            return self._plan(self._base, None)
-        if self._next_id > self._last:
-            return None
-        if self._count is not None and not self._asked:
-            self._asked = True
-            return self._count
-        if self._total is None:  # nothing tells yet where the list ends: the next page, beside the count
-            return self._plan(self._base.with_params({self._id_min: self._next_id}), None)
-        remaining = self._total - self._rows - sum(self._expected)
-        density = min(1.0, max(self._rows - self._rows_before, 1) / max(1, self._covered()))
-        is_end = self._is_beyond or remaining <= self._limit * (1.0 if density == 1.0 else 0.9)
-        # Two standard deviations of room where ids have holes, none where they are dense.
-        rows = self._limit if density == 1.0 else self._limit - 2 * math.sqrt(self._limit * (1 - density))
-        width = max(self._limit, int(rows / density))
-        last = self._next_id + width - 1
-        if is_end or last >= self._last:
-            self._is_beyond = False
-            return self._plan(self._base.with_params({self._id_min: self._next_id}), None)
-        request = self._base.with_params({self._id_min: self._next_id, self._id_max: last})
-        ids = range(self._next_id, last + 1)
-        self._next_id = last + 1
-        self._expected.append(width * density)
-        return self._plan(request, ids)
-
-    def absorb(self, request: Request, listing: Listing) -> Step:
-        """A range's rows; continues the range where it holds more than a page."""
-        if request is self._count:
-            self._total = _count_of(request, listing)
-            return Step((), total=self._total)
-        covered = self._bounds.pop(request)
-        records = listing.records
-        rows = len(records)
-        is_first = self._next_id is None
-        if covered is None:
-            self._is_open = False
-        else:
-            self._width_under_way -= len(covered)
-            self._expected.pop(0)
-        about = listing.meta.pagination
-        in_range = about.total if about else None
-        if covered is None and in_range is not None:
-            self._total = self._rows + in_range  # the store counts what is left from here on
-        self._rows += rows
-        self._longest = max(self._longest, rows)
-        is_cut = rows >= self._limit or (rows in KNOWN_CAPS and rows == self._longest)
-        is_full = in_range > rows if in_range is not None else is_cut
-        if rows:
-            self._place = self._key_of(records[-1]) + 1
-        if not rows or not is_full:
-            self._is_done = self._is_done or covered is None
-            self._is_beyond = not rows
-            if covered is not None:
-                self._place = covered.stop
-            return Step(records, total=self._total)
-        last = self._key_of(records[-1])
-        if is_first:
-            self._first_id = self._key_of(records[0])
-        if self._id_min in dict(request.params) and last < int(dict(request.params)[self._id_min]):
-            raise loop_error(request, "rows below the range that was asked for; they came")
-        if covered is None:
-            self._next_id = last + 1
-            return Step(records, total=self._total)
-        rest = range(last + 1, covered.stop)
-        if not rest:
-            return Step(records, total=self._total)
-        follow = self._plan(self._base.with_params({self._id_min: rest.start, self._id_max: rest.stop - 1}), rest)
-        self._expected.insert(0, 0.0)
-        return Step(records, (follow,), total=self._total)
-
-    def _covered(self) -> int:
-        """Width of the ids already asked for, less what is under way."""
-        return max(1, (self._next_id or 0) - self._first_id - self._width_under_way)
-
-    def _plan(self, request: Request, ids: range | None) -> Request:
-        self._bounds[request] = ids
-        self._is_open = self._is_open or ids is None
-        self._width_under_way += 0 if ids is None else len(ids)
-        return request
+#: Requests of one parent's list under way at once.
+_CHILD_AT_ONCE = 25
 
 
 class FanOut:
@@ -410,12 +344,18 @@ class FanOut:
         """One parent's rows, with its key columns on each; the rest of that parent's list follows at once."""
         _, child = self._under_way.pop(id(request))
         self._current = child
+        if listing.is_gone:
+            child.open -= 1
+            self._done += child.open == 0
+            return Step(())
         step = child.walk.absorb(request, listing)
         follow = [*step.follow]
-        while (planned := child.walk.next_request()) is not None:
+        child.open -= 1
+        # A list's requests stay together, so more follow when none is under way; and never all the pages that a store may claim.
+        while not child.open and len(follow) < _CHILD_AT_ONCE and (planned := child.walk.next_request()) is not None:
             follow.append(planned)
         self._under_way.update((id(planned), (planned, child)) for planned in follow)
-        child.open += len(follow) - 1
+        child.open += len(follow)
         self._done += child.open == 0
         return Step(with_columns(step.records, child.columns), follow)
 

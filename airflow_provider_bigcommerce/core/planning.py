@@ -11,22 +11,27 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource, find
 from airflow_provider_bigcommerce.core.catalog.resource import PLACEHOLDER
+from airflow_provider_bigcommerce.core.ends import PageLengths
+from airflow_provider_bigcommerce.core.id_ranges import IdRanges
 from airflow_provider_bigcommerce.core.keys import Key, KeyReader
 from airflow_provider_bigcommerce.core.messages import Query, QueryValue, Request, query_text
 from airflow_provider_bigcommerce.core.modified_after import ModifiedAfter
 from airflow_provider_bigcommerce.core.page_numbers import PageNumbers
-from airflow_provider_bigcommerce.core.paging import Cursors, IdRanges, KeysetAfter, SinglePage, Walk, fields_of
+from airflow_provider_bigcommerce.core.paging import Cursors, KeysetAfter, SinglePage, Walk, fields_of
 from airflow_provider_bigcommerce.core.positions import Position
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnexpectedAnswerError
 
 #: Parameters of paging, which every list may be asked with; a walk sets them itself unless the caller does.
 PAGING_PARAMETERS = frozenset({"page", "limit", "before", "after"})
+
+#: Rows that a list is asked for whose pages nobody documents.
+DEFAULT_LIMIT = 250
 
 #: A query with one of these walks as the caller says, not by ids.
 _ORDERED = frozenset({"sort", "direction", "page", "before", "after"})
@@ -121,32 +126,46 @@ def full_query(resource: Resource, query: Query | None) -> dict[str, QueryValue]
     return out
 
 
-def walk_of(resource: Resource, path: str, query: Query | None = None, start: Position | None = None) -> Walk:
+def walk_of(
+    resource: Resource, path: str, query: Query | None = None, start: Position | None = None, *, lengths: PageLengths | None = None
+) -> Walk:
     """How to walk that list.
 
     :param path: the resource's path with its placeholders filled.
     :param query: filters as the caller wrote them; ``limit`` lowers the page size, ``page`` asks for that page alone.
     :param start: the position of an earlier walk of the same list with the same query; its walk goes on there.
+    :param lengths: for the list of one parent of many: what the lists of the others have told of the length of pages.
     """
     params = full_query(resource, query)
     limit = _limit(resource, params)
     params.pop("limit", None)
     request = Request.get(path, params)
-    if resource.kind != "collection" or resource.paging == "single" or limit == 0:
-        return SinglePage(request)
-    if "page" in params:
-        return SinglePage(request.with_params({"limit": limit}), is_whole=False)
-    if (keys := _key_range(resource, params)) is not None:
-        count = Request.get(resource.count_path, {k: v for k, v in params.items() if k not in _SHAPE}) if resource.count_path else None
-        id_min, id_max, order = keys
-        last = int(query_text(params[id_max])) if id_max in params else None
-        key_of = integer_key(resource)
-        return IdRanges(request.with_params(dict(order)), limit, id_min, id_max, key_of, count=count, last=last, start=start)
 
     def by_page(start: Position | None) -> Walk:
         only_grows = resource.primary_key == ("id",) and not params.keys() - _SHAPE
-        return PageNumbers(request, limit, keys_of(resource), only_grows=only_grows, start=start)
+        return PageNumbers(request, limit or DEFAULT_LIMIT, keys_of(resource), only_grows=only_grows, start=start, lengths=lengths)
 
+    if "page" in params:
+        return SinglePage(request, is_whole=False, limit=limit)
+    if resource.kind != "collection" or resource.paging == "single" or limit == 0:
+        if resource.may_have_pages:
+            return SinglePage(request, asks_again=lengths is None, limit=DEFAULT_LIMIT, by_page=lambda: by_page(None))
+        return SinglePage(request, asks_again=lengths is None and resource.kind == "collection")
+    if (keys := _key_range(resource, params)) is not None:
+        filters = {k: v for k, v in params.items() if k not in _SHAPE}
+        count = Request.get(resource.count_path, filters) if resource.count_path else None
+        id_min, id_max, order = keys
+        return IdRanges(
+            request.with_params(dict(order)),
+            limit,
+            id_min,
+            id_max,
+            integer_keys(resource),
+            count=count,
+            count_of_all=Request.get(resource.count_path) if resource.count_path and filters else None,
+            last=int(query_text(params[id_max])) if id_max in params else None,
+            start=start,
+        )
     if resource.is_by_modified and resource.modified is not None and resource.sort_by_modified is not None and not _ORDERED & params.keys():
         field = (resource.modified.field,)
 
@@ -157,7 +176,7 @@ def walk_of(resource: Resource, path: str, query: Query | None = None, start: Po
         by_date = request.with_params(dict(resource.sort_by_modified))
         return ModifiedAfter(by_date, limit, resource.modified.since, date_of, keys_of(resource), lambda: by_page(None), start)
     if resource.paging == "v3_cursor":
-        return Cursors(request, limit, by_page, start)
+        return Cursors(request, limit, by_page, start, keys_of=keys_of(resource), asks_again=lengths is None)
     if resource.paging == "keyset":
         return KeysetAfter(request, limit, "after", integer_key(resource), start)
     return by_page(start)
@@ -200,6 +219,23 @@ def keys_of(resource: Resource) -> Callable[[Sequence[msgspec.Raw]], list[Key]]:
             with contextlib.suppress(UnexpectedAnswerError):
                 return [key for key, _ in reader.read(records)]
         return [hashlib.blake2b(record, digest_size=16).hexdigest() for record in records]
+
+    return read
+
+
+def integer_keys(resource: Resource) -> Callable[[Sequence[msgspec.Raw]], list[int]]:
+    """A reader of the integer keys of rows.
+
+    :raises UnexpectedAnswerError: (by the reader) a row without it.
+    """
+    reader = KeyReader(resource.name, resource.primary_key)
+    slow = integer_key(resource)
+
+    def read(records: Sequence[msgspec.Raw]) -> list[int]:
+        keys = reader.keys(records)
+        if all(type(key) is int for key in keys):
+            return cast("list[int]", keys)
+        return [slow(record) for record in records]
 
     return read
 

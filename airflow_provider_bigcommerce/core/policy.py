@@ -21,7 +21,7 @@ from airflow_provider_bigcommerce.exceptions import (
     UnexpectedAnswerError,
 )
 
-FaultKind = Literal["dns", "tls", "timeout", "refused", "cut", "not_json"]
+FaultKind = Literal["dns", "tls", "timeout", "refused", "cut", "not_json", "empty"]
 
 #: Faults in which no byte of the request reached BigCommerce, so that even a POST may be sent again.
 NEVER_SENT: frozenset[FaultKind] = frozenset({"dns", "refused"})
@@ -180,6 +180,8 @@ def _judge_fault(request: Request, fault: Fault, *, attempt: int, waited: float,
         error = UnexpectedAnswerError(
             f"{where} answered something that is not JSON{detail}. A proxy's or maintenance page, or a wrong API base URL (host)?"
         )
+    elif fault.kind == "empty":
+        error = UnexpectedAnswerError(f"{where} answered no list{detail}. An empty answer is not taken for an empty list.")
     else:
         error = TransportError(
             f"{where} brought no answer: {_WORDS[fault.kind]}{detail}.", cause=fault.kind, method=request.method, path=request.path
@@ -200,6 +202,7 @@ _WORDS: dict[FaultKind, str] = {
     "refused": "the connection was refused",
     "cut": "the connection was cut",
     "not_json": "the answer is not JSON",
+    "empty": "the answer holds no list",
 }
 
 

@@ -30,7 +30,7 @@ from airflow_provider_bigcommerce.exceptions import (
 
 
 class Pagination(msgspec.Struct):
-    """``meta.pagination`` of a V3 list; every field is treated as optional.
+    """``meta.pagination`` of a V3 list; a member that is missing, or is not what it should be, is None.
 
     Source: products_catalog.v3.yml, whose single-page examples leave out most links.
     """
@@ -43,13 +43,13 @@ class Pagination(msgspec.Struct):
 
 
 class CursorLinks(msgspec.Struct):
-    """``meta.cursor_pagination.links``."""
+    """``meta.cursor_pagination.links``, where it is an object; a list (PHP's empty object) tells nothing of a next page."""
 
     next: str | None = None
 
 
 class CursorPagination(msgspec.Struct):
-    """``meta.cursor_pagination`` of a V3 list. Source: customers.v3.yml, price_lists.v3.yml."""
+    """``meta.cursor_pagination`` of a V3 list, members as in :class:`Pagination`. Source: customers.v3.yml, price_lists.v3.yml."""
 
     count: int | None = None
     per_page: int | None = None
@@ -62,6 +62,10 @@ class Meta(msgspec.Struct):
 
     pagination: Pagination | None = None
     cursor_pagination: CursorPagination | None = None
+
+
+class NoListError(msgspec.DecodeError):
+    """An answer of success that holds no list: an empty body, or null. Sent again like a body that is no JSON."""
 
 
 class _ListEnvelope(msgspec.Struct):
@@ -77,7 +81,8 @@ class _RecordEnvelope(msgspec.Struct):
 _LIST_ENVELOPE = msgspec.json.Decoder(_ListEnvelope)
 _RECORD_ENVELOPE = msgspec.json.Decoder(_RecordEnvelope)
 _BARE_LIST = msgspec.json.Decoder(list[msgspec.Raw])
-_META = msgspec.json.Decoder(Meta)
+#: No list has more rows or pages than this; a larger number is none that can be true.
+_MOST_ROWS = 2**48
 _TITLE_TEXT = 300
 
 
@@ -87,32 +92,53 @@ class Listing:
 
     :param records: raw JSON of each row, in the list's order.
     :param meta: paging facts; empty for V2.
+    :param is_gone: the list is not there any more: its parent was deleted.
     """
 
     records: list[msgspec.Raw]
     meta: Meta
+    is_gone: bool = False
 
 
 _NO_META = Meta()
 
 
-def read_listing(request: Request, response: Response, *, envelope: str = "data") -> Listing:
+def read_listing(
+    request: Request, response: Response, *, envelope: str = "data", may_be_204: bool = False, is_list: bool = True
+) -> Listing:
     """Read one page of a list, or a singleton as a list of one.
 
     :param envelope: ``data`` or ``bare``, from the catalog.
-    :raises msgspec.DecodeError: the body is not JSON (the caller may repeat the request).
+    :param may_be_204: whether 204 means that there are no rows; in V2 it always does.
+    :param is_list: whether rows are due. A singleton may be null, and a list may not be an object.
+    :raises msgspec.DecodeError: the body is not JSON, or (:class:`NoListError`) empty or null (the caller may repeat the request).
     :raises UnexpectedAnswerError: it is JSON of another shape.
     """
     body = response.body
-    if response.status == 204 or not body.strip():
+    if response.status == 204 and (may_be_204 or request.path.startswith("/v2/")):
         return Listing([], _NO_META)
+    if not body.strip():
+        raise NoListError(f"status {response.status} without a body")
     try:
         if envelope == "data":
             page = _LIST_ENVELOPE.decode(body)
-            return Listing(page.data, _meta(page.meta))
+            return _whole(Listing(page.data, read_meta(page.meta)))
         return Listing(_flat(_BARE_LIST.decode(body)), _NO_META)
     except msgspec.ValidationError:
-        return _read_unusual(request, body, envelope)
+        return _read_unusual(request, body, envelope, is_list=is_list)
+
+
+def _whole(listing: Listing) -> Listing:
+    """The page, unless it says of itself that it holds more rows than came.
+
+    ``count`` is believed where it can be nothing but the number of rows in hand: some endpoints count all rows there.
+    """
+    for about in (listing.meta.pagination, listing.meta.cursor_pagination):
+        count, per_page = (about.count, about.per_page) if about is not None else (None, None)
+        total = listing.meta.pagination.total if listing.meta.pagination else None
+        if count is not None and per_page is not None and len(listing.records) < count <= per_page and count != total:
+            raise NoListError(f"a page that says it has {count} rows, with {len(listing.records)} of them")
+    return listing
 
 
 def _flat(records: list[msgspec.Raw]) -> list[msgspec.Raw]:
@@ -122,10 +148,12 @@ def _flat(records: list[msgspec.Raw]) -> list[msgspec.Raw]:
     return [record for group in records for record in _BARE_LIST.decode(group)]
 
 
-def _read_unusual(request: Request, body: bytes, envelope: str) -> Listing:
+def _read_unusual(request: Request, body: bytes, envelope: str, *, is_list: bool) -> Listing:
     """A singleton, null data, or something nobody documented."""
     msgspec.json.decode(body)  # a cut body can look like another shape; it is no JSON first of all
-    raw, meta = msgspec.Raw(body), _NO_META
+    raw, meta = msgspec.Raw(body.strip()), _NO_META
+    if bytes(raw) == b"null" or (is_list and not msgspec.json.decode(raw)):
+        raise NoListError("null, or an empty object, for a body")
     if envelope == "data":
         try:
             record = _RECORD_ENVELOPE.decode(body)
@@ -133,22 +161,58 @@ def _read_unusual(request: Request, body: bytes, envelope: str) -> Listing:
             raise UnexpectedAnswerError(
                 f"{request.method} {request.path} answered JSON without 'data': {error}. Expected {{'data': ..., 'meta': ...}}."
             ) from None
-        raw, meta = record.data, _meta(record.meta)
-    kind = bytes(raw).lstrip()[:1]
-    if kind == b"{":
+        raw, meta = record.data, read_meta(record.meta)
+    kind = bytes(memoryview(raw)[:1])
+    if is_list and (kind == b"n" or (kind == b"{" and not msgspec.json.decode(raw))):
+        raise NoListError("null, or an empty object, where a list is due")
+    if kind == b"{" and not is_list:
         return Listing([raw], meta)
     if kind == b"n":
         return Listing([], meta)
     if kind == b"[":
         return Listing(_BARE_LIST.decode(raw), meta)
-    raise UnexpectedAnswerError(f"{request.method} {request.path} answered JSON that is neither a list nor an object.")
+    raise UnexpectedAnswerError(f"{request.method} {request.path} answered JSON that is {'no list' if is_list else 'neither a list nor an object'}.")
 
 
-def _meta(raw: msgspec.Raw) -> Meta:
-    try:
-        return _META.decode(raw)
-    except msgspec.ValidationError:  # an empty PHP array, or links nobody documented: paging then goes by page length
+def read_meta(raw: msgspec.Raw) -> Meta:
+    """``meta`` member by member: what one member holds costs the others nothing.
+
+    Real stores have sent ``[]`` for an object, numbers as text, and links that nobody documented.
+    """
+    found = msgspec.json.decode(raw)
+    if not isinstance(found, dict):
         return _NO_META
+    pages, cursors = found.get("pagination"), found.get("cursor_pagination")
+    pagination = cursor_pagination = None
+    if isinstance(pages, dict):
+        pagination = Pagination(**{name: _number(pages.get(name)) for name in Pagination.__struct_fields__})
+    if isinstance(cursors, dict):
+        links = cursors.get("links")
+        cursor_pagination = CursorPagination(
+            count=_number(cursors.get("count")),
+            per_page=_number(cursors.get("per_page")),
+            end_cursor=_cursor(cursors.get("end_cursor")),
+            links=CursorLinks(_cursor(links.get("next"))) if isinstance(links, dict) else None,
+        )
+    return Meta(pagination, cursor_pagination)
+
+
+def _number(value: object) -> int | None:
+    """A number of rows or pages, which may have been written as text."""
+    if isinstance(value, str) and value.strip().isdecimal() and len(value) < 20:
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value < _MOST_ROWS else None
+
+
+def _cursor(value: object) -> str | None:
+    """A cursor or a link, which may have been written as a number."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    return value if isinstance(value, str) and value else None
 
 
 def read_record(request: Request, response: Response) -> dict[str, Any]:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from airflow_provider_bigcommerce.core.ends import told_total
 from airflow_provider_bigcommerce.core.keys import Key, key_of
 from airflow_provider_bigcommerce.core.messages import Query, Request, Response
 from airflow_provider_bigcommerce.core.planning import resource_of
-from airflow_provider_bigcommerce.core.reading import read_listing
+from airflow_provider_bigcommerce.core.reading import NoListError, read_listing
 from airflow_provider_bigcommerce.core.windows import Window, date_filter, read_moment, whole_seconds, window_query
 from airflow_provider_bigcommerce.exceptions import UnexpectedAnswerError
 from airflow_provider_bigcommerce.triggers.looking import LOOK_SETTINGS
@@ -113,10 +114,16 @@ class ChangesFeed:
         response = await store.request("GET", self._row.path, params=params)
         until = _time_of(response)
         try:
-            records = read_listing(Request.get(self._row.path, params), response, envelope=self._row.envelope).records
+            listing = read_listing(
+                Request.get(self._row.path, params), response, envelope=self._row.envelope, may_be_204=self._row.empty_is_204
+            )
+        except NoListError as error:
+            raise UnexpectedAnswerError(f"GET {self._row.path} answered no list ({error}).") from None
         except msgspec.DecodeError:
             raise UnexpectedAnswerError(f"GET {self._row.path} answered something that is not JSON.") from None
-        if self._row.page_size and len(records) >= self._row.page_size:
+        records = listing.records
+        is_nothing = not records and self._row.api_version == "v2"
+        if self._row.page_size and not is_nothing and not len(records) == told_total(listing) < self._row.page_size:
             return await self._all(store, Window(since)), until
         return [self._kept(msgspec.json.decode(record)) for record in records], until
 

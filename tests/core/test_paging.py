@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.core.messages import Request
 from airflow_provider_bigcommerce.core.page_numbers import PageNumbers
+from airflow_provider_bigcommerce.core.id_ranges import IdRanges
 from airflow_provider_bigcommerce.core.paging import (
     Cursors,
     FanOut,
-    IdRanges,
     KeysetAfter,
     SinglePage,
     Step,
@@ -97,7 +97,7 @@ def steps(walk: Walk, shelf: Shelf, ahead: int, between: Callable[[], None] = la
 
 
 def id_ranges(limit: int = 250, *, has_meta: bool = True) -> IdRanges:
-    return IdRanges(LIST, limit, "id:min", "id:max", KEY_OF, count=None if has_meta else Request("GET", "/list/count"))
+    return IdRanges(LIST, limit, "id:min", "id:max", ids_of, count=None if has_meta else Request("GET", "/list/count"))
 
 
 def pages(limit: int, start: Position | None = None, *, only_grows: bool = True, request: Request = LIST) -> PageNumbers:
@@ -115,7 +115,7 @@ def test_id_ranges_keep_within_the_callers_bounds(ids: set[int], limit: int, has
     high = low + width
     request = LIST.with_params({"id:min": low, "id:max": high})
     count = None if has_meta else Request("GET", "/list/count", request.params)
-    walk = IdRanges(request, limit, "id:min", "id:max", KEY_OF, count=count, last=high)
+    walk = IdRanges(request, limit, "id:min", "id:max", ids_of, count=count, last=high)
 
     assert drive(walk, Shelf(ids, has_meta=has_meta)) == sorted(i for i in ids if low <= i <= high)
 
@@ -150,7 +150,7 @@ def test_id_ranges_over_dense_ids_cost_as_many_requests_as_pages() -> None:
 
     drive(id_ranges(), shelf, ahead=20)
 
-    assert len(shelf.asked) == 40
+    assert len(shelf.asked) == 41  # the last page is full, and meta alone says that nothing is behind it
 
 
 def test_id_ranges_over_ids_with_random_holes_cost_a_quarter_more_at_most() -> None:
@@ -193,16 +193,24 @@ def test_page_numbers_read_every_row_once(count: int, limit: int, has_meta: bool
     assert drive(pages(limit), Shelf(ids, has_meta=has_meta)) == ids
 
 
-def test_a_short_first_page_ends_a_v2_list_without_another_request() -> None:
-    shelf = Shelf(range(1, 250), has_meta=False)
+@pytest.mark.parametrize(("rows", "requests"), [(0, 2), (9, 2), (10, 3), (249, 3), (250, 3)])
+def test_the_end_of_a_v2_list_of_one_page_is_looked_up(rows: int, requests: int) -> None:
+    shelf = Shelf(range(1, rows + 1), has_meta=False)
 
-    drive(pages(250), shelf)
+    assert drive(pages(250), shelf) == shelf.ids
+    assert len(shelf.asked) == requests
 
-    assert len(shelf.asked) == 1
+
+@pytest.mark.parametrize(("rows", "requests"), [(0, 2), (9, 1), (249, 1), (250, 2)])
+def test_a_v3_list_of_one_short_page_costs_one_request(rows: int, requests: int) -> None:
+    shelf = Shelf(range(1, rows + 1))
+
+    assert drive(pages(250), shelf) == shelf.ids
+    assert len(shelf.asked) == requests
 
 
 @pytest.mark.parametrize(
-    ("walk", "requests"), [(lambda: pages(250), [1, 2, 1]), (lambda: id_ranges(has_meta=False), [None, None])], ids=["pages", "id ranges"]
+    ("walk", "requests"), [(lambda: pages(250), [1, 2, 2, 3, 1]), (lambda: id_ranges(has_meta=False), [None, None])], ids=["pages", "id ranges"]
 )
 def test_a_last_page_of_fifty_after_a_longer_one_is_no_cap(walk: Callable[[], Walk], requests: list[int | None]) -> None:
     shelf = Shelf(range(1, 301), has_meta=False)
@@ -241,7 +249,7 @@ def test_a_v2_list_that_ignores_the_page_is_an_error_and_no_loop() -> None:
 def test_cursors_read_every_row_once(count: int, limit: int) -> None:
     ids = list(range(1, count + 1))
 
-    assert drive(Cursors(LIST.with_params({"cursor": 1}), limit, pages), Shelf(ids)) == ids
+    assert drive(Cursors(LIST.with_params({"cursor": 1}), limit, pages, keys_of=ids_of), Shelf(ids)) == ids
 
 
 def test_a_cursor_that_comes_back_is_an_error_and_no_loop() -> None:
@@ -250,7 +258,7 @@ def test_a_cursor_that_comes_back_is_an_error_and_no_loop() -> None:
     shelf.answer = lambda request: same  # type: ignore[method-assign]
 
     with pytest.raises(PaginationLoopError, match="cursor"):
-        drive(Cursors(LIST, 1, pages), shelf)
+        drive(Cursors(LIST, 1, pages, keys_of=ids_of), shelf)
 
 
 @settings(deadline=None)
@@ -258,7 +266,7 @@ def test_a_cursor_that_comes_back_is_an_error_and_no_loop() -> None:
 def test_a_list_that_documents_cursors_and_sends_none_is_read_by_page(count: int, limit: int) -> None:
     ids = list(range(1, count + 1))
 
-    assert drive(Cursors(LIST, limit, partial(pages, limit)), Shelf(ids)) == ids
+    assert drive(Cursors(LIST, limit, partial(pages, limit), keys_of=ids_of), Shelf(ids)) == ids
 
 
 def test_a_list_without_pages_that_counts_more_rows_than_it_sent_is_an_error() -> None:
@@ -271,7 +279,7 @@ def test_the_one_page_a_caller_asks_for_need_not_be_all() -> None:
 
 
 def test_cursors_follow_end_cursor() -> None:
-    walk = Cursors(LIST, 2, pages)
+    walk = Cursors(LIST, 2, pages, keys_of=ids_of)
     walk.absorb(LIST, Listing(raw([1, 2]), Meta(cursor_pagination=CursorPagination(per_page=2, end_cursor="END"))))
 
     request = walk.next_request()
@@ -323,15 +331,15 @@ def test_a_record_without_its_key_is_named() -> None:
 
 
 WALKS: dict[str, tuple[Callable[[int, Position | None], Walk], bool]] = {
-    "id ranges": (lambda limit, start: IdRanges(LIST, limit, "id:min", "id:max", KEY_OF, start=start), True),
+    "id ranges": (lambda limit, start: IdRanges(LIST, limit, "id:min", "id:max", ids_of, start=start), True),
     "id ranges that are counted": (
-        lambda limit, start: IdRanges(LIST, limit, "id:min", "id:max", KEY_OF, count=Request("GET", "/list/count"), start=start),
+        lambda limit, start: IdRanges(LIST, limit, "id:min", "id:max", ids_of, count=Request("GET", "/list/count"), start=start),
         False,
     ),
     "pages with totals": (pages, True),
     "pages without totals": (pages, False),
-    "cursors": (lambda limit, start: Cursors(LIST.with_params({"cursor": 1}), limit, pages, start), True),
-    "cursors that are pages": (lambda limit, start: Cursors(LIST, limit, partial(pages, limit), start), True),
+    "cursors": (lambda limit, start: Cursors(LIST.with_params({"cursor": 1}), limit, pages, start, keys_of=ids_of), True),
+    "cursors that are pages": (lambda limit, start: Cursors(LIST, limit, partial(pages, limit), start, keys_of=ids_of), True),
     "keyset": (lambda limit, start: KeysetAfter(LIST.with_params({"cursor": 1}), limit, "after", KEY_OF, start), True),
     "one page": (lambda limit, start: SinglePage(LIST, is_whole=False), True),
     "many lists": (lambda limit, start: FanOut((({}, partial(pages, limit)) for _ in range(3)), start), False),

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_bigcommerce.core.messages import Request, Response
-from airflow_provider_bigcommerce.core.reading import error_from, read_listing, read_record, retry_after
+from airflow_provider_bigcommerce.core.reading import NoListError, error_from, read_listing, read_record, retry_after
 from airflow_provider_bigcommerce.exceptions import ApiError, AuthenticationError, PermissionDeniedError, UnexpectedAnswerError
 
 GET = Request("GET", "/v2/orders")
@@ -32,22 +34,74 @@ def test_a_v2_list_is_a_bare_array() -> None:
     assert [bytes(record) for record in read_listing(GET, answer(b'[{"id":1}]'), envelope="bare").records] == [b'{"id":1}']
 
 
-@pytest.mark.parametrize("response", [answer(b"", 204), answer(b""), answer(b" \n", 200)])
-def test_no_body_is_an_empty_list(response: Response) -> None:
-    assert read_listing(GET, response, envelope="bare").records == []
+V3 = Request.get("/v3/catalog/brands")
+
+#: Answers of success, and what they mean of a V2 list, of a V3 list, and of a V3 list that is documented with 204: rows, or None for no list.
+ANSWERS: list[tuple[Response, int | None, int | None, int | None]] = [
+    (answer(b"", 204), 0, None, 0),
+    (answer(b"", 200), None, None, None),
+    (answer(b" \n", 200), None, None, None),
+    (answer(b"null", 200), None, None, None),
+    (answer(b" null ", 200), None, None, None),
+    (answer(b"{}", 200), None, None, None),
+    (answer(b'{"data":null}', 200), None, None, None),
+    (answer(b'{"data":{}}', 200), None, None, None),
+    (answer(b'{"data":{"0":{"id":1}}}', 200), None, None, None),
+    (answer(b"[]", 200), 0, None, None),
+    (answer(b'{"data":[]}', 200), None, 0, 0),
+]
 
 
-@pytest.mark.parametrize("meta", [b"[]", b"{}", b'{"pagination":[]}', b"null", b'{"pagination":{"total":"7"}}'])
-def test_a_meta_that_nobody_documented_is_no_meta(meta: bytes) -> None:
+@pytest.mark.parametrize(("response", "v2", "v3", "v3_with_204"), ANSWERS, ids=lambda value: getattr(value, "body", value))
+def test_only_an_answer_that_says_so_is_an_empty_list(
+    response: Response, v2: int | None, v3: int | None, v3_with_204: int | None
+) -> None:
+    def rows(request: Request, **kwargs: Any) -> int | None:
+        try:
+            return len(read_listing(request, response, **kwargs).records)
+        except (NoListError, UnexpectedAnswerError):
+            return None
+
+    assert rows(GET, envelope="bare") == v2
+    assert rows(V3) == v3
+    assert rows(V3, may_be_204=True) == v3_with_204
+
+
+@pytest.mark.parametrize(
+    ("meta", "told"),
+    [
+        (b"[]", None),
+        (b"{}", None),
+        (b"null", None),
+        (b'{"pagination":[]}', None),
+        (b'{"pagination":{"total":"7"}}', 7),
+        (b'{"pagination":{"total":7.0,"links":[]}}', 7),
+        (b'{"pagination":{"total":7,"total_pages":"many"}}', 7),
+        (b'{"pagination":{"total":-1}}', None),
+        (b'{"pagination":{"total":true}}', None),
+        (b'{"pagination":{"total":7},"cursor_pagination":7}', 7),
+        (b'{"pagination":{"total":1e30}}', None),
+    ],
+)
+def test_each_member_of_meta_is_read_by_itself(meta: bytes, told: int | None) -> None:
     listing = read_listing(GET, answer(b'{"data":[{"id":1}],"meta":' + meta + b"}"))
 
     assert len(listing.records) == 1
-    assert listing.meta.pagination is None or listing.meta.pagination.total is None
+    assert (listing.meta.pagination.total if listing.meta.pagination else None) == told
+
+
+@pytest.mark.parametrize("links", [b"[]", b"null", b'"?after=x"'])
+def test_a_cursor_is_read_although_its_links_are_none(links: bytes) -> None:
+    meta = b'{"cursor_pagination":{"per_page":"250","end_cursor":"x","links":' + links + b"}}"
+    about = read_listing(V3, answer(b'{"data":[{"id":1}],"meta":' + meta + b"}")).meta.cursor_pagination
+
+    assert about is not None
+    assert (about.per_page, about.end_cursor, about.links) == (250, "x", None)
 
 
 def test_a_singleton_is_a_list_of_one() -> None:
-    assert [bytes(r) for r in read_listing(GET, answer(b'{"data":{"a":1},"meta":{}}')).records] == [b'{"a":1}']
-    assert [bytes(r) for r in read_listing(GET, answer(b'{"a":1}'), envelope="bare").records] == [b'{"a":1}']
+    assert [bytes(r) for r in read_listing(GET, answer(b'{"data":{"a":1},"meta":{}}'), is_list=False).records] == [b'{"a":1}']
+    assert [bytes(r) for r in read_listing(GET, answer(b'{"a":1}'), envelope="bare", is_list=False).records] == [b'{"a":1}']
 
 
 def test_a_list_of_lists_is_one_list() -> None:
@@ -58,8 +112,8 @@ def test_a_list_of_lists_is_one_list() -> None:
     ]
 
 
-def test_null_data_is_an_empty_list() -> None:
-    assert read_listing(GET, answer(b'{"data":null,"meta":{}}')).records == []
+def test_a_singleton_may_be_null() -> None:
+    assert read_listing(V3, answer(b'{"data":null,"meta":{}}'), is_list=False).records == []
 
 
 @pytest.mark.parametrize("body", [b'{"rows":[]}', b'"text"', b"7", b'{"data":7}'])

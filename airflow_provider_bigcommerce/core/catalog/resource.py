@@ -194,6 +194,8 @@ class Resource:
     :param store_wide: catalog name of the list that has the same rows without a fan-out over parents, or None.
     :param store_wide_keys: placeholder -> field of that list's rows that holds the parent's key; every placeholder is in it, or it is
         empty and the list cannot stand in for a read of all parents.
+    :param may_have_pages: no page is documented for the list, and its endpoint may have them all the same.
+    :param empty_is_204: whether V3 answers 204 where there are no rows; in V2 it always may.
     :param embedded: how the parent's rows carry this resource's, or None.
     :param scopes: OAuth scopes that open it; empty where any token will do.
     :param envelope: shape of the answer.
@@ -244,6 +246,8 @@ class Resource:
     summary: Summary | None = None
     store_wide: str | None = None
     store_wide_keys: Mapping[str, str] = field(default_factory=dict)
+    may_have_pages: bool = False
+    empty_is_204: bool = False
     embedded: Embedded | None = None
     scopes: Scopes = Scopes()
     envelope: Envelope = "data"
@@ -311,7 +315,8 @@ class Resource:
     def guarantee(self) -> Guarantee:
         """What a full read promises while the store changes: ``exact`` or ``checked``."""
         by_key = (self.id_min is not None and self.sort_by_id is not None) or self.is_by_modified
-        return "exact" if by_key or self.paging in ("v3_cursor", "keyset", "single") else "checked"
+        by_answer = self.paging == "single" and not self.may_have_pages
+        return "exact" if by_key or by_answer or self.paging in ("v3_cursor", "keyset") else "checked"
 
 
 #: V3's usual pairs, and V2's.

@@ -92,6 +92,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="product_images", area="catalog", path="/v3/catalog/products/{product_id}/images",
+        empty_is_204=True,
         item_path="/v3/catalog/products/{product_id}/images/{image_id}", parent="products", parent_keys={"product_id": "id"},
         scopes=PRODUCTS,
         can_select_fields=True, can_exclude_fields=True,
@@ -125,6 +126,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="product_bulk_pricing_rules", area="catalog", path="/v3/catalog/products/{product_id}/bulk-pricing-rules",
+        may_have_pages=True,
         item_path="/v3/catalog/products/{product_id}/bulk-pricing-rules/{bulk_pricing_rule_id}", parent="products",
         parent_keys={"product_id": "id"}, paging="single", page_size=0, scopes=PRODUCTS,
         can_select_fields=True, can_exclude_fields=True,
@@ -147,6 +149,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="product_reviews", area="catalog", path="/v3/catalog/products/{product_id}/reviews",
+        empty_is_204=True,
         item_path="/v3/catalog/products/{product_id}/reviews/{review_id}", parent="products", parent_keys={"product_id": "id"},
         scopes=PRODUCTS,
         can_select_fields=True, can_exclude_fields=True,

@@ -116,6 +116,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="page_widgets", area="content", path="/v3/content/page-widgets",
+        may_have_pages=True,
         kind="singleton", paging="single", page_size=0, primary_key=(), scopes=CONTENT,
         filters=("template_file", "entity_id"),
         channel_filter="channel_id",

@@ -32,6 +32,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="coupon_code_lookup", area="marketing", path="/v3/promotions/codes",
+        may_have_pages=True,
         kind="lookup", paging="single", page_size=0, scopes=MARKETING,
         required_params=("code",), concurrency=40,
         delete=Write("DELETE", "/v3/promotions/codes", required_filters=("code",), concurrency=40),

@@ -146,6 +146,8 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="order_transactions", area="orders", path="/v3/orders/{order_id}/transactions",
+        empty_is_204=True,
+        may_have_pages=True,
         parent="orders", parent_keys={"order_id": "id"}, paging="single", page_size=0, scopes=TRANSACTIONS,
         total=Total("amount"),
         webhook_scopes=("store/order/transaction/created", "store/order/transaction/updated"),

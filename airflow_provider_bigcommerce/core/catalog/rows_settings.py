@@ -165,6 +165,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="search_filter_contexts", area="search", path="/v3/settings/search/filters/contexts",
+        may_have_pages=True,
         paging="single", page_size=0, primary_key=("context.channel_id", "context.category_id"), scopes=INFORMATION,
         filters=("category_id",),
         channel_filter="channel_id",

@@ -109,6 +109,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="webhooks_admin", area="webhooks", path="/v3/hooks/admin",
+        may_have_pages=True,
         kind="singleton", paging="single", page_size=0, primary_key=(),
         filters=("is_active",),
         update=Write("PUT", "/v3/hooks/admin"),

@@ -29,6 +29,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="tax_rates", area="tax", path="/v3/tax/rates",
+        may_have_pages=True,
         paging="single", page_size=0, scopes=INFORMATION,
         id_in="id:in",
         filters=("tax_zone_id:in",),

@@ -1,0 +1,277 @@
+"""Lists that BigCommerce can bound by their integer key: read in ranges of it, many at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import msgspec
+
+from airflow_provider_bigcommerce.core.ends import KNOWN_CAPS, SMALLEST_PAGE, SecondLook, lacking_error, loop_error, page_size, told_total
+from airflow_provider_bigcommerce.core.messages import Request
+from airflow_provider_bigcommerce.core.paging import Step
+from airflow_provider_bigcommerce.core.positions import Position
+from airflow_provider_bigcommerce.core.reading import Listing
+from airflow_provider_bigcommerce.exceptions import BigCommerceError, CountDisagreesError, IncompleteReadError, UnexpectedAnswerError
+
+
+#: Counts of a list, each with a look behind its last row, before its rows are said to be fewer.
+_COUNTS = 4
+
+
+class _Count(msgspec.Struct):
+    count: int
+
+
+def _count_of(request: Request, listing: Listing) -> int:
+    try:
+        return msgspec.json.decode(listing.records[0], type=_Count).count
+    except (IndexError, msgspec.DecodeError):
+        raise UnexpectedAnswerError(f"{request.method} {request.path} answered no 'count'.") from None
+
+
+class IdRanges:
+    """Reads a list by ranges of its integer key, many at once, each row in exactly one range.
+
+    Page numbers shift when rows come, go or leave a date filter during the read; ranges of ids do not, so every row that exists
+    throughout is read exactly once. The width of a range follows the density of the ids met so far, so that dense ids cost the
+    same number of requests as pages. A range that holds more than a page is continued from its last id.
+
+    A range is whole when its answer is short and counts no more rows (V3). Where answers count nothing (V2), the store's count of the whole
+    list is reached, or nothing comes behind the last row.
+
+    :param request: the list's request, with ascending key order asked for, without paging parameters.
+    :param limit: rows a page.
+    :param id_min: parameter for "key at or above".
+    :param id_max: parameter for "key at or below".
+    :param keys_of: reads rows' keys.
+    :param count: request whose answer ``{"count": n}`` tells how many rows there are (V2); None where each answer does (V3).
+    :param count_of_all: the same without the filters of ``request``, which no page says that counts know; None where it has none.
+    :param last: highest key to read, where ``request`` has it as ``id_max``; None where there is none.
+    :param start: ``{"id": the first id to read, "rows": rows below it}``; the rows go into the totals, which stay those of the whole list.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        limit: int,
+        id_min: str,
+        id_max: str,
+        keys_of: Callable[[Sequence[msgspec.Raw]], Sequence[int]],
+        *,
+        count: Request | None = None,
+        count_of_all: Request | None = None,
+        last: int | None = None,
+        start: Position | None = None,
+    ) -> None:
+        self._base = request.with_params({"limit": limit})
+        self._last = math.inf if last is None else last
+        self._limit = limit
+        self._id_min, self._id_max = id_min, id_max
+        self._keys_of = keys_of
+        self._count, self._count_of_all = count, count_of_all
+        self._asked = False
+        self._total: int | None = None  # of the whole list, as the store said first
+        self._estimate: int | None = None  # of the whole list, for the width of the ranges
+        self._place: int | None = start["id"] if start and "id" in start else None  # every id below it has been absorbed
+        self._rows_before = int((start or {}).get("rows", 0)) if self._place is not None else 0
+        self._rows = self._rows_before  # absorbed, and before the start
+        self._expected: list[float] = []  # rows expected of each bounded range under way
+        self._next_id: int | None = self._place  # first id that no request covers yet; None before the first answer
+        self._first_id = self._place or 0
+        self._bounds: dict[Request, range | None] = {}  # request -> ids it covers, None for open-ended
+        self._width_under_way = 0  # ids that bounded requests under way cover
+        self._is_open = False  # an open-ended request is under way: nothing can be planned behind it
+        self._is_beyond = False  # a range came back empty: a hole, or the end; only an open-ended request tells
+        self._is_done = False
+        self._was_short = False  # the last open-ended answer was short, and nothing else told that it was the last
+        self._page = limit  # rows of a page that was not cut, as far as known
+        self._longest = 0
+        self._has_meta = False  # answers tell how many rows their range has
+        self._again = SecondLook()
+        self._closing: Request | None = None  # asked at the end, where the numbers do not agree
+        self._is_closing = False
+        self._counts = 0
+
+    @property
+    def position(self) -> Position | None:
+        """The first id of which no answer has told."""
+        return None if self._place is None else {"id": self._place, "rows": self._rows}
+
+    def next_request(self) -> Request | None:
+        """The next range by the density so far; the last one ends where the list does, so that nothing above it is missed."""
+        if self._closing is not None:
+            request, self._closing = self._closing, None
+            return request
+        if self._counts and not self._is_done and not self._is_open:
+            return self._plan(self._base.with_params({self._id_min: self._next_id or 0}), None)
+        if self._is_done or self._is_open:
+            return None
+        if self._next_id is None:
+            return self._plan(self._base, None)
+        if self._next_id > self._last:
+            return None
+        if self._count is not None and not self._asked and not self._was_short:
+            self._asked = True
+            return self._count
+        if self._estimate is None:  # nothing tells yet where the list ends: the next page, beside the count
+            return self._plan(self._base.with_params({self._id_min: self._next_id}), None)
+        remaining = self._estimate - self._rows - sum(self._expected)
+        density = min(1.0, max(self._rows - self._rows_before, 1) / max(1, self._covered()))
+        is_end = self._is_beyond or remaining <= self._page * (1.0 if density == 1.0 else 0.9)
+        # Two standard deviations of room where ids have holes, none where they are dense.
+        rows = self._page if density == 1.0 else self._page - 2 * math.sqrt(self._page * (1 - density))
+        width = max(self._page, int(rows / density))
+        last = self._next_id + width - 1
+        if is_end or last >= self._last:
+            self._is_beyond = False
+            return self._plan(self._base.with_params({self._id_min: self._next_id}), None)
+        request = self._base.with_params({self._id_min: self._next_id, self._id_max: last})
+        ids = range(self._next_id, last + 1)
+        self._next_id = last + 1
+        self._expected.append(width * density)
+        return self._plan(request, ids)
+
+    def absorb(self, request: Request, listing: Listing) -> Step:
+        """A range's rows; continues the range where it holds more than a page.
+
+        :raises PaginationLoopError: rows outside the range came.
+        :raises IncompleteReadError: rows that the store counts do not come, or come in no order.
+        :raises CountDisagreesError: the count of the list, and nothing else, says that there are more.
+        """
+        if self._is_closing:
+            return self._closed(request, listing)
+        if request is self._count:
+            self._total = self._estimate = _count_of(request, listing)
+            return Step((), total=self._total)
+        listing = self._again.better(request, listing)
+        covered, in_range = self._bounds[request], told_total(listing)
+        self._has_meta = self._has_meta or in_range is not None
+        keys = self._keys_of(listing.records)
+        rows = len(keys)
+        is_full = rows >= min(self._page, page_size(listing, self._limit)) or (rows in KNOWN_CAPS and rows >= self._longest)
+        is_whole, is_odd = self._judge(covered, rows, in_range, is_full=is_full)
+        if covered is None and not rows:  # an empty list is looked at twice, and so is an end that comes too early
+            is_odd = is_odd or self._next_id is None or (self._total is not None and self._rows < self._total)
+        fault = self._fault(request, keys, goes_on=not is_whole)
+        if (is_odd or fault is not None) and self._again.wants(request, listing):
+            return Step((), (request,))
+        if fault is not None:
+            raise fault
+        if in_range and not rows:
+            raise lacking_error(request, f"answered no rows and says that there are {in_range}")
+        del self._bounds[request]
+        if self._next_id is None and rows:
+            self._first_id = min(keys)
+        self._note(covered, rows, in_range)
+        follow: tuple[Request, ...] = ()
+        if covered is None:
+            self._is_open = False
+            self._is_done = is_whole
+            self._was_short = not is_full and not is_whole
+            if rows:
+                self._place = self._next_id = max(keys) + 1
+                self._is_done = is_whole or self._next_id > self._last
+        else:
+            self._width_under_way -= len(covered)
+            self._expected.pop(0)
+            rest = range(max(keys) + 1, covered.stop) if rows else range(0)
+            self._place = covered.stop if is_whole or not rest else rest.start
+            if not is_whole and rest:
+                follow = (self._plan(self._base.with_params({self._id_min: rest.start, self._id_max: rest.stop - 1}), rest),)
+                self._expected.insert(0, 0.0)
+        self._is_beyond = not rows
+        if self._is_done:
+            self._close()
+        return Step(listing.records, follow, total=self._total)
+
+    def _judge(self, covered: range | None, rows: int, in_range: int | None, *, is_full: bool) -> tuple[bool, bool]:
+        """Whether an answer holds its range to the end, and whether it lacks something that was due."""
+        if covered is not None and rows == len(covered):
+            return True, False
+        if in_range is not None:
+            return in_range == rows and not is_full, in_range > rows == 0
+        if self._has_meta:  # its number of rows is due
+            return not rows, True
+        if covered is not None:
+            return not is_full, not rows
+        is_reached = self._estimate is not None and self._rows + rows >= self._estimate
+        is_believed = is_reached or (self._was_short and self._longest < SMALLEST_PAGE)
+        return not rows or (is_reached and not is_full), not rows and not is_believed
+
+    def _fault(self, request: Request, keys: Sequence[int], *, goes_on: bool) -> BigCommerceError | None:
+        """What is wrong with the rows of an answer: they are outside the range, or the next range cannot be told from them."""
+        params = dict(request.params)
+        low, high = params.get(self._id_min), params.get(self._id_max)
+        if keys and ((low is not None and min(keys) < int(low)) or (high is not None and max(keys) > int(high))):
+            return loop_error(request, "rows outside the range that was asked for; they came")
+        if goes_on and any(after <= before for before, after in pairwise(keys)):
+            return IncompleteReadError(
+                f"{request.method} {request.path} did not answer in the order of {self._id_min.partition(':')[0]!r} that was asked for, so "
+                "what comes next cannot be told. Nothing was taken for the end of the list. Let the task try again; report the endpoint "
+                "if it stays so."
+            )
+        return None
+
+    def _note(self, covered: range | None, rows: int, in_range: int | None) -> None:
+        """Learn from an answer how many rows there are and how long pages are."""
+        if self._next_id is None:
+            self._total = in_range
+        if covered is None and in_range is not None:
+            self._estimate = self._rows + in_range  # the store counts what is left from here on
+        if self._was_short and rows:
+            self._page = max(min(self._page, self._longest), 1)  # a short page that had more behind it: as long as they get
+        self._rows += rows
+        self._longest = max(self._longest, rows)
+
+    def _close(self) -> None:
+        """Hold the rows that came against the store's number; ask for it once more where they are fewer."""
+        is_unknown = self._total is None and self._has_meta
+        if is_unknown or (self._total is not None and self._rows < self._total):
+            self._is_closing = True
+            # What has come since is behind the last row; of what is before it there can be no more than was read.
+            behind = {self._id_max: self._place - 1} if self._place is not None and self._last == math.inf else {}
+            self._closing = self._count if self._count is not None else self._base.with_params({"limit": 1, **behind})
+
+    def _closed(self, request: Request, listing: Listing) -> Step:
+        """Take what the store says at the end.
+
+        Rows that went while the list was read were counted before and are not now; rows that came since are counted now and were not before.
+        """
+        if request is self._count_of_all:
+            self._is_closing = False
+            if _count_of(request, listing) == self._total:
+                self._total = None  # the count passes the filters over, so it tells nothing of this list
+                return Step(())
+            raise self._disagrees()
+        counted = _count_of(request, listing) if request is self._count else told_total(listing)
+        if counted is not None and counted == len(listing.records) and request is not self._count and counted < self._rows:
+            counted = None  # the number of rows in hand is none of the list
+        told = [number for number in (self._total, counted) if number is not None]
+        self._total = min(told, default=None)
+        if self._total is None or self._rows >= self._total:
+            return Step((), total=self._total)
+        if request is not self._count:
+            raise lacking_error(request, f"counts {self._total} rows and gave {self._rows}")
+        self._counts += 1
+        if self._counts < _COUNTS and self._next_id is not None and self._next_id <= self._last:
+            self._is_closing = self._is_done = self._was_short = False  # rows that came meanwhile are counted, and are behind the last
+        elif self._count_of_all is not None:
+            self._closing = self._count_of_all
+        else:
+            raise self._disagrees()
+        return Step(())
+
+    def _disagrees(self) -> CountDisagreesError:
+        return CountDisagreesError(self._base.path, found=self._rows, counted=self._total or 0)
+
+    def _covered(self) -> int:
+        """Width of the ids already asked for, less what is under way."""
+        return max(1, (self._next_id or 0) - self._first_id - self._width_under_way)
+
+    def _plan(self, request: Request, ids: range | None) -> Request:
+        self._bounds[request] = ids
+        self._is_open = self._is_open or ids is None
+        self._width_under_way += 0 if ids is None else len(ids)
+        return request
