@@ -279,7 +279,8 @@ class PageNumbers:
         if self._in_order:
             self._hold_against_total(self._round.rows, self._total)
             # A short last page came last. Behind a full one there was more to look for, and what was there may have moved to it since.
-            is_full = bool(found) and found[-1].is_full
+            rows = sum(answer.rows for answer in found)
+            is_full = bool(found) and found[-1].is_full and (len(found) > 1 or rows >= self._limit) and found[-1].total != rows
             yield from self._backwards(len(found) if is_full else len(found) - 1, is_proven=True)
         if not self._in_order:
             yield from self._twice(found)

@@ -193,7 +193,7 @@ def test_page_numbers_read_every_row_once(count: int, limit: int, has_meta: bool
     assert drive(pages(limit), Shelf(ids, has_meta=has_meta)) == ids
 
 
-@pytest.mark.parametrize(("rows", "requests"), [(0, 2), (9, 2), (10, 3), (249, 3), (250, 3)])
+@pytest.mark.parametrize(("rows", "requests"), [(0, 2), (9, 2), (10, 3), (249, 3), (250, 4)])
 def test_the_end_of_a_v2_list_of_one_page_is_looked_up(rows: int, requests: int) -> None:
     shelf = Shelf(range(1, rows + 1), has_meta=False)
 
