@@ -264,6 +264,7 @@ class KeysetAfter:
         self._key_of = key_of
         self._seen = SeenKeys()
         self._last: int | str | None = (start or {}).get("after")
+        self._rows: int | None = 0 if self._last is None else None  # since the beginning; None where that is not known
         self._next: Request | None = self._base if self._last is None else self._base.with_params({parameter: self._last})
         self._again = SecondLook()
         self._before_was_short = False
@@ -287,14 +288,16 @@ class KeysetAfter:
         rows, total = len(listing.records), told_total(listing)
         is_short = rows < self._limit and rows not in KNOWN_CAPS
         if not rows:
-            if (not self._before_was_short or total) and self._again.wants(request, listing):
+            lacks = self._rows is not None and total is not None and total > self._rows  # of the whole list
+            if (not self._before_was_short or lacks) and self._again.wants(request, listing):
                 return Step((), (request,))
-            if total:
+            if lacks:
                 raise lacking_error(request, "answered no rows where it says that there are more")
             return Step(())
         new = self._seen.unseen(listing.records, [self._key_of(record) for record in listing.records])
         if not new:
             raise loop_error(request, "a page that ends with the same key")
+        self._rows = None if self._rows is None else self._rows + len(new)
         self._last = self._key_of(new[-1])
         self._before_was_short = is_short
         self._next = self._base.with_params({self._parameter: self._last})

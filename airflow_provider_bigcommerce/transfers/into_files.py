@@ -24,7 +24,7 @@ from airflow_provider_bigcommerce.files.writers import FileFormat, PartWriter, S
 from airflow_provider_bigcommerce.files.written import WrittenRows
 from airflow_provider_bigcommerce.state import Checkpoint
 from airflow_provider_bigcommerce.transfers.checkpoints import PartCheckpoints, what_is_read
-from airflow_provider_bigcommerce.transfers.copying import Copied, Copy, checked, columns_of, drift_of, require_whole
+from airflow_provider_bigcommerce.transfers.copying import Copied, Copy, checked, columns_of, drift_of, require_whole, settled
 from airflow_provider_bigcommerce.transfers.deletes import find_deleted
 from airflow_provider_bigcommerce.transfers.file_run import FileRun
 from airflow_provider_bigcommerce.transfers.plan import Span, tell_window
@@ -177,8 +177,11 @@ class IntoFiles:
         copied.files += writer.write_deleted(gone, datetime.now(UTC))
         copied.deleted = len(gone)
 
-    def manifest(self, copied: Copied) -> Manifest:
-        """What came, once the file for the next run's overlap is written: no manifest is without."""
+    def manifest(self, copied: Copied, *, accept_incomplete: bool) -> Manifest:
+        """What came, once the file for the next run's overlap is written: no manifest is without.
+
+        :param accept_incomplete: whether a copy that is not complete moves the watermark.
+        """
         run, window, checks = self._run, self._span.window.as_json(), checked(copied)
         self._save_written(copied.files)
         return Manifest(
@@ -187,7 +190,7 @@ class IntoFiles:
             mode=run.selection.mode,
             query=copied.query,
             window=ManifestWindow(since=window["since"], until=window["until"]),
-            watermark=written(self._span.watermark),
+            watermark=written(settled(self._span.watermark, checks, accept_incomplete=accept_incomplete)),
             files=tuple(copied.files),
             rows=copied.rows,
             duplicates_dropped=copied.repeated + (self._before.dropped if self._before is not None else 0),

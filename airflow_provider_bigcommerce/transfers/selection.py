@@ -53,6 +53,8 @@ class BigCommerceTransferOperator(TellingTransfer):
         Each resource has its own day. None for never.
     :param quota_share: fraction of the store's quota at which this task waits for the next window, above 0 and at most 1: ``0.25``
         leaves three quarters to everybody else. If not given, the connection's; for a backfill at most 0.25.
+    :param accept_incomplete: whether a run moves the watermark although the store's count of the list says that rows are missing and two
+        whole reads with the same rows say that none are (``complete: false`` in the manifest). If not, the next run reads its window again.
     :param emit_empty: whether a run that brought no row has an asset event too (docs/how-to/react-to-new-data.md).
     """
 
@@ -100,6 +102,7 @@ class BigCommerceTransferOperator(TellingTransfer):
         overlap: timedelta = DEFAULT_OVERLAP,
         full_every: timedelta | None = None,
         quota_share: float | None = None,
+        accept_incomplete: bool = False,
         emit_empty: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -121,6 +124,7 @@ class BigCommerceTransferOperator(TellingTransfer):
         self.overlap = overlap
         self.full_every = full_every
         self.quota_share = quota_share
+        self.accept_incomplete = accept_incomplete
         _validate(resource, mode)
         if not _is_template(resource):
             self._check_deletes(resource_of(resource))

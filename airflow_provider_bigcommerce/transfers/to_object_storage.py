@@ -184,7 +184,7 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         copied = reading.run(read)
         if self.mode == "backfill" and not copied.rows:
             tell_nothing(run.selection, span.window)
-        manifest = into.manifest(copied)
+        manifest = into.manifest(copied, accept_incomplete=self.accept_incomplete)
         if run.piece is not None:
             return manifest
         run.refuse_to_mix()

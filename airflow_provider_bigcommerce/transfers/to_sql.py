@@ -210,7 +210,7 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
         from airflow_provider_bigcommerce.sql.loading import StagingWriter
         from airflow_provider_bigcommerce.sql.rows import BlockReader
-        from airflow_provider_bigcommerce.transfers.copying import Copy, checked, drift_of
+        from airflow_provider_bigcommerce.transfers.copying import Copy, checked, drift_of, settled
 
         selection, row = run.selection, run.selection.resource
         run.thread.run(place.target.create_staging)
@@ -252,6 +252,7 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         if selection.mode == "backfill" and not copied.rows:
             tell_nothing(selection, span.window)
         checks = checked(copied)
+        watermark = settled(span.watermark, checks, accept_incomplete=self.accept_incomplete)
 
         archived = copied.deleted  # staged with the others
 
@@ -262,7 +263,7 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
                 mode=selection.mode,
                 query=copied.query,
                 window=ManifestWindow(since=window["since"], until=window["until"]),
-                watermark=written(span.watermark),
+                watermark=written(watermark),
                 files=(),
                 rows=merged.written - archived,
                 duplicates_dropped=copied.repeated + merged.unchanged,

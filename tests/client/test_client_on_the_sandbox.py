@@ -78,7 +78,7 @@ def test_order_products_are_the_same_out_of_their_orders_and_one_by_one(bigcomme
 
     assert sorted(row["id"] for row in embedded) == sorted(row["id"] for row in single)
     assert Counter(row["order_id"] for row in embedded) == Counter(row["order_id"] for row in single)
-    assert cost <= 4  # one page of orders, and two pages of the one order that has 300 lines
+    assert cost <= 8  # a page of orders, two pages of the one order that has 300 lines, and a look behind the end of each list
 
 
 @pytest.mark.bigcommerce_sandbox(products=60, orders=60, customers=60)

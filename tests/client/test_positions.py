@@ -34,7 +34,7 @@ WAYS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 #: What is read until its order or a second pass has shown that it is whole goes back to the beginning of that list.
-GO_BACK = {"page numbers of V2", "ids in many requests", "carried by parents, with some asked for", "by parent"}
+GO_BACK = {"page numbers of V2", "ids in many requests", "carried by parents, with some asked for", "by parent", "by chosen parents"}
 
 
 def pages(sandbox: Sandbox, resource: str, arguments: dict[str, Any], start: dict[str, Any] | None = None) -> list[Page]:

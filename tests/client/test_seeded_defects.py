@@ -17,7 +17,7 @@ import pytest
 
 from airflow_provider_bigcommerce import client as client_module
 from airflow_provider_bigcommerce.client import BigCommerceStore, StoreSettings
-from airflow_provider_bigcommerce.core import budget, page_numbers, paging, policy, reading, windows
+from airflow_provider_bigcommerce.core import budget, id_ranges, paging, policy, reading, windows
 from airflow_provider_bigcommerce.core.catalog import CATALOG, DateFilter, Embedded
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials
 from airflow_provider_bigcommerce.core.reading import Listing
@@ -170,14 +170,7 @@ def dates(name: str, since: str) -> DateFilter:
     return replace(found, since=since)
 
 
-def one_page_too_few(walk: page_numbers.PageNumbers, request: Any, listing: Listing) -> paging.Step:
-    about = listing.meta.pagination
-    assert about is not None
-    about.total_pages = max(1, (about.total_pages or 1) - 1)
-    return ABSORB_PAGE(walk, request, listing)
-
-
-def a_gap_between_ranges(walk: paging.IdRanges) -> Any:
+def a_gap_between_ranges(walk: id_ranges.IdRanges) -> Any:
     request = PLAN_RANGE(walk)
     if walk._next_id is not None and request is not None:
         walk._next_id += 2
@@ -188,8 +181,8 @@ def first_page_of_children(walk: paging.FanOut, request: Any, listing: Listing) 
     return replace(ABSORB_CHILDREN(walk, request, listing), follow=())
 
 
-def without_the_last_row(request: Any, response: Any, *, envelope: str = "data") -> Listing:
-    listing = READ_LISTING(request, response, envelope=envelope)
+def without_the_last_row(request: Any, response: Any, **kwargs: Any) -> Listing:
+    listing = READ_LISTING(request, response, **kwargs)
     return Listing(listing.records[:-1], listing.meta)
 
 
@@ -205,7 +198,7 @@ def seconds_for_milliseconds(headers: Mapping[str, str], name: str) -> float | N
     return number / 1000 if number is not None and name == "x-rate-limit-time-reset-ms" else number
 
 
-ABSORB_PAGE, PLAN_RANGE, ABSORB_CHILDREN = page_numbers.PageNumbers.absorb, paging.IdRanges.next_request, paging.FanOut.absorb
+PLAN_RANGE, ABSORB_CHILDREN = id_ranges.IdRanges.next_request, paging.FanOut.absorb
 ABSORB_CURSOR, READ_LISTING, HEADER_NUMBER = paging.Cursors.absorb, reading.read_listing, reading.header_number
 FIRST_CURSORS: dict[int, str | None] = {}
 
@@ -242,8 +235,7 @@ DEFECTS: dict[str, tuple[Callable[[Shop], None], Callable[[], Any]]] = {
         lambda: changed("order_products", embedded=Embedded("consignments.line_items", ("consignments.shipping.line_items",))),
     ),
     "another field for the parent's key": (line_items, lambda: changed("order_products", parent_keys={"order_id": "customer_id"})),
-    "a page too few": (VARIANTS, lambda: patched(page_numbers.PageNumbers, "absorb", one_page_too_few)),
-    "a gap between ranges of ids": (PRODUCTS, lambda: patched(paging.IdRanges, "next_request", a_gap_between_ranges)),
+    "a gap between ranges of ids": (PRODUCTS, lambda: patched(id_ranges.IdRanges, "next_request", a_gap_between_ranges)),
     "a swapped cursor": (CUSTOMERS, lambda: patched(paging.Cursors, "absorb", the_first_cursor_again)),
     "children's first page only": (line_items_one_by_one, lambda: patched(paging.FanOut, "absorb", first_page_of_children)),
     "the last row of a page dropped": (BRANDS, lambda: patched(client_module, "read_listing", without_the_last_row)),

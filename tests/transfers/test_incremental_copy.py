@@ -50,7 +50,8 @@ def test_the_second_run_reads_only_what_changed(night: Night, resource: str) -> 
     assert second["window"] == {"since": "2026-03-29T11:55:00Z", "until": "2026-03-30T13:00:00Z"}
     assert second["watermark"] == watermark(night) == "2026-03-30T13:00:00Z"
     path = {"products": "/v3/catalog/products", "customers": "/v3/customers", "orders": "/v2/orders"}[resource]
-    assert len(night.requests(path)) == 1
+    # Answers of V2 count nothing, so what is behind the last row is looked up.
+    assert len(night.requests(path)) == (2 if resource == "orders" else 1)
     the_copy_is_the_store(night, resource)
 
 
