@@ -34,7 +34,7 @@ _OVERLOAD: frozenset[FaultKind] = frozenset({"timeout", "refused", "cut"})
 #: Waiting does not cure these; BigCommerce asks not to retry 501 and 505. Source: docs/start/migration/4_errors.md
 RETRYABLE_STATUSES = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 
-#: A part of what was asked for, which nobody asked for; taken for the whole, a list would end there.
+#: Taken for the whole, a list would end there.
 _PARTIAL = 206
 
 #: Refusals that contradict good answers: of any kind, for the token and the store are the same; or of this very endpoint, for a token's
@@ -120,12 +120,12 @@ def judge(
     """
     if isinstance(outcome, Fault):
         return _judge_fault(request, outcome, attempt=attempt, waited=waited, limits=limits, random=random)
-    if 200 <= outcome.status < 300 and outcome.status != _PARTIAL:
-        return Deliver()
-    if 300 <= outcome.status < 400:
-        return Fail(redirect_refused(request, Refused(f"({outcome.status}) and not sent on")))
-    if outcome.status < 400:
+    if is_strange(outcome.status):
         return Fail(strange_status(request, outcome.status))
+    if outcome.status < 300:
+        return Deliver()
+    if outcome.status < 400:
+        return Fail(redirect_refused(request, Refused(f"({outcome.status}) and not sent on")))
     error = error_from(request, outcome, scopes=scopes)
     if is_doubted:
         reason = f"{outcome.status} after good answers: asked once more"
@@ -152,8 +152,13 @@ def is_doubtful(request: Request, outcome: Response | Fault, *, has_any: bool, h
     return (has_any and outcome.status in _DOUBTED_AFTER_ANY) or (has_same and outcome.status in _DOUBTED_AFTER_SAME)
 
 
+def is_strange(status: int) -> bool:
+    """Whether no plain request is answered with that status: 1xx, or 206, a part that nobody asked for."""
+    return status < 200 or status == _PARTIAL
+
+
 def strange_status(request: Request, status: int) -> UnexpectedAnswerError:
-    """The error for a status that no plain request is answered with: 1xx, 206."""
+    """The error for a status of which :func:`is_strange` says so."""
     return UnexpectedAnswerError(
         f"{request.method} {request.path} answered with status {status}, which says nothing about what was asked for. A proxy in between, "
         "or a wrong API base URL (host)?"
