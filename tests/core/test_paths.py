@@ -133,10 +133,10 @@ def sent_by_requests(path: str) -> str:
     return urllib3.util.url._encode_target(prepared.path_url).partition("?")[0]
 
 
-PIECES = st.sampled_from(
-    ["v2", "v3", "orders", "7", "/", "//", ".", "..", "%2e", "%2E", "%2f", "%5C", "\\", "%25", "%", "?", "#", ";", " ", "%20", "%00", "\n"]
-    + ["\u00e9", "\u200b", "\uff0e", "\u2215", "@", ":", "+", "a.b", "%c3%a9", "%ff", "{", "&", "=", "[", "|", "^", "`", '"', "<"]
-)
+PLAIN = ["v2", "v3", "orders", "7", "/", "//", ".", "..", "a.b", "@", ":", "+", "&", "=", "\u00e9", "\uff0e", "\u2215"]
+ENCODED = ["%2e", "%2E", "%2f", "%5C", "%25", "%", "%20", "%00", "%c3%a9", "%ff"]
+MARKS = ["\\", "?", "#", ";", " ", "\n", "\u200b", "{", "[", "|", "^", "`", '"', "<"]
+PIECES = st.sampled_from([*PLAIN, *ENCODED, *MARKS])
 
 
 @given(st.lists(PIECES, max_size=8).map("".join), st.sampled_from(["/v3/", "/v2/orders/", "/v3/catalog", "/", ""]))

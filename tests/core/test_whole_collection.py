@@ -92,9 +92,7 @@ def test_only_true_is_the_word(word: object) -> None:
 
 
 def test_the_message_names_the_filters_that_the_call_has() -> None:
-    with pytest.raises(
-        InvalidQueryError, match=r"DELETE /v2/coupons names no row: it would delete all rows.*give one of these a value: id:in\."
-    ):
+    with pytest.raises(InvalidQueryError, match=r"DELETE /v2/coupons names no row.*give one of these a value: id:in\."):
         require_part("DELETE", "/v2/coupons")
     with pytest.raises(InvalidQueryError, match=r"ids as a list in json="):
         require_part("DELETE", "/v3/orders/metafields")
@@ -106,7 +104,7 @@ def test_no_delete_of_the_catalog_is_of_a_whole_list() -> None:
         if row.delete is None:
             continue
         path = re.sub(r"\{[^}]+\}", "7", row.delete.path)
-        params = {name: "7" for name in row.delete.required_filters[:1]}
+        params = dict.fromkeys(row.delete.required_filters[:1], "7")
         body = None if params or path.endswith("7") else b"[7]"
         require_part("DELETE", path, params.items(), body)
 
@@ -169,11 +167,6 @@ def test_every_documented_call_of_one_object_or_of_rows_in_its_body_is_free(oper
 
 
 def test_a_put_that_replaces_a_whole_list_is_in_the_table(operations: list[dict[str, Any]]) -> None:
-    replacing = {
-        operation["path"]
-        for operation in operations
-        if operation["method"] in ("PUT", "POST")
-        and (operation["put"] or {}).get("kind") == "replace"
-        and operation["body"]["shape"] == "array"
-    }
+    changing = [operation for operation in operations if operation["method"] in ("PUT", "POST") and operation["body"]["shape"] == "array"]
+    replacing = {operation["path"] for operation in changing if (operation["put"] or {}).get("kind") == "replace"}
     assert replacing == {call.path for call in COLLECTION_WRITES if call.method != "DELETE"}
