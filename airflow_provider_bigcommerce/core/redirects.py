@@ -13,7 +13,7 @@ from airflow_provider_bigcommerce.core.credentials import origin_of
 from airflow_provider_bigcommerce.core.paths import is_below
 
 #: Redirects of one request that are followed.
-MOST: Final = 5
+MOST_REDIRECTS: Final = 5
 _MOVED: Final = frozenset({301, 302, 303, 307, 308})
 
 
@@ -32,7 +32,7 @@ class Refused:
 
 
 def next_url(
-    method: str, status: int, location: str | None, *, url: str, store_url: str, followed: int, most: int = MOST
+    method: str, status: int, location: str | None, *, url: str, store_url: str, followed: int, most: int = MOST_REDIRECTS
 ) -> str | Refused | None:
     """Where an answer sends its request on to; None where it is no redirect.
 

@@ -33,6 +33,7 @@ from airflow_provider_bigcommerce.core.messages import Request, Response, query_
 from airflow_provider_bigcommerce.core.paths import checked
 from airflow_provider_bigcommerce.core.policy import is_strange, strange_status
 from airflow_provider_bigcommerce.core.reading import error_from, header_number
+from airflow_provider_bigcommerce.core.redirects import MOST_REDIRECTS
 from airflow_provider_bigcommerce.exceptions import (
     ApiError,
     AuthenticationError,
@@ -228,7 +229,8 @@ class BigCommerceHook(HttpHook):
         session.verify = _verify(extra)
         cert = extra.get("cert")
         session.cert = tuple(cert) if isinstance(cert, list) else cert
-        session.max_redirects = int(_number(extra, "max_redirects", 0, 1000) or requests.models.DEFAULT_REDIRECT_LIMIT)
+        most = _number(extra, "max_redirects", 0, 1000)
+        session.max_redirects = MOST_REDIRECTS if most is None else int(most)
         session.trust_env = _flag(extra, "trust_env", True)
         self._configure_session_from_mount_adapters(session)
         session.headers.update(

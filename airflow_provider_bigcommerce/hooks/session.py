@@ -17,7 +17,7 @@ from airflow_provider_bigcommerce.core.credentials import is_loopback, origin_of
 from airflow_provider_bigcommerce.core.messages import Request
 from airflow_provider_bigcommerce.core.paths import is_below
 from airflow_provider_bigcommerce.core.policy import redirect_refused, too_large
-from airflow_provider_bigcommerce.core.redirects import Refused, next_url
+from airflow_provider_bigcommerce.core.redirects import MOST_REDIRECTS, Refused, next_url
 from airflow_provider_bigcommerce.core.whole_collection import require_part
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, RedirectRefusedError
 
@@ -51,6 +51,7 @@ class StoreSession(requests.Session):
         super().__init__()
         self._store_url = store_url
         self._total_timeout, self._max_answer_bytes, self._whole_collection = total_timeout, max_answer_bytes, whole_collection
+        self.max_redirects = MOST_REDIRECTS
         # A session without credentials of its own would look for some in ~/.netrc.
         self.auth = _no_credentials
 

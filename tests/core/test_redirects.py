@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_bigcommerce.core.redirects import MOST, Refused, next_url
+from airflow_provider_bigcommerce.core.redirects import MOST_REDIRECTS, Refused, next_url
 
 BASE = "https://api.bigcommerce.com"
 STORE = f"{BASE}/stores/abc123"
@@ -77,7 +77,7 @@ def test_no_redirect_goes_nowhere(status: int) -> None:
 
 
 def test_they_end() -> None:
-    assert go(URL, followed=MOST - 1) == URL
-    found = go(URL, followed=MOST)
+    assert go(URL, followed=MOST_REDIRECTS - 1) == URL
+    found = go(URL, followed=MOST_REDIRECTS)
     assert isinstance(found, Refused)
     assert found.is_endless

@@ -143,6 +143,15 @@ def test_a_redirect_is_left_alone_where_told_so(connect: Connect) -> None:
     assert len(store.arrived) == 1
 
 
+@pytest.mark.parametrize(("extra", "most"), [({}, 5), ({"max_redirects": 0}, 0), ({"max_redirects": "2"}, 2)])
+def test_redirects_end(connect: Connect, extra: dict[str, object], most: int) -> None:
+    with Listener(Answer(302, headers={"Location": "/stores/abc123/v2/again"})) as store:
+        connect(store.url, **extra)
+        with pytest.raises(UnexpectedAnswerError, match=f"redirected more than {most} times"):
+            BigCommerceHook().run("/v2/store")
+    assert len(store.arrived) == most + 1
+
+
 def test_what_was_gone_through_stands_in_the_history(connect: Connect) -> None:
     def redirect(request: Arrived) -> Answer:
         there = "/stores/abc123/v2/there"
