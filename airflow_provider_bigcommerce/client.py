@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
@@ -28,7 +29,7 @@ from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.core.budget import Budget, Ticket
 from airflow_provider_bigcommerce.core.catalog import Embedded, Resource, Write
 from airflow_provider_bigcommerce.core.concurrency import Change, Concurrency, Endpoint, Place
-from airflow_provider_bigcommerce.core.credentials import StoreCredentials
+from airflow_provider_bigcommerce.core.credentials import StoreCredentials, is_loopback
 from airflow_provider_bigcommerce.core.graphql import ConnectionWalk, GraphQLAnswer, graphql_request, read_graphql
 from airflow_provider_bigcommerce.core.messages import METHODS, Query, Request, Response
 from airflow_provider_bigcommerce.core.paging import Columns, FanOut, Walk, dig, fields_of, with_columns
@@ -74,7 +75,7 @@ class StoreSettings:
     :param max_answer_bytes: most bytes of one answer, decompressed; more is an error. A page of 250 rows has some hundred KB, and with
         everything included some tens of MB.
     :param verify: whether to check TLS certificates, or the path of a CA file.
-    :param proxy: URL of an HTTP proxy, or None; the environment's is the hook's to find.
+    :param proxy: URL of an HTTP proxy, or None; the environment's is the hook's to find. Not used to reach this machine.
     :param quota_share: fraction of the store's quota that may be used; the rest stays for the merchant's other apps.
     :param max_concurrency: requests at once, of all kinds together. There are fewer while an endpoint fails, is far slower than it
         can be, or refuses as many.
@@ -171,6 +172,8 @@ class BigCommerceStore:
         self._credentials = credentials
         self._settings = settings or StoreSettings()
         self._clock, self._sleep, self._random = clock, sleep, random
+        # A proxy would take the token off this machine, and has another machine behind the name.
+        self._proxy = None if is_loopback(urlsplit(credentials.base_url).hostname or "") else self._settings.proxy
         self._limits = Limits(self._settings.max_attempts, self._settings.max_wait)
         self._budget = Budget(self._settings.quota_share)
         self._answered = asyncio.Event()
@@ -749,7 +752,7 @@ class BigCommerceStore:
                     data=request.body,
                     headers={"Content-Type": "application/json"} if request.body is not None else None,
                     allow_redirects=False,
-                    proxy=settings.proxy,
+                    proxy=self._proxy,
                 ) as answer:
                     place.latency = self._clock() - ticket.sent_at
                     headers = {name.lower(): value for name, value in answer.headers.items()}

@@ -36,7 +36,7 @@ def checked(path: object, *, placeholders: bool = False) -> str:
     segments = path[1:].split("/")
     for number, segment in enumerate(segments):
         if fault := fault_of(segment, placeholders=placeholders):
-            raise InvalidQueryError(f"The path {'/' + '/'.join([*segments[:number], '...'])!r} {fault}. {_ACCEPTED}")
+            raise InvalidQueryError(f"{'/' + '/'.join([*segments[:number], '...'])!r} is no API path: it {fault}. {_ACCEPTED}")
     return path
 
 

@@ -27,7 +27,6 @@ from airflow_provider_bigcommerce.core.credentials import (
     as_bool,
     clean,
     from_connection_fields,
-    is_loopback,
 )
 from airflow_provider_bigcommerce.core.messages import Request, Response, query_text
 from airflow_provider_bigcommerce.core.paths import checked
@@ -168,10 +167,9 @@ class BigCommerceHook(HttpHook):
         if verify is True and trust_env:  # as requests does
             verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
         environment = requests.utils.get_environ_proxies(credentials.base_url) if trust_env else {}
-        proxies = {} if is_loopback(urlsplit(credentials.base_url).hostname or "") else {**environment, **_proxies(extra)}
         chosen: dict[str, Any] = {
             "verify": verify,
-            "proxy": requests.utils.select_proxy(credentials.base_url, proxies),
+            "proxy": requests.utils.select_proxy(credentials.base_url, {**environment, **_proxies(extra)}),
             "correlation_id": self.correlation_id,
             "user_agent": USER_AGENT,
         }
@@ -288,9 +286,8 @@ class BigCommerceHook(HttpHook):
                 request_kwargs["params"], data = query, None
         elif isinstance(data, (dict, list)) and "json" not in request_kwargs:
             request_kwargs["json"], data = data, None
-        response: requests.Response = super().run(  # type: ignore[arg-type]
-            endpoint, data, headers, {**(extra_options or {}), "whole_collection": whole_collection}, **request_kwargs
-        )
+        options = {**(extra_options or {}), "whole_collection": whole_collection}
+        response: requests.Response = super().run(endpoint, data, headers, options, **request_kwargs)  # type: ignore[arg-type]
         return response
 
     def run_and_check(
@@ -339,7 +336,7 @@ class BigCommerceHook(HttpHook):
         """
         try:
             credentials = self.credentials()
-            session = self.get_conn()
+            session = self.get_conn(extra_options={"total_timeout": TEST_TIMEOUT})
             request = session.prepare_request(requests.Request("GET", f"{credentials.store_url}{_STORE_PATH}"))
             options = {
                 "timeout": min(self.merged_extra["timeout"], TEST_TIMEOUT),

@@ -169,6 +169,14 @@ def test_redirects_end() -> None:
         assert len(server.seen) == 6
 
 
+def test_this_machine_is_not_reached_through_a_proxy() -> None:
+    with wire(lambda request: json_response(OK)) as proxy, wire(lambda request: json_response(OK)) as server:
+        use(server, lambda store: store.get("products", 1), proxy=proxy.url)
+
+        assert proxy.seen == []
+        assert len(server.seen) == 1
+
+
 # -- statuses that answer nothing -------------------------------------------------------------------------------------
 
 

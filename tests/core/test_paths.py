@@ -97,7 +97,9 @@ def test_a_path_that_may_mean_another_is_refused_and_the_message_holds_nothing_a
 
 
 def test_a_query_in_a_path_says_where_it_belongs() -> None:
-    with pytest.raises(InvalidQueryError, match=r"'/v3/\.\.\.' has a query string. Give the parameters by themselves, in params="):
+    with pytest.raises(
+        InvalidQueryError, match=r"'/v3/\.\.\.' is no API path: it has a query string\. Give the parameters by themselves, in params="
+    ):
         checked("/v3/customers?email:in=x")
 
 

@@ -143,7 +143,9 @@ def test_a_template_that_renders_empty_deletes_nothing(connected: Sandbox) -> No
     operator = call("/v2/orders/{{ which or '' }}", method="DELETE")
     operator.render_template_fields({"which": None}, Environment(autoescape=False))
     before = connected.store.count("orders")
-    with pytest.raises(InvalidQueryError, match=r"'/v2/orders/\.\.\.' has an empty segment: an id that rendered empty\?"):
+    with pytest.raises(
+        InvalidQueryError, match=r"'/v2/orders/\.\.\.' is no API path: it has an empty segment: an id that rendered empty\?"
+    ):
         operator.execute({})
     assert connected.store.count("orders") == before
     assert connected.store.requests == []
