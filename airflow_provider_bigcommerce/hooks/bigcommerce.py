@@ -202,8 +202,8 @@ class BigCommerceHook(HttpHook):
         Of the connection it sends the access token and nothing else; ``HttpHook`` would send every other extra as a header.
 
         :param headers: added to the session's headers.
-        :param extra_options: win over the connection's ``stream``, ``cert``, ``proxies``, ``timeout``, ``verify``, ``allow_redirects``,
-            ``max_redirects``, ``trust_env`` and ``check_response``.
+        :param extra_options: win over the connection's ``stream``, ``cert``, ``proxies``, ``timeout``, ``total_timeout``,
+            ``max_answer_bytes``, ``verify``, ``allow_redirects``, ``max_redirects``, ``trust_env`` and ``check_response``.
         """
         credentials, extra = self._resolve()
         self._set_store_url(credentials)
