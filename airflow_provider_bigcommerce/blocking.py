@@ -50,9 +50,11 @@ class BlockingStore:
         """What the store has done so far."""
         return self._store.stats
 
-    def request(self, method: str, path: str, *, params: Query | None = None, json: object = None) -> Response:
+    def request(
+        self, method: str, path: str, *, params: Query | None = None, json: object = None, whole_collection: bool = False
+    ) -> Response:
         """Send any request below the store."""
-        return self._portal.call(self._store.request(method, path, params=params, json=json))
+        return self._portal.call(self._store.request(method, path, params=params, json=json, whole_collection=whole_collection))
 
     def get(self, resource: str, id: int | str | None = None, *, query: Query | None = None) -> dict[str, Any]:  # noqa: A002  # BigCommerce's noun
         """One record: a singleton, or the row of that id."""

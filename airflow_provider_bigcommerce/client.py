@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import urljoin
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
@@ -29,15 +29,18 @@ from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.core.budget import Budget, Ticket
 from airflow_provider_bigcommerce.core.catalog import Embedded, Resource, Write
 from airflow_provider_bigcommerce.core.concurrency import Change, Concurrency, Endpoint, Place
-from airflow_provider_bigcommerce.core.credentials import StoreCredentials, origin_of
+from airflow_provider_bigcommerce.core.credentials import StoreCredentials, is_loopback
 from airflow_provider_bigcommerce.core.ends import PageLengths, told_total
 from airflow_provider_bigcommerce.core.graphql import ConnectionWalk, GraphQLAnswer, graphql_request, read_graphql
-from airflow_provider_bigcommerce.core.messages import Query, Request, Response
+from airflow_provider_bigcommerce.core.messages import METHODS, Query, Request, Response
 from airflow_provider_bigcommerce.core.paging import Columns, FanOut, Walk, dig, fields_of, with_columns
+from airflow_provider_bigcommerce.core.paths import checked
 from airflow_provider_bigcommerce.core.planning import check_query, column_of, filled, full_query, placeholders, resource_of, walk_of
-from airflow_provider_bigcommerce.core.policy import Deliver, Fail, Fault, Limits, Wait, judge, sign_of
+from airflow_provider_bigcommerce.core.policy import Deliver, Fail, Fault, Limits, Wait, is_doubtful, judge, quota_too_late, sign_of
 from airflow_provider_bigcommerce.core.positions import ParentId, Passed, Position, below, passed_over
 from airflow_provider_bigcommerce.core.reading import Listing, Meta, NoListError, read_listing, read_record
+from airflow_provider_bigcommerce.core.redirects import Refused, next_url
+from airflow_provider_bigcommerce.core.whole_collection import require_part
 from airflow_provider_bigcommerce.core.windows import Window, whole_seconds, window_query
 from airflow_provider_bigcommerce.exceptions import (
     InvalidQueryError,
@@ -59,7 +62,6 @@ _IDS_TEXT = 4000
 #: Bytes of an answer that are taken before it is read on. Pages are read whole, so that stopping every 64 KiB, aiohttp's default,
 #: only costs: 10% of the CPU of a read (measured on pages of 0.8 MB).
 _READ_BUFFER = 2**20
-_MAX_REDIRECTS = 5
 #: Seconds between two lines that say the same, where a read waits for the quota again and again.
 _RARELY = 300.0
 _DIGITS = re.compile(r"/\d+")
@@ -70,8 +72,11 @@ class StoreSettings:
     """How a store is talked to; the connection's extras set these.
 
     :param timeout: seconds without a byte from BigCommerce before an attempt is given up.
+    :param total_timeout: seconds that one attempt may take in all, so that a server that sends a byte now and then ends too.
+    :param max_answer_bytes: most bytes of one answer, decompressed; more is an error. A page of 250 rows has some hundred KB, and with
+        everything included some tens of MB.
     :param verify: whether to check TLS certificates, or the path of a CA file.
-    :param proxy: URL of an HTTP proxy, or None; the environment's is the hook's to find.
+    :param proxy: URL of an HTTP proxy, or None; the environment's is the hook's to find. Not used to reach this machine.
     :param quota_share: fraction of the store's quota that may be used; the rest stays for the merchant's other apps.
     :param max_concurrency: requests at once, of all kinds together. There are fewer while an endpoint fails, is far slower than it
         can be, or refuses as many.
@@ -83,6 +88,8 @@ class StoreSettings:
     """
 
     timeout: float = 60.0
+    total_timeout: float = 300.0
+    max_answer_bytes: int = 256 * 2**20
     verify: bool | str = True
     proxy: str | None = None
     quota_share: float = 1.0
@@ -166,6 +173,8 @@ class BigCommerceStore:
         self._credentials = credentials
         self._settings = settings or StoreSettings()
         self._clock, self._sleep, self._random = clock, sleep, random
+        # A proxy would take the token off this machine, and has another machine behind the name.
+        self._proxy = None if is_loopback(urlsplit(credentials.base_url).hostname or "") else self._settings.proxy
         self._limits = Limits(self._settings.max_attempts, self._settings.max_wait)
         self._budget = Budget(self._settings.quota_share)
         self._answered = asyncio.Event()
@@ -175,6 +184,7 @@ class BigCommerceStore:
         self._told_until, self._told_quota = 0.0, 0
         self._delivered_at = clock()
         self._date = ""
+        self._good: set[str] = set()  # endpoints that have answered well
         self._warned: set[str] = set()
         self.stats = ReadStats()
 
@@ -194,7 +204,9 @@ class BigCommerceStore:
         self._session = aiohttp.ClientSession(
             headers=headers,
             connector=aiohttp.TCPConnector(limit=settings.max_concurrency, ssl=tls),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=min(settings.timeout, 30.0), sock_read=settings.timeout),
+            timeout=aiohttp.ClientTimeout(
+                total=settings.total_timeout, sock_connect=min(settings.timeout, 30.0), sock_read=settings.timeout
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             read_bufsize=_READ_BUFFER,
             # Not trust_env: it sends the host's entry of ~/.netrc as Authorization. The hook looks up the environment's proxy instead.
@@ -209,18 +221,23 @@ class BigCommerceStore:
 
     # -- reading ------------------------------------------------------------------------------------------------------------
 
-    async def request(self, method: str, path: str, *, params: Query | None = None, json: object = None) -> Response:
+    async def request(
+        self, method: str, path: str, *, params: Query | None = None, json: object = None, whole_collection: bool = False
+    ) -> Response:
         """Send any request below the store, with the same quota, retry and error rules as every verb.
 
-        :param path: ``/v3/...`` or ``/v2/...``.
+        :param path: ``/v3/...`` or ``/v2/...``, without a query.
         :param json: what to send as the JSON body; None sends none.
+        :param whole_collection: True lets a DELETE or PUT through that empties or changes a whole collection (``DELETE /v2/orders``).
+        :raises InvalidQueryError: before anything is sent: the path has an empty or dotted segment or a query, or the call means a whole
+            collection and ``whole_collection`` is not True.
         :raises ApiError: BigCommerce refused; :class:`TransportError`: no answer.
         """
-        if not path.startswith("/") or path.startswith("//") or ".." in path:
-            raise InvalidQueryError(f"{path!r} is no API path. Accepted: paths below the store such as '/v3/catalog/products'.")
+        if method.upper() not in METHODS:
+            raise InvalidQueryError(f"method={method[:20]!r} is unknown. Accepted: {', '.join(METHODS)}.")
         body = None if json is None else msgspec.json.encode(json)
-        plain = Request.get(path, params)
-        return await self._send(Request(method.upper(), path, plain.params, body), lambda response: response)
+        request = Request(method.upper(), checked(path), Request.get(path, params).params, body)
+        return await self._send(request, lambda response: response, whole_collection=whole_collection)
 
     async def get(self, resource: str, id: int | str | None = None, *, query: Query | None = None) -> dict[str, Any]:  # noqa: A002  # BigCommerce's noun
         """One record: a singleton, or the row of that id.
@@ -237,7 +254,7 @@ class BigCommerceStore:
         elif id is not None and row.id_in is not None:
             params[row.id_in] = str(id)  # no GET by id exists (V3 customers)
         elif id is not None:
-            path = f"{path}/{id}"
+            path = filled(f"{path}/{{id}}", {"id": id})
         if placeholders(path):
             raise InvalidQueryError(f"One row of {row.name!r} is read by its path with all ids filled in: {row.item_path or row.path}.")
         request = Request.get(path, params)
@@ -392,17 +409,23 @@ class BigCommerceStore:
         write = _write(known, known.delete, "deleted")
         if not ids or isinstance(ids, str):
             raise InvalidQueryError(f"delete({known.name!r}) got no list of ids. Without ids, BigCommerce would delete everything.")
+        for number, key in enumerate(ids):
+            if isinstance(key, bool) or not isinstance(key, (int, str)) or not str(key).strip() or "," in str(key):
+                raise InvalidQueryError(f"delete({known.name!r}): ids[{number}] is no id. Accepted: numbers and texts, one id each.")
         names = placeholders(write.path)
         if names:
             for key in ids:
                 path = filled(write.path, {names[-1]: key})
                 await self._send(Request("DELETE", path), lambda response: response, resource=known, write=write)
             return
-        parameter = write.required_filters[0] if write.required_filters else known.id_in
-        if parameter is None:
-            raise InvalidQueryError(f"{known.name!r} cannot be deleted by id.")
         for chunk in _chunks(ids, write.batch_size):
-            await self._send(Request("DELETE", write.path, ((parameter, chunk),)), lambda response: response, resource=known, write=write)
+            if write.required_filters:
+                request = Request("DELETE", write.path, ((write.required_filters[0], chunk),))
+            else:
+                keys = chunk.split(",")
+                body = [int(key) if key.isdecimal() else key for key in keys]
+                request = Request("DELETE", write.path, (), msgspec.json.encode(body))
+            await self._send(request, lambda response: response, resource=known, write=write)
 
     async def _write(self, known: Resource, write: Write, path: str, row: Mapping[str, Any], *, key: int | str | None) -> dict[str, Any]:
         names = placeholders(path)
@@ -631,25 +654,45 @@ class BigCommerceStore:
     # -- sending ------------------------------------------------------------------------------------------------------------
 
     async def _send(
-        self, request: Request, parse: Callable[[Response], T], *, resource: Resource | None = None, write: Write | None = None
+        self,
+        request: Request,
+        parse: Callable[[Response], T],
+        *,
+        resource: Resource | None = None,
+        write: Write | None = None,
+        whole_collection: bool = False,
     ) -> T:
         """One request until it is delivered or judged hopeless; ``parse`` belongs to the attempt, for a cut body is a fault."""
+        checked(request.path)
+        require_part(request.method, request.path, request.params, request.body, whole_collection=whole_collection)
         concurrency = write.concurrency if write else (resource.concurrency if resource and request.method == "GET" else None)
         scopes = () if resource is None else resource.modify_scopes if write else resource.read_scopes
         path = write.path if write else resource.path if resource else _DIGITS.sub("/{id}", request.path)
         endpoint = self._concurrency.endpoint(request.method, path, concurrency)
-        attempt, waited = 1, 0.0
+        attempt, waited, may_doubt = 1, 0.0, True
         while True:
             place, outcome = await self._enter(endpoint), None
             try:
-                outcome = await self._attempt(request, place)
+                outcome = await self._attempt(request, place, waited)
             finally:
                 self._leave(place, outcome, request)
-            verdict = judge(request, outcome, attempt=attempt, waited=waited, limits=self._limits, random=self._random, scopes=scopes)
+            doubted = may_doubt and is_doubtful(request, outcome, has_any=bool(self._good), has_same=path in self._good)
+            may_doubt = may_doubt and not doubted
+            verdict = judge(
+                request,
+                outcome,
+                attempt=attempt,
+                waited=waited,
+                limits=self._limits,
+                random=self._random,
+                scopes=scopes,
+                is_doubted=doubted,
+            )
             if isinstance(verdict, Deliver) and isinstance(outcome, Response):
                 try:
                     delivered = parse(outcome)
                     self._delivered_at = self._clock()
+                    self._good.add(path)
                     return delivered
                 except msgspec.DecodeError as error:
                     content_type = outcome.headers.get("content-type", "no content type").split(";")[0]
@@ -698,14 +741,16 @@ class BigCommerceStore:
             self._tell_change(request, change)
         self._let_in()
 
-    async def _attempt(self, request: Request, place: Place) -> Response | Fault:
-        """Wait for the quota, send once, follow redirects on the same origin only."""
+    async def _attempt(self, request: Request, place: Place, waited: float) -> Response | Fault:
+        """Wait for the quota, send once, follow redirects below the same store only."""
         if self._session is None:
             raise RuntimeError("The store is not open: use 'async with hook.astore() as store' (or 'with hook.store() as store').")
-        url = self._credentials.store_url + request.path
+        settings, store_url = self._settings, self._credentials.store_url
+        url = store_url + request.path
         params: Sequence[tuple[str, str]] = request.params
-        for _ in range(_MAX_REDIRECTS):
-            ticket = await self._admit()
+        followed = 0
+        while True:
+            ticket = await self._admit(request, waited)
             headers: Mapping[str, str] | None = None
             is_refused = False
             try:
@@ -716,39 +761,49 @@ class BigCommerceStore:
                     data=request.body,
                     headers={"Content-Type": "application/json"} if request.body is not None else None,
                     allow_redirects=False,
-                    proxy=self._settings.proxy,
+                    proxy=self._proxy,
                 ) as answer:
                     place.latency = self._clock() - ticket.sent_at
                     headers = {name.lower(): value for name, value in answer.headers.items()}
                     is_refused = answer.status == 429
                     self._date = headers.get("date", "")
-                    body = await answer.read()
+                    body = await _body(answer, settings.max_answer_bytes)
             except (TimeoutError, aiohttp.ClientError, OSError) as error:
-                return _fault(error)
+                return _fault(error, settings)
             finally:
                 self._budget.receive(ticket, headers, self._clock(), is_refused=is_refused)
                 self._learned()
+            if body is None:
+                return Fault("too_large", f"{settings.max_answer_bytes:,} bytes")
             self.stats.bytes += len(body)
             if not body and request.method != "HEAD" and (headers.get("content-encoding") or headers.get("content-length", "0") != "0"):
                 return Fault("cut", "a compressed answer without content")  # not an empty list: its body was lost on the way
             response = Response(answer.status, headers, body)
             if response.status == 429:
                 self.stats.throttled += 1
-            target = urljoin(str(answer.url), headers.get("location", ""))
-            if not (
-                300 <= response.status < 400 and request.method == "GET" and origin_of(target) == origin_of(url) and headers.get("location")
-            ):
+            target = next_url(
+                request.method, response.status, headers.get("location"), url=str(answer.url), store_url=store_url, followed=followed
+            )
+            if target is None:
                 return response
-            url, params = target, ()
-        return response
+            if isinstance(target, Refused):
+                return Fault("endless" if target.is_endless else "redirect", target.why)
+            url, params, followed = target, (), followed + 1
 
-    async def _admit(self) -> Ticket:
-        """Wait until the store's quota lets one request through."""
+    async def _admit(self, request: Request, waited: float) -> Ticket:
+        """Wait until the store's quota lets one request through; no longer than ``max_wait`` for a store that sends nothing meanwhile.
+
+        :param waited: seconds that the request has waited already.
+        """
+        began = self._clock()
         while (delay := self._budget.delay(self._clock())) > 0:
             self._answered.clear()
             if delay == float("inf"):
                 await self._answered.wait()
                 continue
+            idle = self._clock() - max(began, self._delivered_at)
+            if waited + idle + delay > self._limits.max_wait:
+                raise quota_too_late(request, delay, waited=waited + idle, limits=self._limits)
             self._tell_quota(delay)
             self._require_patience(delay)
             started = self._clock()
@@ -849,15 +904,31 @@ def _chunks(ids: Sequence[int | str], size: int | None) -> Iterator[str]:
     yield ",".join(chunk)
 
 
-def _fault(error: Exception) -> Fault:
+async def _body(answer: aiohttp.ClientResponse, most: int) -> bytes | None:
+    """The decompressed body; None where it has more bytes than are taken, of which the rest is not read."""
+    if (answer.content_length or 0) > most:
+        return None
+    parts: list[bytes] = []
+    size = 0
+    while part := await answer.content.readany():
+        size += len(part)
+        if size > most:
+            return None
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _fault(error: Exception, settings: StoreSettings) -> Fault:
     """What happened to an attempt, from aiohttp's exception; the detail names no header and no query."""
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return Fault("dns", error.host)
     if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError, aiohttp.ClientSSLError)):
         reason = getattr(error, "certificate_error", None) or getattr(error, "os_error", None)
         return Fault("tls", getattr(reason, "verify_message", "") or type(reason).__name__)
-    if isinstance(error, TimeoutError):
+    if isinstance(error, aiohttp.ServerTimeoutError):
         return Fault("timeout")
+    if isinstance(error, TimeoutError):
+        return Fault("timeout", f"no whole answer in total_timeout={settings.total_timeout:g} s")
     if isinstance(error, aiohttp.InvalidURL):
         raise InvalidQueryError("The connection's API base URL or the path does not make a URL.") from None
     if isinstance(error, aiohttp.ClientConnectorError):

@@ -14,7 +14,7 @@
     │   ├── ValidationError             400, 413, 422 and other 4xx; carries BigCommerce's field errors
     │   ├── GraphQLError                GraphQL errors: of the query, or of a mutation's payload
     │   ├── StoreSuspendedError         503 that says so; waiting does not help
-    │   ├── RedirectRefusedError        a redirect to another host, or from https to http
+    │   ├── RedirectRefusedError        a redirect to another host or store, from https to http, of a write, or without end
     │   ├── DestinationError            files could not be written where asked
     │   ├── TooManyDeletedError         more rows are gone from the store than may be
     │   └── CopyMismatchError           a copy is not what the store has; carries keys and field names
@@ -26,6 +26,7 @@
     │   └── ConcurrentRunError          two runs of one task at once; the later to end begins anew
     └── BigCommerce or we have a bug
         ├── UnexpectedAnswerError       not JSON (often a proxy's page), wrong envelope, record without its key
+        │   └── AnswerTooLargeError     more bytes than max_answer_bytes allows
         ├── PaginationLoopError         the same page or cursor twice
         └── IncompleteReadError         counts that must agree do not
 
@@ -76,7 +77,7 @@ class CopyMismatchError(BigCommerceError):
 
 
 class RedirectRefusedError(BigCommerceError):
-    """The answer redirects to another scheme, host or port, where the access token must not go."""
+    """The answer redirects where the access token must not go (another scheme, host, port or store), or a write, or without end."""
 
 
 class ApiError(BigCommerceError):
@@ -205,6 +206,10 @@ class LongWaitError(BigCommerceError):
 
 class UnexpectedAnswerError(BigCommerceError):
     """The answer is not what BigCommerce documents: not JSON, another envelope, a record without its key."""
+
+
+class AnswerTooLargeError(UnexpectedAnswerError):
+    """The answer has more bytes than ``max_answer_bytes`` allows, once decompressed; the rest of it was not read."""
 
 
 class PaginationLoopError(BigCommerceError):

@@ -32,7 +32,8 @@ class BigCommerceRetryPolicy(RetryPolicy):
     ==========================================================  =========================================================
     a wrong or narrow token, a refused request, an unknown      fails at once
     resource, a suspended store ...
-    the store's quota is used up                                retries when the store said that it is free again
+    the store's quota is used up                                retries when the store said that it is free again, after half
+                                                                an hour at the latest
     an outage: 5xx, no answer, a cut connection                 retries after 1, 3, 9, 27, 30, 30 ... minutes
     anything else                                               as the task's ``retries`` and ``retry_delay`` say
     ==========================================================  =========================================================
@@ -68,8 +69,11 @@ class BigCommerceRetryPolicy(RetryPolicy):
         if is_permanent(exception):
             return RetryDecision.fail(reason)
         if isinstance(exception, RateLimitError):
-            delay = _BUSY if exception.retry_after is None else timedelta(seconds=exception.retry_after)
-            return RetryDecision.retry(delay, reason)
+            asked = exception.retry_after
+            if asked is None or not asked >= 0:  # so that a number that is none counts as no time
+                return RetryDecision.retry(_BUSY, reason)
+            # A header may say anything; no quota of BigCommerce's lasts half an hour.
+            return RetryDecision.retry(timedelta(seconds=min(asked, _LONGEST_OUTAGE.total_seconds())), reason)
         if isinstance(exception, (ServerError, TransportError)):
             return RetryDecision.retry(min(_OUTAGE * 3 ** min(max(try_number - 1, 0), 10), _LONGEST_OUTAGE), reason)
         return RetryDecision.default()

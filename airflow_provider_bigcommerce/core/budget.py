@@ -166,11 +166,12 @@ class Budget:
         if quota is None or left is None or reset_ms is None:
             return
         self._roll(now)
-        reset = reset_ms / 1000
+        window_ms = header_number(headers, "x-rate-limit-time-window-ms")
+        # No window ends later than one window from now: a proxy's own idea of "reset" may be a date.
+        reset = min(reset_ms, window_ms or reset_ms) / 1000
         used = int(quota) - int(left)
         if ticket.window < self._window and (self._ends_at is not None or reset <= now - ticket.sent_at):
             return  # it may have been answered by the window before this one, of which nothing need be known any more
-        window_ms = header_number(headers, "x-rate-limit-time-window-ms")
         self.window_seconds = window_ms / 1000 if window_ms else self.window_seconds
         self.quota = int(quota)
         # An answer may have been long on its way, but it was not made before its request was sent, nor before those that had been

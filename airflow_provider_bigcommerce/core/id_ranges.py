@@ -15,7 +15,6 @@ from airflow_provider_bigcommerce.core.positions import Position
 from airflow_provider_bigcommerce.core.reading import Listing
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, CountDisagreesError, IncompleteReadError, UnexpectedAnswerError
 
-
 #: Counts of a list, each with a look behind its last row, before its rows are said to be fewer.
 _COUNTS = 4
 

@@ -15,6 +15,9 @@ import msgspec
 QueryValue = str | int | float | bool | list[str] | list[int] | tuple[str | int, ...]
 Query = Mapping[str, QueryValue]
 
+#: Methods that a caller may choose.
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
 #: Methods whose repetition leaves the store as one sending does (RFC 9110, 9.2.2). POST is not among them.
 IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 

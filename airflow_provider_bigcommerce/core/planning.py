@@ -24,6 +24,7 @@ from airflow_provider_bigcommerce.core.messages import Query, QueryValue, Reques
 from airflow_provider_bigcommerce.core.modified_after import ModifiedAfter
 from airflow_provider_bigcommerce.core.page_numbers import PageNumbers
 from airflow_provider_bigcommerce.core.paging import Cursors, KeysetAfter, SinglePage, Walk, fields_of
+from airflow_provider_bigcommerce.core.paths import checked, fault_of
 from airflow_provider_bigcommerce.core.positions import Position
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnexpectedAnswerError
 
@@ -45,23 +46,18 @@ def resource_of(name_or_path: str) -> Resource:
     A path that no row has is read as its version's plain list.
 
     :raises UnknownResourceError: a name that is not in the catalog.
-    :raises InvalidQueryError: a path outside V2 and V3, or with a query string.
+    :raises InvalidQueryError: a path outside V2 and V3, or one that may not be sent (``core/paths.py``).
     """
     if not name_or_path.startswith("/"):
         return find(name_or_path)
-    path = name_or_path.rstrip("/")
-    version = path[1:3]
-    if version not in ("v2", "v3") or any(mark in path for mark in "?#") or ".." in path:
-        raise InvalidQueryError(
-            f"{name_or_path!r} is no API path. Accepted: paths below the store such as '/v3/catalog/products', without a query string."
-        )
+    path = checked(name_or_path, placeholders=True)
     for row in CATALOG.values():
         if row.path == path:
             return row
     for row in CATALOG.values():
         if row.placeholders and re.fullmatch("[^/]+".join(map(re.escape, PLACEHOLDER.sub("{}", row.path).split("{}"))), path):
             return replace(row, path=path, parent=None, parent_keys={}, embedded=None)
-    is_v2 = version == "v2"
+    is_v2 = path.startswith("/v2/")
     return Resource(
         name=path, area="", path=path, primary_key=(), paging="v2_page" if is_v2 else "v3_page", envelope="bare" if is_v2 else "data"
     )
@@ -108,7 +104,7 @@ def filled(path: str, keys: Mapping[str, int | str]) -> str:
     def value(match: re.Match[str]) -> str:
         key = keys.get(match[1])
         text = str(key)
-        if key is None or not text or re.search(r"[/?#%\s]|^\.+$", text):
+        if key is None or re.search(r"[%\s]", text) or fault_of(text):
             raise InvalidQueryError(f"{path} needs {match[1]}, and {key!r} is no id.")
         return text
 

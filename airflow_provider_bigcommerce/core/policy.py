@@ -12,7 +12,9 @@ from typing import Literal
 from airflow_provider_bigcommerce.core.concurrency import Sign
 from airflow_provider_bigcommerce.core.messages import Request, Response
 from airflow_provider_bigcommerce.core.reading import error_from, retry_after
+from airflow_provider_bigcommerce.core.redirects import Refused
 from airflow_provider_bigcommerce.exceptions import (
+    AnswerTooLargeError,
     BigCommerceError,
     RateLimitError,
     RedirectRefusedError,
@@ -21,7 +23,7 @@ from airflow_provider_bigcommerce.exceptions import (
     UnexpectedAnswerError,
 )
 
-FaultKind = Literal["dns", "tls", "timeout", "refused", "cut", "not_json", "empty"]
+FaultKind = Literal["dns", "tls", "timeout", "refused", "cut", "not_json", "empty", "redirect", "endless", "too_large"]
 
 #: Faults in which no byte of the request reached BigCommerce, so that even a POST may be sent again.
 NEVER_SENT: frozenset[FaultKind] = frozenset({"dns", "refused"})
@@ -31,6 +33,14 @@ _OVERLOAD: frozenset[FaultKind] = frozenset({"timeout", "refused", "cut"})
 
 #: Waiting does not cure these; BigCommerce asks not to retry 501 and 505. Source: docs/start/migration/4_errors.md
 RETRYABLE_STATUSES = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+
+#: Taken for the whole, a list would end there.
+_PARTIAL = 206
+
+#: Refusals that contradict good answers: of any kind, for the token and the store are the same; or of this very endpoint, for a token's
+#: scopes do not change. Others had to ask again after them in the middle of a run.
+_DOUBTED_AFTER_ANY = frozenset({401, 422})
+_DOUBTED_AFTER_SAME = frozenset({403})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,25 +109,27 @@ def judge(
     limits: Limits,
     random: Callable[[], float],
     scopes: Sequence[str] = (),
+    is_doubted: bool = False,
 ) -> Verdict:
     """Decide what one attempt means.
 
     :param attempt: attempts made so far that count against ``max_attempts``, this one included; quota waits do not count.
     :param waited: seconds this request has spent waiting so far.
     :param scopes: OAuth scopes that would allow the request, for the error of a 403.
+    :param is_doubted: whether a refusal contradicts earlier answers and has not been asked about yet; see :func:`is_doubtful`.
     """
     if isinstance(outcome, Fault):
         return _judge_fault(request, outcome, attempt=attempt, waited=waited, limits=limits, random=random)
+    if is_strange(outcome.status):
+        return Fail(strange_status(request, outcome.status))
     if outcome.status < 300:
         return Deliver()
     if outcome.status < 400:
-        return Fail(
-            RedirectRefusedError(
-                f"{request.method} {request.path} was redirected ({outcome.status}) to another host; the access token stays here. "
-                "Check the connection's API base URL (host)."
-            )
-        )
+        return Fail(redirect_refused(request, Refused(f"({outcome.status}) and not sent on")))
     error = error_from(request, outcome, scopes=scopes)
+    if is_doubted:
+        reason = f"{outcome.status} after good answers: asked once more"
+        return _retry(error, reason, backoff(attempt, random, first=0.5), attempt=attempt, waited=waited, limits=limits)
     if outcome.status == 429:
         return _judge_429(outcome, error, attempt=attempt, waited=waited, limits=limits, random=random)
     if outcome.status not in RETRYABLE_STATUSES or isinstance(error, StoreSuspendedError):
@@ -126,6 +138,30 @@ def judge(
         return Fail(_with_note(error, "It may have been carried out all the same, so it was not sent again: look before you repeat it."))
     return _retry(
         error, f"{outcome.status} from BigCommerce", backoff(attempt, random), attempt=attempt, waited=waited, limits=limits, asked=outcome
+    )
+
+
+def is_doubtful(request: Request, outcome: Response | Fault, *, has_any: bool, has_same: bool) -> bool:
+    """Whether a refusal of a read contradicts what the store has answered before, so that it is worth asking once more.
+
+    :param has_any: whether the store has given any good answer.
+    :param has_same: whether the endpoint of this request has.
+    """
+    if isinstance(outcome, Fault) or request.method != "GET":
+        return False
+    return (has_any and outcome.status in _DOUBTED_AFTER_ANY) or (has_same and outcome.status in _DOUBTED_AFTER_SAME)
+
+
+def is_strange(status: int) -> bool:
+    """Whether no plain request is answered with that status: 1xx, or 206, a part that nobody asked for."""
+    return status < 200 or status == _PARTIAL
+
+
+def strange_status(request: Request, status: int) -> UnexpectedAnswerError:
+    """The error for a status of which :func:`is_strange` says so."""
+    return UnexpectedAnswerError(
+        f"{request.method} {request.path} answered with status {status}, which says nothing about what was asked for. A proxy in between, "
+        "or a wrong API base URL (host)?"
     )
 
 
@@ -172,10 +208,29 @@ def _judge_429(
     return Wait(seconds, "the store's quota is used up", is_quota=True)
 
 
+def quota_too_late(request: Request, seconds: float, *, waited: float, limits: Limits) -> RateLimitError:
+    """The error for a quota that comes back later than the request may wait; nothing was sent.
+
+    :param seconds: until the store's quota is free again, by its own word.
+    """
+    return RateLimitError(
+        f"{request.method} {request.path} was not sent: the store's quota is used up, and its headers say that it is free again in "
+        f"{seconds:.0f} s. Waited {waited:.0f} s so far; the limit is max_wait={limits.max_wait:g} s in the connection's extra.",
+        retry_after=seconds,
+        status=429,
+        method=request.method,
+        path=request.path,
+    )
+
+
 def _judge_fault(request: Request, fault: Fault, *, attempt: int, waited: float, limits: Limits, random: Callable[[], float]) -> Verdict:
     where = f"{request.method} {request.path}"
     detail = f" ({fault.detail})" if fault.detail else ""
     error: BigCommerceError
+    if fault.kind in ("redirect", "endless"):
+        return Fail(redirect_refused(request, Refused(fault.detail, is_endless=fault.kind == "endless")))
+    if fault.kind == "too_large":
+        return Fail(too_large(request, fault.detail))
     if fault.kind == "not_json":
         error = UnexpectedAnswerError(
             f"{where} answered something that is not JSON{detail}. A proxy's or maintenance page, or a wrong API base URL (host)?"
@@ -195,6 +250,23 @@ def _judge_fault(request: Request, fault: Fault, *, attempt: int, waited: float,
     return _retry(error, f"{_WORDS[fault.kind]}", seconds, attempt=attempt, waited=waited, limits=limits)
 
 
+def redirect_refused(request: Request, refused: Refused) -> RedirectRefusedError | UnexpectedAnswerError:
+    """The error for a redirect that is not followed."""
+    text = f"{request.method} {request.path} was redirected {refused.why}. Check the connection's API base URL (host)."
+    return UnexpectedAnswerError(text) if refused.is_endless else RedirectRefusedError(text)
+
+
+def too_large(request: Request, limit: str) -> AnswerTooLargeError:
+    """The error for an answer with more bytes than are taken.
+
+    :param limit: the most that is taken, in words.
+    """
+    return AnswerTooLargeError(
+        f"{request.method} {request.path} answered more than {limit}. Ask for fewer rows at once (limit=) or fields, or raise "
+        "max_answer_bytes in the connection's extra."
+    )
+
+
 _WORDS: dict[FaultKind, str] = {
     "dns": "the host name could not be resolved",
     "tls": "the TLS certificate was not accepted",
@@ -203,6 +275,9 @@ _WORDS: dict[FaultKind, str] = {
     "cut": "the connection was cut",
     "not_json": "the answer is not JSON",
     "empty": "the answer holds no list",
+    "redirect": "the answer is a redirect",
+    "endless": "the answer is a redirect, again and again",
+    "too_large": "the answer is too large",
 }
 
 

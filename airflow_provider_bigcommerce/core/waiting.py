@@ -131,15 +131,15 @@ class Poller:
         """
         text = str(error) if isinstance(error, BigCommerceError) else f"{type(error).__name__}: {error}"
         asked = error.retry_after if isinstance(error, RateLimitError) else None
-        if asked is not None:
-            return self._wait(max(self._interval, asked), now, text)
+        longest = max(LONGEST_BACKOFF, self._interval)
+        if asked is not None:  # a header may say anything: no quota of BigCommerce's lasts as long as the longest wait
+            return self._wait(min(longest, max(self._interval, asked)), now, text)
         self.failures += 1
         if self._max_failures is not None:
             if is_permanent(error):
                 return Failed(error, text)
             if self.failures >= self._max_failures:
                 return Failed(error, f"{text} That was failure {self.failures} in a row (max_failures={self._max_failures}).")
-        longest = max(LONGEST_BACKOFF, self._interval)
         return self._wait(min(longest, self._interval * 2.0 ** min(self.failures - 1, 30)), now, text)
 
     def _wait(self, seconds: float, now: float, reason: str = "") -> KeepWaiting | TimedOut:

@@ -22,9 +22,17 @@ from airflow.providers.http.hooks.http import HttpHook
 
 from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.compat import AIRFLOW_VERSION, amask_secrets, connection_and_extra, correlation_id, mask_secrets
-from airflow_provider_bigcommerce.core.credentials import StoreCredentials, as_bool, clean, from_connection_fields, origin_of
+from airflow_provider_bigcommerce.core.credentials import (
+    StoreCredentials,
+    as_bool,
+    clean,
+    from_connection_fields,
+)
 from airflow_provider_bigcommerce.core.messages import Request, Response, query_text
+from airflow_provider_bigcommerce.core.paths import checked
+from airflow_provider_bigcommerce.core.policy import is_strange, strange_status
 from airflow_provider_bigcommerce.core.reading import error_from, header_number
+from airflow_provider_bigcommerce.core.redirects import MOST_REDIRECTS
 from airflow_provider_bigcommerce.exceptions import (
     ApiError,
     AuthenticationError,
@@ -33,12 +41,11 @@ from airflow_provider_bigcommerce.exceptions import (
     InvalidQueryError,
     NotFoundError,
     PermissionDeniedError,
-    RedirectRefusedError,
     StoreSuspendedError,
     TransportError,
-    UnexpectedAnswerError,
 )
 from airflow_provider_bigcommerce.get_provider_info import CONN_FIELDS, CONN_TYPE, HOOK_NAME, UI_FIELD_BEHAVIOUR
+from airflow_provider_bigcommerce.hooks.session import DEFAULT_ANSWER_BYTES, DEFAULT_TOTAL_TIMEOUT, StoreSession
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -57,50 +64,6 @@ TEST_TIMEOUT: Final = 15.0
 #: What ``test_connection`` reads, and the scope it needs. Source: store_information.v2.yml.
 _STORE_PATH: Final = "/v2/store"
 _STORE_SCOPE: Final = "store_v2_information_read_only"
-
-
-class StoreSession(requests.Session):
-    """A requests session that sends to one scheme, host and port only.
-
-    requests drops ``Authorization`` when a redirect leads to another host, but keeps all other headers: ``X-Auth-Token`` would follow.
-
-    :param base_url: the scheme, host and port that may be sent to.
-    """
-
-    def __init__(self, base_url: str) -> None:
-        super().__init__()
-        self._base_url = base_url
-        # A session without credentials of its own would look for some in ~/.netrc.
-        self.auth = _no_credentials
-
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Send one request, or one hop of a redirect.
-
-        :raises RedirectRefusedError: it goes elsewhere than the connection says; nothing was sent.
-        """
-        target = origin_of(request.url or "")
-        if target != origin_of(self._base_url):
-            scheme, host, port = target
-            raise RedirectRefusedError(
-                f"Refused to send to {f'{scheme}://{host}:{port}' if host else 'an address that is no URL'}: the access token goes to "
-                f"{self._base_url} only. If the API moved there, put that address into the connection's 'API base URL' (host)."
-            )
-        return super().send(request, **kwargs)
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """The address of a redirect, or None.
-
-        :raises RedirectRefusedError: it cannot be read as an address.
-        """
-        target = super().get_redirect_target(resp)
-        try:
-            urlsplit(target or "")
-        except ValueError:
-            raise RedirectRefusedError(f"{self._base_url} redirects to something that is no address.") from None
-        return target
-
-    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
-        """Add nothing on a redirect: the base class would look into ``~/.netrc``."""
 
 
 class BigCommerceHook(HttpHook):
@@ -212,6 +175,8 @@ class BigCommerceHook(HttpHook):
         }
         for name, lowest, highest, kind in (
             ("timeout", 0.001, 3600.0, float),
+            ("total_timeout", 0.001, 86400.0, float),
+            ("max_answer_bytes", 1, 2**40, int),
             ("quota_share", 0.001, 1.0, float),
             ("max_concurrency", 1, 1000, int),
             ("max_attempts", 1, 1000, int),
@@ -237,18 +202,24 @@ class BigCommerceHook(HttpHook):
         Of the connection it sends the access token and nothing else; ``HttpHook`` would send every other extra as a header.
 
         :param headers: added to the session's headers.
-        :param extra_options: win over the connection's ``stream``, ``cert``, ``proxies``, ``timeout``, ``verify``, ``allow_redirects``,
-            ``max_redirects``, ``trust_env`` and ``check_response``.
+        :param extra_options: win over the connection's ``stream``, ``cert``, ``proxies``, ``timeout``, ``total_timeout``,
+            ``max_answer_bytes``, ``verify``, ``allow_redirects``, ``max_redirects``, ``trust_env`` and ``check_response``.
         """
         credentials, extra = self._resolve()
         self._set_store_url(credentials)
+        whole_collection = (extra_options or {}).get("whole_collection", False)  # never the connection's: each call says it by itself
         extra = {**extra, **(extra_options or {})}
         self.merged_extra = {
             "timeout": _number(extra, "timeout", 0.001, 3600.0) or DEFAULT_TIMEOUT,
             "allow_redirects": _flag(extra, "allow_redirects", True),
             "check_response": _flag(extra, "check_response", True),
         }
-        session = StoreSession(credentials.base_url)
+        session = StoreSession(
+            credentials.store_url,
+            total_timeout=_number(extra, "total_timeout", 0.001, 86400.0) or DEFAULT_TOTAL_TIMEOUT,
+            max_answer_bytes=int(_number(extra, "max_answer_bytes", 1, 2**40) or DEFAULT_ANSWER_BYTES),
+            whole_collection=whole_collection,
+        )
         if self._auth_type:
             session.auth = self._auth_type()
         session.proxies = _proxies(extra)
@@ -256,7 +227,8 @@ class BigCommerceHook(HttpHook):
         session.verify = _verify(extra)
         cert = extra.get("cert")
         session.cert = tuple(cert) if isinstance(cert, list) else cert
-        session.max_redirects = int(_number(extra, "max_redirects", 0, 1000) or requests.models.DEFAULT_REDIRECT_LIMIT)
+        most = _number(extra, "max_redirects", 0, 1000)
+        session.max_redirects = MOST_REDIRECTS if most is None else int(most)
         session.trust_env = _flag(extra, "trust_env", True)
         self._configure_session_from_mount_adapters(session)
         session.headers.update(
@@ -284,22 +256,28 @@ class BigCommerceHook(HttpHook):
         data: dict[str, Any] | list[Any] | str | None = None,
         headers: dict[str, Any] | None = None,
         extra_options: dict[str, Any] | None = None,
+        *,
+        whole_collection: bool = False,
         **request_kwargs: Any,
     ) -> requests.Response:
         """Send one request to the store; no paging, no waiting for quota, no repetition.
 
-        :param endpoint: API path below the store, such as ``/v3/catalog/products``.
+        :param endpoint: API path below the store, such as ``/v3/catalog/products``, without a query.
         :param data: query parameters for GET, HEAD and DELETE (BigCommerce filters what to delete by them; a body would be ignored),
             otherwise the body; a dict or list is sent as JSON.
         :param headers: added to the request's headers.
         :param extra_options: as in :meth:`get_conn`; ``{"check_response": False}`` returns error answers instead of raising.
+        :param whole_collection: True lets a DELETE or PUT through that empties or changes a whole collection (``DELETE /v2/orders``).
         :param request_kwargs: passed on to ``requests.Request`` (``json``, ``params`` ...).
+        :raises InvalidQueryError: before anything is sent: the path has an empty or dotted segment or a query, or the call means a whole
+            collection and ``whole_collection`` is not True.
         :raises ApiError: BigCommerce refused; see ``airflow_provider_bigcommerce.exceptions``.
         :raises TransportError: no answer arrived.
-        :raises RedirectRefusedError: the answer leads to another scheme, host or port.
+        :raises RedirectRefusedError: the answer leads to another scheme, host, port or store, or sends a write on.
         """
         if endpoint and "://" in endpoint:
             raise InvalidQueryError("hook.run() takes a path below the store, such as '/v3/catalog/products', not a URL.")
+        endpoint = checked(f"/{endpoint}" if endpoint and not endpoint.startswith("/") else endpoint)
         if self.method in ("GET", "HEAD", "DELETE") and isinstance(data, Mapping):
             query = {name: query_text(value) for name, value in {**data, **request_kwargs.pop("params", {})}.items() if value is not None}
             if self.method == "GET":  # HttpHook itself passes a GET's data as parameters
@@ -308,7 +286,8 @@ class BigCommerceHook(HttpHook):
                 request_kwargs["params"], data = query, None
         elif isinstance(data, (dict, list)) and "json" not in request_kwargs:
             request_kwargs["json"], data = data, None
-        response: requests.Response = super().run(endpoint, data, headers, extra_options, **request_kwargs)  # type: ignore[arg-type]
+        options = {**(extra_options or {}), "whole_collection": whole_collection}
+        response: requests.Response = super().run(endpoint, data, headers, options, **request_kwargs)  # type: ignore[arg-type]
         return response
 
     def run_and_check(
@@ -327,10 +306,6 @@ class BigCommerceHook(HttpHook):
                 allow_redirects=extra_options.get("allow_redirects", True),
                 **settings,
             )
-        except requests.TooManyRedirects:
-            raise UnexpectedAnswerError(
-                f"{self.method} {self._path(url)} was redirected more than {session.max_redirects} times."
-            ) from None
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             raise _transport_error(error, prepped_request.method or self.method, self._path(url), url) from None
         if extra_options.get("check_response", True):
@@ -338,12 +313,14 @@ class BigCommerceHook(HttpHook):
         return response
 
     def check_response(self, response: requests.Response) -> None:
-        """Raise the typed error for an answer of status 400 or more; the body is not logged.
+        """Raise the typed error for an answer of status 400 or more, or of one that answers nothing (1xx, 206); the body is not logged.
 
         :raises ApiError: with BigCommerce's own title and field errors.
         """
+        request = Request(response.request.method or self.method, self._path(response.request.url or ""))
+        if is_strange(response.status_code):
+            raise strange_status(request, response.status_code)
         if response.status_code >= 400:
-            request = Request(response.request.method or self.method, self._path(response.request.url or ""))
             raise error_from(request, _wire_response(response))
 
     def _path(self, url: str) -> str:
@@ -359,7 +336,7 @@ class BigCommerceHook(HttpHook):
         """
         try:
             credentials = self.credentials()
-            session = self.get_conn()
+            session = self.get_conn(extra_options={"total_timeout": TEST_TIMEOUT})
             request = session.prepare_request(requests.Request("GET", f"{credentials.store_url}{_STORE_PATH}"))
             options = {
                 "timeout": min(self.merged_extra["timeout"], TEST_TIMEOUT),
@@ -462,10 +439,6 @@ def _is_page(response: Response) -> bool:
 
 def _wire_response(response: requests.Response) -> Response:
     return Response(response.status_code, {name.lower(): value for name, value in response.headers.items()}, response.content)
-
-
-def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 def _transport_error(error: requests.RequestException, method: str, path: str, url: str) -> TransportError:

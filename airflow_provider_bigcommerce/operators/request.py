@@ -15,12 +15,11 @@ import msgspec
 from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce.compat import default_deferrable
-from airflow_provider_bigcommerce.core.messages import Query, Response
+from airflow_provider_bigcommerce.core.messages import METHODS, Query, Response
 from airflow_provider_bigcommerce.core.waiting import KeepWaiting, Poller, is_permanent
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError, UnexpectedAnswerError
 from airflow_provider_bigcommerce.triggers.until import BigCommerceUntilTrigger
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _READS = ("GET", "HEAD")
 
 #: Seconds that the worker itself waits for the store, where the task defers for longer waits.
@@ -59,6 +58,8 @@ class BigCommerceRequestOperator(BaseOperator):
     :param bigcommerce_conn_id: connection id. (templated)
     :param max_wait: seconds that the request may wait for the quota and for outages to end. None is the connection's ``max_wait``, and
         an hour for a task that defers.
+    :param whole_collection: True lets a DELETE or PUT through that empties or changes a whole collection (``DELETE /v2/orders``), which is
+        otherwise refused before anything is sent.
     :param deferrable: for GET and HEAD: give the worker back where the store asks to wait longer than 15 seconds. None follows
         ``[operators] default_deferrable``, for reads.
     """
@@ -78,6 +79,7 @@ class BigCommerceRequestOperator(BaseOperator):
         response_filter: Callable[[Response], Any] | None = None,
         bigcommerce_conn_id: str = "bigcommerce_default",
         max_wait: float | None = None,
+        whole_collection: bool = False,
         deferrable: bool | None = None,
         **kwargs: Any,
     ) -> None:
@@ -90,6 +92,7 @@ class BigCommerceRequestOperator(BaseOperator):
         self.response_filter = response_filter
         self.bigcommerce_conn_id = bigcommerce_conn_id
         self.max_wait = max_wait
+        self.whole_collection = whole_collection
         if self.method not in METHODS:
             raise InvalidQueryError(f"method={method!r} is unknown. Accepted: {', '.join(METHODS)}.")
         is_read = self.method in _READS
@@ -146,7 +149,7 @@ class BigCommerceRequestOperator(BaseOperator):
         limit = _WORKER_WAIT if self.deferrable else self.max_wait
         settings = {} if limit is None else {"max_wait": limit}
         with BigCommerceHook(self.bigcommerce_conn_id).store(**settings) as store:
-            return store.request(self.method, self.path, params=self.query, json=self.json)
+            return store.request(self.method, self.path, params=self.query, json=self.json, whole_collection=self.whole_collection)
 
     def _result(self, response: Response) -> Any:
         where = f"{self.method} {self.path} answered {response.status}"

@@ -248,3 +248,14 @@ def test_a_refusal_opens_no_window() -> None:
 
     assert budget.delay(0.2) == pytest.approx(0.8)
     assert budget.left == 0
+
+
+@pytest.mark.parametrize("reset", [30_001, 60_000, 1_760_000_000_000, 10**300])
+def test_a_window_ends_no_later_than_one_window_from_now(reset: int) -> None:
+    """Some proxies write the moment at which the window ends where its rest belongs."""
+    budget = Budget()
+    headers = {"requests-quota": "150", "requests-left": "0", "time-window-ms": "30000", "time-reset-ms": str(reset)}
+    budget.receive(budget.send(0.0), {f"x-rate-limit-{name}": value for name, value in headers.items()}, 1.0)
+
+    assert 0 < budget.delay(1.0) <= 30
+    assert budget.delay(31.0) == 0

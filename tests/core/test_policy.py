@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_bigcommerce.core.messages import Request, Response
-from airflow_provider_bigcommerce.core.policy import Deliver, Fail, Fault, FaultKind, Limits, Verdict, Wait, backoff, judge
+from airflow_provider_bigcommerce.core.policy import Deliver, Fail, Fault, FaultKind, Limits, Verdict, Wait, backoff, is_doubtful, judge
 from airflow_provider_bigcommerce.exceptions import (
+    AnswerTooLargeError,
     AuthenticationError,
     BigCommerceError,
     ConflictError,
@@ -173,3 +174,91 @@ def test_backoff_grows_is_capped_and_jittered() -> None:
     assert low == sorted(low)
     assert high[-1] == 30.0
     assert all(least < most for least, most in zip(low, high, strict=True))
+
+
+@pytest.mark.parametrize("status", [100, 101, 102, 103, 199, 206])
+def test_a_status_that_answers_nothing_is_an_error(status: int) -> None:
+    assert isinstance(failure(answer(status, b'{"data": []}')), UnexpectedAnswerError)
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 203, 204, 207, 208])
+def test_other_good_statuses_are_delivered(status: int) -> None:
+    assert verdict(answer(status)) == Deliver()
+
+
+YEAR = 365 * 86400.0
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("seconds", [901.0, YEAR, 1e300])
+@pytest.mark.parametrize("header", ["retry-after", "x-retry-after", "x-rate-limit-time-reset-ms"])
+@pytest.mark.parametrize("left", ["0", "5", None])
+def test_no_header_makes_one_wait_longer_than_max_wait(status: int, seconds: float, header: str, left: str | None) -> None:
+    headers = {header: repr(seconds * (1000 if header.endswith("ms") else 1))}
+    if left is not None:
+        headers["x-rate-limit-requests-left"] = left
+    waited = 0.0
+    for attempt in range(1, 100):
+        found = verdict(Response(status, headers, b""), attempt=attempt, waited=waited)
+        if isinstance(found, Fail):
+            break
+        assert isinstance(found, Wait)
+        waited += found.seconds
+    assert isinstance(found, Fail)
+    assert waited <= Limits().max_wait
+
+
+@pytest.mark.parametrize("text", ["", "nan", "inf", "-5", "soon", "Wed, 21 Oct 2099 07:28:00 GMT", "1e400"])
+def test_a_header_that_is_no_time_counts_as_none(text: str) -> None:
+    assert wait(Response(429, {"retry-after": text}, b"")).seconds <= 1
+
+
+DOUBTS = [
+    # method, status, any good answer, one of this endpoint, doubted
+    ("GET", 401, False, False, False),
+    ("GET", 401, True, False, True),
+    ("GET", 422, True, False, True),
+    ("GET", 403, True, False, False),
+    ("GET", 403, True, True, True),
+    ("GET", 400, True, True, False),
+    ("GET", 404, True, True, False),
+    ("GET", 409, True, True, False),
+    ("GET", 200, True, True, False),
+    ("HEAD", 401, True, True, False),
+    ("POST", 401, True, True, False),
+    ("PUT", 422, True, True, False),
+    ("DELETE", 403, True, True, False),
+]
+
+
+@pytest.mark.parametrize(("method", "status", "has_any", "has_same", "doubted"), DOUBTS)
+def test_which_refusals_contradict_earlier_answers(method: str, status: int, has_any: bool, has_same: bool, doubted: bool) -> None:
+    request = Request(method, "/v3/catalog/products")
+
+    assert is_doubtful(request, answer(status), has_any=has_any, has_same=has_same) is doubted
+
+
+def test_a_doubted_refusal_waits_a_little_within_the_limits() -> None:
+    found = judge(GET, answer(401), attempt=1, waited=0.0, limits=Limits(), random=lambda: 1.0, is_doubted=True)
+    assert isinstance(found, Wait)
+    assert 0 < found.seconds <= 1
+    for limits in (Limits(max_attempts=1), Limits(max_wait=0)):
+        found = judge(GET, answer(401), attempt=1, waited=0.0, limits=limits, random=lambda: 1.0, is_doubted=True)
+        assert isinstance(found, Fail)
+        assert isinstance(found.error, AuthenticationError)
+    assert not is_doubtful(GET, Fault("cut"), has_any=True, has_same=True)
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (Fault("redirect", "to a path outside of this store"), RedirectRefusedError),
+        (Fault("endless", "more than 5 times"), UnexpectedAnswerError),
+        (Fault("too_large", "1,048,576 bytes"), AnswerTooLargeError),
+    ],
+)
+def test_what_a_second_sending_would_bring_again_is_not_sent_twice(fault: Fault, kind: type[BigCommerceError]) -> None:
+    found = failure(fault)
+
+    assert isinstance(found, kind)
+    assert fault.detail in str(found)

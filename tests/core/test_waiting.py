@@ -103,3 +103,14 @@ def test_a_time_out_tells_why_the_last_look_failed():
 
 def test_a_locked_record_is_worth_another_look():
     assert not is_permanent(ConflictError("locked", status=423))
+
+
+@pytest.mark.parametrize(
+    ("asked", "interval", "waits"),
+    [(0.0, 5, 5), (42.0, 5, 42), (601.0, 5, 600), (365 * 86400.0, 5, 600), (1e300, 5, 600), (float("nan"), 5, 5), (1e300, 3600, 3600)],
+)
+def test_a_header_cannot_put_the_next_look_off_for_long(asked: float, interval: float, waits: float) -> None:
+    poller = Poller(interval)
+
+    assert seconds(poller.on_error(RateLimitError("", status=429, retry_after=asked), now=0)) == waits
+    assert poller.failures == 0

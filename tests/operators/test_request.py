@@ -125,6 +125,56 @@ def test_an_unknown_method_is_refused() -> None:
         call(method="FETCH")
 
 
+# -- what must not be meant -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("path", ["/v2/orders/", "/v2/orders/.", "/v2/orders/%2e", "/v2/orders//", "/v2/orders?limit=1"])
+def test_a_path_whose_id_rendered_empty_is_refused_for_every_method(connected: Sandbox, method: str, path: str) -> None:
+    with pytest.raises(InvalidQueryError, match="Accepted: paths below the store"):
+        call(path, method=method, whole_collection=True).execute({})
+    assert connected.store.requests == []
+
+
+def test_a_template_that_renders_empty_deletes_nothing(connected: Sandbox) -> None:
+    """As in shared/cases/delete-with-empty-id.json."""
+    from jinja2 import Environment
+
+    operator = call("/v2/orders/{{ which or '' }}", method="DELETE")
+    operator.render_template_fields({"which": None}, Environment(autoescape=False))
+    before = connected.store.count("orders")
+    with pytest.raises(
+        InvalidQueryError, match=r"'/v2/orders/\.\.\.' is no API path: it has an empty segment: an id that rendered empty\?"
+    ):
+        operator.execute({})
+    assert connected.store.count("orders") == before
+    assert connected.store.requests == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query", "json"), [("DELETE", "/v2/orders", None, None), ("PUT", "/v2/orders", None, {"status_id": 5})]
+)
+def test_a_whole_collection_is_changed_on_the_word_only(
+    connected: Sandbox, method: str, path: str, query: dict[str, Any] | None, json: Any
+) -> None:
+    with pytest.raises(InvalidQueryError, match=f"{method} {path} names no row.*whole_collection=True"):
+        call(path, method=method, query=query, json=json).execute({})
+    assert connected.store.requests == []
+
+
+def test_with_the_word_the_request_is_sent(connected: Sandbox) -> None:
+    connected.store.fail_next(1, "answer", status=204, body=b"", method="DELETE")
+    assert call("/v2/orders", method="DELETE", whole_collection=True).execute({}) is None
+    assert [request.method for request in connected.store.requests] == ["DELETE"]
+
+
+def test_a_year_that_a_header_asks_for_is_waited_for_in_steps(connected: Sandbox) -> None:
+    headers = {**SPENT, "X-Rate-Limit-Time-Reset-Ms": "31536000000", "X-Rate-Limit-Time-Window-Ms": "31536000000"}
+    connected.store.fail_next(1, "answer", status=429, body=b"{}", headers=headers)
+    before = time.time()
+    assert moment_of(deferred(call(deferrable=True, max_wait=7 * 86400.0))) - before < 700
+
+
 # -- deferring --------------------------------------------------------------------------------------------------------
 
 

@@ -57,6 +57,56 @@ def test_a_used_up_quota_is_retried_when_the_store_said() -> None:
 
 
 @has_policies
+@pytest.mark.parametrize(
+    ("asked", "minutes"),
+    [
+        (0.0, 0),
+        (600.0, 10),
+        (1800.0, 30),
+        (1801.0, 30),
+        (365 * 86400.0, 30),
+        (1e300, 30),
+        (float("inf"), 30),
+        (float("nan"), 1),
+        (-5.0, 1),
+        (None, 1),
+    ],
+)
+def test_a_header_cannot_put_a_retry_off_for_long(asked: float | None, minutes: int) -> None:
+    assert decide(RateLimitError("", retry_after=asked, status=429)) == ("retry", timedelta(minutes=minutes))
+
+
+#: What becomes of each kind of error; a new one must be put here.
+DECIDED = {
+    "fail": (
+        "AuthenticationError CopyMismatchError CredentialsError GraphQLError InvalidQueryError NotFoundError PermissionDeniedError "
+        "RedirectRefusedError StoreSuspendedError TooManyDeletedError UnknownResourceError ValidationError"
+    ),
+    "retry": "RateLimitError ServerError TransportError",
+    "default": (
+        "AnswerTooLargeError ApiError BigCommerceError ConcurrentRunError ConflictError DestinationError IncompleteReadError LongWaitError "
+        "PaginationLoopError UnexpectedAnswerError"
+    ),
+}
+
+
+@has_policies
+@pytest.mark.parametrize("try_number", [-1, 0, 1, 2, 10**6])
+def test_each_kind_of_error_is_decided(try_number: int) -> None:
+    kinds = [kind for kind in vars(exceptions).values() if isinstance(kind, type) and issubclass(kind, exceptions.BigCommerceError)]
+    decided: dict[str, list[str]] = {}
+    for kind in kinds:
+        error = kind.__new__(kind)
+        error.__dict__["retry_after"] = None  # of the one kind that has it
+        action, delay = decide(error, try_number)
+        decided.setdefault(action, []).append(kind.__name__)
+        assert (delay is not None) == (action == "retry")
+        assert delay is None or timedelta(0) < delay <= timedelta(minutes=30)
+
+    assert {action: " ".join(sorted(names)) for action, names in decided.items()} == DECIDED
+
+
+@has_policies
 @pytest.mark.parametrize("error", [ServerError("", status=503), TransportError("", cause="cut")])
 def test_an_outage_is_given_more_and_more_time(error: BaseException) -> None:
     delays = [decide(error, number)[1] for number in (1, 2, 3, 4, 5, 99)]

@@ -1,0 +1,168 @@
+"""The requests session behind ``hook.run``: to one store only, and within bounds of time and size.
+
+Decides what leaves the machine by it; knows no connection and no Airflow.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+import requests
+import urllib3
+
+from airflow_provider_bigcommerce.core.credentials import is_loopback, origin_of
+from airflow_provider_bigcommerce.core.messages import Request
+from airflow_provider_bigcommerce.core.paths import is_below
+from airflow_provider_bigcommerce.core.policy import redirect_refused, too_large
+from airflow_provider_bigcommerce.core.redirects import MOST_REDIRECTS, Refused, next_url
+from airflow_provider_bigcommerce.core.whole_collection import require_part
+from airflow_provider_bigcommerce.exceptions import InvalidQueryError, RedirectRefusedError
+
+#: Seconds that one call of ``run`` may take in all, and bytes that its answer may have, where the extra names none; as for the client.
+DEFAULT_TOTAL_TIMEOUT: Final = 300.0
+DEFAULT_ANSWER_BYTES: Final = 256 * 2**20
+
+#: Bytes of an answer that are read at a time.
+_PIECE: Final = 2**16
+
+
+class StoreSession(requests.Session):
+    """A requests session that sends to one store only, and takes no more bytes and time than it may.
+
+    requests drops ``Authorization`` when a redirect leads to another host, but keeps all other headers: ``X-Auth-Token`` would follow.
+
+    :param store_url: base of all paths of the store.
+    :param total_timeout: seconds that a request may take in all, counted while its body arrives. Not for one that is streamed.
+    :param max_answer_bytes: most bytes of one answer, decompressed. Not for one that is streamed.
+    :param whole_collection: True lets a call through that empties or changes a whole collection.
+    """
+
+    def __init__(
+        self,
+        store_url: str,
+        *,
+        total_timeout: float = DEFAULT_TOTAL_TIMEOUT,
+        max_answer_bytes: int = DEFAULT_ANSWER_BYTES,
+        whole_collection: object = False,
+    ) -> None:
+        super().__init__()
+        self._store_url = store_url
+        self._total_timeout, self._max_answer_bytes, self._whole_collection = total_timeout, max_answer_bytes, whole_collection
+        self.max_redirects = MOST_REDIRECTS
+        # A session without credentials of its own would look for some in ~/.netrc.
+        self.auth = _no_credentials
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Send one request; where it is a read that is redirected below the same store, follow.
+
+        :raises RedirectRefusedError: it goes, or is sent on, elsewhere than the connection says; nothing was sent there.
+        :raises InvalidQueryError: it names no row of a collection that it would empty or change; nothing was sent.
+        :raises AnswerTooLargeError: the answer has more bytes than are taken.
+        """
+        follow, stream = kwargs.pop("allow_redirects", True), kwargs.pop("stream", self.stream)
+        if is_loopback(urlsplit(self._store_url).hostname or ""):
+            kwargs["proxies"] = {}  # a proxy would take the token off this machine, and has another machine behind this name
+        self._require_own(request)
+        until = time.monotonic() + self._total_timeout
+        history: list[requests.Response] = []
+        while True:
+            response = super().send(request, allow_redirects=False, stream=True, **kwargs)
+            if not stream:
+                self._read(request, response, until)
+            target = self._target(request, response, len(history)) if follow else None
+            if target is None:
+                response.history = history
+                return response
+            history.append(response)
+            request = request.copy()
+            request.prepare_url(target, {})
+
+    def resolve_redirects(self, *args: Any, **kwargs: Any) -> Iterator[Any]:  # noqa: ARG002  # the base class's signature
+        """Nothing: the base class would read a redirect's body whole, and follow what may not be followed. :meth:`send` does it."""
+        return iter(())
+
+    def _require_own(self, request: requests.PreparedRequest) -> None:
+        origin = origin_of(request.url or "")
+        if origin != origin_of(self._store_url):
+            scheme, host, port = origin
+            raise RedirectRefusedError(self._refusal(f"{scheme}://{host}:{port}" if host else ""))
+        if not is_below(request.url or "", self._store_url):
+            raise InvalidQueryError("Refused to send to a path outside of this store: the access token goes to paths below the store only.")
+        parts = urlsplit(request.url or "")
+        path = parts.path.removeprefix(urlsplit(self._store_url).path)
+        body = request.body if isinstance(request.body, (bytes, str)) else None
+        require_part(
+            request.method or "",
+            path,
+            parse_qsl(parts.query, keep_blank_values=True),
+            body,
+            whole_collection=self._whole_collection,
+        )
+
+    def _refusal(self, origin: str) -> str:
+        base_url = self._store_url.removesuffix(urlsplit(self._store_url).path)
+        return (
+            f"Refused to send to {origin or 'an address that is no URL'}: the access token goes to {base_url} only. If the API moved "
+            "there, put that address into the connection's 'API base URL' (host)."
+        )
+
+    def _target(self, request: requests.PreparedRequest, response: requests.Response, followed: int) -> str | None:
+        target = next_url(
+            request.method or "",
+            response.status_code,
+            response.headers.get("location"),
+            url=request.url or "",
+            store_url=self._store_url,
+            followed=followed,
+            most=self.max_redirects,
+        )
+        if not isinstance(target, Refused):
+            return target
+        if target.origin:
+            raise RedirectRefusedError(self._refusal(target.origin))
+        raise redirect_refused(self._described(request), target)
+
+    def _read(self, request: requests.PreparedRequest, response: requests.Response, until: float) -> None:
+        """Read the body into the response as requests does, but within bounds."""
+        parts: list[bytes] = []
+        size = 0
+        try:
+            for part in _pieces(response):
+                size += len(part)
+                if size > self._max_answer_bytes:
+                    raise too_large(self._described(request), f"{self._max_answer_bytes:,} bytes")
+                if time.monotonic() > until:
+                    raise requests.ReadTimeout("total_timeout", request=request)
+                parts.append(part)
+        except BaseException:
+            response.close()  # what is left of the body would be taken for the next answer
+            raise
+        response._content, response._content_consumed = b"".join(parts), True  # type: ignore[attr-defined]  # as requests' own reading does
+
+    def _described(self, request: requests.PreparedRequest) -> Request:
+        path = urlsplit(request.url or "").path.removeprefix(urlsplit(self._store_url).path)
+        return Request(request.method or "", path)
+
+
+def _pieces(response: requests.Response) -> Iterator[bytes]:
+    """The decompressed body, piece by piece as it arrives: requests' own reading waits until a piece is full."""
+    raw = response.raw
+    if not isinstance(raw, urllib3.BaseHTTPResponse):  # an adapter of the caller's
+        yield from response.iter_content(_PIECE)
+        return
+    try:
+        while piece := raw.read1(_PIECE, decode_content=True):
+            yield piece
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise requests.ReadTimeout(error, request=response.request) from None
+    except urllib3.exceptions.SSLError as error:
+        raise requests.exceptions.SSLError(error, request=response.request) from None
+    except urllib3.exceptions.HTTPError as error:
+        raise requests.exceptions.ChunkedEncodingError(error, request=response.request) from None
+
+
+def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
