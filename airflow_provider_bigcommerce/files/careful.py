@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from json import JSONDecoder
 from json.decoder import scanstring  # type: ignore[attr-defined]  # public in CPython, absent from typeshed
@@ -33,6 +33,7 @@ _WHOLE_TEXT = re.compile(rb"\"([+-]?\d+)\"")
 _RFC_2822 = re.compile(r"([A-Za-z]{3},\s*)?\d{1,2} [A-Za-z]{3} \d{4} \d{2}:\d{2}(:\d{2})? ([+-]\d{4}|[A-Z]{1,4})")
 _BEYOND_MICROSECONDS = re.compile(r"[.,]\d{6}\d*[1-9]")
 _SPACE = re.compile(r"[ \t\n\r]*")
+_EMPTY_LIST_OR_OBJECT = re.compile(rb"\[\s*\]|\{\s*\}")
 
 _RECORD = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
@@ -129,9 +130,14 @@ class RecordCleaner:
         else:
             fitting = CLEANERS[kind](raw)
         if fitting is None:
+            fitting = empty_of(kind, raw)
+        if fitting is None:
             self._extra[where] = raw
-            self._found.contradiction(field, raw)
-            return _NULL
+            fitting = rounded(kind, raw)
+            if fitting is None:
+                self._found.contradiction(field, raw)
+                return _NULL
+            self._found.rounding(field)
         return fitting
 
     def _struct(self, kind: dict[str, Any], raw: bytes, where: str, field: str) -> bytes:
@@ -250,6 +256,42 @@ def _rescued(kind: Type, raw: bytes) -> bytes | None:
     if kind in ("int", "int_text"):
         return _int_text(raw)
     return b'"%b"' % raw if kind == "text" and _NUMBER.fullmatch(raw) else None
+
+
+def empty_of(kind: Type, raw: bytes) -> bytes | None:
+    """What a column holds for a value with nothing in it, which is not of its type; None where something is in it.
+
+    PHP writes an empty object as ``[]``, and many an absent date, number or object as ``""``: no contradiction, for nothing is lost.
+    ``""`` in place of true or false is one: PHP writes it for false.
+    """
+    if raw == b'""':
+        return None if kind == "bool" else _NULL
+    if not _EMPTY_LIST_OR_OBJECT.fullmatch(raw):
+        return None
+    return b"{}" if isinstance(kind, dict) else b"[]" if isinstance(kind, list) else _NULL
+
+
+#: Codes of amounts -> digits and decimals of their columns.
+_AMOUNTS = {"money": MONEY, "money_text": MONEY, "rate_text": EXCHANGE_RATE}
+_HALF_EVEN = Context(prec=50, rounding=ROUND_HALF_EVEN, Emin=MIN_EMIN, Emax=MAX_EMAX)
+
+
+def rounded(kind: Type, raw: bytes) -> bytes | None:
+    """An amount that has more decimals than its column, rounded to them; None where it is none, or too large for the column."""
+    if not isinstance(kind, str) or kind not in _AMOUNTS:
+        return None
+    text = None if kind == "money" else _NUMBER_TEXT.fullmatch(raw)
+    if text is None and not _NUMBER.fullmatch(raw):
+        return None
+    precision, scale = _AMOUNTS[kind]
+    try:
+        exact = Decimal((text[1] if text else raw).decode())
+    except InvalidOperation:
+        return None
+    if exact.adjusted() >= precision - scale:
+        return None
+    value = exact.quantize(Decimal(1).scaleb(-scale), context=_HALF_EVEN)
+    return _decimal(str(value).encode(), precision, scale)
 
 
 # One function a code: the JSON token that Arrow reads into the column exactly, or None where there is none.

@@ -1,4 +1,4 @@
-"""What the store sent beyond its specs: fields nobody described, values that contradict their column's type.
+"""What the store sent beyond its specs: fields nobody described, values that contradict their column's type, amounts with more decimals.
 
 Collected while a file is written, for the manifest and the log. It names fields and kinds of values, never a value.
 """
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 DriftKind = Literal["new_field", "changed_type", "repeated_field"]
+
+_ROUNDED = "rounded"
 
 _PLAIN_NAME = re.compile(r"[^.\[\]\"#\s]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -35,10 +37,12 @@ class Discrepancies:
     """Counts and first sights over all files of a run.
 
     :attr contradictions: field -> values that became null because they contradict the column's type.
+    :attr rounded: field -> amounts that stand rounded in their column, for they have more decimals than it.
     """
 
     def __init__(self) -> None:
         self.contradictions: dict[str, int] = {}
+        self.rounded: dict[str, int] = {}
         self._drift: dict[tuple[str, DriftKind], Drift] = {}
 
     @property
@@ -46,13 +50,22 @@ class Discrepancies:
         """Every difference once, in the order of first sight."""
         return list(self._drift.values())
 
+    @property
+    def rounded_values(self) -> int:
+        """How many amounts were rounded, in all fields together."""
+        return sum(self.rounded.values())
+
     def as_rows(self) -> tuple[tuple[str, str, str, int], ...]:
-        """All of it, for :meth:`restore`: path, kind, seen type, and how many values became null."""
-        return tuple((drift.path, drift.kind, drift.seen_type, self.contradictions.get(drift.path, 0)) for drift in self.drift)
+        """All of it, for :meth:`restore`: path, kind (that of a drift, or ``rounded``), seen type, and how many values it changed."""
+        drift = ((drift.path, drift.kind, drift.seen_type, self.contradictions.get(drift.path, 0)) for drift in self.drift)
+        return (*drift, *((path, _ROUNDED, "", count) for path, count in self.rounded.items()))
 
     def restore(self, rows: Iterable[tuple[str, str, str, int]]) -> None:
         """Take what an earlier try of the run had seen."""
         for path, kind, seen, count in rows:
+            if kind == _ROUNDED:
+                self.rounded[path] = count
+                continue
             known: DriftKind = "new_field" if kind == "new_field" else "repeated_field" if kind == "repeated_field" else "changed_type"
             self._drift[path, known] = Drift(path, known, seen)
             if count:
@@ -73,6 +86,10 @@ class Discrepancies:
         """
         self.contradictions[path] = self.contradictions.get(path, 0) + count
         self._note(path, "changed_type", raw)
+
+    def rounding(self, path: str) -> None:
+        """Count an amount that was rounded to its column's decimals."""
+        self.rounded[path] = self.rounded.get(path, 0) + 1
 
     def _note(self, path: str, kind: DriftKind, raw: bytes) -> None:
         if (path, kind) not in self._drift:

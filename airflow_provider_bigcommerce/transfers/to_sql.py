@@ -268,6 +268,7 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
                 duplicates_dropped=copied.repeated + merged.unchanged,
                 deleted=deleted,
                 drift=drift_of(discrepancies),
+                rounded=discrepancies.rounded_values,
                 requests=copied.requests,
                 throttled=copied.throttled,
                 seconds=copied.seconds,
