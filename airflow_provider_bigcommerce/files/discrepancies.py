@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 DriftKind = Literal["new_field", "changed_type", "repeated_field"]
 
@@ -127,6 +127,16 @@ def extra_text(values: Mapping[str, bytes]) -> str | None:
     if not values:
         return None
     return "{" + ",".join(f"{json.dumps(path)}:{_text(raw)}" for path, raw in values.items()) + "}"
+
+
+def without_empty(extra: Any) -> dict[str, Any]:
+    """The members of an ``_extra`` column that hold something; versions before 0.2 kept ``""`` and ``[]`` of absent values there.
+
+    :param extra: its text, or what a driver has decoded already; None for none.
+    """
+    if isinstance(extra, str):
+        extra = json.loads(extra, parse_float=str, parse_int=str)
+    return {path: value for path, value in (extra or {}).items() if value not in ("", [], {})}
 
 
 def _text(raw: bytes) -> str:
