@@ -93,7 +93,7 @@ class RecordCleaner:
             return {name: bytes(value) for name, value in split.items()}
         members: dict[str, bytes] = {}
         seen: dict[str, int] = {}
-        for name, value in _scan_object(raw):
+        for name, value in scan_object(raw):
             if name in members:
                 number = seen[name] = seen.get(name, 0) + 1
                 self._extra[f"{below(where, name)}#{number}"] = members[name]
@@ -107,7 +107,7 @@ class RecordCleaner:
         try:
             return [bytes(item) for item in _LIST.decode(raw)]
         except _NOT_READ:
-            return list(_scan_list(raw))
+            return list(scan_list(raw))
 
     def _unknown(self, where: str, field: str, raw: bytes) -> None:
         self._extra[where] = raw
@@ -182,7 +182,7 @@ def _is_plain(members: dict[str, msgspec.Raw], raw: bytes) -> bool:
     return len(raw) == 1 + max(1, sum(map(len, members)) + sum(map(len, members.values())) + 4 * len(members))
 
 
-def _scan_object(raw: bytes) -> Iterator[tuple[str, bytes]]:
+def scan_object(raw: bytes) -> Iterator[tuple[str, bytes]]:
     """All members of an object in order, repeated names and broken UTF-8 included.
 
     :raises ValueError: it is not a JSON object.
@@ -190,7 +190,7 @@ def _scan_object(raw: bytes) -> Iterator[tuple[str, bytes]]:
     return _scan(raw, "{", "}")
 
 
-def _scan_list(raw: bytes) -> Iterator[bytes]:
+def scan_list(raw: bytes) -> Iterator[bytes]:
     """All items of a list in order, broken UTF-8 included.
 
     :raises ValueError: it is not a JSON list.
@@ -200,7 +200,8 @@ def _scan_list(raw: bytes) -> Iterator[bytes]:
 
 def _scan(raw: bytes, opening: str, closing: str) -> Iterator[tuple[str, bytes]]:
     text = raw.decode("utf-8", "surrogateescape")
-    scan = JSONDecoder(strict=False).scan_once  # type: ignore[attr-defined]  # public in CPython, absent from typeshed
+    # Numbers stay text: Python makes no whole number of more than 4300 digits.
+    scan = JSONDecoder(strict=False, parse_int=str, parse_float=str).scan_once  # type: ignore[attr-defined]  # public in CPython, absent from typeshed
 
     def skip(at: int) -> int:
         return _SPACE.match(text, at).end()  # type: ignore[union-attr]  # matches the empty text too

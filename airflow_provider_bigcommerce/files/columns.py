@@ -74,7 +74,7 @@ class ColumnReader:
         self._known = frozenset(schema.fields)
         self._texts = tuple(name for name, kind in schema.fields.items() if kind == "json")
         self._links = tuple(name for name, kind in schema.fields.items() if isinstance(kind, list) and len(kind) > 1)
-        self._has_numbers = _holds(dict(schema.fields), {"money", "float"})
+        self._has_numbers = holds(dict(schema.fields), {"money", "float"})
         # Times at the top are read as text, where an empty one is common; inside lists Arrow reads them itself.
         fast = {name: self._pa.string() if kind == "time" else _read_type(kind, exact=False) for name, kind in schema.fields.items()}
         self._fast_types = self._reading(fast)
@@ -271,7 +271,7 @@ class ColumnReader:
         """A cleaned column in its final type; its values fit by construction."""
         if isinstance(kind, str):
             return self._unix(array) if kind == "time_unix" else array
-        return self._nested(array, kind, self._finish) if _holds(kind, {"time_unix"}) else array
+        return self._nested(array, kind, self._finish) if holds(kind, {"time_unix"}) else array
 
     def _unix(self, seconds: Any) -> Any:
         instants = seconds.cast(self._pa.int64()).cast(self._pa.timestamp("s", "UTC"))
@@ -283,7 +283,7 @@ class ColumnReader:
         :raises RefusedError: a value has no exact counterpart.
         """
         if not isinstance(kind, str):
-            return self._nested(array, kind, self._convert) if _holds(kind, _CONVERTED) else array
+            return self._nested(array, kind, self._convert) if holds(kind, _CONVERTED) else array
         try:
             if kind == "money":
                 return self._money(array)
@@ -388,11 +388,11 @@ def _named(fields: Mapping[str, Type]) -> Iterator[tuple[str, Type]]:
             yield from _named(inner)
 
 
-def _holds(kind: Type, codes: set[str]) -> bool:
+def holds(kind: Type, codes: set[str]) -> bool:
     """Whether a type is, or has inside, one of the codes."""
     if isinstance(kind, dict):
-        return any(_holds(part, codes) for part in kind.values())
-    return _holds(kind[0], codes) if isinstance(kind, list) else kind in codes
+        return any(holds(part, codes) for part in kind.values())
+    return holds(kind[0], codes) if isinstance(kind, list) else kind in codes
 
 
 def _read_type(kind: Type, *, exact: bool) -> Any:

@@ -71,6 +71,20 @@ class Discrepancies:
             if count:
                 self.contradictions[path] = count
 
+    def clear(self) -> None:
+        """Forget all."""
+        self.contradictions.clear()
+        self.rounded.clear()
+        self._drift.clear()
+
+    def add(self, others: Discrepancies) -> None:
+        """Take what was found in other records."""
+        for mine, theirs in ((self.contradictions, others.contradictions), (self.rounded, others.rounded)):
+            for path, count in theirs.items():
+                mine[path] = mine.get(path, 0) + count
+        for drift in others.drift:
+            self._drift.setdefault((drift.path, drift.kind), drift)
+
     def new_field(self, path: str, raw: bytes) -> None:
         """Note a field that the schema does not have."""
         self._note(path, "new_field", raw)

@@ -201,6 +201,7 @@ class TableCopy:
             synced_at=synced_at,
             store_hash=self.manifest.store_hash,
             holds_any_text=self._database.holds_any_text,
+            holds_any_json=self._database.holds_any_json,
         )
 
     # -- repair

@@ -5,26 +5,37 @@ JSON columns take the bytes as they came; typed columns come from ``files.column
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
-from airflow_provider_bigcommerce.files.careful import is_link, members_of, split_object
-from airflow_provider_bigcommerce.files.columns import ColumnReader
+from airflow_provider_bigcommerce.files.careful import is_link, members_of
+from airflow_provider_bigcommerce.files.columns import ColumnReader, holds
 from airflow_provider_bigcommerce.files.discrepancies import Discrepancies, below, extra_text
 from airflow_provider_bigcommerce.files.schemas import DELETED_AT, EXTRA, STORE_HASH, SYNCED_AT, Schema, Type, load_pyarrow
 from airflow_provider_bigcommerce.files.writers import one_line_each
 from airflow_provider_bigcommerce.files.written import digest
 from airflow_provider_bigcommerce.sql.layout import PARENT_PATH, PATH, POSITION, ROW_HASH, ColumnKind, Layout, Table, short
+from airflow_provider_bigcommerce.sql.storable import (
+    holds_odd_number,
+    holds_odd_text,
+    may_hold_odd_number,
+    may_hold_odd_text,
+    may_repeat_names,
+    members_in_order,
+    repeated,
+)
 
 Record = bytes | msgspec.Raw
+#: Row -> path -> JSON of what goes to ``_extra`` although it may have a column.
+Moved = dict[int, dict[str, bytes]]
 
 _NULL = b"null"
-#: What JSON holds where a text is beyond PostgreSQL: the character NUL, or half a surrogate pair (a whole one is an emoji).
-_SUSPECT = (b"\\u0000", b"\\ud", b"\\uD")
 
 
 class BlockReader:
@@ -36,6 +47,7 @@ class BlockReader:
     :param store_hash: of ``_store_hash``.
     :param deleted_at: of ``_deleted_at``; None for rows that the store has.
     :param holds_any_text: whether the database stores every Unicode character, NUL too.
+    :param holds_any_json: whether its JSON columns hold every number, and each of two members of one name.
     """
 
     def __init__(
@@ -46,15 +58,19 @@ class BlockReader:
         synced_at: datetime,
         store_hash: str,
         holds_any_text: bool,
+        holds_any_json: bool = True,
         deleted_at: datetime | None = None,
     ) -> None:
         self._layout = layout
         self._found = discrepancies
         self._stamp = {SYNCED_AT: synced_at, STORE_HASH: store_hash, DELETED_AT: deleted_at}
         self._holds_any_text = holds_any_text
+        self._holds_any_json = holds_any_json
         fields = layout.schema.fields
         self._typed: Mapping[str, Type] = {name: kind for name, kind in fields.items() if name not in layout.json_fields}
-        self._typed_reader = ColumnReader(self._schema(self._typed), discrepancies)
+        self._typed_found = Discrepancies()
+        self._typed_reader = ColumnReader(self._schema(self._typed), self._typed_found)
+        self._json_below = {name for name, kind in self._typed.items() if not isinstance(kind, str) and holds(kind, {"json"})}
         as_text: dict[str, Type] = {name: "json" if name in layout.json_fields else kind for name, kind in fields.items()}
         self._whole_reader = ColumnReader(self._schema(as_text), discrepancies)
         nested: list[tuple[str, Any, Any]] = [
@@ -80,13 +96,15 @@ class BlockReader:
         columns: dict[str, Any] = {}
         if ROW_HASH in main.kinds:
             columns[ROW_HASH] = self._pa.array([digest(record).hex() for record in records], self._pa.string())
-        moved: dict[int, dict[str, bytes]] = {}
-        if not self._holds_any_text:
-            records = self._without_unstorable(records, moved)
+        moved: Moved = {}
+        records = self._without_unstorable(records, moved)
         fields = self._split(records)
         if fields is None:
             table = self._whole_reader.table(one_line_each(records), len(records), self._stamp)
             fields = {name: table.column(name).combine_chunks() for name in table.column_names}
+        if not self._holds_any_json:
+            for name in self._layout.json_fields:
+                self._find_repeated(name, fields[name], moved)
         fields[EXTRA] = self._with_moved(fields[EXTRA], moved)
         for name, kind in self._typed.items():
             self._flatten(name, fields[name], kind, columns)
@@ -126,9 +144,11 @@ class BlockReader:
             arrays = {name: pa.array(values, pa.binary()).cast(pa.string()) for name, values in texts.items()}
         except pa.ArrowInvalid:  # not UTF-8
             return None
+        self._typed_found.clear()
         table = self._typed_reader.table(one_line_each(rest), len(rest), self._stamp)
-        if any(drift.kind == "new_field" and drift.path in json_fields for drift in self._found.drift):
+        if any(drift.kind == "new_field" and drift.path in json_fields for drift in self._typed_found.drift):
             return None  # a name stood twice, or the same text within another value, and what was cut out was the wrong one
+        self._found.add(self._typed_found)
         return {name: table.column(name).combine_chunks() for name in table.column_names} | arrays
 
     def _cut(self, record: bytes) -> tuple[bytes, list[bytes | None]] | None:
@@ -175,36 +195,76 @@ class BlockReader:
             return None
         return others, values
 
-    def _without_unstorable(self, records: Sequence[Record], moved: dict[int, dict[str, bytes]]) -> Sequence[Record]:
-        """The records without top-level fields that hold what PostgreSQL cannot store; these go to ``moved``."""
-        joined = b"".join(records)
-        if b"\\" not in joined or b"\\u" not in joined:  # one byte is searched for ten times as fast as two
+    def _without_unstorable(self, records: Sequence[Record], moved: Moved) -> Sequence[Record]:
+        """The records without top-level fields that hold what the database cannot store; these go to ``moved``."""
+        if self._holds_any_text and self._holds_any_json:
+            return records
+        joined = b",".join(records)
+        tests = []
+        if not self._holds_any_text and may_hold_odd_text(joined):
+            tests.append(holds_odd_text)
+        if not self._holds_any_json and may_hold_odd_number(joined):
+            tests.append(holds_odd_number)
+        if not self._holds_any_json and self._json_below and may_repeat_names(b"[" + joined + b"]"):
+            for row, record in enumerate(records):
+                for name, value in members_in_order(bytes(record)):
+                    if name in self._json_below:
+                        self._keep_repeated(row, name, value, moved)
+        if not tests:
             return records
         kept: list[Record] = []
         for row, record in enumerate(records):
             raw = bytes(record)
-            members = split_object(raw) if _is_suspect(raw) else None
-            bad = [name for name, value in (members or {}).items() if _is_unstorable(bytes(value))]
-            if members is None or not bad:
-                kept.append(record)
-                continue
-            for name in bad:
-                value = bytes(members.pop(name))
-                moved.setdefault(row, {})[below("", name)] = value
-                if name in self._layout.schema.fields:
-                    self._found.contradiction(below("", name), value)
-                else:
-                    self._found.new_field(below("", name), value)
-            kept.append(msgspec.json.encode(members))
+            members = members_in_order(raw) if any(is_odd(raw) for is_odd in tests) else []
+            kept.append(self._without_odd(members, tests, moved.setdefault(row, {})) if members else record)
         return kept
 
-    def _with_moved(self, extra: Any, moved: Mapping[int, dict[str, bytes]]) -> Any:
-        if not moved:
+    def _without_odd(self, members: list[tuple[str, bytes]], tests: list[Callable[[bytes], bool]], moved: dict[str, bytes]) -> bytes:
+        """An object of the members that the database can store, and of those of one name the last; the others go to ``moved``."""
+        last = dict(members)
+        times: dict[str, int] = {}
+        kept = []
+        for at, (name, value) in enumerate(members):
+            path = below("", name)
+            if any(name == later for later, _ in members[at + 1 :]):
+                times[name] = times.get(name, 0) + 1
+                moved[f"{path}#{times[name]}"] = value
+                self._found.repeated_field(path, value)
+            elif any(is_odd(last[name]) for is_odd in tests):
+                moved[path] = value
+                (self._found.contradiction if name in self._layout.schema.fields else self._found.new_field)(path, value)
+            else:
+                kept.append(json.dumps(name).encode() + b":" + value)
+        return b"{" + b",".join(kept) + b"}"
+
+    def _find_repeated(self, name: str, texts: Any, moved: Moved) -> None:
+        """Look for objects in a JSON column that have a name twice: ``jsonb`` holds the last one, and ``moved`` the others."""
+        pa, pc = self._pa, self._pc
+        there = pc.drop_null(texts)
+        if not len(there):
+            return
+        joined = pc.binary_join(pa.ListArray.from_arrays(pa.array([0, len(there)], pa.int32()), there), ",")[0].as_buffer()
+        if may_repeat_names(b"[" + joined.to_pybytes() + b"]"):
+            for row, text in enumerate(texts.to_pylist()):
+                if text is not None:
+                    self._keep_repeated(row, name, text.encode(), moved)
+
+    def _keep_repeated(self, row: int, name: str, value: bytes, moved: Moved) -> None:
+        if value[:1] in (b"{", b"[") and may_repeat_names(value):
+            for path, raw in repeated(value, below("", name)):
+                moved.setdefault(row, {})[path] = raw
+                self._found.repeated_field(re.sub(r"\[\d+\]", "[]", path.rpartition("#")[0]), raw)
+
+    def _with_moved(self, extra: Any, moved: Moved) -> Any:
+        if not any(moved.values()):
             return extra
         texts = extra.to_pylist()
         for row, values in moved.items():
-            added = extra_text(values) or "{}"
-            texts[row] = added if texts[row] is None else f"{texts[row][:-1]},{added[1:]}"
+            text = texts[row]
+            known = json.loads(text, parse_int=str) if text is not None else {}
+            added = extra_text({path: raw for path, raw in values.items() if path not in known})
+            if added is not None:
+                texts[row] = added if text is None else f"{text[:-1]},{added[1:]}"
         return self._pa.array(texts, self._pa.string())
 
     # -- columns
@@ -278,25 +338,3 @@ def _arrow(kind: ColumnKind) -> Any:
     pa = load_pyarrow()
     types = {"int": pa.int64(), "float": pa.float64(), "bool": pa.bool_(), "time": pa.timestamp("us", "UTC"), "money": pa.decimal128(20, 4)}
     return types.get(kind) or (pa.decimal128(20, 10) if kind == "rate" else pa.string())
-
-
-def _is_suspect(raw: bytes) -> bool:
-    return b"\\u" in raw and any(mark in raw for mark in _SUSPECT)
-
-
-def _is_unstorable(raw: bytes) -> bool:
-    """Whether a JSON value holds text that PostgreSQL's text and jsonb cannot."""
-    if not _is_suspect(raw):
-        return False
-    try:
-        return _holds_unstorable(msgspec.json.decode(raw))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return True
-
-
-def _holds_unstorable(value: Any) -> bool:
-    if isinstance(value, str):
-        return "\0" in value or any("\ud800" <= char <= "\udfff" for char in value)
-    if isinstance(value, dict):
-        return any(_holds_unstorable(name) or _holds_unstorable(part) for name, part in value.items())
-    return isinstance(value, list) and any(_holds_unstorable(part) for part in value)
