@@ -19,13 +19,12 @@ from airflow_provider_bigcommerce.files.discrepancies import below
 _SUSPECT = (b"\\u0000", b"\\ud", b"\\uD")
 #: A number of jsonb is a ``numeric``: up to so many digits before the point, and so many after.
 _MOST_DIGITS, _MOST_DECIMALS = 131_072, 16_383
-#: A number beyond these has an exponent of five digits, or very many digits. Digits are told as 0, e as E.
-_SHAPE = bytes(48 if 48 <= byte <= 57 else 69 if byte == 101 else byte for byte in range(256))
-_EXPONENTS = (b"E00000", b"E+00000", b"E-00000")
-_LONG = b"0" * _MOST_DECIMALS
+#: What a number too small for ``numeric`` has: an exponent of five digits, or very many digits. A decoder tells those too large.
+_TINY = (b"e-", b"E-")
+_LONG = re.compile(rb"[0-9]{%d}" % _MOST_DECIMALS)
 #: Where ``":`` cannot be counted: blanks before a colon, and a quotation mark or a colon of a text written by its number.
 _OTHERWISE_WRITTEN = (b" :", b"\t:", b"\n:", b"\r:", b"\\u0022", b"\\u003a", b"\\u003A")
-#: A number in JSON with the sign before it; in a text it may stand too, which the decoder tells.
+#: What every number beyond ``numeric`` has; a text may have it too.
 _HAS_EXPONENT = re.compile(rb"[0-9][eE][+-]?\d{5}|[0-9]{%d}" % _MOST_DECIMALS)
 
 
@@ -34,12 +33,6 @@ def may_hold_odd_text(data: bytes) -> bool:
     if b"\\" not in data or b"\\u" not in data:  # one byte is searched for ten times as fast as two
         return False
     return any(mark in data for mark in _SUSPECT)
-
-
-def may_hold_odd_number(data: bytes) -> bool:
-    """Whether some number may be beyond ``jsonb``; may say yes for digits in a text, never no for a number."""
-    shape = data.translate(_SHAPE)
-    return any(mark in shape for mark in _EXPONENTS) or _LONG in shape
 
 
 def holds_odd_text(raw: bytes) -> bool:
@@ -83,18 +76,32 @@ def _is_beyond_numeric(raw: bytes) -> bool:
     return number.adjusted() >= _MOST_DIGITS or not isinstance(exponent, int) or exponent < -_MOST_DECIMALS
 
 
-def may_repeat_names(data: bytes) -> bool:
-    """Whether an object in this JSON may have a name twice; may say yes for unusual writing, never no for a repeated name.
+def may_be_odd_json(data: bytes) -> bool:
+    """Whether JSON may hold what jsonb refuses or drops: a number, or one of two members of a name.
 
-    Decoded and encoded again, JSON lacks what a decoder drops: names are counted by what stands behind each.
+    May say yes for unusual writing, never no. Decoded and encoded again, JSON lacks what a decoder drops: names are counted by what
+    stands behind each. Numbers that are too large do not decode; those that are too small are looked for.
     """
-    if any(mark in data for mark in _OTHERWISE_WRITTEN):
+    if any(mark in data for mark in _OTHERWISE_WRITTEN) or _may_hold_tiny_number(data):
         return True
     try:
         again = msgspec.json.encode(msgspec.json.decode(data))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return True
     return data.count(b'":') != again.count(b'":')
+
+
+def _may_hold_tiny_number(data: bytes) -> bool:
+    if any(mark in data for mark in _TINY) and _HAS_EXPONENT.search(data):
+        return True
+    # Of a run of so many digits, every place but the last few of a sample is one.
+    sample = data[:: _MOST_DECIMALS // 4]
+    return any(sample[at : at + 3].isdigit() for at in range(len(sample) - 2)) and _LONG.search(data) is not None
+
+
+def is_odd_json(raw: bytes) -> bool:
+    """Whether a JSON value holds what jsonb refuses or drops."""
+    return may_be_odd_json(raw) and (holds_odd_number(raw) or next(repeated(raw, ""), None) is not None)
 
 
 def members_in_order(raw: bytes) -> list[tuple[str, bytes]]:

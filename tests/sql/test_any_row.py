@@ -19,7 +19,7 @@ from airflow_provider_bigcommerce.files.schemas import Schema
 from airflow_provider_bigcommerce.files.writers import one_line_each
 from airflow_provider_bigcommerce.sql.layout import Layout, layout_of
 from airflow_provider_bigcommerce.sql.rows import BlockReader
-from airflow_provider_bigcommerce.sql.storable import holds_odd_number, holds_odd_text, may_repeat_names, repeated
+from airflow_provider_bigcommerce.sql.storable import holds_odd_number, holds_odd_text, may_be_odd_json, repeated
 
 THINGS = Schema(
     "things",
@@ -261,7 +261,7 @@ def test_what_jsonb_holds_stays_in_its_column(value: str) -> None:
 )
 def test_the_quick_look_for_repeated_names_misses_none(text: str) -> None:
     if list(repeated(text.encode(), "x")):
-        assert may_repeat_names(text.encode())
+        assert may_be_odd_json(text.encode())
 
 
 def test_a_block_that_is_read_twice_is_counted_once() -> None:
