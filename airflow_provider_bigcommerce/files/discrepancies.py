@@ -144,7 +144,7 @@ def extra_text(values: Mapping[str, bytes]) -> str | None:
 
 
 def without_empty(extra: Any) -> dict[str, Any]:
-    """The members of an ``_extra`` column that hold something; versions before 0.2 kept ``""`` and ``[]`` of absent values there.
+    """The members of an ``_extra`` column that hold something; copies made before empty values had rules have ``""`` and ``[]`` there.
 
     :param extra: its text, or what a driver has decoded already; None for none.
     """
