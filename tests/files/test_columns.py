@@ -525,6 +525,37 @@ def test_all_paths_make_the_same_table_of_any_clean_records(rows: list[dict[str,
     assert all(table.equals(careful) for table in faster)
 
 
+def with_nothing(kind: Type) -> st.SearchStrategy[Any]:
+    """Values that fit a type, and PHP's empty ones at any depth."""
+    nothing = st.sampled_from(["", [], {}])
+    if isinstance(kind, dict):
+        inner: st.SearchStrategy[Any] = st.fixed_dictionaries({}, optional={name: with_nothing(part) for name, part in kind.items()})
+    elif isinstance(kind, list):
+        inner = st.lists(with_nothing(kind[0]), max_size=2)
+    else:
+        inner = FITTING[kind]
+    return inner | nothing
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {"id": st.integers(0, 9)}, optional={n: with_nothing(k) for n, k in EVERY_KIND.fields.items() if n not in ("id", "flag")}
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    st.booleans(),
+)
+def test_all_paths_make_the_same_table_of_empty_values(rows: list[dict[str, Any]], spaced: bool) -> None:
+    separators = (", ", ": ") if spaced else (",", ":")
+    careful, *faster = by_each_path(EVERY_KIND, [json.dumps(row, separators=separators).encode() for row in rows])
+
+    assert careful.column("_extra").null_count == len(rows)
+    assert all(table.equals(careful) for table in faster)
+
+
 def found_again(kind: Type, value: Any, column: Any, extra: dict[str, Any], path: str) -> bool:
     """Whether a value stands in its column or in ``_extra``; nested ones part by part."""
     if value in ("", [], {}) and path not in extra:  # nothing to find again; which columns hold what for it has a table above
