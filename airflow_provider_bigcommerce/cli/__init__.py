@@ -128,19 +128,17 @@ def connection(
     airflow-bigcommerce connection credentials.txt --add
     airflow-bigcommerce connection credentials.txt --json >> .env
     """
-    from airflow_provider_bigcommerce.core.credentials import connection_json, connection_uri, parse_credentials_file
+    from airflow_provider_bigcommerce.core.credentials import connection_json, connection_uri, credentials_text, parse_credentials_file
 
     if add + as_json + as_uri > 1:
         raise typer.BadParameter("give one of --add, --json and --uri")
     if not re.fullmatch(r"[\w.-]{1,250}", conn_id, re.ASCII):
         raise typer.BadParameter("a connection id consists of letters, digits, '_', '-' and '.'", param_hint="--conn-id")
     try:
-        text = (sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()).decode("utf-8-sig")
+        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
         raise typer.BadParameter(f"{file} cannot be read: {error.strerror}", param_hint="FILE") from None
-    except UnicodeDecodeError:
-        raise typer.BadParameter(f"{file} is not a text file", param_hint="FILE") from None
-    credentials = parse_credentials_file(text)
+    credentials = parse_credentials_file(credentials_text(data))
     if add:
         _add_connection(conn_id, credentials, overwrite)
         say(f"Added the connection {conn_id!r} for store {credentials.store_hash}. Try it: airflow-bigcommerce check --conn-id {conn_id}")

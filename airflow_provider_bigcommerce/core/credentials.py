@@ -6,6 +6,7 @@ and puts no secret into an error or a ``repr``.
 
 from __future__ import annotations
 
+import codecs
 import ipaddress
 import json
 import re
@@ -55,8 +56,16 @@ _STORES_PATH: Final = re.compile(rf"/?stores/({_HASH})/?")
 _API_PATH: Final = re.compile(rf"(?:https?://)?api\.bigcommerce\.com/stores/({_HASH})(?:[/?#].*)?", re.DOTALL)
 _CONTROL_PANEL: Final = re.compile(rf"(?:https?://)?store-({_HASH})(?:-[0-9]+)?\.mybigcommerce\.com(?:[/?#].*)?", re.DOTALL)
 
-# What str.strip() leaves at the ends of text that was copied from a web page or read from a file: byte-order mark, zero-width marks.
-_INVISIBLE: Final = "\ufeff\u200b\u200c\u200d\u2060"
+# What str.strip() leaves at the ends of text that was copied from a web page or read from a file: byte-order mark, soft hyphen,
+# zero-width and direction marks.
+_INVISIBLE: Final = "\ufeff\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_WITHOUT_INVISIBLE: Final = dict.fromkeys(map(ord, _INVISIBLE))
+
+# Straight and typographic quotation marks; which of them stands first or last differs by language.
+_QUOTES: Final = "\"'`\u00b4\u00ab\u00bb\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2039\u203a\u300c\u300d\uff02\uff07"
+
+#: Bytes of a credentials file; the real one has a few hundred.
+_LARGEST_FILE: Final = 64 * 2**10
 
 _TRUE: Final = frozenset({"true", "1", "yes", "on", "t", "y"})
 _FALSE: Final = frozenset({"false", "0", "no", "off", "f", "n", ""})
@@ -115,8 +124,14 @@ class StoreCredentials:
 
 
 def clean(value: object) -> str:
-    """A field's value as text, without blanks, line ends and invisible marks around it; None becomes empty."""
-    text = "" if value is None else str(value)
+    """A field's value as text, without blanks, line ends, invisible marks and quotation marks around it; None becomes empty."""
+    text = _trimmed("" if value is None else str(value))
+    while len(text) > 1 and text[0] in _QUOTES and text[-1] in _QUOTES:
+        text = _trimmed(text[1:-1])
+    return text
+
+
+def _trimmed(text: str) -> str:
     while (stripped := text.strip().strip(_INVISIBLE)) != text:
         text = stripped
     return text
@@ -144,7 +159,7 @@ def parse_store_hash(text: object) -> str:
 
     Source: https://developer.bigcommerce.com/docs/start/about (API base URL), control panel address of every store.
     """
-    pasted = clean(text)
+    pasted = clean(clean(text).translate(_WITHOUT_INVISIBLE))
     if not pasted:
         raise CredentialsError(f"The store hash is empty. You find it {WHERE['store_hash']}. Accepted: {_HASH_FORMS}.")
     _refuse_mask("store_hash", pasted)
@@ -231,6 +246,35 @@ def from_connection_fields(host: object, extra: Mapping[str, object], *, port: o
     )
 
 
+def credentials_text(data: bytes) -> str:
+    """The text of a credentials file as people's editors save it: UTF-8, UTF-16 or Windows' western code page.
+
+    :param data: the file's bytes.
+    :raises CredentialsError: it is no text, or far too large; the message shows nothing of it.
+    """
+    if len(data) > _LARGEST_FILE:
+        raise CredentialsError(
+            f"The credentials file has {len(data):,} bytes; the one that BigCommerce offers has less than 1,000. Give that .txt file."
+        )
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    elif b"\0" in data:  # UTF-16 without its mark: every second byte of these letters is zero
+        encoding = "utf-16-le" if data[1:2] == b"\0" else "utf-16-be"
+    else:
+        encoding = "utf-8-sig"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        # Every byte is a character there; what we read (labels, hash, token) is ASCII in either.
+        text = data.decode("cp1252", "replace") if encoding == "utf-8-sig" else "\0"
+    if "\0" in text:
+        raise CredentialsError(
+            "The credentials file is not a text file in UTF-8, UTF-16 or Windows-1252. Give the .txt file that BigCommerce offers when an "
+            "API account is created, or save it as UTF-8."
+        )
+    return text
+
+
 def parse_credentials_file(text: str) -> StoreCredentials:
     """Credentials from the .txt file that BigCommerce offers for download when an API account is created.
 
@@ -240,15 +284,15 @@ def parse_credentials_file(text: str) -> StoreCredentials:
     """
     found: dict[str, str] = {}
     waiting: str | None = None
-    for line in clean(text).splitlines():
-        content = clean(line)
+    for line in text.splitlines():
+        content = _trimmed(line)
         if not content:
             continue
-        label = _FILE_LABEL.fullmatch(content)
+        label = _FILE_LABEL.fullmatch(_OTHER_BLANKS.sub(" ", content).translate(_WITHOUT_INVISIBLE))
         if label:
             waiting, value = _FILE_FIELDS.get(" ".join(re.split(r"[\s_-]+", label[1].lower()))), clean(label[2])
         else:
-            value = content
+            value = clean(content)
         if waiting and value:
             if found.setdefault(waiting, value) != value:
                 raise CredentialsError(
@@ -258,7 +302,8 @@ def parse_credentials_file(text: str) -> StoreCredentials:
     if "store_hash" not in found:
         raise CredentialsError(
             "The credentials file has no line 'API PATH: https://api.bigcommerce.com/stores/<hash>/v3/'. "
-            "Is it the .txt file that BigCommerce offers when an API account is created?"
+            "Is it the .txt file that BigCommerce offers when an API account is created? Its labels are English: ACCESS TOKEN, CLIENT ID, "
+            "CLIENT SECRET, API PATH."
         )
     return from_connection_fields(None, found)
 
@@ -301,10 +346,12 @@ _FILE_FIELDS: Final[Mapping[str, str]] = {
     "api path": "store_hash",
     "store hash": "store_hash",
 }
+# Blanks other than a space: no-break, thin and the like.
+_OTHER_BLANKS: Final = re.compile(r"[^\S \t]")
 # A label is one of ours in any case, or capitals and a colon (CLIENT NAME: ...), so that a secret with a colon stays a value.
 _FILE_LABEL: Final = re.compile(
-    r"((?i:access[ \t_-]+token|client[ \t_-]+(?:id|secret|name)|api[ \t_-]+path|store[ \t_-]+hash|name|scopes?|oauth[ \t_-]+scopes?)"
-    r"|[A-Z][A-Z _-]*[A-Z])[ \t]*[:=](?!//)(.*)"
+    r"[\"']?((?i:access[ \t_-]+token|client[ \t_-]+(?:id|secret|name)|api[ \t_-]+path|store[ \t_-]+hash|name|scopes?|oauth[ \t_-]+scopes?)"
+    r"|[A-Z][A-Z _-]*[A-Z])[\"']?[ \t]*[:=\uff1a](?!//)(.*)"
 )
 
 
@@ -319,7 +366,7 @@ def _refuse_mask(name: str, value: str) -> None:
 
 
 def _token(value: object) -> str:
-    token = clean(value)
+    token = clean(clean(value).translate(_WITHOUT_INVISIBLE))
     if not token:
         raise CredentialsError(
             f"The access token is empty (field 'Access token', extra key 'access_token'). You find it {WHERE['access_token']}."

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from json import JSONDecoder
 from json.decoder import scanstring  # type: ignore[attr-defined]  # public in CPython, absent from typeshed
@@ -33,6 +33,7 @@ _WHOLE_TEXT = re.compile(rb"\"([+-]?\d+)\"")
 _RFC_2822 = re.compile(r"([A-Za-z]{3},\s*)?\d{1,2} [A-Za-z]{3} \d{4} \d{2}:\d{2}(:\d{2})? ([+-]\d{4}|[A-Z]{1,4})")
 _BEYOND_MICROSECONDS = re.compile(r"[.,]\d{6}\d*[1-9]")
 _SPACE = re.compile(r"[ \t\n\r]*")
+_EMPTY_LIST_OR_OBJECT = re.compile(rb"\[\s*\]|\{\s*\}")
 
 _RECORD = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
@@ -92,7 +93,7 @@ class RecordCleaner:
             return {name: bytes(value) for name, value in split.items()}
         members: dict[str, bytes] = {}
         seen: dict[str, int] = {}
-        for name, value in _scan_object(raw):
+        for name, value in scan_object(raw):
             if name in members:
                 number = seen[name] = seen.get(name, 0) + 1
                 self._extra[f"{below(where, name)}#{number}"] = members[name]
@@ -106,7 +107,7 @@ class RecordCleaner:
         try:
             return [bytes(item) for item in _LIST.decode(raw)]
         except _NOT_READ:
-            return list(_scan_list(raw))
+            return list(scan_list(raw))
 
     def _unknown(self, where: str, field: str, raw: bytes) -> None:
         self._extra[where] = raw
@@ -129,9 +130,14 @@ class RecordCleaner:
         else:
             fitting = CLEANERS[kind](raw)
         if fitting is None:
+            fitting = empty_of(kind, raw)
+        if fitting is None:
             self._extra[where] = raw
-            self._found.contradiction(field, raw)
-            return _NULL
+            fitting = rounded(kind, raw)
+            if fitting is None:
+                self._found.contradiction(field, raw)
+                return _NULL
+            self._found.rounding(field)
         return fitting
 
     def _struct(self, kind: dict[str, Any], raw: bytes, where: str, field: str) -> bytes:
@@ -176,7 +182,7 @@ def _is_plain(members: dict[str, msgspec.Raw], raw: bytes) -> bool:
     return len(raw) == 1 + max(1, sum(map(len, members)) + sum(map(len, members.values())) + 4 * len(members))
 
 
-def _scan_object(raw: bytes) -> Iterator[tuple[str, bytes]]:
+def scan_object(raw: bytes) -> Iterator[tuple[str, bytes]]:
     """All members of an object in order, repeated names and broken UTF-8 included.
 
     :raises ValueError: it is not a JSON object.
@@ -184,7 +190,7 @@ def _scan_object(raw: bytes) -> Iterator[tuple[str, bytes]]:
     return _scan(raw, "{", "}")
 
 
-def _scan_list(raw: bytes) -> Iterator[bytes]:
+def scan_list(raw: bytes) -> Iterator[bytes]:
     """All items of a list in order, broken UTF-8 included.
 
     :raises ValueError: it is not a JSON list.
@@ -194,7 +200,8 @@ def _scan_list(raw: bytes) -> Iterator[bytes]:
 
 def _scan(raw: bytes, opening: str, closing: str) -> Iterator[tuple[str, bytes]]:
     text = raw.decode("utf-8", "surrogateescape")
-    scan = JSONDecoder(strict=False).scan_once  # type: ignore[attr-defined]  # public in CPython, absent from typeshed
+    # Numbers stay text: Python makes no whole number of more than 4300 digits.
+    scan = JSONDecoder(strict=False, parse_int=str, parse_float=str).scan_once  # type: ignore[attr-defined]  # public in CPython, absent from typeshed
 
     def skip(at: int) -> int:
         return _SPACE.match(text, at).end()  # type: ignore[union-attr]  # matches the empty text too
@@ -250,6 +257,42 @@ def _rescued(kind: Type, raw: bytes) -> bytes | None:
     if kind in ("int", "int_text"):
         return _int_text(raw)
     return b'"%b"' % raw if kind == "text" and _NUMBER.fullmatch(raw) else None
+
+
+def empty_of(kind: Type, raw: bytes) -> bytes | None:
+    """What a column holds for a value with nothing in it, which is not of its type; None where something is in it.
+
+    PHP writes an empty object as ``[]``, and many an absent date, number or object as ``""``: no contradiction, for nothing is lost.
+    ``""`` in place of true or false is one: PHP writes it for false.
+    """
+    if raw == b'""':
+        return None if kind == "bool" else _NULL
+    if not _EMPTY_LIST_OR_OBJECT.fullmatch(raw):
+        return None
+    return b"{}" if isinstance(kind, dict) else b"[]" if isinstance(kind, list) else _NULL
+
+
+#: Codes of amounts -> digits and decimals of their columns.
+_AMOUNTS = {"money": MONEY, "money_text": MONEY, "rate_text": EXCHANGE_RATE}
+_HALF_EVEN = Context(prec=50, rounding=ROUND_HALF_EVEN, Emin=MIN_EMIN, Emax=MAX_EMAX)
+
+
+def rounded(kind: Type, raw: bytes) -> bytes | None:
+    """An amount that has more decimals than its column, rounded to them; None where it is none, or too large for the column."""
+    if not isinstance(kind, str) or kind not in _AMOUNTS:
+        return None
+    text = None if kind == "money" else _NUMBER_TEXT.fullmatch(raw)
+    if text is None and not _NUMBER.fullmatch(raw):
+        return None
+    precision, scale = _AMOUNTS[kind]
+    try:
+        exact = Decimal((text[1] if text else raw).decode())
+    except InvalidOperation:
+        return None
+    if exact.adjusted() >= precision - scale:
+        return None
+    value = exact.quantize(Decimal(1).scaleb(-scale), context=_HALF_EVEN)
+    return _decimal(str(value).encode(), precision, scale)
 
 
 # One function a code: the JSON token that Arrow reads into the column exactly, or None where there is none.

@@ -21,7 +21,7 @@ from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, moment
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.files.copy_files import BLOCK_ROWS, FileReader, column_values, newest_first, record_values
 from airflow_provider_bigcommerce.files.destination import Destination
-from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
+from airflow_provider_bigcommerce.files.discrepancies import Discrepancies, without_empty
 from airflow_provider_bigcommerce.files.keys import key_of
 from airflow_provider_bigcommerce.files.manifest import DataFile, Manifest, ManifestWindow, commit, committed, run_folder
 from airflow_provider_bigcommerce.files.schemas import DELETED_AT, EXTRA, STORE_HASH, SYNCED_AT, Schema
@@ -282,6 +282,25 @@ class FileBatch:
         for key, stored in zip(records, self.kind.rows(list(records.values())), strict=True):
             row = self.rows[key]
             names = [name for name in dict.fromkeys([*stored, *row]) if self.kind.is_compared(name)]
-            if fields := [name for name in names if stored.get(name) != row.get(name)]:
+            fields = [name for name in names if stored.get(name) != row.get(name)]
+            if EXTRA in fields and isinstance(self.kind, _Typed) and without_empty(row[EXTRA]) == without_empty(stored[EXTRA]):
+                # A file of an earlier version, which took an empty value for a contradiction.
+                fields = [name for name in fields if name != EXTRA and not _are_empty(stored.get(name), row.get(name))]
+            if fields:
                 found[key] = fields
         return found
+
+
+def _are_empty(one: Any, other: Any) -> bool:
+    """Whether nothing is in either: null, or an object of nulls; or whether they differ in that alone."""
+    if one == other:
+        return True
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_are_empty, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_are_empty(part, other[name]) for name, part in one.items())
+    return all(value is None or (isinstance(value, dict) and not any(map(_has_value, value.values()))) for value in (one, other))
+
+
+def _has_value(value: Any) -> bool:
+    return any(map(_has_value, value.values())) if isinstance(value, dict) else value is not None

@@ -1,4 +1,4 @@
-"""What the store sent beyond its specs: fields nobody described, values that contradict their column's type.
+"""What the store sent beyond its specs: fields nobody described, values that contradict their column's type, amounts with more decimals.
 
 Collected while a file is written, for the manifest and the log. It names fields and kinds of values, never a value.
 """
@@ -9,9 +9,11 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 DriftKind = Literal["new_field", "changed_type", "repeated_field"]
+
+_ROUNDED = "rounded"
 
 _PLAIN_NAME = re.compile(r"[^.\[\]\"#\s]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -35,10 +37,12 @@ class Discrepancies:
     """Counts and first sights over all files of a run.
 
     :attr contradictions: field -> values that became null because they contradict the column's type.
+    :attr rounded: field -> amounts that stand rounded in their column, for they have more decimals than it.
     """
 
     def __init__(self) -> None:
         self.contradictions: dict[str, int] = {}
+        self.rounded: dict[str, int] = {}
         self._drift: dict[tuple[str, DriftKind], Drift] = {}
 
     @property
@@ -46,17 +50,40 @@ class Discrepancies:
         """Every difference once, in the order of first sight."""
         return list(self._drift.values())
 
+    @property
+    def rounded_values(self) -> int:
+        """How many amounts were rounded, in all fields together."""
+        return sum(self.rounded.values())
+
     def as_rows(self) -> tuple[tuple[str, str, str, int], ...]:
-        """All of it, for :meth:`restore`: path, kind, seen type, and how many values became null."""
-        return tuple((drift.path, drift.kind, drift.seen_type, self.contradictions.get(drift.path, 0)) for drift in self.drift)
+        """All of it, for :meth:`restore`: path, kind (that of a drift, or ``rounded``), seen type, and how many values it changed."""
+        drift = ((drift.path, drift.kind, drift.seen_type, self.contradictions.get(drift.path, 0)) for drift in self.drift)
+        return (*drift, *((path, _ROUNDED, "", count) for path, count in self.rounded.items()))
 
     def restore(self, rows: Iterable[tuple[str, str, str, int]]) -> None:
         """Take what an earlier try of the run had seen."""
         for path, kind, seen, count in rows:
+            if kind == _ROUNDED:
+                self.rounded[path] = count
+                continue
             known: DriftKind = "new_field" if kind == "new_field" else "repeated_field" if kind == "repeated_field" else "changed_type"
             self._drift[path, known] = Drift(path, known, seen)
             if count:
                 self.contradictions[path] = count
+
+    def clear(self) -> None:
+        """Forget all."""
+        self.contradictions.clear()
+        self.rounded.clear()
+        self._drift.clear()
+
+    def add(self, others: Discrepancies) -> None:
+        """Take what was found in other records."""
+        for mine, theirs in ((self.contradictions, others.contradictions), (self.rounded, others.rounded)):
+            for path, count in theirs.items():
+                mine[path] = mine.get(path, 0) + count
+        for drift in others.drift:
+            self._drift.setdefault((drift.path, drift.kind), drift)
 
     def new_field(self, path: str, raw: bytes) -> None:
         """Note a field that the schema does not have."""
@@ -73,6 +100,10 @@ class Discrepancies:
         """
         self.contradictions[path] = self.contradictions.get(path, 0) + count
         self._note(path, "changed_type", raw)
+
+    def rounding(self, path: str) -> None:
+        """Count an amount that was rounded to its column's decimals."""
+        self.rounded[path] = self.rounded.get(path, 0) + 1
 
     def _note(self, path: str, kind: DriftKind, raw: bytes) -> None:
         if (path, kind) not in self._drift:
@@ -110,6 +141,16 @@ def extra_text(values: Mapping[str, bytes]) -> str | None:
     if not values:
         return None
     return "{" + ",".join(f"{json.dumps(path)}:{_text(raw)}" for path, raw in values.items()) + "}"
+
+
+def without_empty(extra: Any) -> dict[str, Any]:
+    """The members of an ``_extra`` column that hold something; copies made before empty values had rules have ``""`` and ``[]`` there.
+
+    :param extra: its text, or what a driver has decoded already; None for none.
+    """
+    if isinstance(extra, str):
+        extra = json.loads(extra, parse_float=str, parse_int=str)
+    return {path: value for path, value in (extra or {}).items() if value not in ("", [], {})}
 
 
 def _text(raw: bytes) -> str:

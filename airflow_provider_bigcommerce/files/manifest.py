@@ -99,6 +99,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     :param duplicates_dropped: rows that were read again and not written again: in this run, or by the last one within the overlap.
     :param deleted: rows that the store has no more: in files, the rows beside ``rows`` that mark them; in a table, those marked or deleted.
     :param drift: where the store sent something else than the resource's schema; empty for JSON lines, which keep records as they came.
+    :param rounded: amounts that stand rounded in their column, for they have more decimals than it; the exact ones are in ``_extra``.
     :param requests: requests sent to the store.
     :param throttled: of these, answers 429.
     :param seconds: from start to finish.
@@ -120,6 +121,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     duplicates_dropped: int
     deleted: int = 0
     drift: tuple[FieldDrift, ...]
+    rounded: int = 0
     requests: int
     throttled: int
     seconds: float

@@ -130,6 +130,7 @@ def _merged(pieces: Sequence[_Read], now: datetime) -> Manifest:
         rows=sum(manifest.rows for manifest in manifests),
         duplicates_dropped=sum(manifest.duplicates_dropped for manifest in manifests),
         drift=_drift(manifests),
+        rounded=sum(manifest.rounded for manifest in manifests),
         requests=sum(manifest.requests for manifest in manifests),
         throttled=sum(manifest.throttled for manifest in manifests),
         seconds=round((now - datetime.fromisoformat(started)).total_seconds(), 3),

@@ -19,10 +19,10 @@ from airflow_provider_bigcommerce.core.reconciling import Bounds, Key
 from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.files.copy_reader import OURS, bounds_of
-from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
+from airflow_provider_bigcommerce.files.discrepancies import Discrepancies, without_empty
 from airflow_provider_bigcommerce.files.keys import key_of
 from airflow_provider_bigcommerce.files.manifest import Manifest
-from airflow_provider_bigcommerce.files.schemas import SYNCED_AT, Schema
+from airflow_provider_bigcommerce.files.schemas import EXTRA, SYNCED_AT, Schema
 from airflow_provider_bigcommerce.files.stored_copy import Columns, CopyIndex, Repair, seconds
 from airflow_provider_bigcommerce.sql.database import Database
 from airflow_provider_bigcommerce.sql.layout import ROW_HASH, Layout, layout_of, short
@@ -164,6 +164,7 @@ class TableCopy:
             for column, differs in zip(compared, row[len(main.key) :], strict=True):
                 if differs:
                     found.setdefault(key, []).append(column.name)
+        self._forget_empty(found)
         for child in self._layout.tables[1:]:
             there = database.columns_of(child.name)
             columns = [column for column in child.columns if column.name in there]
@@ -174,6 +175,25 @@ class TableCopy:
             database.execute(f"DELETE FROM {database.staging(target.staging(table.name))}")
         return found
 
+    def _forget_empty(self, found: dict[Key, list[str]]) -> None:
+        """Take back the differences of ``_extra`` that are empty values alone, which earlier versions kept there."""
+        if not any(EXTRA in names for names in found.values()):
+            return
+        database, main = self._database, self._layout.main
+        key = ", ".join(f"present.{database.quote(name)}" for name in main.key)
+        extra = database.quote(EXTRA)
+        rows = database.rows(
+            f"SELECT {key}, present.{extra}, staged.{extra} FROM {database.qualified(main.name)} present "
+            f"JOIN {database.staging(self._target.staging(main.name))} staged ON {database.same(main.key, 'present', main.key, 'staged')}"
+        )
+        for row in rows:
+            names = found.get(key_of(row[: len(main.key)]), [])
+            copy, stored = row[len(main.key) :]
+            if EXTRA in names and without_empty(copy) == without_empty(stored):
+                names.remove(EXTRA)
+        for unequal in [each for each, names in found.items() if not names]:
+            del found[unequal]
+
     def _reader(self, synced_at: datetime) -> BlockReader:
         return BlockReader(
             self._layout,
@@ -181,6 +201,7 @@ class TableCopy:
             synced_at=synced_at,
             store_hash=self.manifest.store_hash,
             holds_any_text=self._database.holds_any_text,
+            holds_any_json=self._database.holds_any_json,
         )
 
     # -- repair

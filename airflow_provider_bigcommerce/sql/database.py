@@ -27,6 +27,8 @@ class Database(ABC):
     schema: str
     #: Whether text may hold every Unicode character.
     holds_any_text: bool
+    #: Whether a JSON column holds JSON as it came: every number, and each of two members of one name.
+    holds_any_json: bool = True
     #: Whether tables can be made and widened within a transaction, and go with it where it is rolled back.
     ddl_is_transactional: bool
 

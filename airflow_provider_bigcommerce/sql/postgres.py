@@ -43,6 +43,7 @@ class Postgres(DirectDatabase):
     title = "PostgreSQL"
     parameter = "%s"
     holds_any_text = False
+    holds_any_json = False
     temporary = "pg_temp"
     types: Mapping[ColumnKind, str] = {
         "int": "bigint",

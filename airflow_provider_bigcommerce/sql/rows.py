@@ -5,26 +5,41 @@ JSON columns take the bytes as they came; typed columns come from ``files.column
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
-from airflow_provider_bigcommerce.files.careful import is_link, members_of, split_object
-from airflow_provider_bigcommerce.files.columns import ColumnReader
+from airflow_provider_bigcommerce.files.careful import is_link, members_of
+from airflow_provider_bigcommerce.files.columns import ColumnReader, holds
 from airflow_provider_bigcommerce.files.discrepancies import Discrepancies, below, extra_text
 from airflow_provider_bigcommerce.files.schemas import DELETED_AT, EXTRA, STORE_HASH, SYNCED_AT, Schema, Type, load_pyarrow
 from airflow_provider_bigcommerce.files.writers import one_line_each
 from airflow_provider_bigcommerce.files.written import digest
 from airflow_provider_bigcommerce.sql.layout import PARENT_PATH, PATH, POSITION, ROW_HASH, ColumnKind, Layout, Table, short
+from airflow_provider_bigcommerce.sql.storable import (
+    holds_odd_number,
+    holds_odd_text,
+    is_odd_json,
+    may_be_odd_json,
+    may_hold_odd_text,
+    members_in_order,
+    repeated,
+)
 
 Record = bytes | msgspec.Raw
+#: For each row, path -> JSON of what goes to ``_extra`` although it may have a column.
+Moved = list[dict[str, bytes]]
+Test = Callable[[bytes], bool]
+
+_REPEATED = re.compile(r"#\d+$")
+_PLACE = re.compile(r"\[\d+\]")
 
 _NULL = b"null"
-#: What JSON holds where a text is beyond PostgreSQL: the character NUL, or half a surrogate pair (a whole one is an emoji).
-_SUSPECT = (b"\\u0000", b"\\ud", b"\\uD")
 
 
 class BlockReader:
@@ -36,6 +51,7 @@ class BlockReader:
     :param store_hash: of ``_store_hash``.
     :param deleted_at: of ``_deleted_at``; None for rows that the store has.
     :param holds_any_text: whether the database stores every Unicode character, NUL too.
+    :param holds_any_json: whether its JSON columns hold every number, and each of two members of one name.
     """
 
     def __init__(
@@ -46,17 +62,21 @@ class BlockReader:
         synced_at: datetime,
         store_hash: str,
         holds_any_text: bool,
+        holds_any_json: bool = True,
         deleted_at: datetime | None = None,
     ) -> None:
         self._layout = layout
         self._found = discrepancies
         self._stamp = {SYNCED_AT: synced_at, STORE_HASH: store_hash, DELETED_AT: deleted_at}
         self._holds_any_text = holds_any_text
+        self._holds_any_json = holds_any_json
         fields = layout.schema.fields
         self._typed: Mapping[str, Type] = {name: kind for name, kind in fields.items() if name not in layout.json_fields}
-        self._typed_reader = ColumnReader(self._schema(self._typed), discrepancies)
+        self._block_found = Discrepancies()  # of a block that may be read again otherwise
+        self._typed_reader = ColumnReader(self._schema(self._typed), self._block_found)
+        self._json_below = {name: kind for name, kind in self._typed.items() if not isinstance(kind, str) and holds(kind, {"json"})}
         as_text: dict[str, Type] = {name: "json" if name in layout.json_fields else kind for name, kind in fields.items()}
-        self._whole_reader = ColumnReader(self._schema(as_text), discrepancies)
+        self._whole_reader = ColumnReader(self._schema(as_text), self._block_found)
         nested: list[tuple[str, Any, Any]] = [
             (f"f{at}", msgspec.Raw | msgspec.UnsetType, msgspec.field(name=name, default=msgspec.UNSET))
             for at, name in enumerate(layout.json_fields)
@@ -80,13 +100,14 @@ class BlockReader:
         columns: dict[str, Any] = {}
         if ROW_HASH in main.kinds:
             columns[ROW_HASH] = self._pa.array([digest(record).hex() for record in records], self._pa.string())
-        moved: dict[int, dict[str, bytes]] = {}
-        if not self._holds_any_text:
-            records = self._without_unstorable(records, moved)
-        fields = self._split(records)
-        if fields is None:
-            table = self._whole_reader.table(one_line_each(records), len(records), self._stamp)
-            fields = {name: table.column(name).combine_chunks() for name in table.column_names}
+        tests = [holds_odd_text] if not self._holds_any_text and may_hold_odd_text(b"".join(records)) else []
+        fields, moved = self._fields(records, tests)
+        if not self._holds_any_json and self._is_beyond_json(fields):
+            fields, moved = self._fields(records, [*tests, holds_odd_number])
+            for row, record in enumerate(records):
+                self._keep_repeated(bytes(record), moved[row])
+        self._found.add(self._block_found)
+        self._note(moved)
         fields[EXTRA] = self._with_moved(fields[EXTRA], moved)
         for name, kind in self._typed.items():
             self._flatten(name, fields[name], kind, columns)
@@ -104,6 +125,22 @@ class BlockReader:
         return tables
 
     # -- records
+
+    def _fields(self, records: Sequence[Record], tests: Sequence[Test]) -> tuple[dict[str, Any], Moved]:
+        """Field -> array; and what goes to ``_extra`` because one of the tests calls it odd."""
+        kept: list[Record] = []
+        moved: Moved = [{} for _ in records]
+        for record, values in zip(records, moved, strict=True) if tests else ():
+            raw = bytes(record)
+            members = members_in_order(raw) if any(is_odd(raw) for is_odd in tests) else []
+            kept.append(_without_odd(members, tests, values) if members else record)
+        self._block_found.clear()
+        fields = self._split(kept or records)
+        if fields is None:
+            self._block_found.clear()
+            table = self._whole_reader.table(one_line_each(kept or records), len(records), self._stamp)
+            fields = {name: table.column(name).combine_chunks() for name in table.column_names}
+        return fields, moved
 
     def _split(self, records: Sequence[Record]) -> dict[str, Any] | None:
         """Field -> array, JSON columns cut out as bytes before anything is parsed; None where a record is not plain enough."""
@@ -127,7 +164,7 @@ class BlockReader:
         except pa.ArrowInvalid:  # not UTF-8
             return None
         table = self._typed_reader.table(one_line_each(rest), len(rest), self._stamp)
-        if any(drift.kind == "new_field" and drift.path in json_fields for drift in self._found.drift):
+        if any(drift.kind == "new_field" and drift.path in json_fields for drift in self._block_found.drift):
             return None  # a name stood twice, or the same text within another value, and what was cut out was the wrong one
         return {name: table.column(name).combine_chunks() for name in table.column_names} | arrays
 
@@ -175,36 +212,47 @@ class BlockReader:
             return None
         return others, values
 
-    def _without_unstorable(self, records: Sequence[Record], moved: dict[int, dict[str, bytes]]) -> Sequence[Record]:
-        """The records without top-level fields that hold what PostgreSQL cannot store; these go to ``moved``."""
-        joined = b"".join(records)
-        if b"\\" not in joined or b"\\u" not in joined:  # one byte is searched for ten times as fast as two
-            return records
-        kept: list[Record] = []
-        for row, record in enumerate(records):
-            raw = bytes(record)
-            members = split_object(raw) if _is_suspect(raw) else None
-            bad = [name for name, value in (members or {}).items() if _is_unstorable(bytes(value))]
-            if members is None or not bad:
-                kept.append(record)
-                continue
-            for name in bad:
-                value = bytes(members.pop(name))
-                moved.setdefault(row, {})[below("", name)] = value
-                if name in self._layout.schema.fields:
-                    self._found.contradiction(below("", name), value)
-                else:
-                    self._found.new_field(below("", name), value)
-            kept.append(msgspec.json.encode(members))
-        return kept
+    def _is_beyond_json(self, fields: Mapping[str, Any]) -> bool:
+        """Whether a JSON column holds what ``jsonb`` refuses or drops."""
+        columns = [fields[name] for name in self._layout.json_fields]
+        columns += [values for name, kind in self._json_below.items() for values in _json_within(fields[name], kind)]
+        return any(map(self._has_odd_json, columns))
 
-    def _with_moved(self, extra: Any, moved: Mapping[int, dict[str, bytes]]) -> Any:
-        if not moved:
+    def _has_odd_json(self, texts: Any) -> bool:
+        pa, pc = self._pa, self._pc
+        there = pc.drop_null(texts)
+        if not len(there):
+            return False
+        joined = pc.binary_join(pa.ListArray.from_arrays(pa.array([0, len(there)], pa.int32()), there), ",")[0].as_buffer()
+        # All at once tells in a hundredth of the time that nothing is odd.
+        return may_be_odd_json(b"[" + joined.to_pybytes() + b"]") and any(is_odd_json(text.encode()) for text in there.to_pylist())
+
+    def _keep_repeated(self, record: bytes, moved: dict[str, bytes]) -> None:
+        """Put the values that ``jsonb`` would drop, as another one of their name stands behind them, into ``moved``."""
+        for name, value in dict(members_in_order(record)).items():
+            path = below("", name)
+            if path not in moved and (name in self._layout.json_fields or name in self._json_below):
+                moved.update(repeated(value, path))
+
+    def _note(self, moved: Moved) -> None:
+        known = {below("", name) for name in self._layout.schema.fields}
+        for values in moved:
+            for path, raw in values.items():
+                if found := _REPEATED.search(path):
+                    self._found.repeated_field(_PLACE.sub("[]", path[: found.start()]), raw)
+                else:
+                    (self._found.contradiction if path in known else self._found.new_field)(path, raw)
+
+    def _with_moved(self, extra: Any, moved: Moved) -> Any:
+        if not any(moved):
             return extra
         texts = extra.to_pylist()
-        for row, values in moved.items():
-            added = extra_text(values) or "{}"
-            texts[row] = added if texts[row] is None else f"{texts[row][:-1]},{added[1:]}"
+        for row, values in enumerate(moved):
+            text = texts[row]
+            known = json.loads(text, parse_int=str) if text is not None else {}
+            added = extra_text({path: raw for path, raw in values.items() if path not in known})
+            if added is not None:
+                texts[row] = added if text is None else f"{text[:-1]},{added[1:]}"
         return self._pa.array(texts, self._pa.string())
 
     # -- columns
@@ -280,23 +328,28 @@ def _arrow(kind: ColumnKind) -> Any:
     return types.get(kind) or (pa.decimal128(20, 10) if kind == "rate" else pa.string())
 
 
-def _is_suspect(raw: bytes) -> bool:
-    return b"\\u" in raw and any(mark in raw for mark in _SUSPECT)
+def _without_odd(members: list[tuple[str, bytes]], tests: Sequence[Test], moved: dict[str, bytes]) -> bytes:
+    """An object of the members that no test calls odd, and of those of one name the last; the others go to ``moved``."""
+    kept = []
+    times: dict[str, int] = {}
+    for at, (name, value) in enumerate(members):
+        path = below("", name)
+        if any(name == later for later, _ in members[at + 1 :]):
+            times[name] = times.get(name, 0) + 1
+            moved[f"{path}#{times[name]}"] = value
+        elif any(is_odd(value) for is_odd in tests):
+            moved[path] = value
+        else:
+            kept.append(json.dumps(name).encode() + b":" + value)
+    return b"{" + b",".join(kept) + b"}"
 
 
-def _is_unstorable(raw: bytes) -> bool:
-    """Whether a JSON value holds text that PostgreSQL's text and jsonb cannot."""
-    if not _is_suspect(raw):
-        return False
-    try:
-        return _holds_unstorable(msgspec.json.decode(raw))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return True
-
-
-def _holds_unstorable(value: Any) -> bool:
-    if isinstance(value, str):
-        return "\0" in value or any("\ud800" <= char <= "\udfff" for char in value)
-    if isinstance(value, dict):
-        return any(_holds_unstorable(name) or _holds_unstorable(part) for name, part in value.items())
-    return isinstance(value, list) and any(_holds_unstorable(part) for part in value)
+def _json_within(array: Any, kind: Type) -> Iterator[Any]:
+    """The arrays of JSON texts within a column."""
+    if isinstance(kind, dict):
+        for part, values in zip(kind.values(), array.flatten(), strict=True):
+            yield from _json_within(values, part)
+    elif isinstance(kind, list):
+        yield from _json_within(array.flatten(), kind[0])
+    elif kind == "json":
+        yield array

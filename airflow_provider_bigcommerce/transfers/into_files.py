@@ -196,6 +196,7 @@ class IntoFiles:
             duplicates_dropped=copied.repeated + (self._before.dropped if self._before is not None else 0),
             deleted=copied.deleted,
             drift=drift_of(self._discrepancies),
+            rounded=self._discrepancies.rounded_values,
             requests=copied.requests,
             throttled=copied.throttled,
             seconds=copied.seconds,

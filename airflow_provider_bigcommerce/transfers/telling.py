@@ -143,6 +143,9 @@ class TellingTransfer(BaseOperator):
             fields = ", ".join(f"{drift.path} ({drift.seen_type})" for drift in manifest.drift[:20])
             told = "%d fields were not as the schema has them; what came is kept in the column _extra (see the manifest's drift): %s"
             self.log.info(told, len(manifest.drift), fields)
+        if manifest.rounded:
+            told = "%s amounts have more decimals than their column and stand in it rounded; _extra has them as they came."
+            self.log.info(told, f"{manifest.rounded:,}")
 
     def _tags(self) -> dict[str, str]:
         return {"conn_id": self.bigcommerce_conn_id, "resource": _name(self.resource)}

@@ -217,9 +217,16 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         discrepancies = Discrepancies()
 
         def writer(deleted_at: datetime | None = None) -> StagingWriter:
-            any_text = place.database.holds_any_text
-            about: dict[str, Any] = {"synced_at": synced_at, "store_hash": run.store_hash, "holds_any_text": any_text}
-            return StagingWriter(place.target, BlockReader(run.layout, discrepancies, **about, deleted_at=deleted_at), run.thread)
+            reader = BlockReader(
+                run.layout,
+                discrepancies,
+                synced_at=synced_at,
+                store_hash=run.store_hash,
+                holds_any_text=place.database.holds_any_text,
+                holds_any_json=place.database.holds_any_json,
+                deleted_at=deleted_at,
+            )
+            return StagingWriter(place.target, reader, run.thread)
 
         copy = Copy(
             selection,
@@ -269,6 +276,7 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
                 duplicates_dropped=copied.repeated + merged.unchanged,
                 deleted=deleted,
                 drift=drift_of(discrepancies),
+                rounded=discrepancies.rounded_values,
                 requests=copied.requests,
                 throttled=copied.throttled,
                 seconds=copied.seconds,

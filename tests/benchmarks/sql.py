@@ -82,7 +82,12 @@ def ours(nested: str) -> Callable[[Iterator[list[msgspec.Raw]]], None]:
         database = thread.run(open_database, BaseHook.get_connection(CONN_ID).get_hook(), None, "benchmark")
         target = Target(database, layout)
         reader = BlockReader(
-            layout, Discrepancies(), synced_at=datetime.now(UTC), store_hash="abc123", holds_any_text=database.holds_any_text
+            layout,
+            Discrepancies(),
+            synced_at=datetime.now(UTC),
+            store_hash="abc123",
+            holds_any_text=database.holds_any_text,
+            holds_any_json=database.holds_any_json,
         )
         writer, keys, seen = StagingWriter(target, reader, thread), KeyReader("orders", ("id",)), SeenKeys()
         thread.run(target.create_staging)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from airflow_provider_bigcommerce.core.credentials import (
     as_bool,
     clean,
     connection_json,
+    credentials_text,
     from_connection_fields,
     parse_base_url,
     parse_credentials_file,
@@ -257,6 +259,115 @@ API PATH: https://api.bigcommerce.com/stores/abc123/v3/
 )
 def test_the_credentials_file_is_read_in_all_its_shapes(text: str) -> None:
     assert parse_credentials_file(text) == EXPECTED
+
+
+QUOTED = [
+    '"{}"',
+    "'{}'",
+    "`{}`",
+    "\u201c{}\u201d",
+    "\u201e{}\u201c",
+    "\u201d{}\u201d",
+    "\u2018{}\u2019",
+    "\u201a{}\u2018",
+    "\u00ab{}\u00bb",
+    "\u00bb{}\u00ab",
+    "\u300c{}\u300d",
+    "\uff02{}\uff02",
+    ' "{}" ',
+    '" {}\u00a0"',
+    "\"'{}'\"",
+    "{}\u00a0",
+    "\u00a0\u2007{}\u202f",
+    "\u200b{}\ufeff",
+    "\u200e{}\u202c",
+    "\u2066\u201c{}\u201d\u2069\r\n",
+]
+
+
+@pytest.mark.parametrize("around", QUOTED)
+def test_what_pasting_puts_around_a_value_is_dropped(around: str) -> None:
+    fields = {"store_hash": "abc123", "access_token": TOKEN, "client_id": "the-id", "client_secret": SECRET}
+    pasted = {name: around.format(value) for name, value in fields.items()}
+
+    assert from_connection_fields(None, pasted) == EXPECTED
+    lines = {
+        "ACCESS TOKEN": TOKEN,
+        "CLIENT ID": "the-id",
+        "CLIENT SECRET": SECRET,
+        "API PATH": "https://api.bigcommerce.com/stores/abc123/v3/",
+    }
+    assert parse_credentials_file("\n".join(f"{label}: {around.format(value)}" for label, value in lines.items())) == EXPECTED
+
+
+@pytest.mark.parametrize("mark", ["\u200b", "\u00ad", "\u2060", "\ufeff"])
+def test_marks_that_nobody_sees_are_dropped_from_within_a_token_and_a_hash(mark: str) -> None:
+    """A browser breaks a long word with one, and it is copied."""
+    fields = {"store_hash": f"abc{mark}123", "access_token": TOKEN[:5] + mark + TOKEN[5:]}
+
+    assert from_connection_fields(None, fields) == StoreCredentials("abc123", TOKEN)
+
+
+@pytest.mark.parametrize("token", ["\u201c", '""', "\u201c\u201d", '" "', '"two words"', "\u201ctwo words\u201d", "t\u00f6k\u201d"])
+def test_a_token_of_quotation_marks_or_none_is_refused_without_being_shown(token: str) -> None:
+    with pytest.raises(CredentialsError, match=r"is empty|cannot stand in a header") as caught:
+        from_connection_fields(None, {**FIELDS, "access_token": token})
+    assert "two words" not in str(caught.value)
+
+
+#: With a letter that each encoding writes otherwise, in a name that is not read.
+FOREIGN = FILE.replace("My integration", "Caf\u00e9 \u20ac 2024").replace(SECRET, "the-secret")
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda text: text.encode("utf-8"),
+        lambda text: text.encode("utf-8-sig"),
+        lambda text: b"\xff\xfe" + text.encode("utf-16-le"),
+        lambda text: b"\xfe\xff" + text.encode("utf-16-be"),
+        lambda text: text.encode("utf-16-le"),
+        lambda text: text.encode("utf-16-be"),
+        lambda text: text.encode("cp1252"),
+        lambda text: text.replace("\u20ac", "\u00a4").encode("latin-1"),
+        lambda text: text.encode("cp1252") + b"\x81\x8d",  # bytes that cp1252 does not have
+    ],
+    ids=["utf-8", "utf-8 bom", "utf-16-le bom", "utf-16-be bom", "utf-16-le", "utf-16-be", "cp1252", "latin-1", "not cp1252"],
+)
+def test_the_credentials_file_is_read_as_editors_save_it(encode: Callable[[str], bytes], line_end: str) -> None:
+    text = credentials_text(encode(FOREIGN.replace("\n", line_end)))
+
+    assert parse_credentials_file(text) == StoreCredentials("abc123", TOKEN, "the-id", "the-secret")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("ACCESS TOKEN: ", "ACCESS\u00a0TOKEN:\u00a0"),
+        ("ACCESS TOKEN: ", "ACCESS TOKEN\uff1a"),
+        ("ACCESS TOKEN: ", "\u200bACCESS TOKEN\u200b: "),
+        ("ACCESS TOKEN: ", '"ACCESS TOKEN": '),
+        ("API PATH: ", "API\u202fPATH : "),
+    ],
+)
+def test_a_label_is_known_however_it_was_pasted(old: str, new: str) -> None:
+    assert parse_credentials_file(FILE.replace(old, new)) == EXPECTED
+
+
+@pytest.mark.parametrize("data", [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + TOKEN.encode(), b"\xff\xfe\x00\xd8" + TOKEN.encode(), bytes(65_537)])
+def test_what_is_no_text_is_refused_without_being_shown(data: bytes) -> None:
+    with pytest.raises(CredentialsError, match=r"credentials file (is not a text file|has 65,537 bytes)") as caught:
+        parse_credentials_file(credentials_text(data))
+    assert TOKEN not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+def test_labels_in_another_language_are_told_of_without_a_value() -> None:
+    with pytest.raises(CredentialsError, match="Its labels are English: ACCESS TOKEN, CLIENT ID, CLIENT SECRET, API PATH") as caught:
+        parse_credentials_file(f"ZUGRIFFSTOKEN: {TOKEN}\nAPI-PFAD: https://api.bigcommerce.com/stores/abc123/v3/")
+    assert TOKEN not in str(caught.value)
 
 
 def test_a_label_without_value_takes_nothing_from_the_next_label() -> None:

@@ -54,6 +54,16 @@ def test_rows_loaded_before_there_were_hashes_are_written_once_more(warehouse: W
     assert [warehouse.run("brands", after=HOUR, mode="incremental")["rows"] for _ in range(2)] == [count, 0]
 
 
+def test_rows_that_became_columns_by_other_rules_are_written_once_more(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a price that was null by the old rules would stay so while the store's row does not change."""
+    with monkeypatch.context() as before:
+        before.setattr("airflow_provider_bigcommerce.files.written._RULES", b"columns 1")
+        warehouse.run("brands", mode="incremental")
+
+    count = warehouse.sandbox.store.count("brands")
+    assert [warehouse.run("brands", after=HOUR, mode="incremental")["rows"] for _ in range(2)] == [count, 0]
+
+
 def test_a_slower_run_moves_nothing_back(warehouse: Warehouse) -> None:
     store = warehouse.sandbox.store
     [brand, *_] = store.rows("brands")

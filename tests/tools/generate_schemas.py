@@ -199,6 +199,9 @@ class Deriver:
             for part in schema.get(keyword, ()):
                 option = self.type_of(part, path, refs)
                 choice = option if choice is None else choice if option is None else merge(choice, option)
+            if choice == "json":
+                # Options that no one type holds: what stands beside them (a stray ``items``) does not make them one.
+                return choice
             found = self._both(found, choice)
         return self._both(found, self._own(schema, path, refs))
 
@@ -299,6 +302,22 @@ INCLUDED: dict[tuple[str, str], tuple[Type, bool]] = {
     ("channels", "currencies"): ("channel_currency_assignments", False),
 }
 
+#: Fields that a store sends and the resource's own spec forgot: field -> type, for every object that has the field named first.
+#: ``fulfillment_source`` of an ordered product stands in the B2B Edition's files alone: ``""``, or PHP's ``[]``.
+FORGOTTEN: tuple[tuple[str, str, Type], ...] = (("ebay_transaction_id", "fulfillment_source", "text"),)
+
+
+def add_forgotten(kind: Type) -> None:
+    """Add the forgotten fields to a type and all below it, in place."""
+    if isinstance(kind, list):
+        add_forgotten(kind[0])
+    elif isinstance(kind, dict):
+        for mark, field, added in FORGOTTEN:
+            if mark in kind:
+                kind.setdefault(field, added)
+        for part in kind.values():
+            add_forgotten(part)
+
 
 def snake_case(name: str) -> str:
     """``customerId`` -> ``customer_id``."""
@@ -382,6 +401,8 @@ def generate(folder: Path, rows: Iterable[Mapping[str, Any]]) -> str:
         wanted: Type = [record] if is_list else record
         there = schemas[name]["fields"].get(field)
         schemas[name]["fields"][field] = wanted if there is None else _completed(there, wanted)
+    for described in schemas.values():
+        add_forgotten(described["fields"])
     lines = [f"{json.dumps(name)}:{json.dumps(schema, separators=(',', ':'))}" for name, schema in sorted(schemas.items())]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
