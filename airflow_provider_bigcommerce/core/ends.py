@@ -43,7 +43,7 @@ class PageLengths:
         before, self.longest = self.longest, max(self.longest, rows)
         if rows >= limit:
             return True
-        return SMALLEST_PAGE <= rows and rows >= before
+        return rows >= SMALLEST_PAGE and rows >= before
 
 
 @dataclass(slots=True)

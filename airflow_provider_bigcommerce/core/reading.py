@@ -171,7 +171,8 @@ def _read_unusual(request: Request, body: bytes, envelope: str, *, is_list: bool
         return Listing([], meta)
     if kind == b"[":
         return Listing(_BARE_LIST.decode(raw), meta)
-    raise UnexpectedAnswerError(f"{request.method} {request.path} answered JSON that is {'no list' if is_list else 'neither a list nor an object'}.")
+    due = "no list" if is_list else "neither a list nor an object"
+    raise UnexpectedAnswerError(f"{request.method} {request.path} answered JSON that is {due}.")
 
 
 def read_meta(raw: msgspec.Raw) -> Meta:

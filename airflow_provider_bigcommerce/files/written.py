@@ -18,7 +18,6 @@ from airflow_provider_bigcommerce.files.destination import Destination
 from airflow_provider_bigcommerce.files.keys import Key
 from airflow_provider_bigcommerce.files.manifest import DataFile
 
-
 #: The rules by which a row's bytes become columns. Where they change, every row counts as changed once, and is written by the new ones:
 #: 2 rounds amounts and takes empty values for what they are.
 _RULES = b"columns 2"

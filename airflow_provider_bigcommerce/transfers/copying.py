@@ -174,7 +174,8 @@ class Copy:
             await begun  # for a list without rows
             copied.counted = await self._count(store)
             if copied.counted is not None and copied.counted > copied.found and self._may_look_again:
-                await self._look_again(store, thread, begun, f"The store's summary counts {copied.counted:,} rows, and {copied.found:,} came.")
+                why = f"The store's summary counts {copied.counted:,} rows, and {copied.found:,} came."
+                await self._look_again(store, thread, begun, why)
                 copied.counted = await self._count(store)
             copied.files += await in_thread(thread, self._writer.close)
         finally:

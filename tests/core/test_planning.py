@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
+from airflow_provider_bigcommerce.core.id_ranges import IdRanges
 from airflow_provider_bigcommerce.core.messages import Request, query_text
 from airflow_provider_bigcommerce.core.page_numbers import PageNumbers
-from airflow_provider_bigcommerce.core.id_ranges import IdRanges
 from airflow_provider_bigcommerce.core.paging import Cursors, SinglePage
 from airflow_provider_bigcommerce.core.planning import column_of, filled, full_query, resource_of, walk_of
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnknownResourceError
