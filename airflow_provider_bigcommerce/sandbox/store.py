@@ -18,10 +18,12 @@ from typing import Any
 import msgspec
 
 from airflow_provider_bigcommerce.sandbox import dates
+from airflow_provider_bigcommerce.sandbox.answers import Answer
 from airflow_provider_bigcommerce.sandbox.catalog_data import CatalogData
 from airflow_provider_bigcommerce.sandbox.customer_data import CustomerData
-from airflow_provider_bigcommerce.sandbox.faults import Faults, Kind, Planned
+from airflow_provider_bigcommerce.sandbox.faults import Faults, Kind, Planned, PlannedOdd
 from airflow_provider_bigcommerce.sandbox.kind_tables import add_tables
+from airflow_provider_bigcommerce.sandbox.odd_answers import Asker, Odd
 from airflow_provider_bigcommerce.sandbox.order_data import STATUSES, OrderData
 from airflow_provider_bigcommerce.sandbox.quota import Concurrency, Quota
 from airflow_provider_bigcommerce.sandbox.table import Key, Nested, Row, Table
@@ -202,6 +204,11 @@ class Store:
         """How often each kind of fault happened."""
         return self._faults.counts
 
+    @property
+    def planned_faults(self) -> Faults:
+        """What goes wrong on purpose."""
+        return self._faults
+
     def fail_next(
         self,
         n: int,
@@ -227,6 +234,21 @@ class Store:
         """Decide whether a request fails (asked by the server, once a request)."""
         with self.lock:
             return self._faults.draw(method, path)
+
+    def odd(self, path: str, *, answer: str | Odd, nth: int = 1, times: int | None = 1, method: str | None = "GET") -> PlannedOdd:
+        """Answer some coming requests oddly: `odd("^/v3/customers", nth=2, answer="empty")`; see `Faults.odd`."""
+        with self.lock:
+            return self._faults.odd(path, answer=answer, nth=nth, times=times, method=method)
+
+    def clear_odd(self) -> None:
+        """Answer every request as it should be again."""
+        with self.lock:
+            self._faults.clear_odd()
+
+    def answer(self, method: str, path: str, query_text: str, ask: Asker) -> tuple[Answer, str | None]:
+        """Answer a request, oddly where a test asked for it (asked by the server, once a request)."""
+        with self.lock:
+            return self._faults.answer(method, path, query_text, ask)
 
     # -- arrange and assert -----------------------------------------------------------------------------------------------------
 
