@@ -266,7 +266,12 @@ def _page(
         after = filters.whole(query["after"], "after", lowest=0) if query.get("after") else None
         start = 0 if after is None else bisect_right(chosen, after, key=lambda item: load(item)[listing.key])  # keyset lists come by key
         items = chosen[start : start + limit]
-        return _Page(items, {"pagination": _pagination(total, len(items), limit, 1, {})})
+        pagination = _pagination(total, len(items), limit, 1, {})
+        rest = {name: value for name, value in query.items() if name not in ("after", "limit")}
+        pagination["links"] = {"current": "?" + urlencode({**rest, **({} if after is None else {"after": after}), "limit": limit})}
+        if start + limit < total:
+            pagination["links"]["next"] = "?" + urlencode({**rest, "after": load(items[-1])[listing.key], "limit": limit})
+        return _Page(items, {"pagination": pagination})
     by_cursor = listing.paging in ("cursor", "both") and bool(query.get("after") or query.get("before"))
     if by_cursor:
         start = _after(listing, chosen, load, query, limit, source)

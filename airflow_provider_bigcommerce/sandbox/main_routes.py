@@ -423,7 +423,9 @@ def add_orders(router: Router) -> None:
     )
     router.add(f"{path}/{{product_id}}", get=nested_one("order_products", "orders", enveloped=False))
     path = "/v2/orders/{order_id}/shipping_addresses"
-    router.add(path, get=list_handler(Listing(_shipping_addresses, "v2", enveloped=False, empty_is_204=True, allowed=parameters(path))))
+    addresses = list_handler(Listing(_shipping_addresses, "v2", enveloped=False, empty_is_204=True, allowed=parameters(path)))
+    for spelling in (path, "/v2/orders/{order_id}/shippingaddresses"):  # the latter is in the links of the published examples
+        router.add(spelling, get=addresses)
 
 
 # -- store information ---------------------------------------------------------------------------------------------------------------

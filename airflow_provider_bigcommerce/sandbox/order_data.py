@@ -196,11 +196,7 @@ class OrderData:
         shipped = status in SHIPPED
         total_ex = net + shipping - coupon
         total_inc = total_ex + tax + shipping_tax
-        base = self._base_url()
         currency = ("EUR", 2, EUR_RATE) if euro else ("USD", 1, "1.0000000000")
-
-        def link(path: str) -> Row:
-            return {"url": f"{base}/v2/orders/{order_id}/{path}", "resource": f"/orders/{order_id}/{path}"}
 
         return {
             "id": order_id,
@@ -271,12 +267,16 @@ class OrderData:
             "tax_provider_id": "BasicTaxProvider",
             "customer_locale": "en",
             "is_tax_inclusive_pricing": False,
-            "products": link("products"),
-            "shipping_addresses": link("shippingaddresses"),
-            "coupons": link("coupons"),
-            "consignments": link("consignments"),
-            "fees": link("fees"),
+            "products": self.link(f"/orders/{order_id}/products"),
+            "shipping_addresses": self.link(f"/orders/{order_id}/shipping_addresses"),
+            "coupons": self.link(f"/orders/{order_id}/coupons"),
+            "consignments": self.link(f"/orders/{order_id}/consignments"),
+            "fees": self.link(f"/orders/{order_id}/fees"),
         }
+
+    def link(self, path: str) -> Row:
+        """Make a link to what hangs on an order."""
+        return {"url": f"{self._base_url()}/v2{path}", "resource": path}
 
     def address(self, order_id: int, customer_id: int) -> Row:
         """Make the address of an order's buyer, as orders write it."""
@@ -326,10 +326,7 @@ class OrderData:
                 "shipping_zone_id": 1,
                 "shipping_zone_name": "United States",
                 "form_fields": [],
-                "shipping_quotes": {
-                    "url": f"{self._base_url()}/v2/orders/{order_id}/shippingaddresses/{order_id * 10 + 1}/shippingquotes",
-                    "resource": f"/orders/{order_id}/shippingaddresses/{order_id * 10 + 1}/shippingquotes",
-                },
+                "shipping_quotes": self.link(f"/orders/{order_id}/shipping_addresses/{order_id * 10 + 1}/shipping_quotes"),
             }
         ]
 
@@ -352,8 +349,7 @@ class OrderData:
                 "handling_cost_tax",
             ):
                 consignment[name] = cents_of(consignment[name]) / 100  # numbers here, text in shipping_addresses: so the spec has it
-            path = f"/orders/{order_id}/consignments/shipping/{address['id']}/shippingquotes"
-            consignment["shipping_quotes"] = {"url": f"{self._base_url()}/v2{path}", "resource": path}
+            consignment["shipping_quotes"] = self.link(f"/orders/{order_id}/consignments/shipping/{address['id']}/shipping_quotes")
             if lines is None:
                 consignment["line_items"] = [order["products"]]
             else:
