@@ -120,7 +120,6 @@ def _add_kind(router: Router, kind: Kind) -> None:
             path,
             _rows(kind.name, key_field),
             key=kind.key,
-            refuses_unknown=kind.refuses_unknown,
             show=(lambda _store, row, _query: visible(row)) if hides else None,
         )
         router.add(path, get=list_handler(how), **_list_writes(path, writing, key_field))

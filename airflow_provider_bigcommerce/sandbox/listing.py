@@ -48,7 +48,6 @@ class Listing:
     :param key: the field a cursor and a keyset stand on; empty where no field tells rows apart: cursors then stand on places.
     :param aliases: parameters that are not named as the field they look at.
     :param store_aliases: the same for what a row alone does not tell.
-    :param refuses_unknown: whether an undocumented parameter is answered with 422.
     :param modified: the field behind a fast date filter of a table.
     :param bare_date_gets_time: a date without time gets the time of day of the request (catalog spec, products).
     :param show: the last change to a row before it is shown, given the query.
@@ -64,7 +63,6 @@ class Listing:
     aliases: Mapping[str, str | Reader] = field(default_factory=dict)
     store_aliases: Mapping[str, Callable[[Store, Row], Any]] = field(default_factory=dict)
     includes: Mapping[str, Include] = field(default_factory=dict)
-    refuses_unknown: bool = False
     modified: str = "date_modified"
     bare_date_gets_time: bool = False
     show: Callable[[Store, Row, Mapping[str, str]], Row] | None = None
@@ -88,10 +86,6 @@ def answer(store: Store, listing: Listing, path: Mapping[str, Any], query: Mappi
 
 
 def _answer(store: Store, listing: Listing, path: Mapping[str, Any], query: Mapping[str, str], version: str) -> Answer:
-    if listing.refuses_unknown:
-        unknown = sorted(name for name in query if name not in listing.allowed)
-        if unknown:
-            return error(version, 422, f"The filter(s): {', '.join(unknown)} are not valid filter parameter(s).")
     for name in listing.required:
         if not query.get(name):
             raise BadParameterError(name, "is required")

@@ -19,7 +19,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "bigcommerce_sandbox(products=10, orders=5, customers=5, seed=1, quota='none', latency_ms=0, fault_rate=0, tls=False, db=None, "
-        "client_id=None, client_secret=None): what the store of the bigcommerce_sandbox fixture is like",
+        "client_id=None, client_secret=None, unknown_filters='ignore'): what the store of the bigcommerce_sandbox fixture is like",
     )
 
 
@@ -46,6 +46,7 @@ def bigcommerce_sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Itera
         "db": None,
         "client_id": None,
         "client_secret": None,
+        "unknown_filters": "ignore",
     }
     marker = request.node.get_closest_marker("bigcommerce_sandbox")
     given = dict(marker.kwargs) if marker is not None else {}
@@ -62,6 +63,7 @@ def bigcommerce_sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Itera
         quota=Quota.parse(wanted["quota"]),
         faults=Faults(wanted["seed"], wanted["fault_rate"]),
         db=wanted["db"],
+        unknown_filters=wanted["unknown_filters"],
     )
     store.latency_ms = wanted["latency_ms"]
     context = ca_file = None

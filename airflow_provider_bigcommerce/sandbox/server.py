@@ -28,6 +28,7 @@ from airflow_provider_bigcommerce.sandbox.answers import Answer, error
 from airflow_provider_bigcommerce.sandbox.faults import Planned
 from airflow_provider_bigcommerce.sandbox.routes import Call, Router
 from airflow_provider_bigcommerce.sandbox.store import LoggedRequest, Store
+from airflow_provider_bigcommerce.sandbox.unknown_filters import refusal
 
 _PATH = re.compile(r"/stores/([^/]+)(/(v2|v3|graphql)(?:/.*)?)")
 _CACHE_BYTES = 96 * 2**20
@@ -168,6 +169,9 @@ class Server:
         handler = route.handlers.get("get" if request.method == "HEAD" else request.method.lower())
         if handler is None:
             return error(version, 405)
+        refused = refusal(store.unknown_filters, route.template, query, version) if request.method in ("GET", "HEAD") else None
+        if refused is not None:
+            return refused
         payload: Any = None
         if body:
             try:

@@ -27,6 +27,7 @@ from airflow_provider_bigcommerce.sandbox.odd_answers import Asker, Odd
 from airflow_provider_bigcommerce.sandbox.order_data import STATUSES, OrderData
 from airflow_provider_bigcommerce.sandbox.quota import Concurrency, Quota
 from airflow_provider_bigcommerce.sandbox.table import Key, Nested, Row, Table
+from airflow_provider_bigcommerce.sandbox.unknown_filters import UNKNOWN, Unknown
 from airflow_provider_bigcommerce.sandbox.vocabulary import PLACES
 
 
@@ -58,7 +59,9 @@ class Store:
     :param faults: what goes wrong on purpose.
     :param clock: epoch seconds; stands behind the Date header and date_modified of changes. May be replaced while it runs.
     :param db: a SQLite file that keeps the changes.
-    :raises ValueError: the file holds a store with another seed or size.
+    :param unknown_filters: `ignore` or `refuse`: what becomes of a query parameter that an endpoint does not document, where no source
+        tells; a few endpoints always refuse it. May be replaced while it runs.
+    :raises ValueError: the file holds a store with another seed or size, or there is no such way with unknown filters.
     """
 
     def __init__(
@@ -74,7 +77,11 @@ class Store:
         faults: Faults | None = None,
         clock: Callable[[], float] = time.time,
         db: str | Path | None = None,
+        unknown_filters: Unknown = "ignore",
     ) -> None:
+        if unknown_filters not in UNKNOWN:
+            raise ValueError(f"unknown_filters is one of {', '.join(UNKNOWN)}, got {unknown_filters!r}")
+        self.unknown_filters: Unknown = unknown_filters
         self.seed, self.store_hash, self.clock = seed, store_hash, clock
         self.lock = RLock()
         self.tokens: dict[str, frozenset[str] | None] = {}

@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
+from airflow_provider_bigcommerce.sandbox.store import Store
 from tests.sandbox.wire import ask, walk
 
 PRODUCTS, ORDERS, CUSTOMERS = "/v3/catalog/products", "/v2/orders", "/v3/customers"
@@ -61,11 +62,27 @@ def test_a_parameter_out_of_range_is_refused(bigcommerce_sandbox: Sandbox, path:
     assert (reply.json[0] if path == ORDERS else reply.json)["status"] == status
 
 
-def test_an_unknown_filter_is_passed_over_except_where_bigcommerce_refuses_it(bigcommerce_sandbox: Sandbox) -> None:
-    assert len(ask(bigcommerce_sandbox, PRODUCTS, {"colour": "red"}).data) == 10
+@pytest.mark.parametrize(("path", "always", "refused"), [
+    (PRODUCTS, False, 422), ("/v3/catalog/products/101", False, 422), ("/v3/catalog/summary", False, 422), (ORDERS, False, 400),
+    ("/v2/orders/count", False, 400), (CUSTOMERS, False, 422), ("/v3/channels", True, 422), ("/v3/channels/1/listings", True, 422),
+    ("/v3/customers/attributes", True, 422), ("/v3/catalog/trees", True, 422), ("/v3/content/pages", True, 400),
+])  # fmt: skip
+def test_an_unknown_filter_is_ignored_or_refused_as_the_store_is_told_and_some_always_refuse(
+    bigcommerce_sandbox: Sandbox, path: str, always: bool, refused: int
+) -> None:
+    def status(**query: object) -> int:
+        return ask(bigcommerce_sandbox, path, query).status
 
-    refused = ask(bigcommerce_sandbox, "/v3/channels", {"colour": "red", "age": 3})
-    assert (refused.status, refused.json["title"]) == (422, "The filter(s): age, colour are not valid filter parameter(s).")
+    assert (status(), status(colour="red")) == (200, refused if always else 200)
+    bigcommerce_sandbox.store.unknown_filters = "refuse"
+    assert (status(), status(colour="red")) == (200, refused)
+    said = ask(bigcommerce_sandbox, path, {"colour": "red", "age": 3}).json
+    assert "The filter(s): age, colour are not valid" in (said[0]["message"] if path.startswith("/v2") else said["title"])
+
+
+def test_a_way_with_unknown_filters_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="ignore, refuse, got 'maybe'"):
+        Store(unknown_filters="maybe")  # type: ignore[arg-type]  # that is what is tested
 
 
 @pytest.mark.bigcommerce_sandbox(products=40)
@@ -280,7 +297,6 @@ def test_a_product_is_the_same_however_it_is_asked_for(bigcommerce_sandbox: Sand
 
 
 def test_a_million_products_are_made_only_when_asked_for() -> None:
-    from airflow_provider_bigcommerce.sandbox.store import Store
 
     store = Store(products=1_000_000)
     table = store.tables["products"]
