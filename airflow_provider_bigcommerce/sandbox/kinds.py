@@ -158,7 +158,7 @@ def _subscriber(store: Store, row: Row, n: int) -> Row:
 
 
 def _group(store: Store, row: Row, n: int) -> Row:
-    at = dates.SEED_START + n * 3600
+    at = dates.SEED_START + n * 123_457
     return {
         "name": ("Retail", "Großhandel", "VIP")[n % 3],
         "is_default": n == 0,

@@ -51,7 +51,7 @@ class Listing:
     :param modified: the field behind a fast date filter of a table.
     :param bare_date_gets_time: a date without time gets the time of day of the request (catalog spec, products).
     :param show: the last change to a row before it is shown, given the query.
-    :param meta: what stands in `meta` beside the pagination.
+    :param newest_first: whether the list comes by descending key where no sort is asked for.
     """
 
     rows: Callable[[Store, Mapping[str, Any]], Table | list[Row] | None]
@@ -70,6 +70,7 @@ class Listing:
     empty_is_204: bool = False
     required: tuple[str, ...] = ()
     always_keeps: tuple[str, ...] = ("id",)
+    newest_first: bool = False
 
 
 def answer(store: Store, listing: Listing, path: Mapping[str, Any], query: Mapping[str, str], version: str) -> Answer:
@@ -96,7 +97,8 @@ def _answer(store: Store, listing: Listing, path: Mapping[str, Any], query: Mapp
     includes = [listing.includes[name] for name in wanted if name in listing.includes]
     limit = listing.default if not query.get("limit") else filters.whole(query["limit"], "limit")
     if listing.paging != "none" and limit > listing.maximum:
-        return error(version, 413, f"The limit is too large. The maximum is {listing.maximum}.")
+        title = f"The limit is too large. The maximum is {listing.maximum}."
+        return error(version, 413, title, details={"max_limit": listing.maximum})
     limit = min([limit, *(include.most_rows for include in includes if include.most_rows)])
 
     chosen, load = select(store, listing, source, query)
@@ -140,7 +142,7 @@ def select(
     found = filters.parse(query, listing.allowed - RESERVED, aliases)
     if listing.bare_date_gets_time:
         found = [with_time_of_day(store, condition) for condition in found]
-    sort, descending = _sort_of(query)
+    sort, descending = _sort_of(listing, query)
     if isinstance(source, list):
         rows = [row for row in source if all(f.keeps(row) for f in found)] if found else [*source]
         if sort is not None:
@@ -172,8 +174,10 @@ def with_time_of_day(store: Store, condition: Filter) -> Filter:
     return Filter(condition.parameter, condition.name, condition.operator, text, condition.read)
 
 
-def _sort_of(query: Mapping[str, str]) -> tuple[str | None, bool]:
+def _sort_of(listing: Listing, query: Mapping[str, str]) -> tuple[str | None, bool]:
     name, _, direction = query.get("sort", "").partition(":")
+    if not name and listing.newest_first:
+        return None, True
     return name or None, (direction or query.get("direction", "asc")).lower() == "desc"
 
 
@@ -255,7 +259,8 @@ def _page(
 ) -> _Page:
     total = len(chosen)
     if listing.paging == "none":
-        return _Page(chosen, {"pagination": _pagination(total, total, max(total, 1), 1, query)})
+        whole = _pagination(total, total, max(total, 1), 1, query)
+        return _Page(chosen, {"pagination": whole | {"links": {"current": "?" + urlencode(query)}}})  # it takes neither page nor limit
     if listing.paging == "keyset":
         after = filters.whole(query["after"], "after", lowest=0) if query.get("after") else None
         start = 0 if after is None else bisect_right(chosen, after, key=lambda item: load(item)[listing.key])  # keyset lists come by key
@@ -316,7 +321,7 @@ def _cursor(listing: Listing, row: Row, place: int, query: Mapping[str, str]) ->
     if not listing.key:
         return b64encode(f"place:{place}".encode()).decode()
     text = f"{listing.key}:{row[listing.key]}"
-    if _sort_of(query)[0] == listing.modified:
+    if _sort_of(listing, query)[0] == listing.modified:
         text += f":at:{dates.parse(row[listing.modified])}"
     return b64encode(text.encode()).decode()
 
@@ -331,7 +336,7 @@ def _after(
         raise BadParameterError(name, "is not a cursor") from bad
     _, _, rest = text.partition(":")
     key, _, at = rest.partition(":at:")
-    sort, descending = _sort_of(query)
+    sort, descending = _sort_of(listing, query)
     place: int
     if not listing.key and key.isdigit():
         place = int(key) + 1
@@ -339,7 +344,7 @@ def _after(
         mark = (int(at), int(key))
         place = bisect_right(chosen, mark, key=lambda i: (dates.parse(load(i)[listing.modified]), i))
     elif sort is None and isinstance(source, Table) and key.lstrip("-").isdigit():
-        place = bisect_right(chosen, int(key))
+        place = bisect_right(chosen, -int(key), key=lambda i: -i) if descending else bisect_right(chosen, int(key))
     else:
         places = [n for n, item in enumerate(chosen) if str(load(item)[listing.key]) == key]
         if not places:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from airflow_provider_bigcommerce.sandbox import listing
+from airflow_provider_bigcommerce.sandbox import dates, listing
 from airflow_provider_bigcommerce.sandbox.answers import Answer, error, ok
 from airflow_provider_bigcommerce.sandbox.contract import contract, parameters
 from airflow_provider_bigcommerce.sandbox.filters import BadParameterError, Reader, parse
@@ -155,8 +155,8 @@ def _summary(store: Store, _call: Call) -> Answer:
             "highest_variant_price": max(prices),
             "average_variant_price": sum(prices) / len(prices),
             "lowest_variant_price": str(min(prices)),
-            "oldest_variant_date": "2024-01-01T00:00:00+00:00",
-            "newest_variant_date": "2025-12-30T00:00:00+00:00",
+            "oldest_variant_date": dates.iso(dates.SEED_START),
+            "newest_variant_date": dates.iso(dates.SEED_START + dates.SEED_SECONDS - 86_400),
         }
         store.selections[remembered] = found
     return ok({"data": found, "meta": {}})
@@ -269,6 +269,7 @@ def add_customers(router: Router) -> None:
         "both",
         allowed=parameters("/v3/customers"),
         includes=CUSTOMER_INCLUDES,
+        newest_first=True,  # recorded answers of real stores come by descending id
         aliases={"name": lambda row: f"{row['first_name']} {row['last_name']}"},
     )
     router.add("/v3/customers", get=list_handler(customers), **many)

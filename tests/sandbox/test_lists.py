@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
+from airflow_provider_bigcommerce.sandbox import dates
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.sandbox.store import Store
 from tests.sandbox.wire import ask, walk
@@ -59,7 +60,9 @@ def test_a_parameter_out_of_range_is_refused(bigcommerce_sandbox: Sandbox, path:
     reply = ask(bigcommerce_sandbox, path, query)
 
     assert reply.status == status
-    assert (reply.json[0] if path == ORDERS else reply.json)["status"] == status
+    said = reply.json[0] if path == ORDERS else reply.json
+    assert said["status"] == status
+    assert said.get("details") == ({"max_limit": 250} if (path, status) == (ORDERS, 413) else None)
 
 
 @pytest.mark.parametrize(("path", "always", "refused"), [
@@ -294,6 +297,40 @@ def test_a_product_is_the_same_however_it_is_asked_for(bigcommerce_sandbox: Sand
 
     assert page[changed]["name"] == "changed"
     assert page == {row_id: ask(bigcommerce_sandbox, f"{PRODUCTS}/{row_id}").data for row_id in page}
+
+
+@pytest.mark.bigcommerce_sandbox(customers=25)
+def test_customers_come_by_descending_id_unless_sorted(bigcommerce_sandbox: Sandbox) -> None:
+    ids = [row["id"] for row in bigcommerce_sandbox.store.rows("customers")]
+    newest = bigcommerce_sandbox.store.add_customer()["id"]
+
+    assert ask(bigcommerce_sandbox, CUSTOMERS).ids() == [newest, *ids[::-1]]
+    assert ask(bigcommerce_sandbox, CUSTOMERS, {"page": 2, "limit": 10}).ids() == ids[::-1][9:19]
+    assert ask(bigcommerce_sandbox, CUSTOMERS, {"id:in": f"{ids[3]},{ids[7]}"}).ids() == [ids[7], ids[3]]
+    assert ask(bigcommerce_sandbox, CUSTOMERS, {"sort": "date_modified:asc"}).ids()[-1] == newest
+
+
+@pytest.mark.bigcommerce_sandbox(customers=25)
+def test_a_cursor_of_customers_stands_although_its_row_goes_and_rows_come(bigcommerce_sandbox: Sandbox) -> None:
+    ids = [row["id"] for row in bigcommerce_sandbox.store.rows("customers")][::-1]
+    first = ask(bigcommerce_sandbox, CUSTOMERS, {"limit": 10})
+    bigcommerce_sandbox.store.delete("customers", ids[9])
+    bigcommerce_sandbox.store.add_customer()
+
+    after = first.json["meta"]["cursor_pagination"]["end_cursor"]
+    assert (first.ids(), ask(bigcommerce_sandbox, CUSTOMERS, {"limit": 10, "after": after}).ids()) == (ids[:10], ids[10:20])
+
+
+@pytest.mark.parametrize("size", [5, 10, 50, 100, 4377])
+def test_dates_are_spread_over_the_day(size: int) -> None:
+    store = Store(products=size, orders=size, customers=size)
+    for name in ("products", "orders", "customers"):
+        moments = {dates.parse(store.row(name, key)["date_modified"]) for key in store.tables[name].ids()[:60]}
+        times = {moment % 86_400 for moment in moments}
+        assert len(times) == len(moments) > min(size, 60) // 4, "as many times of day as moments"
+        assert not times & {0, 43_200}
+    settings = {dates.parse(row["date_modified"]) % 86_400 for row in store.rows("channels")}
+    assert len(settings) == 3
 
 
 def test_a_million_products_are_made_only_when_asked_for() -> None:
