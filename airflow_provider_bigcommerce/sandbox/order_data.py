@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_bigcommerce.sandbox import recorded_values
 from airflow_provider_bigcommerce.sandbox.catalog_data import CatalogData
 from airflow_provider_bigcommerce.sandbox.customer_data import CustomerData
 from airflow_provider_bigcommerce.sandbox.dates import SEED_SECONDS, SEED_START, rfc2822
@@ -60,6 +61,7 @@ class OrderData:
         self.orders = SeededIds(100, orders)
         self.calendar = Calendar(SEED_START, SEED_SECONDS, orders)
         self.catalog, self.customers, self._base_url = catalog, customers, base_url
+        self.recorded_values = False
         self._longest = self.orders[orders - 1] if orders >= 5 else None
 
     def modified(self, order_id: int) -> int:
@@ -255,7 +257,7 @@ class OrderData:
             "is_deleted": False,
             "ebay_order_id": "0",
             "cart_id": self.dice.uuid(order_id, 6),
-            "billing_address": {**self.address(order_id, customer_id), "form_fields": []},
+            "billing_address": {**self.address(order_id, customer_id), "form_fields": self._form_fields(order_id)},
             "is_email_opt_in": bool(roll & 32),
             "credit_card_type": None,
             "order_source": "www",
@@ -273,6 +275,9 @@ class OrderData:
             "consignments": self.link(f"/orders/{order_id}/consignments"),
             "fees": self.link(f"/orders/{order_id}/fees"),
         }
+
+    def _form_fields(self, order_id: int) -> list[Row]:
+        return recorded_values.form_fields() if self.recorded_values and order_id % 4 == 0 else []
 
     def link(self, path: str) -> Row:
         """Make a link to what hangs on an order."""
@@ -325,7 +330,7 @@ class OrderData:
                 "handling_cost_tax_class_id": 2,
                 "shipping_zone_id": 1,
                 "shipping_zone_name": "United States",
-                "form_fields": [],
+                "form_fields": order["billing_address"].get("form_fields", []),
                 "shipping_quotes": self.link(f"/orders/{order_id}/shipping_addresses/{order_id * 10 + 1}/shipping_quotes"),
             }
         ]

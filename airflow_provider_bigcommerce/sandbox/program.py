@@ -32,6 +32,7 @@ class Options:
     :param latency_ms: milliseconds each answer waits.
     :param fault_rate: probability of a fault for each request.
     :param db: SQLite file that keeps changes over a restart.
+    :param recorded_values: some rows have values that real stores were seen to send and the files do not document.
     :param unknown_filters: `ignore` or `refuse` parameters that an endpoint does not document.
     """
 
@@ -50,6 +51,7 @@ class Options:
     tls: bool = False
     db: Path | None = None
     unknown_filters: Unknown = "ignore"
+    recorded_values: bool = False
 
 
 def serve(options: Options, out: TextIO | None = None) -> int:
@@ -78,6 +80,7 @@ def serve(options: Options, out: TextIO | None = None) -> int:
         faults=Faults(options.seed, options.fault_rate),
         db=options.db,
         unknown_filters=options.unknown_filters,
+        recorded_values=options.recorded_values,
     )
     store.latency_ms = options.latency_ms
     try:
@@ -141,6 +144,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--fault-rate", type=float, default=defaults.fault_rate)
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--db", type=Path, default=None, help="SQLite file that keeps changes over a restart")
+    parser.add_argument(
+        "--recorded-values",
+        action="store_true",
+        help="some rows have values that real stores were seen to send and the published files do not document",
+    )
     parser.add_argument(
         "--unknown-filters",
         choices=UNKNOWN,

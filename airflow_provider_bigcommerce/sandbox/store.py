@@ -26,6 +26,7 @@ from airflow_provider_bigcommerce.sandbox.kind_tables import add_tables
 from airflow_provider_bigcommerce.sandbox.odd_answers import Asker, Odd
 from airflow_provider_bigcommerce.sandbox.order_data import STATUSES, OrderData
 from airflow_provider_bigcommerce.sandbox.quota import Concurrency, Quota
+from airflow_provider_bigcommerce.sandbox.recorded_values import apply as apply_recorded_values
 from airflow_provider_bigcommerce.sandbox.table import Key, Nested, Row, Table
 from airflow_provider_bigcommerce.sandbox.unknown_filters import UNKNOWN, Unknown
 from airflow_provider_bigcommerce.sandbox.vocabulary import PLACES
@@ -61,6 +62,7 @@ class Store:
     :param db: a SQLite file that keeps the changes.
     :param unknown_filters: `ignore` or `refuse`: what becomes of a query parameter that an endpoint does not document, where no source
         tells; a few endpoints always refuse it. May be replaced while it runs.
+    :param recorded_values: whether some rows have values that real stores were seen to send and the files do not document.
     :raises ValueError: the file holds a store with another seed or size, or there is no such way with unknown filters.
     """
 
@@ -78,6 +80,7 @@ class Store:
         clock: Callable[[], float] = time.time,
         db: str | Path | None = None,
         unknown_filters: Unknown = "ignore",
+        recorded_values: bool = False,
     ) -> None:
         if unknown_filters not in UNKNOWN:
             raise ValueError(f"unknown_filters is one of {', '.join(UNKNOWN)}, got {unknown_filters!r}")
@@ -102,6 +105,9 @@ class Store:
         self.nested: dict[str, Nested] = {}
         self.singletons: dict[str, Row] = {}  # changed singletons by path
         self._make_tables()
+        if recorded_values:
+            self.sales.recorded_values = True
+            apply_recorded_values(self)
         self.sizes = {"seed": seed, "products": products, "orders": orders, "customers": customers}
         self._db: sqlite3.Connection | None = None
         if db is not None:
