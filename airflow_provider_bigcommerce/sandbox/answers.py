@@ -47,12 +47,16 @@ _TITLES = {
     409: "The request cannot be processed due to a possible conflict. Please review the changes and try again.",
     413: "The request payload is too large.",
     422: "JSON data is missing or invalid",
+    423: "The requested resource is currently locked and unavailable.",
     429: "Too many requests",
     500: "Internal server error",
     502: "Bad gateway",
     503: "Service unavailable",
     504: "Gateway timeout",
 }
+
+
+_V2_TITLES = {404: "The requested resource was not found."}
 
 
 def error(
@@ -69,7 +73,7 @@ def error(
     :param errors: messages by field; in V2 they go into the message.
     :param details: what V2 tells beside the message.
     """
-    title = title or _TITLES.get(status, "Error")
+    title = title or (_V2_TITLES if version == "v2" else {}).get(status) or _TITLES.get(status, "Error")
     if version == "v2":
         reasons = "; ".join(f"{name}: {reason}" for name, reason in (errors or {}).items())
         found = {"status": status, "message": f"{title} {reasons}".strip() if reasons else title}

@@ -51,6 +51,8 @@ class Listing:
     :param modified: the field behind a fast date filter of a table.
     :param bare_date_gets_time: a date without time gets the time of day of the request (catalog spec, products).
     :param show: the last change to a row before it is shown, given the query.
+    :param empty_is_204: whether a list without rows is answered without a body.
+    :param cursor_beside_page: whether `page=1` brings cursors too, as for customers; elsewhere `page` brings page numbers only.
     :param newest_first: whether the list comes by descending key where no sort is asked for.
     """
 
@@ -71,6 +73,7 @@ class Listing:
     required: tuple[str, ...] = ()
     always_keeps: tuple[str, ...] = ("id",)
     newest_first: bool = False
+    cursor_beside_page: bool = False
 
 
 def answer(store: Store, listing: Listing, path: Mapping[str, Any], query: Mapping[str, str], version: str) -> Answer:
@@ -103,7 +106,7 @@ def _answer(store: Store, listing: Listing, path: Mapping[str, Any], query: Mapp
 
     chosen, load = select(store, listing, source, query)
     page = _page(listing, chosen, load, query, limit, source)
-    if not page.items and listing.empty_is_204:
+    if listing.empty_is_204 and not (chosen if listing.enveloped else page.items):  # V2: beyond the last page too
         return NOTHING
     plain = not (includes or listing.show or query.get("include_fields") or query.get("exclude_fields"))
     if plain and isinstance(source, Table) and source.make_json is not None:
@@ -281,7 +284,7 @@ def _page(
     meta: dict[str, Any] = {}
     if listing.paging != "cursor":
         meta["pagination"] = _pagination(total, len(items), limit, page, query)
-    if listing.paging == "cursor" or (listing.paging == "both" and page == 1):
+    if listing.paging == "cursor" or (listing.paging == "both" and (page == 1 if listing.cursor_beside_page else not query.get("page"))):
         meta["cursor_pagination"] = _cursors(listing, items, load, limit, query, start=0, total=total)
     return _Page(items, meta)
 

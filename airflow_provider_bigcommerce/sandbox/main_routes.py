@@ -178,7 +178,9 @@ def add_catalog(router: Router) -> None:
         ("product_reviews", "reviews"),
     ):
         list_path = f"/v3/catalog/products/{{product_id}}/{path}"
-        router.add(list_path, get=list_handler(Listing(child_rows("products", kind), "page", allowed=parameters(list_path))))
+        empty = kind in ("product_images", "product_reviews")  # documented so for these two
+        how = Listing(child_rows("products", kind), "page", allowed=parameters(list_path), empty_is_204=empty)
+        router.add(list_path, get=list_handler(how))
         item_path = next(p for p in contract() if p.startswith(f"{list_path}/{{") and p.count("/") == list_path.count("/") + 1)
         router.add(item_path, get=nested_one(kind, "products"))
     for kind, path in (("product_options", "options/{option_id}/values"), ("product_modifiers", "modifiers/{modifier_id}/values")):
@@ -269,6 +271,7 @@ def add_customers(router: Router) -> None:
         "both",
         allowed=parameters("/v3/customers"),
         includes=CUSTOMER_INCLUDES,
+        cursor_beside_page=True,
         newest_first=True,  # recorded answers of real stores come by descending id
         aliases={"name": lambda row: f"{row['first_name']} {row['last_name']}"},
     )

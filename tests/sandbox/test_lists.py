@@ -299,6 +299,29 @@ def test_a_product_is_the_same_however_it_is_asked_for(bigcommerce_sandbox: Sand
     assert page == {row_id: ask(bigcommerce_sandbox, f"{PRODUCTS}/{row_id}").data for row_id in page}
 
 
+@pytest.mark.bigcommerce_sandbox(products=40)
+@pytest.mark.parametrize(("child", "kind"), [("images", "product_images"), ("reviews", "product_reviews")])
+def test_a_product_without_images_or_reviews_answers_204_and_a_page_beyond_the_last_is_empty(
+    bigcommerce_sandbox: Sandbox, child: str, kind: str
+) -> None:
+    held = {row["id"]: len(bigcommerce_sandbox.store.rows(kind, row["id"])) for row in bigcommerce_sandbox.store.rows("products")}
+    bare = bigcommerce_sandbox.store.add_product()["id"]
+    bigcommerce_sandbox.store.nested[kind].put((bare,), [])
+    some = next(product for product, count in held.items() if count)
+
+    reply = ask(bigcommerce_sandbox, f"{PRODUCTS}/{bare}/{child}")
+    assert (reply.status, reply.body) == (204, b"")
+    assert ask(bigcommerce_sandbox, f"{PRODUCTS}/{some}/{child}", {"page": 9}).data == []
+
+
+def test_price_lists_with_a_page_show_page_numbers_only(bigcommerce_sandbox: Sandbox) -> None:
+    def kinds(**query: object) -> set[str]:
+        return set(ask(bigcommerce_sandbox, "/v3/pricelists", query).json["meta"])
+
+    assert kinds() == kinds(limit=1) == {"pagination", "cursor_pagination"}
+    assert kinds(page=1) == {"pagination"}
+
+
 @pytest.mark.bigcommerce_sandbox(customers=25)
 def test_customers_come_by_descending_id_unless_sorted(bigcommerce_sandbox: Sandbox) -> None:
     ids = [row["id"] for row in bigcommerce_sandbox.store.rows("customers")]
