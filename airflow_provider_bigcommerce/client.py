@@ -33,7 +33,16 @@ from airflow_provider_bigcommerce.core.credentials import StoreCredentials, orig
 from airflow_provider_bigcommerce.core.graphql import ConnectionWalk, GraphQLAnswer, graphql_request, read_graphql
 from airflow_provider_bigcommerce.core.messages import Query, Request, Response
 from airflow_provider_bigcommerce.core.paging import Columns, FanOut, Walk, dig, fields_of, with_columns
-from airflow_provider_bigcommerce.core.planning import check_query, column_of, filled, full_query, placeholders, resource_of, walk_of
+from airflow_provider_bigcommerce.core.planning import (
+    check_query,
+    column_of,
+    filled,
+    full_query,
+    placeholders,
+    resource_of,
+    unknown_filters,
+    walk_of,
+)
 from airflow_provider_bigcommerce.core.policy import Deliver, Fail, Fault, Limits, Wait, judge, sign_of
 from airflow_provider_bigcommerce.core.positions import ParentId, Passed, Position, below, passed_over
 from airflow_provider_bigcommerce.core.reading import Listing, Meta, read_listing, read_record
@@ -219,6 +228,8 @@ class BigCommerceStore:
             raise InvalidQueryError(f"{path!r} is no API path. Accepted: paths below the store such as '/v3/catalog/products'.")
         body = None if json is None else msgspec.json.encode(json)
         plain = Request.get(path, params)
+        if params and (warning := unknown_filters(method.upper(), path, params)):
+            log.warning("%s", warning)
         return await self._send(Request(method.upper(), path, plain.params, body), lambda response: response)
 
     async def get(self, resource: str, id: int | str | None = None, *, query: Query | None = None) -> dict[str, Any]:  # noqa: A002  # BigCommerce's noun

@@ -253,7 +253,7 @@ NAMED: dict[str, Odd] = {
     "502_html": html(502, "Bad Gateway"),
     "503_html": html(503, "Service Temporarily Unavailable"),
     "504_html": html(504, "Gateway Time-out"),
-    "suspended": fails(503, "Store is suspended"),
+    "suspended": fails(503, "The store is suspended."),
 }
 
 
