@@ -32,7 +32,7 @@ def test_a_gateways_page_in_the_middle_of_a_list_costs_no_row(bigcommerce_sandbo
 
 @pytest.mark.parametrize(("kind", "error"), [
     ("suspended", StoreSuspendedError), ("403", PermissionDeniedError), ("404", NotFoundError), ("409", ConflictError),
-    ("423", ValidationError),
+    ("423", ConflictError),
 ])  # fmt: skip
 def test_a_refusal_is_typed_and_tells_what_the_store_said(bigcommerce_sandbox: Sandbox, kind: str, error: type[ApiError]) -> None:
     bigcommerce_sandbox.store.odd("^/v3/catalog/brands", answer=kind, times=None)
