@@ -12,7 +12,6 @@ from airflow_provider_bigcommerce.exceptions import (
     NotFoundError,
     PermissionDeniedError,
     StoreSuspendedError,
-    ValidationError,
 )
 from tests.client.test_client_on_the_sandbox import read
 
