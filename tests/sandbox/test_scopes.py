@@ -5,8 +5,10 @@ They share no code, so that one mistake is not made twice unseen.
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -158,3 +160,37 @@ def test_each_resource_opens_to_each_of_its_scopes_alone_and_to_none_without(big
                 wrong.append((name, scope))
     assert wrong == []
     assert asked > 370
+
+
+# Where the table of facts repeats what is printed in a file, and the rows follow `INSTEAD`.
+FACTS_DIFFER = {"segment_shopper_profiles", "cart_settings", "cart_channel_settings", "checkouts", "checkout_settings",
+                "checkout_channel_settings", "web_analytics_providers", "tax_classes", "page_widgets"}  # fmt: skip
+
+
+def facts(openapi_dir: Path, name: str) -> Any:
+    """A table that was made by hand from BigCommerce's documentation and lies beside the OpenAPI files, or is not there."""
+    file = openapi_dir.parent / "facts" / name
+    if not file.exists():
+        pytest.skip(f"{file.name} lies beside the OpenAPI files where the project is developed; it is not part of it")
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def test_the_catalog_has_the_scopes_of_the_table_of_facts(openapi_dir: Path) -> None:
+    table = {row["name"]: row["scope"] for row in facts(openapi_dir, "bigcommerce-resources.json")}
+    assert set(table) == set(CATALOG)
+
+    differ = {}
+    for name, row in CATALOG.items():
+        scope = table[name] or {}
+        read, modify = set(scope.get("read") or ()), set(scope.get("modify") or ())
+        if (read | modify, modify) != (set(row.read_scopes), set(row.modify_scopes)):
+            differ[name] = scope
+    assert set(differ) == FACTS_DIFFER, differ
+
+
+def test_the_events_of_the_catalog_are_published(openapi_dir: Path) -> None:
+    published = set(facts(openapi_dir, "webhook-scopes.json"))
+    used = {event for row in CATALOG.values() for event in row.webhook_scopes}
+
+    assert used - published == set()
+    assert len(used) > 100
