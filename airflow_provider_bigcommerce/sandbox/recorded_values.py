@@ -37,5 +37,5 @@ def apply(store: Store) -> None:
             store.nested[kind].put((product_id,), [{**row, "config": row["config"] or []} for row in rows], record=False)
     for place, coupon_id in enumerate(list(coupons.ids())):
         if place % 3:
-            odd = {"restricted_to": [], "shipping_methods": None, "expires": ""}
+            odd: Row = {"restricted_to": [], "shipping_methods": None, "expires": ""}
             coupons.put(coupon_id, {**(coupons.get(coupon_id) or {}), **odd}, record=False)

@@ -94,7 +94,8 @@ class Server:
         match = _PATH.fullmatch(request.path)
         path = match[2].rstrip("/") if match else request.path
         version = match[3] if match else "v3"
-        status, kind, rows = 0, None, None
+        status, rows = 0, None
+        kind: str | None = None
         ticket: int | None = -1
         try:
             body = await request.read()
