@@ -35,7 +35,16 @@ from airflow_provider_bigcommerce.core.graphql import ConnectionWalk, GraphQLAns
 from airflow_provider_bigcommerce.core.messages import METHODS, Query, Request, Response
 from airflow_provider_bigcommerce.core.paging import Columns, FanOut, Walk, dig, fields_of, with_columns
 from airflow_provider_bigcommerce.core.paths import checked
-from airflow_provider_bigcommerce.core.planning import check_query, column_of, filled, full_query, placeholders, resource_of, walk_of
+from airflow_provider_bigcommerce.core.planning import (
+    check_query,
+    column_of,
+    filled,
+    full_query,
+    placeholders,
+    resource_of,
+    unknown_filters,
+    walk_of,
+)
 from airflow_provider_bigcommerce.core.policy import Deliver, Fail, Fault, Limits, Wait, is_doubtful, judge, quota_too_late, sign_of
 from airflow_provider_bigcommerce.core.positions import ParentId, Passed, Position, below, passed_over
 from airflow_provider_bigcommerce.core.reading import Listing, Meta, NoListError, read_listing, read_record
@@ -237,6 +246,8 @@ class BigCommerceStore:
             raise InvalidQueryError(f"method={method[:20]!r} is unknown. Accepted: {', '.join(METHODS)}.")
         body = None if json is None else msgspec.json.encode(json)
         request = Request(method.upper(), checked(path), Request.get(path, params).params, body)
+        if params and (warning := unknown_filters(request.method, path, params)):
+            log.warning("%s", warning)
         return await self._send(request, lambda response: response, whole_collection=whole_collection)
 
     async def get(self, resource: str, id: int | str | None = None, *, query: Query | None = None) -> dict[str, Any]:  # noqa: A002  # BigCommerce's noun

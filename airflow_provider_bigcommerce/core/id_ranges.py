@@ -236,7 +236,7 @@ class IdRanges:
     def _closed(self, request: Request, listing: Listing) -> Step:
         """Take what the store says at the end.
 
-        Rows that went while the list was read were counted before and are not now; rows that came since are counted now and were not before.
+        Rows that went while the list was read were counted before and are not now; rows that came since are counted now only.
         """
         if request is self._count_of_all:
             self._is_closing = False

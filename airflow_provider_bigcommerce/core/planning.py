@@ -9,7 +9,7 @@ import contextlib
 import difflib
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -87,6 +87,31 @@ def check_query(resource: Resource, query: Query) -> None:
         raise InvalidQueryError(f"{resource.name!r} needs the parameter {', '.join(map(repr, missing))} in query={{...}}.")
     if resource.required_any and not query.keys() & set(resource.required_any):
         raise InvalidQueryError(f"{resource.name!r} needs one of {', '.join(map(repr, resource.required_any))} in query={{...}}.")
+
+
+def unknown_filters(method: str, path: str, names: Iterable[str]) -> str | None:
+    """Warn of query parameters that a list of the catalog does not have, for requests that may send what they like.
+
+    :param path: ``/v3/...`` or ``/v2/...`` with its ids filled in.
+    :param names: the parameters; what they are set to may be a customer's data.
+    :returns: one line for the log, or None where nothing is known against them.
+    """
+    try:
+        row = resource_of(path) if method == "GET" else None
+    except InvalidQueryError:  # no path of a list
+        return None
+    if row is None or row.name.startswith("/"):
+        return None
+    unknown = sorted(set(names) - row.parameters - PAGING_PARAMETERS)
+    if not unknown:
+        return None
+    shown = ", ".join(repr(name[:60]) for name in unknown[:5])
+    near = difflib.get_close_matches(unknown[0], row.parameters, n=3, cutoff=0.6)
+    hint = f" Did you mean {', '.join(map(repr, near))}?" if near else ""
+    return (
+        f"{row.name!r} has no published parameter {shown}: BigCommerce may refuse it, or ignore it and send every row.{hint} "
+        "The resource's page lists the ones it has."
+    )
 
 
 def column_of(placeholder: str) -> str:

@@ -72,12 +72,13 @@ def change(store: Store, changes: Any) -> dict[str, Any]:
     """Change the store.
 
     :param changes: any of `orders` (how many to add), `edit_products` (list of objects with `id`), `move_customers` (list of ids), `add`
-        (table to list of objects), `delete` (table to list of ids), `set_status` (list of `[order id, status id]`).
+        (table to list of objects), `delete` (table to list of ids), `set_status` (list of `[order id, status id]`),
+        `latency_ms`, `odd` (list of objects with what `Store.odd` takes: `path`, `answer`, `nth`, `times`, `method`).
     :returns: the ids that were added or changed, by kind.
     """
     if not isinstance(changes, dict):
         raise TypeError("the body must be an object")
-    known = ("orders", "edit_products", "move_customers", "add", "delete", "set_status", "latency_ms")
+    known = ("orders", "edit_products", "move_customers", "add", "delete", "set_status", "latency_ms", "odd")
     unknown = sorted(set(changes) - set(known))
     if unknown:
         raise ValueError(f"unknown changes {unknown}; there are {', '.join(known)}")
@@ -97,4 +98,6 @@ def change(store: Store, changes: Any) -> dict[str, Any]:
         done.setdefault("set_status", []).append(store.set_status(order_id, status_id)["id"])
     if "latency_ms" in changes:
         store.latency_ms = float(changes["latency_ms"])
+    for plan in changes.get("odd", ()):
+        done.setdefault("odd", []).append(store.odd(**plan).name)
     return done

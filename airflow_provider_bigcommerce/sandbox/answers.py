@@ -47,6 +47,7 @@ _TITLES = {
     409: "The request cannot be processed due to a possible conflict. Please review the changes and try again.",
     413: "The request payload is too large.",
     422: "JSON data is missing or invalid",
+    423: "The requested resource is currently locked and unavailable.",
     429: "Too many requests",
     500: "Internal server error",
     502: "Bad gateway",
@@ -55,14 +56,26 @@ _TITLES = {
 }
 
 
-def error(version: str, status: int, title: str | None = None, errors: Mapping[str, str] | None = None) -> Answer:
+_V2_TITLES = {404: "The requested resource was not found."}
+
+
+def error(
+    version: str,
+    status: int,
+    title: str | None = None,
+    errors: Mapping[str, str] | None = None,
+    *,
+    details: Mapping[str, Any] | None = None,
+) -> Answer:
     """Answer with an error in the shape of the API version: an object in V3, an array in V2.
 
     :param version: `v2` or `v3`.
     :param errors: messages by field; in V2 they go into the message.
+    :param details: what V2 tells beside the message.
     """
-    title = title or _TITLES.get(status, "Error")
+    title = title or (_V2_TITLES if version == "v2" else {}).get(status) or _TITLES.get(status, "Error")
     if version == "v2":
-        details = "; ".join(f"{name}: {reason}" for name, reason in (errors or {}).items())
-        return ok([{"status": status, "message": f"{title} {details}".strip() if details else title}], status)
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in (errors or {}).items())
+        found = {"status": status, "message": f"{title} {reasons}".strip() if reasons else title}
+        return ok([found | ({"details": dict(details)} if details else {})], status)
     return ok({"status": status, "title": title, "type": TYPE, "errors": dict(errors or {})}, status)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow_provider_bigcommerce.sandbox import dates, listing
-from airflow_provider_bigcommerce.sandbox.answers import Answer, error, ok
+from airflow_provider_bigcommerce.sandbox.answers import NOTHING, Answer, error, ok
 from airflow_provider_bigcommerce.sandbox.listing import Listing
 from airflow_provider_bigcommerce.sandbox.routes import Call, Handler, Router
 from airflow_provider_bigcommerce.sandbox.store import Store
@@ -256,7 +256,15 @@ def add(router: Router) -> None:
         row = store.tables["products"].get(call.last_key)
         return error("v2", 404) if row is None else ok(_product(store, row))
 
+    def brand(store: Store, call: Call) -> Answer:
+        row = store.tables["products"].get(call.last_key)
+        if row is None:
+            return error("v2", 404)
+        found = store.tables["brands"].get(row["brand_id"])
+        return NOTHING if found is None else ok(_brand(found))
+
     router.add("/v2/products/{product_id}", get=product)
+    router.add("/v2/products/{product_id}/brand", get=brand)
     router.add("/v2/products/count", get=lambda store, _call: ok({"count": len(store.tables["products"])}))
     router.add("/v2/brands", get=_bare(lambda store, _keys: [_brand(row) for row in store.tables["brands"].rows()]))
     router.add(

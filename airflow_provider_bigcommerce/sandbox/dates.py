@@ -10,7 +10,7 @@ from time import gmtime
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
-SEED_START = 1_704_067_200  # 2024-01-01T00:00:00Z: seeded rows were modified from here ...
+SEED_START = 1_704_100_997  # 2024-01-01T09:23:17Z: seeded rows were modified from here ...
 SEED_SECONDS = 730 * 86_400  # ... for two years
 
 

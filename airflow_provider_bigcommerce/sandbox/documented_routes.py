@@ -21,7 +21,6 @@ from airflow_provider_bigcommerce.sandbox.store import Store
 from airflow_provider_bigcommerce.sandbox.table import Row, Table
 from airflow_provider_bigcommerce.sandbox.writes import Writing
 
-_DAY = 86_400
 # the table behind a key in a path, where a missing row means 404
 _PARENTS = {
     "channel_id": "channels",
@@ -120,7 +119,6 @@ def _add_kind(router: Router, kind: Kind) -> None:
             path,
             _rows(kind.name, key_field),
             key=kind.key,
-            refuses_unknown=kind.refuses_unknown,
             show=(lambda _store, row, _query: visible(row)) if hides else None,
         )
         router.add(path, get=list_handler(how), **_list_writes(path, writing, key_field))
@@ -279,7 +277,7 @@ def _singleton(path: str, schema: Mapping[str, Any], enveloped: bool) -> tuple[H
             found = _FIXED[path]
         if found is None:
             number = crc32(call.path.encode()) % 1000
-            value: Row = MadeUp(store.seed, path, call.version).value(schema, number, at=dates.SEED_START + number * _DAY // 2)
+            value: Row = MadeUp(store.seed, path, call.version).value(schema, number, at=dates.SEED_START + number * 43_777)
             found = {**value, **{name: key for name, key in call.keys.items() if name in value}}
         return found
 

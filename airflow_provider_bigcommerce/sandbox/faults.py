@@ -6,9 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, get_args
 
+from airflow_provider_bigcommerce.sandbox import odd_answers
+from airflow_provider_bigcommerce.sandbox.answers import Answer
 from airflow_provider_bigcommerce.sandbox.dice import Dice
+from airflow_provider_bigcommerce.sandbox.odd_answers import Asker, Exchange, Odd
 
 Kind = Literal[
     "429",  # with the rate-limit headers, window used up as far as they tell
@@ -44,6 +48,26 @@ class Planned:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass
+class PlannedOdd:
+    """Odd answers that a test asked for: the nth matching request and those after it, `times` of them."""
+
+    name: str
+    make: Odd
+    match: re.Pattern[str]
+    method: str | None
+    nth: int
+    times: int | None
+    seen: int = 0
+    first: Answer | None = None
+    previous: Answer | None = None
+
+    def hit(self) -> bool:
+        """Count one more matching request, and tell whether its answer is odd."""
+        self.seen += 1
+        return self.nth <= self.seen and (self.times is None or self.seen < self.nth + self.times)
+
+
 class Faults:
     """Decides for each request whether it fails, and how.
 
@@ -63,6 +87,7 @@ class Faults:
         self._dice = Dice(seed, "faults")
         self._drawn = 0
         self._planned: list[Planned] = []
+        self._odd: list[PlannedOdd] = []
 
     def plan(self, fault: Planned) -> None:
         """Let coming requests fail."""
@@ -89,3 +114,48 @@ class Faults:
         if chosen is not None:
             self.counts[chosen.kind] += 1
         return chosen
+
+    def odd(self, path: str, *, answer: str | Odd, nth: int = 1, times: int | None = 1, method: str | None = "GET") -> PlannedOdd:
+        """Answer some coming requests oddly; every other request is answered as it should be.
+
+        :param path: regular expression searched in the path within the store and its query: `^/v3/customers`, `/v2/orders.*page=2`.
+        :param answer: a name of `odd_answers.NAMED`, or a function of an `odd_answers.Exchange` that gives the answer.
+        :param nth: the first matching request that is hit; 1 is the next. Requests that are refused or fail by a fault are not counted.
+        :param times: how many matching requests are hit in a row; None for all that come.
+        :param method: only this HTTP method; None for all.
+        :returns: the plan; its `seen` counts the matching requests. Several plans that hit one request change its answer in turn.
+        :raises ValueError: there is no odd answer of that name, or the numbers make no sense.
+        """
+        if nth < 1 or (times is not None and times < 1):
+            raise ValueError(f"nth and times begin at 1, got nth={nth}, times={times}")
+        name = answer if isinstance(answer, str) else getattr(answer, "__name__", "odd")
+        plan = PlannedOdd(name, odd_answers.kind(answer), re.compile(path), method, nth, times)
+        self._odd.append(plan)
+        return plan
+
+    def clear_odd(self) -> None:
+        """Answer every request as it should be again."""
+        self._odd.clear()
+
+    def answer(self, method: str, path: str, query_text: str, ask: Asker) -> tuple[Answer, str | None]:
+        """Answer a request, oddly where a plan says so.
+
+        :param path: path within the store.
+        :param query_text: its query as it was sent.
+        :param ask: gives the store's own answer for these parameters.
+        :returns: the answer, and the name of what is odd in it.
+        """
+        whole = f"{path}?{query_text}" if query_text else path
+        plans = [plan for plan in self._odd if plan.method in (None, method) and plan.match.search(whole)]
+        due = [plan for plan in plans if plan.hit()]
+        for plan in due:
+            self.counts[f"odd:{plan.name}"] += 1
+            ask = partial(_oddly, plan, method, path, ask)
+        sent = ask(odd_answers.decoded(query_text))
+        for plan in plans:
+            plan.first, plan.previous = plan.first or sent, sent
+        return sent, "+".join(f"odd:{plan.name}" for plan in due) or None
+
+
+def _oddly(plan: PlannedOdd, method: str, path: str, ask: Asker, query: Mapping[str, str]) -> Answer:
+    return plan.make(Exchange(method, path, query, plan.seen, ask, plan.first, plan.previous))

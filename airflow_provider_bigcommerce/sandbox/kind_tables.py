@@ -15,8 +15,6 @@ from airflow_provider_bigcommerce.sandbox.table import Row, SeededIds, Table
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.sandbox.store import Store
 
-_DAY = 86_400
-
 
 def add_tables(store: Store) -> None:
     """Give a store the tables of every kind; rows are made when they are asked for."""
@@ -55,7 +53,7 @@ def _table(store: Store, kind: Kind) -> Table:
         if row_id in made:
             return made[row_id]
         n = places.get(row_id, crc32(str(row_id).encode()) % 997)
-        at = dates.SEED_START + dice.below(dates.SEED_SECONDS // _DAY, n, 3) * _DAY + n * 61
+        at = dates.SEED_START + dice.below(dates.SEED_SECONDS, n, 3)
         row: Row = made_up.value(schema, n, at=at)
         row[kind.key] = row_id
         if kind.parent is not None:

@@ -35,7 +35,6 @@ class Kind:
     :param also: further list paths of the same rows, each with the field its key filters by.
     :param item: path of one row, where it is not the list's path and one key.
     :param hidden: fields of the row that are not shown.
-    :param refuses_unknown: an undocumented parameter is answered with 422.
     """
 
     name: str
@@ -48,7 +47,6 @@ class Kind:
     also: tuple[tuple[str, str], ...] = ()
     item: str | None = None
     hidden: tuple[str, ...] = ()
-    refuses_unknown: bool = False
 
 
 def nth(store: Store, table: str, number: int) -> Any:
@@ -160,7 +158,7 @@ def _subscriber(store: Store, row: Row, n: int) -> Row:
 
 
 def _group(store: Store, row: Row, n: int) -> Row:
-    at = dates.SEED_START + n * 3600
+    at = dates.SEED_START + n * 123_457
     return {
         "name": ("Retail", "Großhandel", "VIP")[n % 3],
         "is_default": n == 0,
@@ -302,7 +300,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("tax_classes", "/v2/tax_classes", 4),
     Kind("payment_methods_v2", "/v2/payments/methods", 3, key="code"),
     # channels and sites
-    Kind("channels", "/v3/channels", 3, fit=_channel, refuses_unknown=True),
+    Kind("channels", "/v3/channels", 3, fit=_channel),
     Kind(
         "channel_currency_assignments",
         "/v3/channels/currency-assignments",
@@ -318,7 +316,6 @@ KINDS: tuple[Kind, ...] = (
         key="listing_id",
         parent=("channels", "channel_id"),
         fit=_listing,
-        refuses_unknown=True,
     ),
     Kind("sites", "/v3/sites", 3, fit=_site),
     Kind("site_routes", "/v3/sites/{site_id}/routes", 12, parent=("sites", "_site_id")),

@@ -48,11 +48,12 @@ class Listing:
     :param key: the field a cursor and a keyset stand on; empty where no field tells rows apart: cursors then stand on places.
     :param aliases: parameters that are not named as the field they look at.
     :param store_aliases: the same for what a row alone does not tell.
-    :param refuses_unknown: whether an undocumented parameter is answered with 422.
     :param modified: the field behind a fast date filter of a table.
     :param bare_date_gets_time: a date without time gets the time of day of the request (catalog spec, products).
     :param show: the last change to a row before it is shown, given the query.
-    :param meta: what stands in `meta` beside the pagination.
+    :param empty_is_204: whether a list without rows is answered without a body.
+    :param cursor_beside_page: whether `page=1` brings cursors too, as for customers; elsewhere `page` brings page numbers only.
+    :param newest_first: whether the list comes by descending key where no sort is asked for.
     """
 
     rows: Callable[[Store, Mapping[str, Any]], Table | list[Row] | None]
@@ -64,7 +65,6 @@ class Listing:
     aliases: Mapping[str, str | Reader] = field(default_factory=dict)
     store_aliases: Mapping[str, Callable[[Store, Row], Any]] = field(default_factory=dict)
     includes: Mapping[str, Include] = field(default_factory=dict)
-    refuses_unknown: bool = False
     modified: str = "date_modified"
     bare_date_gets_time: bool = False
     show: Callable[[Store, Row, Mapping[str, str]], Row] | None = None
@@ -72,6 +72,8 @@ class Listing:
     empty_is_204: bool = False
     required: tuple[str, ...] = ()
     always_keeps: tuple[str, ...] = ("id",)
+    newest_first: bool = False
+    cursor_beside_page: bool = False
 
 
 def answer(store: Store, listing: Listing, path: Mapping[str, Any], query: Mapping[str, str], version: str) -> Answer:
@@ -88,10 +90,6 @@ def answer(store: Store, listing: Listing, path: Mapping[str, Any], query: Mappi
 
 
 def _answer(store: Store, listing: Listing, path: Mapping[str, Any], query: Mapping[str, str], version: str) -> Answer:
-    if listing.refuses_unknown:
-        unknown = sorted(name for name in query if name not in listing.allowed)
-        if unknown:
-            return error(version, 422, f"The filter(s): {', '.join(unknown)} are not valid filter parameter(s).")
     for name in listing.required:
         if not query.get(name):
             raise BadParameterError(name, "is required")
@@ -102,12 +100,13 @@ def _answer(store: Store, listing: Listing, path: Mapping[str, Any], query: Mapp
     includes = [listing.includes[name] for name in wanted if name in listing.includes]
     limit = listing.default if not query.get("limit") else filters.whole(query["limit"], "limit")
     if listing.paging != "none" and limit > listing.maximum:
-        return error(version, 413, f"The limit is too large. The maximum is {listing.maximum}.")
+        title = f"The limit is too large. The maximum is {listing.maximum}."
+        return error(version, 413, title, details={"max_limit": listing.maximum})
     limit = min([limit, *(include.most_rows for include in includes if include.most_rows)])
 
     chosen, load = select(store, listing, source, query)
     page = _page(listing, chosen, load, query, limit, source)
-    if not page.items and listing.empty_is_204:
+    if listing.empty_is_204 and not (chosen if listing.enveloped else page.items):  # V2: beyond the last page too
         return NOTHING
     plain = not (includes or listing.show or query.get("include_fields") or query.get("exclude_fields"))
     if plain and isinstance(source, Table) and source.make_json is not None:
@@ -146,7 +145,7 @@ def select(
     found = filters.parse(query, listing.allowed - RESERVED, aliases)
     if listing.bare_date_gets_time:
         found = [with_time_of_day(store, condition) for condition in found]
-    sort, descending = _sort_of(query)
+    sort, descending = _sort_of(listing, query)
     if isinstance(source, list):
         rows = [row for row in source if all(f.keeps(row) for f in found)] if found else [*source]
         if sort is not None:
@@ -178,8 +177,10 @@ def with_time_of_day(store: Store, condition: Filter) -> Filter:
     return Filter(condition.parameter, condition.name, condition.operator, text, condition.read)
 
 
-def _sort_of(query: Mapping[str, str]) -> tuple[str | None, bool]:
+def _sort_of(listing: Listing, query: Mapping[str, str]) -> tuple[str | None, bool]:
     name, _, direction = query.get("sort", "").partition(":")
+    if not name and listing.newest_first:
+        return None, True
     return name or None, (direction or query.get("direction", "asc")).lower() == "desc"
 
 
@@ -261,12 +262,18 @@ def _page(
 ) -> _Page:
     total = len(chosen)
     if listing.paging == "none":
-        return _Page(chosen, {"pagination": _pagination(total, total, max(total, 1), 1, query)})
+        whole = _pagination(total, total, max(total, 1), 1, query)
+        return _Page(chosen, {"pagination": whole | {"links": {"current": "?" + urlencode(query)}}})  # it takes neither page nor limit
     if listing.paging == "keyset":
         after = filters.whole(query["after"], "after", lowest=0) if query.get("after") else None
         start = 0 if after is None else bisect_right(chosen, after, key=lambda item: load(item)[listing.key])  # keyset lists come by key
         items = chosen[start : start + limit]
-        return _Page(items, {"pagination": _pagination(total, len(items), limit, 1, {})})
+        pagination = _pagination(total, len(items), limit, 1, {})
+        rest = {name: value for name, value in query.items() if name not in ("after", "limit")}
+        pagination["links"] = {"current": "?" + urlencode({**rest, **({} if after is None else {"after": after}), "limit": limit})}
+        if start + limit < total:
+            pagination["links"]["next"] = "?" + urlencode({**rest, "after": load(items[-1])[listing.key], "limit": limit})
+        return _Page(items, {"pagination": pagination})
     by_cursor = listing.paging in ("cursor", "both") and bool(query.get("after") or query.get("before"))
     if by_cursor:
         start = _after(listing, chosen, load, query, limit, source)
@@ -277,7 +284,7 @@ def _page(
     meta: dict[str, Any] = {}
     if listing.paging != "cursor":
         meta["pagination"] = _pagination(total, len(items), limit, page, query)
-    if listing.paging == "cursor" or (listing.paging == "both" and page == 1):
+    if listing.paging == "cursor" or (listing.paging == "both" and (page == 1 if listing.cursor_beside_page else not query.get("page"))):
         meta["cursor_pagination"] = _cursors(listing, items, load, limit, query, start=0, total=total)
     return _Page(items, meta)
 
@@ -317,7 +324,7 @@ def _cursor(listing: Listing, row: Row, place: int, query: Mapping[str, str]) ->
     if not listing.key:
         return b64encode(f"place:{place}".encode()).decode()
     text = f"{listing.key}:{row[listing.key]}"
-    if _sort_of(query)[0] == listing.modified:
+    if _sort_of(listing, query)[0] == listing.modified:
         text += f":at:{dates.parse(row[listing.modified])}"
     return b64encode(text.encode()).decode()
 
@@ -332,7 +339,7 @@ def _after(
         raise BadParameterError(name, "is not a cursor") from bad
     _, _, rest = text.partition(":")
     key, _, at = rest.partition(":at:")
-    sort, descending = _sort_of(query)
+    sort, descending = _sort_of(listing, query)
     place: int
     if not listing.key and key.isdigit():
         place = int(key) + 1
@@ -340,7 +347,7 @@ def _after(
         mark = (int(at), int(key))
         place = bisect_right(chosen, mark, key=lambda i: (dates.parse(load(i)[listing.modified]), i))
     elif sort is None and isinstance(source, Table) and key.lstrip("-").isdigit():
-        place = bisect_right(chosen, int(key))
+        place = bisect_right(chosen, -int(key), key=lambda i: -i) if descending else bisect_right(chosen, int(key))
     else:
         places = [n for n, item in enumerate(chosen) if str(load(item)[listing.key]) == key]
         if not places:

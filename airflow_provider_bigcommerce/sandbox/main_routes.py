@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from airflow_provider_bigcommerce.sandbox import listing
+from airflow_provider_bigcommerce.sandbox import dates, listing
 from airflow_provider_bigcommerce.sandbox.answers import Answer, error, ok
 from airflow_provider_bigcommerce.sandbox.contract import contract, parameters
 from airflow_provider_bigcommerce.sandbox.filters import BadParameterError, Reader, parse
@@ -155,8 +155,8 @@ def _summary(store: Store, _call: Call) -> Answer:
             "highest_variant_price": max(prices),
             "average_variant_price": sum(prices) / len(prices),
             "lowest_variant_price": str(min(prices)),
-            "oldest_variant_date": "2024-01-01T00:00:00+00:00",
-            "newest_variant_date": "2025-12-30T00:00:00+00:00",
+            "oldest_variant_date": dates.iso(dates.SEED_START),
+            "newest_variant_date": dates.iso(dates.SEED_START + dates.SEED_SECONDS - 86_400),
         }
         store.selections[remembered] = found
     return ok({"data": found, "meta": {}})
@@ -178,7 +178,9 @@ def add_catalog(router: Router) -> None:
         ("product_reviews", "reviews"),
     ):
         list_path = f"/v3/catalog/products/{{product_id}}/{path}"
-        router.add(list_path, get=list_handler(Listing(child_rows("products", kind), "page", allowed=parameters(list_path))))
+        empty = kind in ("product_images", "product_reviews")  # documented so for these two
+        how = Listing(child_rows("products", kind), "page", allowed=parameters(list_path), empty_is_204=empty)
+        router.add(list_path, get=list_handler(how))
         item_path = next(p for p in contract() if p.startswith(f"{list_path}/{{") and p.count("/") == list_path.count("/") + 1)
         router.add(item_path, get=nested_one(kind, "products"))
     for kind, path in (("product_options", "options/{option_id}/values"), ("product_modifiers", "modifiers/{modifier_id}/values")):
@@ -269,6 +271,8 @@ def add_customers(router: Router) -> None:
         "both",
         allowed=parameters("/v3/customers"),
         includes=CUSTOMER_INCLUDES,
+        cursor_beside_page=True,
+        newest_first=True,  # recorded answers of real stores come by descending id
         aliases={"name": lambda row: f"{row['first_name']} {row['last_name']}"},
     )
     router.add("/v3/customers", get=list_handler(customers), **many)
@@ -423,7 +427,9 @@ def add_orders(router: Router) -> None:
     )
     router.add(f"{path}/{{product_id}}", get=nested_one("order_products", "orders", enveloped=False))
     path = "/v2/orders/{order_id}/shipping_addresses"
-    router.add(path, get=list_handler(Listing(_shipping_addresses, "v2", enveloped=False, empty_is_204=True, allowed=parameters(path))))
+    addresses = list_handler(Listing(_shipping_addresses, "v2", enveloped=False, empty_is_204=True, allowed=parameters(path)))
+    for spelling in (path, "/v2/orders/{order_id}/shippingaddresses"):  # the latter is in the links of the published examples
+        router.add(spelling, get=addresses)
 
 
 # -- store information ---------------------------------------------------------------------------------------------------------------

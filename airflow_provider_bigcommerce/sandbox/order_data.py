@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_bigcommerce.sandbox import recorded_values
 from airflow_provider_bigcommerce.sandbox.catalog_data import CatalogData
 from airflow_provider_bigcommerce.sandbox.customer_data import CustomerData
 from airflow_provider_bigcommerce.sandbox.dates import SEED_SECONDS, SEED_START, rfc2822
@@ -60,6 +61,7 @@ class OrderData:
         self.orders = SeededIds(100, orders)
         self.calendar = Calendar(SEED_START, SEED_SECONDS, orders)
         self.catalog, self.customers, self._base_url = catalog, customers, base_url
+        self.recorded_values = False
         self._longest = self.orders[orders - 1] if orders >= 5 else None
 
     def modified(self, order_id: int) -> int:
@@ -196,11 +198,7 @@ class OrderData:
         shipped = status in SHIPPED
         total_ex = net + shipping - coupon
         total_inc = total_ex + tax + shipping_tax
-        base = self._base_url()
         currency = ("EUR", 2, EUR_RATE) if euro else ("USD", 1, "1.0000000000")
-
-        def link(path: str) -> Row:
-            return {"url": f"{base}/v2/orders/{order_id}/{path}", "resource": f"/orders/{order_id}/{path}"}
 
         return {
             "id": order_id,
@@ -259,7 +257,7 @@ class OrderData:
             "is_deleted": False,
             "ebay_order_id": "0",
             "cart_id": self.dice.uuid(order_id, 6),
-            "billing_address": {**self.address(order_id, customer_id), "form_fields": []},
+            "billing_address": {**self.address(order_id, customer_id), "form_fields": self._form_fields(order_id)},
             "is_email_opt_in": bool(roll & 32),
             "credit_card_type": None,
             "order_source": "www",
@@ -271,12 +269,19 @@ class OrderData:
             "tax_provider_id": "BasicTaxProvider",
             "customer_locale": "en",
             "is_tax_inclusive_pricing": False,
-            "products": link("products"),
-            "shipping_addresses": link("shippingaddresses"),
-            "coupons": link("coupons"),
-            "consignments": link("consignments"),
-            "fees": link("fees"),
+            "products": self.link(f"/orders/{order_id}/products"),
+            "shipping_addresses": self.link(f"/orders/{order_id}/shipping_addresses"),
+            "coupons": self.link(f"/orders/{order_id}/coupons"),
+            "consignments": self.link(f"/orders/{order_id}/consignments"),
+            "fees": self.link(f"/orders/{order_id}/fees"),
         }
+
+    def _form_fields(self, order_id: int) -> list[Row]:
+        return recorded_values.form_fields() if self.recorded_values and order_id % 4 == 0 else []
+
+    def link(self, path: str) -> Row:
+        """Make a link to what hangs on an order."""
+        return {"url": f"{self._base_url()}/v2{path}", "resource": path}
 
     def address(self, order_id: int, customer_id: int) -> Row:
         """Make the address of an order's buyer, as orders write it."""
@@ -325,11 +330,8 @@ class OrderData:
                 "handling_cost_tax_class_id": 2,
                 "shipping_zone_id": 1,
                 "shipping_zone_name": "United States",
-                "form_fields": [],
-                "shipping_quotes": {
-                    "url": f"{self._base_url()}/v2/orders/{order_id}/shippingaddresses/{order_id * 10 + 1}/shippingquotes",
-                    "resource": f"/orders/{order_id}/shippingaddresses/{order_id * 10 + 1}/shippingquotes",
-                },
+                "form_fields": order["billing_address"].get("form_fields", []),
+                "shipping_quotes": self.link(f"/orders/{order_id}/shipping_addresses/{order_id * 10 + 1}/shipping_quotes"),
             }
         ]
 
@@ -352,8 +354,7 @@ class OrderData:
                 "handling_cost_tax",
             ):
                 consignment[name] = cents_of(consignment[name]) / 100  # numbers here, text in shipping_addresses: so the spec has it
-            path = f"/orders/{order_id}/consignments/shipping/{address['id']}/shippingquotes"
-            consignment["shipping_quotes"] = {"url": f"{self._base_url()}/v2{path}", "resource": path}
+            consignment["shipping_quotes"] = self.link(f"/orders/{order_id}/consignments/shipping/{address['id']}/shipping_quotes")
             if lines is None:
                 consignment["line_items"] = [order["products"]]
             else:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow_provider_bigcommerce.sandbox import dates
-from airflow_provider_bigcommerce.sandbox.answers import Answer, error, ok
+from airflow_provider_bigcommerce.sandbox.answers import NOTHING, Answer, error, ok
 from airflow_provider_bigcommerce.sandbox.documented_routes import documented_listing, list_handler
 from airflow_provider_bigcommerce.sandbox.order_data import SHIPPED, cents_of
 from airflow_provider_bigcommerce.sandbox.routes import Call, Handler, Router
@@ -218,6 +218,12 @@ def pickups(store: Store, order: Row) -> list[Row]:
     ]
 
 
+def no_quote(store: Store, call: Call) -> Answer:
+    """Answer the older spelling of a shipping quote's path, which has none (orders.v2.oas2.yml: "This URL will return a 204")."""
+    found = quote(store, call)
+    return NOTHING if found.status == 200 else found
+
+
 def quote(store: Store, call: Call) -> Answer:
     """Answer with the shipping quote of an address or consignment."""
     order = store.tables["orders"].get(call.keys["order_id"])
@@ -287,6 +293,7 @@ def add(router: Router) -> None:
     )
     router.add("/v2/orders/{order_id}/shipping_addresses/{shipping_address_id}/shipping_quotes", get=quote)
     router.add("/v2/orders/{order_id}/consignments/shipping/{shipping_consignment_id}/shipping_quotes", get=quote)
+    router.add("/v2/orders/{order_id}/shippingaddresses/{shipping_address_id}/shippingquotes", get=no_quote)
     path = "/v3/orders/{order_id}/transactions"
     router.add(path, get=list_handler(documented_listing(path, _of_order(transactions), empty_is_204=True)))
     path = "/v3/orders/{order_id}/payment_actions/refunds"

@@ -18,6 +18,7 @@ from airflow_provider_bigcommerce.sandbox.faults import Faults
 from airflow_provider_bigcommerce.sandbox.quota import Quota
 from airflow_provider_bigcommerce.sandbox.server import Server, connection, connection_json
 from airflow_provider_bigcommerce.sandbox.store import Store
+from airflow_provider_bigcommerce.sandbox.unknown_filters import REFUSING, UNKNOWN, Unknown
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Options:
     :param latency_ms: milliseconds each answer waits.
     :param fault_rate: probability of a fault for each request.
     :param db: SQLite file that keeps changes over a restart.
+    :param recorded_values: some rows have values that real stores were seen to send and the files do not document.
+    :param unknown_filters: `ignore` or `refuse` parameters that an endpoint does not document.
     """
 
     host: str = "127.0.0.1"
@@ -47,6 +50,8 @@ class Options:
     fault_rate: float = 0.0
     tls: bool = False
     db: Path | None = None
+    unknown_filters: Unknown = "ignore"
+    recorded_values: bool = False
 
 
 def serve(options: Options, out: TextIO | None = None) -> int:
@@ -74,6 +79,8 @@ def serve(options: Options, out: TextIO | None = None) -> int:
         quota=Quota.parse(options.quota),
         faults=Faults(options.seed, options.fault_rate),
         db=options.db,
+        unknown_filters=options.unknown_filters,
+        recorded_values=options.recorded_values,
     )
     store.latency_ms = options.latency_ms
     try:
@@ -137,6 +144,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--fault-rate", type=float, default=defaults.fault_rate)
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--db", type=Path, default=None, help="SQLite file that keeps changes over a restart")
+    parser.add_argument(
+        "--recorded-values",
+        action="store_true",
+        help="some rows have values that real stores were seen to send and the published files do not document",
+    )
+    parser.add_argument(
+        "--unknown-filters",
+        choices=UNKNOWN,
+        default=defaults.unknown_filters,
+        help="what happens to a query parameter that an endpoint does not document (no source says what real stores do): ignore "
+        "(the default), or refuse with 422 (V2: 400); these always refuse: " + ", ".join(REFUSING),
+    )
     try:
         return serve(Options(**vars(parser.parse_args(arguments))))
     except (ValueError, OSError) as failure:

@@ -19,7 +19,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "bigcommerce_sandbox(products=10, orders=5, customers=5, seed=1, quota='none', latency_ms=0, fault_rate=0, tls=False, db=None, "
-        "client_id=None, client_secret=None): what the store of the bigcommerce_sandbox fixture is like",
+        "client_id=None, client_secret=None, unknown_filters='ignore', recorded_values=False): "
+        "what the store of the bigcommerce_sandbox fixture is like",
     )
 
 
@@ -46,6 +47,8 @@ def bigcommerce_sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Itera
         "db": None,
         "client_id": None,
         "client_secret": None,
+        "unknown_filters": "ignore",
+        "recorded_values": False,
     }
     marker = request.node.get_closest_marker("bigcommerce_sandbox")
     given = dict(marker.kwargs) if marker is not None else {}
@@ -62,6 +65,8 @@ def bigcommerce_sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Itera
         quota=Quota.parse(wanted["quota"]),
         faults=Faults(wanted["seed"], wanted["fault_rate"]),
         db=wanted["db"],
+        unknown_filters=wanted["unknown_filters"],
+        recorded_values=wanted["recorded_values"],
     )
     store.latency_ms = wanted["latency_ms"]
     context = ca_file = None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from airflow_provider_bigcommerce.sandbox.faults import Faults
     from airflow_provider_bigcommerce.sandbox.store import Store
 
 TOKEN = "sandbox-access-token"
@@ -38,6 +39,11 @@ class Sandbox:
     def store_hash(self) -> str:
         """The store's hash."""
         return self.store.store_hash
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong on purpose: `sandbox.faults.odd("^/v3/customers", nth=2, answer="empty")`."""
+        return self.store.planned_faults
 
     def listed(self, path: str, query: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         """Every row that a list of the store shows, over all its pages: what a full read must find.

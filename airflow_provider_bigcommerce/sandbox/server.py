@@ -28,6 +28,7 @@ from airflow_provider_bigcommerce.sandbox.answers import Answer, error
 from airflow_provider_bigcommerce.sandbox.faults import Planned
 from airflow_provider_bigcommerce.sandbox.routes import Call, Router
 from airflow_provider_bigcommerce.sandbox.store import LoggedRequest, Store
+from airflow_provider_bigcommerce.sandbox.unknown_filters import refusal
 
 _PATH = re.compile(r"/stores/([^/]+)(/(v2|v3|graphql)(?:/.*)?)")
 _CACHE_BYTES = 96 * 2**20
@@ -93,7 +94,8 @@ class Server:
         match = _PATH.fullmatch(request.path)
         path = match[2].rstrip("/") if match else request.path
         version = match[3] if match else "v3"
-        status, kind, rows = 0, None, None
+        status, rows = 0, None
+        kind: str | None = None
         ticket: int | None = -1
         try:
             body = await request.read()
@@ -113,7 +115,12 @@ class Server:
                 response = await self._fail(request, fault, path, version, body, number)
                 status = response.status
                 return response
-            answer = self._answer(request, path, version, body)
+            answer, kind = store.answer(
+                request.method,
+                path,
+                request.rel_url.raw_query_string,
+                lambda query: self._answer(request, path, version, body, query),
+            )
             status, rows = answer.status, answer.rows
             return self._response(request, answer, number, store.quota.headers())
         except (_CutError, ConnectionResetError):  # the latter: the client had hung up before the fault's first byte
@@ -148,7 +155,7 @@ class Server:
             return error(version, 401)
         return None
 
-    def _answer(self, request: web.Request, path: str, version: str, body: bytes) -> Answer:
+    def _answer(self, request: web.Request, path: str, version: str, body: bytes, query: Mapping[str, str]) -> Answer:
         """Answer a request of a known token: route, scope, handler."""
         store = self.store
         token = request.headers.get("X-Auth-Token", "")
@@ -163,21 +170,22 @@ class Server:
         handler = route.handlers.get("get" if request.method == "HEAD" else request.method.lower())
         if handler is None:
             return error(version, 405)
+        refused = refusal(store.unknown_filters, route.template, query, version) if request.method in ("GET", "HEAD") else None
+        if refused is not None:
+            return refused
         payload: Any = None
         if body:
             try:
                 payload = msgspec.json.decode(body)
             except msgspec.DecodeError:
                 return error(version, 400, "Input is invalid")
-        query_text = request.rel_url.raw_query_string
         remembered = None
         if request.method == "GET" and route.template in _CACHED:
-            remembered = (path, query_text, *(table.version for table in store.tables.values()))
+            remembered = (path, *query.items(), *(table.version for table in store.tables.values()))
             kept = self._pages.get(remembered)
             if kept is not None:
                 self._pages.move_to_end(remembered)
                 return kept
-        query = dict(parse_qsl(query_text, keep_blank_values=True))
         with store.lock:
             answer = handler(store, Call(request.method, version, path, keys, query, payload, token))
         if remembered is not None and answer.status == 200 and answer.body is not None and not _depends_on_clock(query):
@@ -223,7 +231,7 @@ class Server:
         if kind == "reset_before":
             self._reset(request)
             raise _CutError
-        answer = self._answer(request, path, version, body)
+        answer = self._answer(request, path, version, body, dict(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True)))
         if kind == "timeout_after":
             await self._hold(request)
             raise _CutError

@@ -18,13 +18,17 @@ from typing import Any
 import msgspec
 
 from airflow_provider_bigcommerce.sandbox import dates
+from airflow_provider_bigcommerce.sandbox.answers import Answer
 from airflow_provider_bigcommerce.sandbox.catalog_data import CatalogData
 from airflow_provider_bigcommerce.sandbox.customer_data import CustomerData
-from airflow_provider_bigcommerce.sandbox.faults import Faults, Kind, Planned
+from airflow_provider_bigcommerce.sandbox.faults import Faults, Kind, Planned, PlannedOdd
 from airflow_provider_bigcommerce.sandbox.kind_tables import add_tables
+from airflow_provider_bigcommerce.sandbox.odd_answers import Asker, Odd
 from airflow_provider_bigcommerce.sandbox.order_data import STATUSES, OrderData
 from airflow_provider_bigcommerce.sandbox.quota import Concurrency, Quota
+from airflow_provider_bigcommerce.sandbox.recorded_values import apply as apply_recorded_values
 from airflow_provider_bigcommerce.sandbox.table import Key, Nested, Row, Table
+from airflow_provider_bigcommerce.sandbox.unknown_filters import UNKNOWN, Unknown
 from airflow_provider_bigcommerce.sandbox.vocabulary import PLACES
 
 
@@ -56,7 +60,10 @@ class Store:
     :param faults: what goes wrong on purpose.
     :param clock: epoch seconds; stands behind the Date header and date_modified of changes. May be replaced while it runs.
     :param db: a SQLite file that keeps the changes.
-    :raises ValueError: the file holds a store with another seed or size.
+    :param unknown_filters: `ignore` or `refuse`: what becomes of a query parameter that an endpoint does not document, where no source
+        tells; a few endpoints always refuse it. May be replaced while it runs.
+    :param recorded_values: whether some rows have values that real stores were seen to send and the files do not document.
+    :raises ValueError: the file holds a store with another seed or size, or there is no such way with unknown filters.
     """
 
     def __init__(
@@ -72,7 +79,12 @@ class Store:
         faults: Faults | None = None,
         clock: Callable[[], float] = time.time,
         db: str | Path | None = None,
+        unknown_filters: Unknown = "ignore",
+        recorded_values: bool = False,
     ) -> None:
+        if unknown_filters not in UNKNOWN:
+            raise ValueError(f"unknown_filters is one of {', '.join(UNKNOWN)}, got {unknown_filters!r}")
+        self.unknown_filters: Unknown = unknown_filters
         self.seed, self.store_hash, self.clock = seed, store_hash, clock
         self.lock = RLock()
         self.tokens: dict[str, frozenset[str] | None] = {}
@@ -93,6 +105,9 @@ class Store:
         self.nested: dict[str, Nested] = {}
         self.singletons: dict[str, Row] = {}  # changed singletons by path
         self._make_tables()
+        if recorded_values:
+            self.sales.recorded_values = True
+            apply_recorded_values(self)
         self.sizes = {"seed": seed, "products": products, "orders": orders, "customers": customers}
         self._db: sqlite3.Connection | None = None
         if db is not None:
@@ -202,6 +217,11 @@ class Store:
         """How often each kind of fault happened."""
         return self._faults.counts
 
+    @property
+    def planned_faults(self) -> Faults:
+        """What goes wrong on purpose."""
+        return self._faults
+
     def fail_next(
         self,
         n: int,
@@ -227,6 +247,21 @@ class Store:
         """Decide whether a request fails (asked by the server, once a request)."""
         with self.lock:
             return self._faults.draw(method, path)
+
+    def odd(self, path: str, *, answer: str | Odd, nth: int = 1, times: int | None = 1, method: str | None = "GET") -> PlannedOdd:
+        """Answer some coming requests oddly: `odd("^/v3/customers", nth=2, answer="empty")`; see `Faults.odd`."""
+        with self.lock:
+            return self._faults.odd(path, answer=answer, nth=nth, times=times, method=method)
+
+    def clear_odd(self) -> None:
+        """Answer every request as it should be again."""
+        with self.lock:
+            self._faults.clear_odd()
+
+    def answer(self, method: str, path: str, query_text: str, ask: Asker) -> tuple[Answer, str | None]:
+        """Answer a request, oddly where a test asked for it (asked by the server, once a request)."""
+        with self.lock:
+            return self._faults.answer(method, path, query_text, ask)
 
     # -- arrange and assert -----------------------------------------------------------------------------------------------------
 

@@ -63,7 +63,7 @@ class Calendar:
 
     def __init__(self, start: int, seconds: int, count: int) -> None:
         self.start, self.count = start, count
-        self.step = max(1, seconds // max(1, count // self.TOGETHER + 1))
+        self.step = _odd_step(max(1, seconds // max(1, count // self.TOGETHER + 1)))
         multiplier = 0x5DEECE66D % max(count, 1) or 1
         while count > 1 and _gcd(multiplier, count) != 1:
             multiplier += 1
@@ -84,6 +84,16 @@ class Calendar:
         low = 0 if since is None else max(0, -(-(since - self.start) // self.step) * self.TOGETHER)
         high = self.count if until is None else (0 if until < self.start else ((until - self.start) // self.step + 1) * self.TOGETHER)
         return range(min(low, self.count), max(min(low, self.count), min(high, self.count)))
+
+
+def _odd_step(step: int) -> int:
+    """Shorten a step so that it is no part and no multiple of a day: rows are then modified at any time of day, however few they are."""
+    if step > 2 * _DAY:
+        return (step // _DAY - 1) * _DAY + 37_867  # 10:31:07 later in the day each time
+    return step - 1 if step > 1 and (_DAY % step == 0 or step % _DAY == 0) else step
+
+
+_DAY = 86_400
 
 
 def _gcd(a: int, b: int) -> int:

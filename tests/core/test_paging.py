@@ -210,7 +210,9 @@ def test_a_v3_list_of_one_short_page_costs_one_request(rows: int, requests: int)
 
 
 @pytest.mark.parametrize(
-    ("walk", "requests"), [(lambda: pages(250), [1, 2, 2, 3, 1]), (lambda: id_ranges(has_meta=False), [None, None])], ids=["pages", "id ranges"]
+    ("walk", "requests"),
+    [(lambda: pages(250), [1, 2, 2, 3, 1]), (lambda: id_ranges(has_meta=False), [None, None])],
+    ids=["pages", "id ranges"],
 )
 def test_a_last_page_of_fifty_after_a_longer_one_is_no_cap(walk: Callable[[], Walk], requests: list[int | None]) -> None:
     shelf = Shelf(range(1, 301), has_meta=False)

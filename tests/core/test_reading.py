@@ -36,7 +36,7 @@ def test_a_v2_list_is_a_bare_array() -> None:
 
 V3 = Request.get("/v3/catalog/brands")
 
-#: Answers of success, and what they mean of a V2 list, of a V3 list, and of a V3 list that is documented with 204: rows, or None for no list.
+#: Answers of success, and what they mean of a V2 list, of a V3 list, and of one that is documented with 204: rows, or None for no list.
 ANSWERS: list[tuple[Response, int | None, int | None, int | None]] = [
     (answer(b"", 204), 0, None, 0),
     (answer(b"", 200), None, None, None),

@@ -143,7 +143,11 @@ def test_deprecated_is_what_the_file_marks_deprecated(published: Published, row:
 
 @each_published_row
 def test_the_scopes_are_the_ones_the_file_names(published: Published, row: Resource) -> None:
-    text = published.texts[row.spec_file or ""]
+    files = {row.spec_file or ""}  # and those of the writes, which may be others
+    for write in (row.create, row.update, row.delete):
+        operation = None if write is None else published.operations.get((write.method, write.path))
+        files |= set() if operation is None else {operation.file}
+    text = "".join(published.texts[file] for file in files)
     named = all(scope in text for scope in (*row.read_scopes, *row.modify_scopes))
 
     assert named == (row.spec_exception not in ("scope_name_conflict", "scope_unpublished"))

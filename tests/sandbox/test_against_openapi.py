@@ -8,6 +8,7 @@ import pytest
 
 from airflow_provider_bigcommerce.sandbox.all_routes import build_router
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
+from airflow_provider_bigcommerce.sandbox.store import Store
 from tests.sandbox.published import Published
 from tests.sandbox.walk import Walker
 
@@ -62,6 +63,35 @@ def test_every_answer_has_the_shape_bigcommerce_publishes(bigcommerce_sandbox: S
                     complaints.append(f"{template}: {complaint}")
     assert not complaints, "\n".join(sorted(set(complaints)))
     assert set(CONTRADICTIONS) - used == set(), "listed, but no answer contradicts its file there any more"
+
+
+@pytest.mark.bigcommerce_sandbox(products=30, orders=12, customers=12, recorded_values=True)
+def test_recorded_values_contradict_the_files_only_where_real_stores_do(bigcommerce_sandbox: Sandbox, published: Published) -> None:
+    walker, complaints = Walker(bigcommerce_sandbox), set()
+    for template in ("/v2/orders", "/v2/orders/{order_id}/shipping_addresses", "/v2/coupons", "/v3/catalog/products",
+                     "/v3/catalog/products/{product_id}/options", "/v3/catalog/products/{product_id}/modifiers"):  # fmt: skip
+        for path in walker.fill(template):
+            status, payload = walker.get(path)
+            assert status in (200, 204)
+            complaints |= {f"{template}: {each}" for each in published.errors(template, "get", status, payload)} if payload else set()
+
+    known = {f"{path}: {start}" for path, start in CONTRADICTIONS}
+    assert {each for each in complaints if not each.startswith(tuple(known))} == {
+        "/v2/coupons: [].restricted_to: type 'object', got '[]'",
+        "/v2/coupons: [].shipping_methods: type 'array', got 'None'",
+        "/v3/catalog/products/{product_id}/options: data.[].config: type 'object', got '[]'",
+    }
+
+
+def test_recorded_values_are_there_and_move_no_date() -> None:
+    plain, recorded = (Store(products=30, orders=12, customers=12, recorded_values=each) for each in (False, True))
+
+    kinds = {type(field["value"]) for order in recorded.rows("orders") for field in order["billing_address"]["form_fields"]}
+    assert kinds == {str, float, list}
+    assert next(row["price"] for row in recorded.rows("products")) == 13.858823529412
+    assert [row["restricted_to"] for row in recorded.rows("coupons")].count([]) == 40
+    for name in ("products", "orders"):
+        assert [row["date_modified"] for row in recorded.rows(name)] == [row["date_modified"] for row in plain.rows(name)]
 
 
 # Answers that are streams or files, not records; nothing of ours reads them.

@@ -142,3 +142,22 @@ def test_other_processes_read_the_log_and_change_the_store(bigcommerce_sandbox: 
 def test_the_sandboxs_own_pages_need_a_token(bigcommerce_sandbox: Sandbox) -> None:
     with pytest.raises(urllib.error.HTTPError, match="401"):
         fetch(f"{bigcommerce_sandbox.url}/sandbox/state", "wrong")
+
+
+def test_the_program_hands_on_what_becomes_of_unknown_filters_and_its_help_explains_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from airflow_provider_bigcommerce.sandbox import program
+
+    given: dict[str, object] = {}
+
+    def store(**arguments: object) -> None:
+        given.update(arguments)
+        raise ValueError("enough")
+
+    monkeypatch.setattr(program, "Store", store)
+    assert program.main(["--unknown-filters", "refuse"]) == 2
+    assert given["unknown_filters"] == "refuse"
+    with pytest.raises(SystemExit):
+        program.main(["--help"])
+    assert "/v3/customers/attributes" in capsys.readouterr().out

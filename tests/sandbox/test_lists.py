@@ -8,7 +8,9 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
+from airflow_provider_bigcommerce.sandbox import dates
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
+from airflow_provider_bigcommerce.sandbox.store import Store
 from tests.sandbox.wire import ask, walk
 
 PRODUCTS, ORDERS, CUSTOMERS = "/v3/catalog/products", "/v2/orders", "/v3/customers"
@@ -58,14 +60,32 @@ def test_a_parameter_out_of_range_is_refused(bigcommerce_sandbox: Sandbox, path:
     reply = ask(bigcommerce_sandbox, path, query)
 
     assert reply.status == status
-    assert (reply.json[0] if path == ORDERS else reply.json)["status"] == status
+    said = reply.json[0] if path == ORDERS else reply.json
+    assert said["status"] == status
+    assert said.get("details") == ({"max_limit": 250} if (path, status) == (ORDERS, 413) else None)
 
 
-def test_an_unknown_filter_is_passed_over_except_where_bigcommerce_refuses_it(bigcommerce_sandbox: Sandbox) -> None:
-    assert len(ask(bigcommerce_sandbox, PRODUCTS, {"colour": "red"}).data) == 10
+@pytest.mark.parametrize(("path", "always", "refused"), [
+    (PRODUCTS, False, 422), ("/v3/catalog/products/101", False, 422), ("/v3/catalog/summary", False, 422), (ORDERS, False, 400),
+    ("/v2/orders/count", False, 400), (CUSTOMERS, False, 422), ("/v3/channels", True, 422), ("/v3/channels/1/listings", True, 422),
+    ("/v3/customers/attributes", True, 422), ("/v3/catalog/trees", True, 422), ("/v3/content/pages", True, 400),
+])  # fmt: skip
+def test_an_unknown_filter_is_ignored_or_refused_as_the_store_is_told_and_some_always_refuse(
+    bigcommerce_sandbox: Sandbox, path: str, always: bool, refused: int
+) -> None:
+    def status(**query: object) -> int:
+        return ask(bigcommerce_sandbox, path, query).status
 
-    refused = ask(bigcommerce_sandbox, "/v3/channels", {"colour": "red", "age": 3})
-    assert (refused.status, refused.json["title"]) == (422, "The filter(s): age, colour are not valid filter parameter(s).")
+    assert (status(), status(colour="red")) == (200, refused if always else 200)
+    bigcommerce_sandbox.store.unknown_filters = "refuse"
+    assert (status(), status(colour="red")) == (200, refused)
+    said = ask(bigcommerce_sandbox, path, {"colour": "red", "age": 3}).json
+    assert "The filter(s): age, colour are not valid" in (said[0]["message"] if path.startswith("/v2") else said["title"])
+
+
+def test_a_way_with_unknown_filters_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="ignore, refuse, got 'maybe'"):
+        Store(unknown_filters="maybe")  # type: ignore[arg-type]  # that is what is tested
 
 
 @pytest.mark.bigcommerce_sandbox(products=40)
@@ -279,8 +299,64 @@ def test_a_product_is_the_same_however_it_is_asked_for(bigcommerce_sandbox: Sand
     assert page == {row_id: ask(bigcommerce_sandbox, f"{PRODUCTS}/{row_id}").data for row_id in page}
 
 
+@pytest.mark.bigcommerce_sandbox(products=40)
+@pytest.mark.parametrize(("child", "kind"), [("images", "product_images"), ("reviews", "product_reviews")])
+def test_a_product_without_images_or_reviews_answers_204_and_a_page_beyond_the_last_is_empty(
+    bigcommerce_sandbox: Sandbox, child: str, kind: str
+) -> None:
+    held = {row["id"]: len(bigcommerce_sandbox.store.rows(kind, row["id"])) for row in bigcommerce_sandbox.store.rows("products")}
+    bare = bigcommerce_sandbox.store.add_product()["id"]
+    bigcommerce_sandbox.store.nested[kind].put((bare,), [])
+    some = next(product for product, count in held.items() if count)
+
+    reply = ask(bigcommerce_sandbox, f"{PRODUCTS}/{bare}/{child}")
+    assert (reply.status, reply.body) == (204, b"")
+    assert ask(bigcommerce_sandbox, f"{PRODUCTS}/{some}/{child}", {"page": 9}).data == []
+
+
+def test_price_lists_with_a_page_show_page_numbers_only(bigcommerce_sandbox: Sandbox) -> None:
+    def kinds(**query: object) -> set[str]:
+        return set(ask(bigcommerce_sandbox, "/v3/pricelists", query).json["meta"])
+
+    assert kinds() == kinds(limit=1) == {"pagination", "cursor_pagination"}
+    assert kinds(page=1) == {"pagination"}
+
+
+@pytest.mark.bigcommerce_sandbox(customers=25)
+def test_customers_come_by_descending_id_unless_sorted(bigcommerce_sandbox: Sandbox) -> None:
+    ids = [row["id"] for row in bigcommerce_sandbox.store.rows("customers")]
+    newest = bigcommerce_sandbox.store.add_customer()["id"]
+
+    assert ask(bigcommerce_sandbox, CUSTOMERS).ids() == [newest, *ids[::-1]]
+    assert ask(bigcommerce_sandbox, CUSTOMERS, {"page": 2, "limit": 10}).ids() == ids[::-1][9:19]
+    assert ask(bigcommerce_sandbox, CUSTOMERS, {"id:in": f"{ids[3]},{ids[7]}"}).ids() == [ids[7], ids[3]]
+    assert ask(bigcommerce_sandbox, CUSTOMERS, {"sort": "date_modified:asc"}).ids()[-1] == newest
+
+
+@pytest.mark.bigcommerce_sandbox(customers=25)
+def test_a_cursor_of_customers_stands_although_its_row_goes_and_rows_come(bigcommerce_sandbox: Sandbox) -> None:
+    ids = [row["id"] for row in bigcommerce_sandbox.store.rows("customers")][::-1]
+    first = ask(bigcommerce_sandbox, CUSTOMERS, {"limit": 10})
+    bigcommerce_sandbox.store.delete("customers", ids[9])
+    bigcommerce_sandbox.store.add_customer()
+
+    after = first.json["meta"]["cursor_pagination"]["end_cursor"]
+    assert (first.ids(), ask(bigcommerce_sandbox, CUSTOMERS, {"limit": 10, "after": after}).ids()) == (ids[:10], ids[10:20])
+
+
+@pytest.mark.parametrize("size", [5, 10, 50, 100, 4377])
+def test_dates_are_spread_over_the_day(size: int) -> None:
+    store = Store(products=size, orders=size, customers=size)
+    for name in ("products", "orders", "customers"):
+        moments = {dates.parse(store.row(name, key)["date_modified"]) for key in store.tables[name].ids()[:60]}
+        times = {moment % 86_400 for moment in moments}
+        assert len(times) == len(moments) > min(size, 60) // 4, "as many times of day as moments"
+        assert not times & {0, 43_200}
+    settings = {dates.parse(row["date_modified"]) % 86_400 for row in store.rows("channels")}
+    assert len(settings) == 3
+
+
 def test_a_million_products_are_made_only_when_asked_for() -> None:
-    from airflow_provider_bigcommerce.sandbox.store import Store
 
     store = Store(products=1_000_000)
     table = store.tables["products"]

@@ -93,7 +93,8 @@ class Shop:
 @pytest.fixture(scope="module")
 def shop() -> Iterator[Shop]:
     quota, faults = Quota.parse("none"), Faults(1, 0)
-    store = Store(seed=1, products=40, orders=12, customers=5, tokens={TOKEN: None}, quota=quota, faults=faults, db=None)
+    sizes = {"seed": 1, "products": 40, "orders": 12, "customers": 5}
+    store = Store(**sizes, tokens={TOKEN: None}, quota=quota, faults=faults, unknown_filters="refuse")  # we send none that is unknown
     with ThreadedServer(Server(store)) as server:
         yield Shop(server.url, store)
 

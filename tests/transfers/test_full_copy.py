@@ -16,6 +16,7 @@ import msgspec
 import pyarrow.parquet
 import pytest
 
+from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.exceptions import (
     BigCommerceError,
     CredentialsError,
@@ -47,7 +48,7 @@ def test_json_lines_hold_every_row_of_the_store_as_it_came(night: Night, resourc
     manifest = operator(night.path, resource, file_format="jsonl").execute({})
 
     rows = [msgspec.json.decode(line) for file in manifest["files"] for line in (night.path / file["path"]).read_bytes().splitlines()]
-    expected = night.sandbox.store.rows(resource)
+    expected = night.sandbox.listed(CATALOG[resource].path)  # in the order of the list
     assert [row[key_of(resource)] for row in rows] == [row[key_of(resource)] for row in expected]
     if resource != "orders":  # whose links became line items
         assert rows == expected
@@ -59,7 +60,7 @@ def test_parquet_holds_every_row_of_the_store(night: Night, resource: str) -> No
 
     tables = [pyarrow.parquet.read_table(night.path / file["path"]) for file in manifest["files"]]
     keys = [key for table in tables for key in table.column(key_of(resource)).to_pylist()]
-    assert keys == [row[key_of(resource)] for row in night.sandbox.store.rows(resource)]
+    assert keys == [row[key_of(resource)] for row in night.sandbox.listed(CATALOG[resource].path)]
     assert {value for table in tables for value in table.column("_store_hash").to_pylist()} == {night.sandbox.store_hash}
 
 

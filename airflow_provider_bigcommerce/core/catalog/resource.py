@@ -361,6 +361,7 @@ CHANNELS_LISTINGS_OR_SITES = _either(CHANNEL_SETTINGS, CHANNEL_LISTINGS, SITES)
 CONTENT = _pair("store_v2_content")
 CONTENT_OR_CHECKOUT_CONTENT = _either(CONTENT, _pair("store_content_checkout"))
 THEMES = _pair("store_themes_manage", "store_themes_read_only")
-# Named in one OpenAPI file each (store_logs.v3.yml, infrastructure_hosting.v3.yml), not in the list.
+# Named in one OpenAPI file each (store_logs.v3.yml, infrastructure_hosting.v3.yml, tax_classes.v3.yaml), not in the list.
 LOGS = Scopes(read=("store_logs_read_only",))
 INFRASTRUCTURE_PROJECTS = _pair("store_infrastructure_projects_manage", "store_infrastructure_projects_read_only")
+TAX_CLASSES = Scopes(read=INFORMATION.read, modify=("MANAGE_TAX",))

@@ -5,7 +5,7 @@ Rows only; the fields are explained in ``resource.py``.
 
 from __future__ import annotations
 
-from airflow_provider_bigcommerce.core.catalog.resource import INFORMATION, Resource, Write
+from airflow_provider_bigcommerce.core.catalog.resource import CONTENT, INFORMATION, Resource, Write
 
 ROWS: tuple[Resource, ...] = (
     Resource(
@@ -144,7 +144,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="web_analytics_providers", area="settings", path="/v3/settings/analytics",
-        item_path="/v3/settings/analytics/{id}", paging="single", page_size=0, scopes=INFORMATION,
+        item_path="/v3/settings/analytics/{id}", paging="single", page_size=0, scopes=CONTENT,
         channel_filter="channel_id",
         update=Write("PUT", "/v3/settings/analytics/{id}"),
         spec_file="settings.v3.yml",

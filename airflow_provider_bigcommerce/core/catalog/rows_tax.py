@@ -5,12 +5,12 @@ Rows only; the fields are explained in ``resource.py``.
 
 from __future__ import annotations
 
-from airflow_provider_bigcommerce.core.catalog.resource import INFORMATION, PRODUCTS, Resource, Write
+from airflow_provider_bigcommerce.core.catalog.resource import INFORMATION, PRODUCTS, TAX_CLASSES, Resource, Write
 
 ROWS: tuple[Resource, ...] = (
     Resource(
         name="tax_classes", area="tax", path="/v2/tax_classes",
-        item_path="/v2/tax_classes/{id}", paging="v2_page", envelope="bare", scopes=INFORMATION,
+        item_path="/v2/tax_classes/{id}", paging="v2_page", envelope="bare", scopes=TAX_CLASSES,
         sort_by_id={},
         create=Write("POST", "/v3/tax/classes", batch_size=50),
         update=Write("PUT", "/v3/tax/classes", batch_size=50),
