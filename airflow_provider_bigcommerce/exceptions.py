@@ -207,6 +207,10 @@ class UnexpectedAnswerError(BigCommerceError):
     """The answer is not what BigCommerce documents: not JSON, another envelope, a record without its key."""
 
 
+class ClockError(UnexpectedAnswerError):
+    """The store's time is unknown or in doubt: its answers contradict each other and the worker's clock. A retry asks again."""
+
+
 class PaginationLoopError(BigCommerceError):
     """The store named a page or cursor that was already read; going on would never end."""
 
