@@ -127,7 +127,7 @@ def _settled(ahead: timedelta, answers: Sequence[Answer], told: Sequence[tuple[t
         doubt = f"An answer of the store said that it was {_shown(dissent)}, and others contradict it: {_shown(settled.now)} is gone by."
     elif abs(ahead) > TOLERANCE:
         doubt = (
-            f"The worker's clock ({_shown(last.at)}) and the store's ({_shown(settled.now)}) differ by {abs(ahead).total_seconds():,.0f} s, "
+            f"The worker's clock ({_shown(last.at)}) and the store's ({_shown(settled.now)}) differ by {abs(ahead).total_seconds():,.0f} s "
             f"by {len(answers)} answers. The store's is gone by; set the worker's clock right."
         )
     else:

@@ -486,19 +486,6 @@ def discard_unfinished(destination: Destination, folder: str) -> int:
     return _remove(destination, (entry.name for entry in destination.entries(folder) if is_temporary(entry.name)))
 
 
-def discard_uncommitted(destination: Destination, resource: str, run: str, manifest: Manifest | None, parts: Iterable[str] = ()) -> int:
-    """Remove the files of a run that its manifest does not name; only where no other try can have them in hand.
-
-    :param parts: names of files that the run goes on with, although no manifest names them yet.
-    :returns: how many were removed.
-    """
-    folder = run_folder(resource, run)
-    kept = {f"{folder}/{part}" for part in parts}
-    if manifest is not None:
-        kept.update(file.path for file in manifest.files)
-    return _remove(destination, (entry.name for entry in destination.entries(folder) if entry.name not in kept))
-
-
 def remove_orphans(
     destination: Destination, resource: str, task: str, *, now: datetime | None, age: timedelta = ORPHAN_AGE, but: str | None = None
 ) -> int:

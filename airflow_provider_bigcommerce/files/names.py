@@ -41,8 +41,8 @@ def require_within(name: str, folder: str, told_by: str) -> str:
     """
     if not is_within(name, folder):
         raise DestinationError(
-            f"{told_by} names the file {shown(name)}, which is not below {folder!r}: it was edited, or is of another directory. Nothing was "
-            "read or removed for it. Put it back as it was written, or remove it and read its run again."
+            f"{told_by} names the file {shown(name)}, which is not below {folder!r}: it was edited, or is of another directory. Nothing "
+            "was read or removed for it. Put it back as it was written, or remove it and read its run again."
         )
     return name
 

@@ -108,7 +108,7 @@ def _checked(read: _Read) -> _Read:
     outside += [file.path for file in read.manifest.files if not is_within(file.path, own)]
     if outside:
         raise InvalidQueryError(
-            f"commit_partitions was given the name {shown(outside[0])}, which is not below {shown(own)}, where the files of that range are: "
+            f"commit_partitions was given the name {shown(outside[0])}, which is not below {shown(own)}, where that range's files are: "
             "what the range's task returned was edited. Nothing was committed or removed. Clear that task, and this one with it."
         )
     return read

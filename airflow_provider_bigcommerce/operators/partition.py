@@ -193,9 +193,7 @@ class BigCommerceCommitPartitionsOperator(BaseOperator):
 
         self._came = None
         destination = Destination.at(str(self.path))
-        manifest, about = partitions.commit_partitions(
-            destination, self.returned, now=datetime.now(UTC), number=try_number(context)
-        )
+        manifest, about = partitions.commit_partitions(destination, self.returned, now=datetime.now(UTC), number=try_number(context))
         self.log.info(
             "Committed %s: %s rows in %d files; %d requests, %d of them answered 429, %.1f s",
             manifest.resource,

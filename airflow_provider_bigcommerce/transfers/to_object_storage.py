@@ -190,9 +190,7 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
             return manifest
         run.refuse_to_mix()
         begun = run.begun
-        return commit(
-            run.destination, run.selection.folder, run.key, manifest, begun.replaced, mark=begun.this.mark, left=begun.left
-        )
+        return commit(run.destination, run.selection.folder, run.key, manifest, begun.replaced, mark=begun.this.mark, left=begun.left)
 
     def _end(self, context: Mapping[str, Any], run: FileRun, manifest: Manifest) -> dict[str, Any]:
         end_run(context, run, manifest)
