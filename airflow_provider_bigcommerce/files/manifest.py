@@ -271,12 +271,13 @@ def next_sequence(destination: Destination, resource: str) -> int:
 
     Greater than that of the manifest that was written last, by the destination's own clock, and than how many there are.
     """
-    there = [entry for entry in destination.entries(f"{resource}/_manifests") if entry.name.endswith(".json")]
-    told = [entry for entry in there if entry.modified is not None]
-    latest = max((entry.modified for entry in told), default=None)
+    there = {
+        entry.name: entry.modified for entry in destination.entries(f"{resource}/_manifests") if entry.name.endswith(".json")
+    }
+    latest = max((when for when in there.values() if when is not None), default=None)
     # A destination may tell whole seconds.
-    last = [entry for entry in told if latest is not None and entry.modified is not None and latest - entry.modified < timedelta(seconds=1)]
-    found = (_decoded(destination.read(entry.name) or b"", destination.full(entry.name), resource) for entry in last)
+    last = [name for name, when in there.items() if when is not None and latest is not None and latest - when < timedelta(seconds=1)]
+    found = (_decoded(destination.read(name) or b"", destination.full(name), resource) for name in last)
     return 1 + max([len(there), *(manifest.sequence for manifest in found if manifest is not None)])
 
 

@@ -121,7 +121,7 @@ class IntoFiles:
             run_folder(self._folder, run.key),
             shape.format,
             columns_of(run.selection.resource),
-            stamp=Stamp(run.started_at, run.store_hash) if shape.stamp or shape.format == "parquet" else None,
+            stamp=self._stamp if shape.stamp or shape.format == "parquet" else None,
             first=len(closed),
             mark=run.begun.this.mark,
             rows=sum(file.rows for file in closed),
@@ -130,6 +130,11 @@ class IntoFiles:
             max_seconds=shape.checkpoint_every.total_seconds(),
             discrepancies=self._discrepancies,
         )
+
+    def _stamp(self) -> Stamp:
+        """``_synced_at`` by the store's clock, as far as the first answer tells it: the workers' differ, and loaders order rows by it."""
+        first = next(iter(self._heard.answers()), None)
+        return Stamp(self._heard.began() or (first.header if first is not None else None) or self._run.started_at, self._run.store_hash)
 
     # -- the rows that stand in the copy already
 
@@ -197,7 +202,9 @@ class IntoFiles:
         copied.files += [*writer.write(found.back), *writer.roll()]
         copied.rows = writer.rows
         gone = [*(marker(row, key) for key in found.gone), *found.archived]
-        copied.files += writer.write_deleted(gone, datetime.now(UTC))
+        # By the store's clock too, and behind the run's other rows.
+        now, first = datetime.now(UTC), self._heard.first
+        copied.files += writer.write_deleted(gone, await store.began() + (now - first[0]) if first is not None else now)
         copied.deleted = len(gone)
 
     def manifest(self, copied: Copied) -> Manifest:
