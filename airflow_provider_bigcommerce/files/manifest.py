@@ -271,9 +271,7 @@ def next_sequence(destination: Destination, resource: str) -> int:
 
     Greater than that of the manifest that was written last, by the destination's own clock, and than how many there are.
     """
-    there = {
-        entry.name: entry.modified for entry in destination.entries(f"{resource}/_manifests") if entry.name.endswith(".json")
-    }
+    there = {entry.name: entry.modified for entry in destination.entries(f"{resource}/_manifests") if entry.name.endswith(".json")}
     latest = max((when for when in there.values() if when is not None), default=None)
     # A destination may tell whole seconds.
     last = [name for name, when in there.items() if when is not None and latest is not None and latest - when < timedelta(seconds=1)]
@@ -362,8 +360,8 @@ def commit(
         if (missing := missing_file(destination, manifest)) is not None:  # one made anew has not the files that a removed directory had
             raise _gone(destination, missing.path)
 
-    require_whole()
     if not this.is_first:
+        require_whole()
         destination.write(copy_name(resource, run, this), manifest.encode())
     try:
         destination.write(own, manifest.encode(), require_whole)
@@ -463,11 +461,22 @@ def put_right(destination: Destination, resource: str, task: str, *, now: dateti
     :param task: from :func:`task_key`.
     :param now: the destination's own time, or None where it does not tell.
     """
-    for run, left in copies_of_task(destination, resource, task).items():
-        _settle(destination, resource, run)
+    found = copies_of_task(destination, resource, task)
+    there = {entry.name: entry for entry in destination.entries(f"{resource}/_manifests")} if found else {}
+    for run, left in found.items():
+        stands = there.get(manifest_name(resource, run))
+        if stands is not None and not _was_put_with(stands, left[0].entry):
+            _settle(destination, resource, run)
         for copy in left:
             if is_outlived(copy, now):
                 destination.remove(copy.entry.name)
+
+
+def _was_put_with(stands: Entry, copy: Entry) -> bool:
+    """Whether a manifest is as long as a copy and was written right after it, so that nothing has to be read to tell that it is the same."""
+    if stands.modified is None or copy.modified is None:
+        return False
+    return stands.bytes == copy.bytes and stands.modified - copy.modified < timedelta(seconds=10)
 
 
 def _drop(destination: Destination, old: Manifest, kept_by: Iterable[Manifest]) -> None:
