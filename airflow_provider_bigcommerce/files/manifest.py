@@ -473,7 +473,7 @@ def put_right(destination: Destination, resource: str, task: str, *, now: dateti
 
 
 def _was_put_with(stands: Entry, copy: Entry) -> bool:
-    """Whether a manifest is as long as a copy and was written right after it, so that nothing has to be read to tell that it is the same."""
+    """Whether a manifest is as long as a copy and was written right after it: then it is the same, and need not be read."""
     if stands.modified is None or copy.modified is None:
         return False
     return stands.bytes == copy.bytes and stands.modified - copy.modified < timedelta(seconds=10)
