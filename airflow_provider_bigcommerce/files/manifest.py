@@ -371,15 +371,10 @@ def commit(
         return _step_back(destination, resource, run, manifest, other)
     # Whatever happened since the look above, what counts stands from here on, or is put back by the next try or run that looks.
     stands = _settle(destination, resource, run, otherwise=manifest)
-    if stands is not None and stands != manifest:
-        return _step_back(destination, resource, run, manifest, stands)
-    if stands is None or missing_file(destination, manifest) is not None:
-        if replaced is not None and missing_file(destination, replaced) is None:
-            destination.write(own, replaced.encode())
-        else:
-            destination.remove(own)
-        require_whole()
+    if stands is None:  # never removed by a try: one that hung before that would remove another's
         raise _gone(destination, own)
+    if stands != manifest:
+        return _step_back(destination, resource, run, manifest, stands)
     if replaced is None and not left:
         return manifest
     return _remove_replaced(destination, resource, run, manifest, replaced, left)

@@ -23,6 +23,8 @@ from airflow_provider_bigcommerce.exceptions import BigCommerceError
 from airflow_provider_bigcommerce.files.copy_files import newest_first
 from airflow_provider_bigcommerce.files.destination import Destination
 from airflow_provider_bigcommerce.files.manifest import committed, missing_file, read_manifest, run_key
+from airflow_provider_bigcommerce.files.partitions import commit_partitions
+from airflow_provider_bigcommerce.operators.partition import BigCommercePartitionOperator
 from tests.airflow_memory import Airflow
 from tests.transfers.conftest import Night
 from tests.transfers.killing import PAGE, PART
@@ -285,3 +287,41 @@ def copy_of(path: str, resource: str) -> dict[int, str]:
             row = msgspec.json.decode(line)
             found.setdefault(row["id"], row)
     return {key: row.get("notes" if resource == "customers" else "page_title") for key, row in found.items() if not row.get("_deleted_at")}
+
+
+@pytest.mark.bigcommerce_sandbox(orders=30)
+@pytest.mark.parametrize("fate", ["goes on", "is killed"])
+def test_a_commit_of_ranges_that_stops_at_any_step_harms_nothing(night: Night, fate: str) -> None:
+    """The commit stops, a range is read again and committed with the others, then the first commit goes on with what it was given."""
+    arguments = {"mode": "full", "query": {"limit": 10}}
+    ranges = BigCommercePartitionOperator(task_id="cut", resource="orders", into=2).execute({})
+    with counted_steps():
+        for number in itertools.count():
+            path = str(night.path / str(number))
+            night.airflow = Airflow()
+            returned = [night.run("r1", path=path, partition=each, **arguments) for each in ranges]
+
+            def commit(returned: list[dict[str, Any]], path: str, try_number: int = 1) -> dict[str, Any]:
+                return commit_partitions(Destination.at(path), returned, now=night.moment, number=try_number)[0].as_json()
+
+            zombie = StoppedTry(partial(commit, returned, path), number, is_killed=fate == "is killed")
+            zombie.begin()
+            at = f"step {number}: {(zombie.steps or ['none'])[-1]}"
+            if len(zombie.steps) <= number:
+                break
+            night.later(timedelta(hours=1))
+            night.sandbox.store.edit("orders", night.sandbox.store.rows("orders")[0]["id"], staff_notes=f"edited {number}")
+            again = [night.run("r1", path=path, partition=ranges[0], try_number=2, **arguments), returned[1]]
+            second = commit(again, path, try_number=2)
+            assert_names_what_is_there(path, "orders", at)
+            zombie.finish()
+
+            assert zombie.surprise is None, (at, zombie.surprise)
+            assert_names_what_is_there(path, "orders", at)
+            found = committed(path, "orders")
+            assert len(found) == 1, (at, zombie.error, zombie.steps[number - 3 :])
+            [stands] = found
+            assert zombie.manifest in (None, stands.as_json()), at
+            if fate == "goes on" and stands.as_json() != second:  # it began after the other had ended, and was given an older reading
+                assert number < 12, at
+    assert number > 10
