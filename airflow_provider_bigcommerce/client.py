@@ -340,12 +340,13 @@ class BigCommerceStore:
                     log.warning("%s", settled.doubt)
                 return settled.now
 
-    async def began(self) -> datetime:
+    async def began(self, *, last: datetime | None = None) -> datetime:
         """The store's time of this object's first answer; whole seconds, UTC.
 
+        :param last: the store's time at which the last run began to read.
         :raises ClockError: it is in doubt, and so is what the store says now.
         """
-        found = self.heard.began()
+        found = self.heard.began(last)
         if found is not None:
             return found
         first = self.heard.first

@@ -161,8 +161,14 @@ class Heard:
         both = [pair for pair in (self.first, self.latest if self.latest is not self.first else None) if pair is not None]
         return [Answer(at, date_of(header)) for at, header in both]
 
-    def began(self) -> datetime | None:
-        """The store's time of the first answer; None where that is in doubt or there was none, and must be asked for."""
+    def began(self, last: datetime | None = None) -> datetime | None:
+        """The store's time of the first answer; None where that is in doubt or there was none, and must be asked for.
+
+        :param last: the store's time at which the last run began to read. A time that is not before it and not ahead of the worker's clock
+            puts no run in a wrong place, so nobody is asked for another.
+        """
         answers = self.answers()
+        if answers and answers[0].header is not None and last is not None and last <= answers[0].header <= answers[0].at + TOLERANCE:
+            return answers[0].header
         found = (settle(answers[:1]) or (settle(answers) if len(answers) > 1 else None)) if answers else None
         return found.when(answers[0].at) if found is not None else None

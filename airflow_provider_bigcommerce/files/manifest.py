@@ -271,12 +271,24 @@ def next_sequence(destination: Destination, resource: str) -> int:
 
     Greater than that of the manifest that was written last, by the destination's own clock, and than how many there are.
     """
+    count, last = _last_committed(destination, resource)
+    return 1 + max([count, *(manifest.sequence for manifest in last)])
+
+
+def last_read(destination: Destination, resource: str) -> datetime:
+    """When the run that was committed last began to read, by the store's clock; the beginning of all time where there is none."""
+    _, last = _last_committed(destination, resource)
+    return max((manifest.order[0] for manifest in last if manifest.read_at), default=datetime.min.replace(tzinfo=UTC))
+
+
+def _last_committed(destination: Destination, resource: str) -> tuple[int, list[Manifest]]:
+    """How many manifests there are, and those that were written last, by the destination's own clock."""
     there = {entry.name: entry.modified for entry in destination.entries(f"{resource}/_manifests") if entry.name.endswith(".json")}
     latest = max((when for when in there.values() if when is not None), default=None)
     # A destination may tell whole seconds.
     last = [name for name, when in there.items() if when is not None and latest is not None and latest - when < timedelta(seconds=1)]
     found = (_decoded(destination.read(name) or b"", destination.full(name), resource) for name in last)
-    return 1 + max([len(there), *(manifest.sequence for manifest in found if manifest is not None)])
+    return len(there), [manifest for manifest in found if manifest is not None]
 
 
 def refuse_another_store(destination: Destination, resource: str, store_hash: str) -> None:

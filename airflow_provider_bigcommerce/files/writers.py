@@ -356,7 +356,7 @@ class PartWriter:
     :param folder: the parts' folder below it, such as ``orders/run=<run key>``.
     :param file_format: one of :data:`FORMATS`.
     :param schema: the resource's columns; JSON lines do not need them.
-    :param stamp: see the writers; JSON lines are stamped only where it is given. A function is asked when a part is begun.
+    :param stamp: see the writers; JSON lines are stamped only where it is given.
     :param first: number of the first part, for a run that goes on.
     :param mark: ends the parts' names, so that another try of the run writes no file of the same name; from ``try_mark``.
     :param rows: rows in the parts before that one.
@@ -374,7 +374,7 @@ class PartWriter:
         file_format: FileFormat,
         schema: Schema,
         *,
-        stamp: Stamp | Callable[[], Stamp] | None = None,
+        stamp: Stamp | None = None,
         first: int = 0,
         mark: str = "",
         rows: int = 0,
@@ -451,15 +451,12 @@ class PartWriter:
 
         :param at: when that was noticed; where rows are stamped, also their ``_synced_at``, so that they are newer than the run's others.
         """
-        closed, plain, stamp = self.roll(), self._stamp, self._stamped()
+        closed, stamp = self.roll(), self._stamp
         self._stamp = Stamp(at if stamp else None, stamp.store_hash if stamp else None, at)
         try:
             return [*closed, *self.write(records), *self.roll()]
         finally:
-            self._stamp = plain
-
-    def _stamped(self) -> Stamp | None:
-        return self._stamp() if callable(self._stamp) else self._stamp
+            self._stamp = stamp
 
     def abort(self) -> None:
         """Give up the part being written; closed parts stay."""
@@ -468,8 +465,8 @@ class PartWriter:
             self._writer = None
 
     def _open(self) -> Writer:
-        name, stamp = f"{self._folder}/part-{self._number:05d}{self._mark}.{self._format}", self._stamped()
+        name = f"{self._folder}/part-{self._number:05d}{self._mark}.{self._format}"
         if self._format == "parquet":
-            return ParquetWriter(self._destination, name, self._schema, stamp=stamp, discrepancies=self.discrepancies)
+            return ParquetWriter(self._destination, name, self._schema, stamp=self._stamp, discrepancies=self.discrepancies)
         compression: dict[str, Literal["gzip", "zstd"]] = {"jsonl.gz": "gzip", "jsonl.zst": "zstd"}
-        return JsonLinesWriter(self._destination, name, compression=compression.get(self._format), stamp=stamp)
+        return JsonLinesWriter(self._destination, name, compression=compression.get(self._format), stamp=self._stamp)

@@ -19,7 +19,15 @@ from airflow_provider_bigcommerce.files.copy_keys import FileKeys, marker
 from airflow_provider_bigcommerce.files.destination import is_temporary
 from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.files.keys import SeenKeys
-from airflow_provider_bigcommerce.files.manifest import DataFile, Manifest, ManifestWindow, next_sequence, read_manifest, run_folder
+from airflow_provider_bigcommerce.files.manifest import (
+    DataFile,
+    Manifest,
+    ManifestWindow,
+    last_read,
+    next_sequence,
+    read_manifest,
+    run_folder,
+)
 from airflow_provider_bigcommerce.files.overlap import Overlap, written_by
 from airflow_provider_bigcommerce.files.row_hashes import KnownRows, RowHashes, rows_known_to
 from airflow_provider_bigcommerce.files.writers import FileFormat, PartWriter, Stamp
@@ -121,7 +129,7 @@ class IntoFiles:
             run_folder(self._folder, run.key),
             shape.format,
             columns_of(run.selection.resource),
-            stamp=self._stamp if shape.stamp or shape.format == "parquet" else None,
+            stamp=Stamp(run.started_at, run.store_hash) if shape.stamp or shape.format == "parquet" else None,
             first=len(closed),
             mark=run.begun.this.mark,
             rows=sum(file.rows for file in closed),
@@ -130,11 +138,6 @@ class IntoFiles:
             max_seconds=shape.checkpoint_every.total_seconds(),
             discrepancies=self._discrepancies,
         )
-
-    def _stamp(self) -> Stamp:
-        """``_synced_at`` by the store's clock, as far as the first answer tells it: the workers' differ, and loaders order rows by it."""
-        first = next(iter(self._heard.answers()), None)
-        return Stamp(self._heard.began() or (first.header if first is not None else None) or self._run.started_at, self._run.store_hash)
 
     # -- the rows that stand in the copy already
 
@@ -184,7 +187,10 @@ class IntoFiles:
         self._heard = store.heard
         copied = await self._copy.run(store)
         earlier = self._parts.earlier
-        self._read_at = (earlier.read_at if earlier is not None else "") or written(await store.began()) or ""
+        if earlier is not None and earlier.read_at:
+            self._read_at = earlier.read_at
+        else:
+            self._read_at = written(await store.began(last=last_read(self._run.destination, self._folder))) or ""
         if most_deleted_percent is not None:
             await self._mark_deleted(store, copied, most_deleted_percent)
         return self._copy.sum_up(store)
@@ -202,9 +208,7 @@ class IntoFiles:
         copied.files += [*writer.write(found.back), *writer.roll()]
         copied.rows = writer.rows
         gone = [*(marker(row, key) for key in found.gone), *found.archived]
-        # By the store's clock too, and behind the run's other rows.
-        now, first = datetime.now(UTC), self._heard.first
-        copied.files += writer.write_deleted(gone, await store.began() + (now - first[0]) if first is not None else now)
+        copied.files += writer.write_deleted(gone, datetime.now(UTC))
         copied.deleted = len(gone)
 
     def manifest(self, copied: Copied) -> Manifest:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from airflow_provider_bigcommerce.core.clocks import Answer, date_of, settle
+from airflow_provider_bigcommerce.core.clocks import TOLERANCE, Answer, date_of
 from airflow_provider_bigcommerce.core.keys import Key, key_of
 from airflow_provider_bigcommerce.core.messages import Query, Request, Response
 from airflow_provider_bigcommerce.core.planning import resource_of
@@ -135,8 +135,10 @@ async def _time_of(store: BigCommerceStore, response: Response, last: datetime |
 
     :raises ClockError: they contradict it still, or there is no time in them.
     """
-    settled = settle([Answer(datetime.now(UTC), date_of(response.headers.get("date")))], last=last)
-    return settled.now if settled is not None else await store.now(last=last)
+    answer = Answer(datetime.now(UTC), date_of(response.headers.get("date")))
+    if answer.header is not None and answer.header <= answer.at + TOLERANCE:
+        return answer.header  # one that is behind has the next poll look at more, and skip nothing
+    return await store.now(last=last)
 
 
 def _at(row: Row, name: str) -> Any:
