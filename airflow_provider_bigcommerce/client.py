@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import email.utils
 import logging
 import random as random_module
 import re
@@ -28,6 +27,7 @@ import msgspec
 from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.core.budget import Budget, Ticket
 from airflow_provider_bigcommerce.core.catalog import Embedded, Resource, Write
+from airflow_provider_bigcommerce.core.clocks import Answer, Heard, date_of, moment_of, settle
 from airflow_provider_bigcommerce.core.concurrency import Change, Concurrency, Endpoint, Place
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials, is_loopback
 from airflow_provider_bigcommerce.core.ends import PageLengths, told_total
@@ -192,7 +192,8 @@ class BigCommerceStore:
         self._waiting: deque[tuple[Endpoint, asyncio.Future[Place]]] = deque()
         self._told_until, self._told_quota = 0.0, 0
         self._delivered_at = clock()
-        self._date = ""
+        #: What the answers said of the store's time.
+        self.heard = Heard()
         self._good: set[str] = set()  # endpoints that have answered well
         self._warned: set[str] = set()
         self.stats = ReadStats()
@@ -354,14 +355,43 @@ class BigCommerceStore:
             count += len(records)
         return count
 
-    async def now(self) -> datetime:
-        """The store's own time, from the ``Date`` header of a cheap answer; whole seconds, UTC."""
-        with contextlib.suppress(PermissionDeniedError):  # a refusal carries the date as well
-            await self.request("GET", "/v2/time")
-        try:
-            return whole_seconds(email.utils.parsedate_to_datetime(self._date).replace(tzinfo=UTC))
-        except ValueError:
-            raise UnexpectedAnswerError("GET /v2/time answered without a readable Date header; the store's time is unknown.") from None
+    async def now(self, *, last: datetime | None = None) -> datetime:
+        """The store's own time, whole seconds, UTC; asked for up to three times where it and the worker's clock contradict each other.
+
+        :param last: the store's time that an earlier run went by, which this one cannot lie before.
+        :raises ClockError: the answers contradict each other, or none tells the time.
+        """
+        answers: list[Answer] = []
+        while True:
+            answers.append(await self._time())
+            settled = settle(answers, last=last)
+            if settled is not None:
+                if settled.doubt is not None:
+                    log.warning("%s", settled.doubt)
+                return settled.now
+
+    async def began(self, *, last: datetime | None = None) -> datetime:
+        """The store's time of this object's first answer; whole seconds, UTC.
+
+        :param last: the store's time at which the last run began to read.
+        :raises ClockError: it is in doubt, and so is what the store says now.
+        """
+        found = self.heard.began(last)
+        if found is not None:
+            return found
+        first = self.heard.first
+        now = await self.now()
+        return now if first is None else whole_seconds(now - (datetime.now(UTC) - first[0]))
+
+    async def _time(self) -> Answer:
+        """One answer of ``/v2/time``; a refusal carries a date as well."""
+        body: object = None
+        with contextlib.suppress(PermissionDeniedError):
+            response = await self.request("GET", "/v2/time")
+            with contextlib.suppress(msgspec.DecodeError):
+                body = response.json()
+        at, header = self.heard.latest or (datetime.now(UTC), "")
+        return Answer(at, date_of(header), moment_of(body.get("time")) if isinstance(body, Mapping) else None)
 
     async def graphql(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Run an Admin GraphQL query or mutation; the answer's ``data``.
@@ -777,7 +807,7 @@ class BigCommerceStore:
                     place.latency = self._clock() - ticket.sent_at
                     headers = {name.lower(): value for name, value in answer.headers.items()}
                     is_refused = answer.status == 429
-                    self._date = headers.get("date", "")
+                    self.heard.hear(headers.get("date", ""), datetime.now(UTC))
                     body = await _body(answer, settings.max_answer_bytes)
             except (TimeoutError, aiohttp.ClientError, OSError) as error:
                 return _fault(error, settings)

@@ -212,6 +212,10 @@ class AnswerTooLargeError(UnexpectedAnswerError):
     """The answer has more bytes than ``max_answer_bytes`` allows, once decompressed; the rest of it was not read."""
 
 
+class ClockError(UnexpectedAnswerError):
+    """The store's time is unknown or in doubt: its answers contradict each other and the worker's clock. A retry asks again."""
+
+
 class PaginationLoopError(BigCommerceError):
     """The store named a page or cursor that was already read; going on would never end."""
 

@@ -19,6 +19,7 @@ from airflow_provider_bigcommerce.compat import KeyValueState, asset_state, is_f
 from airflow_provider_bigcommerce.core.windows import moment, written
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.files.destination import Destination
+from airflow_provider_bigcommerce.files.names import is_leaf, is_within, shown
 
 if TYPE_CHECKING:
     from airflow.sdk import Asset
@@ -117,6 +118,11 @@ class WatermarkState:
             _ = found.moment
         except (msgspec.ValidationError, InvalidQueryError) as error:
             raise InvalidQueryError(f"The watermark kept under {self.key!r} cannot be read: {error}. {remedy}.") from error
+        if found.run and not is_leaf(found.run):
+            raise InvalidQueryError(
+                f"The watermark kept under {self.key!r} was set by the run {shown(found.run)}, which is no run's key: it was edited, and "
+                f"files of that name would be read and removed. {remedy}."
+            )
         if found.store_hash != store_hash:
             raise InvalidQueryError(
                 f"The watermark kept under {self.key!r} belongs to the store {found.store_hash!r}, and the connection now points to "
@@ -178,6 +184,7 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     :param throttled: of these, answers 429.
     :param seconds: spent.
     :param started_at: when the first of these tries began, ISO-8601.
+    :param read_at: the store's time at which its read began, ISO-8601; empty where that is not known.
     """
 
     what: str
@@ -196,6 +203,7 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     throttled: int = 0
     seconds: float = 0.0
     started_at: str = ""
+    read_at: str = ""
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -264,8 +272,25 @@ class RunCheckpoint:
         except (msgspec.ValidationError, msgspec.DecodeError) as error:
             log.warning("The checkpoint of an earlier try cannot be read (%s); this try starts anew.", error)
             return None
+        if (outside := self._outside(found)) is not None:
+            log.warning(
+                "The checkpoint of an earlier try names %s, which is none of its run's files: it was edited. It is not used and nothing "
+                "that it names is removed; this try starts anew.",
+                shown(outside),
+            )
+            return msgspec.structs.replace(found, reached=None)
         self._keys = found.reached.keys if found.reached is not None else None
         return found
+
+    def _outside(self, checkpoint: Checkpoint) -> str | None:
+        """A name of the checkpoint that leads elsewhere than its run's files are, or None."""
+        reached, start = checkpoint.reached, self._name.removesuffix(".json")
+        if reached is None:
+            return None
+        folder = self._name.partition("/")[0]
+        if reached.keys is not None and not (is_within(reached.keys, folder) and reached.keys.startswith(f"{start}.keys-")):
+            return reached.keys
+        return next((part.name for part in reached.parts if not is_leaf(part.name)), None)
 
     def write(self, checkpoint: Checkpoint) -> None:
         """Keep it for the retries, then remove the file of keys that the one before it named."""

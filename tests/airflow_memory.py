@@ -46,13 +46,16 @@ class Airflow:
     task_states: dict[tuple[str, str, int], StateStore] = field(default_factory=dict)
     xcoms: dict[str, Any] = field(default_factory=dict)
 
-    def context(self, run_id: str, task_id: str, map_index: int = -1, interval: Interval | None = None) -> dict[str, Any]:
+    def context(
+        self, run_id: str, task_id: str, map_index: int = -1, interval: Interval | None = None, try_number: int = 1
+    ) -> dict[str, Any]:
         state = self.task_states.setdefault((run_id, task_id, map_index), StateStore())
         ti = SimpleNamespace(
             dag_id="sync",
             run_id=run_id,
             task_id=task_id,
             map_index=map_index,
+            try_number=try_number,
             id="0",
             xcom_push=lambda key, value: self.xcoms.update({key: value}),
         )

@@ -1,8 +1,8 @@
 """A resource's copy in files, as a stream: which rows are the copy, and what they hold.
 
 The copy is the newest row of each key over all committed manifests. A run that began later has read later, so runs are walked from the
-last that began to the first, the files of each from its last, and the first row of a key is the one that counts. Change dates decide
-nothing here: a damaged one would let its row win over every later one.
+last that began, by the store's clock, to the first, the files of each from its last, and the first row of a key is the one that counts.
+The workers' clocks decide nothing here, for they differ; nor do change dates: a damaged one would let its row win over every later one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def newest_first(runs: Iterable[Manifest]) -> Iterator[tuple[Manifest, DataFile]
 
     :param runs: committed, in any order.
     """
-    for run in sorted(runs, key=lambda run: (run.started_at, run.finished_at), reverse=True):
+    for run in sorted(runs, key=lambda run: run.order, reverse=True):
         for file in reversed(run.files):  # what a run found deleted is in its last file
             yield run, file
 

@@ -23,7 +23,7 @@ from airflow_provider_bigcommerce.files.copy_files import BLOCK_ROWS, FileReader
 from airflow_provider_bigcommerce.files.destination import Destination
 from airflow_provider_bigcommerce.files.discrepancies import Discrepancies, without_empty
 from airflow_provider_bigcommerce.files.keys import key_of
-from airflow_provider_bigcommerce.files.manifest import DataFile, Manifest, ManifestWindow, commit, committed, run_folder
+from airflow_provider_bigcommerce.files.manifest import DataFile, Manifest, ManifestWindow, commit, committed, next_sequence, run_folder
 from airflow_provider_bigcommerce.files.schemas import DELETED_AT, EXTRA, STORE_HASH, SYNCED_AT, Schema
 from airflow_provider_bigcommerce.files.stored_copy import Columns, CopyIndex, Repair
 from airflow_provider_bigcommerce.files.writers import FileFormat, PartWriter, Stamp, one_line_each
@@ -48,8 +48,8 @@ def _filters(run: Manifest, resource: Resource) -> dict[str, str]:
 
 
 def began(run: Manifest) -> datetime:
-    """When a run began to read. Its clock is the worker's, which may be a little ahead of the store's."""
-    return datetime.fromisoformat(run.started_at).astimezone(UTC) - DEFAULT_OVERLAP
+    """When a run began to read, and a little before: by the store's clock, or, in a manifest of an earlier version, by the worker's."""
+    return datetime.fromisoformat(run.read_at or run.started_at).astimezone(UTC) - DEFAULT_OVERLAP
 
 
 def bounds_of(runs: Sequence[Manifest], resource: Resource) -> Bounds:
@@ -226,7 +226,8 @@ class FileRepair(Repair):
 
     def commit(self, manifest: Manifest) -> None:
         """Write the manifest."""
-        commit(self._destination, self._folder, self._run, manifest, None)
+        sequence = next_sequence(self._destination, self._folder)
+        commit(self._destination, self._folder, self._run, msgspec.structs.replace(manifest, sequence=sequence), None)
 
 
 class _Decoded:

@@ -11,7 +11,7 @@ import hashlib
 import io
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_provider_bigcommerce.exceptions import DestinationError
+from airflow_provider_bigcommerce.files.names import is_plain, shown
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -143,15 +144,24 @@ class Destination:
         return f"Destination({_shown(self.url)!r})"
 
     def full(self, name: str) -> str:
-        """The file system's own path of a file below the root."""
+        """The file system's own path of a file below the root.
+
+        :raises DestinationError: the name leads out of the root. Every file is opened, listed and removed by way of this.
+        """
+        if not is_plain(name):
+            raise DestinationError(
+                f"The name {shown(name)} leads out of {_shown(self.url)} or is none: nothing was read, written or removed for it. Look at "
+                "what names it: a manifest, a checkpoint or a state that was edited."
+            )
         return f"{self.root}/{name}"
 
     @contextlib.contextmanager
-    def create(self, name: str) -> Iterator[NewFile]:
+    def create(self, name: str, last_look: Callable[[], None] = lambda: None) -> Iterator[NewFile]:
         """Write a file that appears under its name when the block ends well, and not at all when it raises.
 
         The name must be new, or one that no manifest names. On the local disk the data are on the disk before the name is.
 
+        :param last_look: called when all that is left to do on the local disk is to give the file its name; may raise.
         :raises DestinationError: it cannot be written.
         """
         final = self.full(name)
@@ -172,6 +182,7 @@ class Destination:
                     stream.flush()
                     os.fsync(stream.fileno())
                 stream.close()
+                last_look()
                 if self.is_local:
                     Path(written_to).replace(final)
                     _sync_folder(folder)
@@ -193,19 +204,29 @@ class Destination:
         with contextlib.suppress(OSError):
             self.fs.rm_file(written_to)
 
-    def write(self, name: str, data: bytes) -> None:
+    def write(self, name: str, data: bytes, last_look: Callable[[], None] = lambda: None) -> None:
         """Write a small file whole: a reader sees what stood there before, or all of ``data``.
 
+        :param last_look: called when all that is left to do is to give the file its name, or to put it; may raise.
         :raises DestinationError: it cannot be written; what stood there before still stands.
         """
         if self.is_local:
-            with self.create(name) as new:
+            with self.create(name, last_look) as new:
                 new.write(data)
             return
+        last_look()
         try:
             self.fs.pipe_file(self.full(name), data)  # one put
         except OSError as error:
             raise _failed("written", f"{_shown(self.url)}/{name}", error) from error
+
+    def forestall(self, name: str) -> None:
+        """On the local disk, have every write of that file fail that is under way in any process: its rename finds nothing to rename."""
+        if self.is_local:
+            folder, _, leaf = name.rpartition("/")
+            for entry in self.entries(folder):
+                if is_temporary(entry.name) and entry.name.rpartition("/")[2].startswith(f".{leaf}."):
+                    self.remove(entry.name)
 
     def read(self, name: str) -> bytes | None:
         """The bytes of a small file, or None where there is none.
@@ -254,9 +275,11 @@ class Destination:
             with contextlib.suppress(OSError):
                 Path(self.full(folder)).rmdir()
 
-    def require_writable(self, folder: str) -> None:
+    def require_writable(self, folder: str) -> datetime | None:
         """Write and remove a small file, so that a long read does not end at a closed door.
 
+        :returns: when the destination says that the file was written, which is its own time; None where it does not tell. How old files
+            are is told by this clock alone: the worker's may be another.
         :raises DestinationError: that is not possible there.
         """
         probe = f"{folder}/.writable-{uuid.uuid4().hex[:8]}"
@@ -264,9 +287,11 @@ class Destination:
             # Not write(): whether it is on the disk, which takes its time, matters for what stays.
             self.fs.makedirs(self.full(folder), exist_ok=True)
             self.fs.pipe_file(self.full(probe), b"")
+            now = _when(self.fs.info(self.full(probe)))
         except OSError as error:
             raise _failed("created", f"{_shown(self.url)}/{probe}", error) from error
         self.remove(probe)
+        return now
 
 
 def is_temporary(name: str) -> bool:

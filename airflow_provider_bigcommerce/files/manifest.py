@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError
-from airflow_provider_bigcommerce.files.destination import Destination, Entry
+from airflow_provider_bigcommerce.files.destination import Destination, Entry, is_temporary
+from airflow_provider_bigcommerce.files.names import require_within
+from airflow_provider_bigcommerce.files.tries import Try, copies, copies_of_task, copy_name, is_outlived
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -108,6 +110,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     :param provider_version: version of this package.
     :param complete: whether each check agrees.
     :param checked: the numbers that were compared; empty where the store gives none.
+    :param read_at: the store's time at which its read began, ISO-8601 with ``Z``: the run whose read began last has the newest rows. Null
+        in a manifest of an earlier version, whose ``started_at`` stands in for it.
+    :param sequence: greater than those of the runs that were committed there before; decides where ``read_at`` is the same second.
+    :param attempt: which try of the run this is from, 1 for the first; of two of one run, the greater one counts.
     """
 
     resource: str
@@ -130,6 +136,18 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     provider_version: str
     complete: bool
     checked: tuple[Check, ...]
+    read_at: str | None = None
+    sequence: int = 0
+    attempt: int = 1
+
+    @property
+    def order(self) -> tuple[datetime, int, str]:
+        """What orders the runs of a copy: of two that hold a row, the one with the greater order has the newer one."""
+        try:
+            began = datetime.fromisoformat(self.read_at or self.started_at).astimezone(UTC)
+        except OverflowError as error:
+            raise ValueError("it began at the end of all time") from error
+        return began, self.sequence, "" if self.read_at else self.finished_at
 
     def as_json(self) -> dict[str, Any]:
         """The manifest as plain JSON types, as it stands in the file and in XCom."""
@@ -145,7 +163,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
         :raises ValueError: it is no manifest, or not a whole one.
         """
-        return msgspec.json.decode(data, type=cls)
+        found = msgspec.json.decode(data, type=cls)
+        _ = found.order
+        return found
 
 
 def manifest_json_schema() -> dict[str, Any]:
@@ -203,17 +223,31 @@ def try_mark(*, is_first: bool) -> str:
 
 
 def read_manifest(destination: Destination, resource: str, run: str) -> Manifest | None:
-    """The committed manifest of a run, or None; one that is not whole is none, and is warned of."""
-    data = destination.read(manifest_name(resource, run))
-    return None if data is None else _decoded(data, manifest_name(resource, run))
+    """The committed manifest of a run, or None; one that is not whole is none, and is warned of.
+
+    :raises DestinationError: it names a file that is not below the run's directory, or cannot be read.
+    """
+    return _read(destination, resource, run, manifest_name(resource, run))
 
 
-def _decoded(data: bytes, name: str) -> Manifest | None:
+def _read(destination: Destination, resource: str, run: str, name: str) -> Manifest | None:
+    data = destination.read(name)
+    found = None if data is None else _decoded(data, destination.full(name), resource)
+    if found is not None:
+        for file in found.files:  # what a run replaces is removed: another run's files are not its own
+            require_within(file.path, run_folder(resource, run), destination.full(name))
+    return found
+
+
+def _decoded(data: bytes, name: str, resource: str) -> Manifest | None:
     try:
-        return Manifest.decode(data)
+        found = Manifest.decode(data)
     except ValueError as error:
         log.warning("%s is not a whole manifest (%s): its run is taken as not committed.", name, error)
         return None
+    for file in found.files:
+        require_within(file.path, resource, name)
+    return found
 
 
 def committed(path: str | Path | ObjectStoragePath | Destination, resource: str) -> list[Manifest]:
@@ -221,7 +255,7 @@ def committed(path: str | Path | ObjectStoragePath | Destination, resource: str)
 
     :param path: as given to the transfer.
     :param resource: catalog name.
-    :raises DestinationError: the directory cannot be listed or read.
+    :raises DestinationError: the directory cannot be listed or read, or a manifest names a file that is not below it.
     """
     destination = Destination.at(path)
     found: list[Manifest] = []
@@ -229,9 +263,34 @@ def committed(path: str | Path | ObjectStoragePath | Destination, resource: str)
         if not entry.name.endswith(".json"):
             continue
         data = destination.read(entry.name)
-        if data is not None and (manifest := _decoded(data, entry.name)) is not None:
+        if data is not None and (manifest := _decoded(data, destination.full(entry.name), resource)) is not None:
             found.append(manifest)
-    return sorted(found, key=lambda manifest: manifest.finished_at, reverse=True)
+    return sorted(found, key=lambda manifest: manifest.order, reverse=True)
+
+
+def next_sequence(destination: Destination, resource: str) -> int:
+    """The place of a run that is committed now among the runs of a copy.
+
+    Greater than that of the manifest that was written last, by the destination's own clock, and than how many there are.
+    """
+    count, last = _last_committed(destination, resource)
+    return 1 + max([count, *(manifest.sequence for manifest in last)])
+
+
+def last_read(destination: Destination, resource: str) -> datetime:
+    """When the run that was committed last began to read, by the store's clock; the beginning of all time where there is none."""
+    _, last = _last_committed(destination, resource)
+    return max((manifest.order[0] for manifest in last if manifest.read_at), default=datetime.min.replace(tzinfo=UTC))
+
+
+def _last_committed(destination: Destination, resource: str) -> tuple[int, list[Manifest]]:
+    """How many manifests there are, and those that were written last, by the destination's own clock."""
+    there = {entry.name: entry.modified for entry in destination.entries(f"{resource}/_manifests") if entry.name.endswith(".json")}
+    latest = max((when for when in there.values() if when is not None), default=None)
+    # A destination may tell whole seconds.
+    last = [name for name, when in there.items() if when is not None and latest is not None and latest - when < timedelta(seconds=1)]
+    found = (_decoded(destination.read(name) or b"", destination.full(name), resource) for name in last)
+    return len(there), [manifest for manifest in found if manifest is not None]
 
 
 def refuse_another_store(destination: Destination, resource: str, store_hash: str) -> None:
@@ -243,7 +302,7 @@ def refuse_another_store(destination: Destination, resource: str, store_hash: st
     """
     for entry in destination.entries(f"{resource}/_manifests"):
         data = destination.read(entry.name) if entry.name.endswith(".json") else None
-        if data is not None and (manifest := _decoded(data, entry.name)) is not None:
+        if data is not None and (manifest := _decoded(data, destination.full(entry.name), resource)) is not None:
             if manifest.store_hash != store_hash:
                 raise InvalidQueryError(
                     f"{destination.full(resource)} holds a copy of the store {manifest.store_hash!r}, and the connection now points to "
@@ -260,64 +319,204 @@ def missing_file(destination: Destination, manifest: Manifest) -> DataFile | Non
     return next((file for file in manifest.files if there.get(file.path) != file.bytes), None)
 
 
-def commit(destination: Destination, resource: str, run: str, manifest: Manifest, replaced: Manifest | None) -> Manifest:
-    """Make a run's files data: write the manifest whole, then drop the files that only the replaced one named.
+class Begun(msgspec.Struct, frozen=True):
+    """A try of a run, as it begins.
 
-    A reader sees the old manifest or the new one. One that read the old one just before may miss a file afterwards, and then
-    reads the manifests again; it never sees a mixture.
+    :param this: its number among the tries, and what ends the names of its files.
+    :param replaced: the manifest that it may replace.
+    :param left: the files that others left in the run's directory.
+    """
 
-    Where another try of the run has committed in between, that stays, and this one's files go: both read the same window.
+    this: Try
+    replaced: Manifest | None
+    left: tuple[str, ...]
+
+
+def begin_try(destination: Destination, resource: str, run: str, *, number: int, is_first: bool = True) -> Begun:
+    """Begin a try of a run; what an earlier one left undone is put right.
+
+    :param number: Airflow's count of tries.
+    :param is_first: whether nothing else tells of an earlier try.
+    """
+    replaced = _settle(destination, resource, run)
+    last = max([*(copy.of.number for copy in copies(destination, resource, run)), replaced.attempt if replaced is not None else 0])
+    mark = try_mark(is_first=is_first and not last and number == 1)
+    left = tuple(entry.name for entry in destination.entries(run_folder(resource, run)) if not is_temporary(entry.name))
+    return Begun(Try(max(number, last + 1, 2 if mark else 1), mark), replaced, left)
+
+
+def commit(
+    destination: Destination,
+    resource: str,
+    run: str,
+    manifest: Manifest,
+    replaced: Manifest | None,
+    *,
+    mark: str = "",
+    left: Iterable[str] = (),
+) -> Manifest:
+    """Make a run's files data: put the manifest, look again, then remove the files that it replaces.
+
+    A reader sees the old manifest or the new one, never a mixture. Where another try of the run has committed meanwhile, that stays and
+    this one's files go; where one that this try follows was about to, this one stays (see ``files.tries``).
 
     :param replaced: what stood there when this try began.
+    :param mark: of this try's files.
+    :param left: from :func:`begin_try`.
     :returns: the run's manifest as it stands now.
     :raises DestinationError: a file is not there any more, or the manifest cannot be written; then nothing has changed for readers.
     """
+    this, own = Try(manifest.attempt, mark), manifest_name(resource, run)
+    if (other := _committed_meanwhile(destination, resource, run, replaced)) is not None:
+        return _step_back(destination, resource, run, manifest, other)
+
+    def require_whole() -> None:
+        if (missing := missing_file(destination, manifest)) is not None:  # one made anew has not the files that a removed directory had
+            raise _gone(destination, missing.path)
+
+    if not this.is_first:
+        require_whole()
+        destination.write(copy_name(resource, run, this), manifest.encode())
+    try:
+        destination.write(own, manifest.encode(), require_whole)
+    except DestinationError:
+        if (other := _committed_meanwhile(destination, resource, run, replaced)) is None:
+            raise
+        return _step_back(destination, resource, run, manifest, other)
+    # Whatever happened since the look above, what counts stands from here on, or is put back by the next try or run that looks.
+    stands = _settle(destination, resource, run, otherwise=manifest)
+    if stands is None:  # never removed by a try: one that hung before that would remove another's
+        raise _gone(destination, own)
+    if stands != manifest:
+        return _step_back(destination, resource, run, manifest, stands)
+    if replaced is None and not left:
+        return manifest
+    return _remove_replaced(destination, resource, run, manifest, replaced, left)
+
+
+def _committed_meanwhile(destination: Destination, resource: str, run: str, replaced: Manifest | None) -> Manifest | None:
+    """What another try has committed since this one began, if that is whole."""
     present = read_manifest(destination, resource, run)
     known = replaced.finished_at if replaced is not None else None
-    if present is not None and present.finished_at != known and missing_file(destination, present) is None:
-        log.warning("Another try of this run has committed %s rows meanwhile; what this one wrote is dropped.", f"{present.rows:,}")
-        _drop(destination, manifest, present)
-        return present
-    if (missing := missing_file(destination, manifest)) is not None:  # one made anew has not the files that a removed directory had
-        raise DestinationError(
-            f"{destination.full(missing.path)} was written by this run and is not there any more, or is not what it was. Was the "
-            "directory removed or unmounted, or is something else writing there? Nothing was committed; let the task try again."
-        )
-    destination.write(manifest_name(resource, run), manifest.encode())
-    if replaced is not None:
-        _drop(destination, replaced, manifest)
-    return manifest
+    is_new = present is not None and present.finished_at != known and missing_file(destination, present) is None
+    return present if is_new else None
 
 
-def _drop(destination: Destination, old: Manifest, new: Manifest) -> None:
+def _remove_replaced(
+    destination: Destination, resource: str, run: str, manifest: Manifest, replaced: Manifest | None, left: Iterable[str]
+) -> Manifest:
+    """Remove what the run held before this try: only what no other try can give a manifest to any more.
+
+    On the local disk a manifest on its way is stopped before and after. Elsewhere nothing can be stopped, so a run of several tries keeps
+    all their files until they are a day old.
+    """
+    folder, own = run_folder(resource, run), manifest_name(resource, run)
+    kept = {file.path for file in manifest.files}
+    old = {*left, *(file.path for file in (replaced.files if replaced is not None else ()))} - kept
+    is_alone = replaced is not None and replaced.attempt == 1 and len(copies(destination, resource, run)) <= 1
+    if not destination.is_local and not (is_alone or manifest.attempt == 1):
+        return manifest
+    destination.forestall(own)
+    stands = _settle(destination, resource, run, otherwise=manifest)
+    if stands != manifest:  # a try that this one follows cannot count more: a later one has committed
+        return stands if stands is not None else manifest
+    _remove(destination, (require_within(name, folder, own) for name in sorted(old)))
+    destination.forestall(own)
+    return _settle(destination, resource, run, otherwise=manifest) or manifest
+
+
+def _gone(destination: Destination, name: str) -> DestinationError:
+    return DestinationError(
+        f"{destination.full(name)} was written by this run and is not there any more, or is not what it was. Was the "
+        "directory removed or unmounted, or is something else writing there? Nothing was committed; let the task try again."
+    )
+
+
+def _step_back(destination: Destination, resource: str, run: str, manifest: Manifest, stands: Manifest) -> Manifest:
+    """Leave the run to the try whose manifest stands: what this one alone wrote goes."""
+    log.warning("Another try of this run has committed %s rows meanwhile; what this one wrote is dropped.", f"{stands.rows:,}")
+    others = [_read(destination, resource, run, copy.entry.name) for copy in copies(destination, resource, run)]
+    _drop(destination, manifest, [stands, *(other for other in others if other is not None and other != manifest)])
+    return stands
+
+
+def _settle(destination: Destination, resource: str, run: str, otherwise: Manifest | None = None) -> Manifest | None:
+    """The manifest of a run that counts; it is put back where another one stands.
+
+    :param otherwise: what was just put, where no try left a copy that counts more.
+    """
+    while True:
+        stands = read_manifest(destination, resource, run)
+        counts = None
+        for copy in copies(destination, resource, run):
+            found = _read(destination, resource, run, copy.entry.name)
+            if found is not None and missing_file(destination, found) is None:
+                counts = found
+                break
+        if counts is None or (stands is not None and (stands == counts or stands.attempt > counts.attempt)):
+            return stands
+        if stands is None and otherwise is None:
+            return None  # a manifest that a person removed stays away, and one that never came was never told
+        log.warning(
+            "The manifest %s is of an earlier try of its run (%s) than the one that counts (%s), which is put back.",
+            manifest_name(resource, run), stands.attempt if stands is not None else "none", counts.attempt,
+        )  # fmt: skip
+        destination.write(manifest_name(resource, run), counts.encode())
+
+
+def put_right(destination: Destination, resource: str, task: str, *, now: datetime | None) -> None:
+    """Put back what counts in all runs of a task: a try that was killed after it had overwritten a later one's manifest cannot.
+
+    :param task: from :func:`task_key`.
+    :param now: the destination's own time, or None where it does not tell.
+    """
+    found = copies_of_task(destination, resource, task)
+    there = {entry.name: entry for entry in destination.entries(f"{resource}/_manifests")} if found else {}
+    for run, left in found.items():
+        stands = there.get(manifest_name(resource, run))
+        if stands is not None and not _was_put_with(stands, left[0].entry):
+            _settle(destination, resource, run)
+        for copy in left:
+            if is_outlived(copy, now):
+                destination.remove(copy.entry.name)
+
+
+def _was_put_with(stands: Entry, copy: Entry) -> bool:
+    """Whether a manifest is as long as a copy and was written right after it: then it is the same, and need not be read."""
+    if stands.modified is None or copy.modified is None:
+        return False
+    return stands.bytes == copy.bytes and stands.modified - copy.modified < timedelta(seconds=10)
+
+
+def _drop(destination: Destination, old: Manifest, kept_by: Iterable[Manifest]) -> None:
     """Remove the files that only the old manifest names."""
-    kept = {file.path for file in new.files}
+    kept = {file.path for manifest in kept_by for file in manifest.files}
     _remove(destination, (file.path for file in old.files if file.path not in kept))
 
 
-def discard_uncommitted(destination: Destination, resource: str, run: str, manifest: Manifest | None, parts: Iterable[str] = ()) -> int:
-    """Remove the files of a run that its manifest does not name: what an earlier try of this run left.
+def discard_unfinished(destination: Destination, folder: str) -> int:
+    """Remove the files that earlier tries had begun in a directory and not closed: no manifest can name one.
 
-    :param parts: names of files that the run goes on with, although no manifest names them yet.
+    What they closed stays until another try has committed: one that Airflow took for dead may yet do so itself.
+
+    :param folder: below ``path``.
     :returns: how many were removed.
     """
-    folder = run_folder(resource, run)
-    kept = {f"{folder}/{part}" for part in parts}
-    if manifest is not None:
-        kept.update(file.path for file in manifest.files)
-    return _remove(destination, (entry.name for entry in destination.entries(folder) if entry.name not in kept))
+    return _remove(destination, (entry.name for entry in destination.entries(folder) if is_temporary(entry.name)))
 
 
 def remove_orphans(
-    destination: Destination, resource: str, task: str, *, now: datetime, age: timedelta = ORPHAN_AGE, but: str | None = None
+    destination: Destination, resource: str, task: str, *, now: datetime | None, age: timedelta = ORPHAN_AGE, but: str | None = None
 ) -> int:
     """Remove what killed runs of a task left: files no manifest names, none of whose run changed for ``age``, and their checkpoints' keys.
 
     :param task: from :func:`task_key`; other tasks' files are not touched.
+    :param now: the destination's own time, for the worker's may be a day ahead; None, where it does not tell, removes nothing.
     :param but: the run that is under way, whose mapped tasks may have waited long for each other.
-    :param now: UTC.
     :returns: how many files were removed.
     """
+    if now is None:
+        return 0
     runs: dict[str, list[Entry]] = {}
     start, keys = f"{resource}/run={task}--", f"{resource}/_checkpoints/{task}--"
     removed = 0

@@ -28,7 +28,7 @@ def parents_in(destination: Destination, child: Resource, parent: Resource) -> l
             f"parents_from={destination.url!r} holds no committed run of {parent.name!r}. Give the path of a task that copied it, "
             "and let this task come after it."
         )
-    newest = max(runs, key=lambda run: run.finished_at)
+    newest = runs[0]
     names = tuple(child.parent_keys)
     sources = tuple(child.parent_keys.values())
     reader = FileReader(destination)

@@ -17,7 +17,17 @@ from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.core.partitions import Partition, without_bounds
 from airflow_provider_bigcommerce.exceptions import IncompleteReadError, InvalidQueryError
 from airflow_provider_bigcommerce.files.destination import Destination
-from airflow_provider_bigcommerce.files.manifest import Check, FieldDrift, Manifest, commit, discard_uncommitted, read_manifest
+from airflow_provider_bigcommerce.files.manifest import (
+    Check,
+    FieldDrift,
+    Manifest,
+    begin_try,
+    commit,
+    missing_file,
+    next_sequence,
+    run_folder,
+)
+from airflow_provider_bigcommerce.files.names import is_leaf, is_within, shown
 
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,11 +63,12 @@ class _Read:
     manifest: Manifest
 
 
-def commit_partitions(destination: Destination, returned: Iterable[object], *, now: datetime) -> tuple[Manifest, Piece]:
+def commit_partitions(destination: Destination, returned: Iterable[object], *, now: datetime, number: int = 1) -> tuple[Manifest, Piece]:
     """Write the one manifest of a run whose ranges have all been read; repeating it changes nothing.
 
     :param returned: what the tasks of the ranges returned, in any order.
     :param now: UTC.
+    :param number: which try of its task this is.
     :returns: the manifest, and the first of the ranges, which tells the run, the folder and the connection of all of them.
     :raises InvalidQueryError: something else than that.
     :raises IncompleteReadError: a range is missing, or ranges of two cuts or runs are mixed.
@@ -65,22 +76,42 @@ def commit_partitions(destination: Destination, returned: Iterable[object], *, n
     """
     pieces = _together([_read(value) for value in returned])
     about = pieces[0].piece
-    manifest = _merged(pieces, now)
-    manifest = commit(destination, about.folder, about.run, manifest, read_manifest(destination, about.folder, about.run))
-    discard_uncommitted(destination, about.folder, about.run, manifest)
-    return manifest, about
+    begun = begin_try(destination, about.folder, about.run, number=number)
+    this, replaced = begun.this, begun.replaced
+    sequence = next_sequence(destination, about.folder)
+    manifest = msgspec.structs.replace(_merged(pieces, now), attempt=this.number, sequence=sequence)
+    if replaced is not None and replaced.files == manifest.files and missing_file(destination, replaced) is None:
+        return replaced, about
+    return commit(destination, about.folder, about.run, manifest, replaced, mark=this.mark, left=begun.left), about
 
 
 def _read(value: object) -> _Read:
     try:
         if isinstance(value, Mapping):
-            return _Read(msgspec.convert(value["piece"], Piece), msgspec.convert(value, Manifest))
+            return _checked(_Read(msgspec.convert(value["piece"], Piece), msgspec.convert(value, Manifest)))
     except (KeyError, msgspec.ValidationError):
         pass  # said below
     raise InvalidQueryError(
         f"commit_partitions was given a {type(value).__name__} that no range of a list returned. Give it the mapped transfer's output: "
         "commit_partitions(BigCommerceToObjectStorageOperator.partial(...).expand(partition=...).output, path=...)."
     )
+
+
+def _checked(read: _Read) -> _Read:
+    """What a range returned went through XCom, where others can write: its names are held against where a range's files are.
+
+    :raises InvalidQueryError: one is elsewhere.
+    """
+    run, folder = read.piece.run, read.piece.folder
+    own = f"{run_folder(folder, run)}/{read.piece.partition.number:04d}"
+    outside = [name for name in (run, folder) if not is_leaf(name)]
+    outside += [file.path for file in read.manifest.files if not is_within(file.path, own)]
+    if outside:
+        raise InvalidQueryError(
+            f"commit_partitions was given the name {shown(outside[0])}, which is not below {shown(own)}, where that range's files are: "
+            "what the range's task returned was edited. Nothing was committed or removed. Clear that task, and this one with it."
+        )
+    return read
 
 
 def _together(pieces: Sequence[_Read]) -> list[_Read]:
@@ -139,6 +170,7 @@ def _merged(pieces: Sequence[_Read], now: datetime) -> Manifest:
         provider_version=__version__,
         complete=all(manifest.complete for manifest in manifests) and all(check.agrees for check in checks),
         checked=checks,
+        read_at=min((manifest.read_at for manifest in manifests if manifest.read_at), default=None),
     )
 
 

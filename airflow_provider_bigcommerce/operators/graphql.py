@@ -19,20 +19,21 @@ from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.compat import is_task, try_number
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
 from airflow_provider_bigcommerce.core.graphql import GRAPHQL_PATH, ConnectionWalk
-from airflow_provider_bigcommerce.core.windows import Window
+from airflow_provider_bigcommerce.core.windows import Window, written
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.files.destination import Destination
 from airflow_provider_bigcommerce.files.manifest import (
     Manifest,
     ManifestWindow,
+    begin_try,
     commit,
-    discard_uncommitted,
-    read_manifest,
+    discard_unfinished,
+    next_sequence,
+    put_right,
     remove_orphans,
     run_folder,
     run_key,
     task_key,
-    try_mark,
 )
 from airflow_provider_bigcommerce.transfers.plan import Selection
 from airflow_provider_bigcommerce.transfers.progress import Progress
@@ -178,10 +179,12 @@ class BigCommerceGraphQLOperator(BaseOperator):
         key = run_key(dag_id, run_id, task_id, index)
         hook = BigCommerceHook(self.bigcommerce_conn_id)
         store_hash = hook.credentials().store_hash
-        destination.require_writable(f"{folder}/_manifests")
-        replaced = read_manifest(destination, folder, key)
-        remove_orphans(destination, folder, task_key(dag_id, task_id), now=started_at)
-        discard_uncommitted(destination, folder, key, replaced)
+        there, task = destination.require_writable(f"{folder}/_manifests"), task_key(dag_id, task_id)
+        put_right(destination, folder, task, now=there)
+        remove_orphans(destination, folder, task, now=there)
+        begun = begin_try(destination, folder, key, number=try_number(context))
+        this = begun.this
+        discard_unfinished(destination, run_folder(folder, key))
         discrepancies, progress = Discrepancies(), Progress(row.name)
         writer = PartWriter(
             destination,
@@ -189,18 +192,18 @@ class BigCommerceGraphQLOperator(BaseOperator):
             self.file_format,
             columns_of(row),
             stamp=Stamp(started_at, store_hash) if self.file_format == "parquet" else None,
-            mark=try_mark(is_first=replaced is None and try_number(context) == 1),
+            mark=this.mark,
             max_rows=self.max_rows_per_file,
             discrepancies=discrepancies,
         )
         copy = Copy(selection, Window(), writer, before=None, progress=progress, tell=self.log.info)
 
-        async def read() -> tuple[Copied, ReadStats]:
+        async def read() -> tuple[Copied, ReadStats, datetime]:
             async with hook.astore() as store:
                 nodes = _Nodes(store, self.query, self.variables, self.cursor_variable, self.connection)
-                return await copy.run(cast("BigCommerceStore", nodes)), store.stats
+                return await copy.run(cast("BigCommerceStore", nodes)), store.stats, await store.began()
 
-        copied, stats = reading.run(read)
+        copied, stats, read_at = reading.run(read)
         reading.check()
         manifest = Manifest(
             resource=row.name,
@@ -221,8 +224,11 @@ class BigCommerceGraphQLOperator(BaseOperator):
             provider_version=__version__,
             complete=True,
             checked=(),
+            read_at=written(read_at),
+            sequence=next_sequence(destination, folder),
+            attempt=this.number,
         )
-        manifest = commit(destination, folder, key, manifest, replaced)
+        manifest = commit(destination, folder, key, manifest, begun.replaced, mark=this.mark, left=begun.left)
         self.log.info("Wrote %d nodes of %s in %d files, with %d requests.", copied.rows, row.name, len(copied.files), stats.requests)
         return manifest.as_json()
 

@@ -13,7 +13,7 @@ import msgspec
 from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce.assets import data_alias
-from airflow_provider_bigcommerce.compat import is_task
+from airflow_provider_bigcommerce.compat import is_task, try_number
 from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.partitions import MOST, Counts, Partition, bounds_of, by_dates, by_ids, places, require_cut
@@ -193,7 +193,7 @@ class BigCommerceCommitPartitionsOperator(BaseOperator):
 
         self._came = None
         destination = Destination.at(str(self.path))
-        manifest, about = partitions.commit_partitions(destination, self.returned, now=datetime.now(UTC))
+        manifest, about = partitions.commit_partitions(destination, self.returned, now=datetime.now(UTC), number=try_number(context))
         self.log.info(
             "Committed %s: %s rows in %d files; %d requests, %d of them answered 429, %.1f s",
             manifest.resource,

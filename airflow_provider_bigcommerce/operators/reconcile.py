@@ -248,7 +248,7 @@ class BigCommerceReconcileOperator(BaseOperator):
                     return report
                 log.warning("Copy and store differ: %s. Repairing %d rows.", first_differences(report), len(wrong))
                 reading.check()
-                repaired = await reconciliation.repair(store, wrong, run.key, datetime.now(UTC))
+                repaired = await reconciliation.repair(store, wrong, run.key, await store.now())
                 after = await self._reconciliation(copies(), run).check(store, [*wrong, *map(_key, report.deleted)])
                 left = [row for row in report.changed if _key(row.key) in after.changed]
                 missing = [key for key in report.missing if _key(key) in after.missing]

@@ -81,7 +81,7 @@ class TableCopy:
         if database.columns_of(SYNCS.name):
             rows = database.rows(
                 f"SELECT {database.quote('resource')}, nested, filters, manifest FROM {database.qualified(SYNCS.name)} "
-                "WHERE table_name = ? ORDER BY finished_at DESC",
+                "WHERE table_name = ?",
                 (self._table,),
             )
         if not rows or not database.columns_of(self._table):
@@ -89,17 +89,14 @@ class TableCopy:
                 f"The table {database.qualified(self._table)} holds no copy of {self._resource.name!r}: no run of BigCommerceToSqlOperator "
                 "has filled it. Name the table that one fills, and let this task come after it."
             )
-        resource, nested, filters, _ = rows[0]
+        found = [(Manifest.decode(value.encode() if isinstance(value, str) else msgspec.json.encode(value)), row) for *row, value in rows]
+        found.sort(key=lambda pair: pair[0].order, reverse=True)
+        resource, nested, filters = found[0][1]
         if resource != self._resource.name:
             raise InvalidQueryError(
                 f"The table {database.qualified(self._table)} holds {resource!r}, not {self._resource.name!r}. Name the other table."
             )
-        runs = [
-            Manifest.decode(value.encode() if isinstance(value, str) else msgspec.json.encode(value))
-            for _, _, same, value in rows
-            if same == filters
-        ]
-        return runs, str(nested), json.loads(filters)
+        return [run for run, (_, _, same) in found if same == filters], str(nested), json.loads(filters)
 
     # -- the index
 
@@ -248,7 +245,7 @@ class TableRepair(Repair):
             if self._database.ddl_is_transactional:
                 self._target.prepare()
             self._target.merge()
-            self._syncs.write(manifest)
+            self._syncs.write(msgspec.structs.replace(manifest, sequence=self._syncs.next_sequence()))
             self._database.commit()
 
         self._thread.run(change)

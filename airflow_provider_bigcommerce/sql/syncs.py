@@ -188,6 +188,11 @@ class Syncs:
         """Delete what is said of a table that no longer exists."""
         self._database.execute(f"DELETE FROM {self._name} WHERE table_name = ?", (self._layout.main.name,))
 
+    def next_sequence(self) -> int:
+        """The place of a run that is committed now among those that filled the table; within its transaction."""
+        [(count,)] = self._database.rows(f"SELECT count(*) FROM {self._name} WHERE table_name = ?", (self._layout.main.name,))
+        return int(count) + 1
+
     def write(self, manifest: Manifest) -> None:
         """Put this run's row in, in the place of the one it had."""
         database, table = self._database, self._layout.main.name

@@ -53,6 +53,7 @@ class PartCheckpoints:
     :param mark: of this try's files.
     :param discrepancies: what does not fit the schema; gets what the earlier tries had seen.
     :param beside: writes what belongs to the parts and lies beside them, before they are remembered; takes the parts.
+    :param read_at: the store's time at which this try's read began, ISO-8601; empty where that is not known yet.
     :param clock: the worker's time, UTC.
     """
 
@@ -68,6 +69,7 @@ class PartCheckpoints:
         mark: str,
         discrepancies: Discrepancies,
         beside: Callable[[Sequence[DataFile]], None] = lambda _: None,
+        read_at: Callable[[], str] = lambda: "",
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._kept = kept
@@ -79,6 +81,7 @@ class PartCheckpoints:
         self._mark = mark
         self._discrepancies = discrepancies
         self._beside = beside
+        self._read_at = read_at
         self._clock = clock
         #: What earlier tries left and this one goes on with; None where the run begins anew.
         self.earlier = fixed.reached
@@ -92,7 +95,8 @@ class PartCheckpoints:
     def begin_anew(self, reason: str) -> None:
         """Forget what earlier tries left, and say why.
 
-        Forgotten first and removed then: a try that is killed in between leaves orphans, never a checkpoint without its files.
+        Their files stay until this try has committed: what was read is not removed before, and a try that Airflow took for dead may yet
+        commit them itself.
 
         :param reason: for the log, in words.
         """
@@ -102,8 +106,6 @@ class PartCheckpoints:
         rows = sum(part.rows for part in left.parts)
         log.warning("An earlier try of this run had written %s rows, but %s: the run begins anew.", f"{rows:,}", reason)
         self._kept.write(msgspec.structs.replace(self._fixed, reached=None))
-        for file in self.files(left):
-            self._destination.remove(file.path)
 
     def _refusal(self, found: Reached) -> str | None:
         """Why an earlier try cannot be gone on with."""
@@ -162,6 +164,7 @@ class PartCheckpoints:
             drift=self._discrepancies.as_rows(),
             keys=keys,
             started_at=self.started_at,
+            read_at=(self.earlier.read_at if self.earlier is not None else "") or self._read_at(),
             **counters,
         )
         self._kept.write(msgspec.structs.replace(self._fixed, reached=reached))

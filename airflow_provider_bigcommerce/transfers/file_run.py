@@ -18,15 +18,18 @@ from airflow_provider_bigcommerce.core.windows import moment
 from airflow_provider_bigcommerce.exceptions import ConcurrentRunError
 from airflow_provider_bigcommerce.files.destination import Destination
 from airflow_provider_bigcommerce.files.manifest import (
+    Begun,
     Manifest,
-    discard_uncommitted,
+    begin_try,
+    discard_unfinished,
     missing_file,
+    put_right,
     read_manifest,
     refuse_another_store,
     remove_orphans,
+    run_folder,
     run_key,
     task_key,
-    try_mark,
 )
 from airflow_provider_bigcommerce.files.overlap import overlap_name
 from airflow_provider_bigcommerce.files.partitions import Piece, piece_key
@@ -43,13 +46,12 @@ class FileRun:
     """What one try of a run works on.
 
     :param key: run key; of a range of a list, with the range's number.
-    :param mark: what ends the names of this try's files.
+    :param begun: the try: its number, what ends the names of its files, and what it found of the run.
     :param piece: the range of the list that is read, or None for all of it.
     :param selection: which rows.
     :param destination: the transfer's path.
     :param store_hash: the store.
     :param started_at: the worker's clock.
-    :param replaced: the manifest of the run's key that stood there when the try began.
     :param state: of the watermark.
     :param last: the watermark, before this run.
     :param checkpoint: what the tries of the run leave for each other.
@@ -57,17 +59,21 @@ class FileRun:
     """
 
     key: str
-    mark: str
+    begun: Begun
     piece: Piece | None
     selection: Selection
     destination: Destination
     store_hash: str
     started_at: datetime
-    replaced: Manifest | None
     state: WatermarkState
     last: Watermark | None
     checkpoint: RunCheckpoint
     fixed: Checkpoint | None
+
+    @property
+    def replaced(self) -> Manifest | None:
+        """The manifest of the run's key that stood there when the try began."""
+        return self.begun.replaced
 
     def committed_before(self) -> Manifest | None:
         """What an earlier try of this run has committed, if it is whole; nothing is left to be read then."""
@@ -119,20 +125,20 @@ def begin_run(
     else:
         task = task_key("no_dag", task_id)
         key = run_key("no_dag", f"{now:%Y-%m-%dT%H-%M-%S}-{uuid.uuid4().hex[:6]}", task_id)
-    destination.require_writable(f"{folder}/_manifests")
+    there = destination.require_writable(f"{folder}/_manifests")
     watermark_key = state_key(conn_id, selection.resource.name, destination.url, selection.filters)
     state = WatermarkState.of(context, watermark_key) if selection.mode == "incremental" else WatermarkState(None, watermark_key)
     last = state.read(store_hash)
     learnt.watermark = last.moment if last is not None else None
     refuse_another_store(destination, folder, store_hash)
-    removed = remove_orphans(destination, folder, task, now=now, but=key)
-    replaced = read_manifest(destination, folder, key)
+    put_right(destination, folder, task, now=there)
+    removed = remove_orphans(destination, folder, task, now=there, but=key)
     piece = None if partition is None else Piece(partition=partition, run=key, folder=folder, conn_id=conn_id)
-    key = key if partition is None else piece_key(key, partition)
-    checkpoint = RunCheckpoint.of(context, destination, folder, key)
+    checkpoint = RunCheckpoint.of(context, destination, folder, key if partition is None else piece_key(key, partition))
     fixed = checkpoint.read()
-    left = fixed.reached.parts if fixed is not None and fixed.reached is not None else ()
-    removed += discard_uncommitted(destination, folder, key, replaced, [part.name for part in left])
+    begun = begin_try(destination, folder, key, number=try_number(context), is_first=fixed is None)
+    key = key if partition is None else piece_key(key, partition)
+    removed += discard_unfinished(destination, run_folder(folder, key))
     if removed:
         log.info("Removed %d files that earlier, killed tries of this task had left.", removed)
     if last is not None and last.run != key and read_manifest(destination, folder, last.run) is None:
@@ -141,8 +147,7 @@ def begin_run(
             "all is well; if the copy was lost, delete that key of the asset's state to read everything again.",
             last.watermark, state.key, last.run, destination.url,
         )  # fmt: skip
-    mark = try_mark(is_first=fixed is None and replaced is None and try_number(context) == 1)
-    return FileRun(key, mark, piece, selection, destination, store_hash, now, replaced, state, last, checkpoint, fixed)
+    return FileRun(key, begun, piece, selection, destination, store_hash, now, state, last, checkpoint, fixed)
 
 
 def end_run(context: Mapping[str, Any], run: FileRun, manifest: Manifest) -> None:

@@ -13,16 +13,26 @@ from typing import Any
 
 from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.client import BigCommerceStore
+from airflow_provider_bigcommerce.core.clocks import Heard
 from airflow_provider_bigcommerce.core.windows import written
 from airflow_provider_bigcommerce.files.copy_keys import FileKeys, marker
+from airflow_provider_bigcommerce.files.destination import is_temporary
 from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.files.keys import SeenKeys
-from airflow_provider_bigcommerce.files.manifest import DataFile, Manifest, ManifestWindow, read_manifest, run_folder
+from airflow_provider_bigcommerce.files.manifest import (
+    DataFile,
+    Manifest,
+    ManifestWindow,
+    last_read,
+    next_sequence,
+    read_manifest,
+    run_folder,
+)
 from airflow_provider_bigcommerce.files.overlap import Overlap, written_by
 from airflow_provider_bigcommerce.files.row_hashes import KnownRows, RowHashes, rows_known_to
 from airflow_provider_bigcommerce.files.writers import FileFormat, PartWriter, Stamp
 from airflow_provider_bigcommerce.files.written import WrittenRows
-from airflow_provider_bigcommerce.state import Checkpoint
+from airflow_provider_bigcommerce.state import Checkpoint, Watermark
 from airflow_provider_bigcommerce.transfers.checkpoints import PartCheckpoints, what_is_read
 from airflow_provider_bigcommerce.transfers.copying import Copied, Copy, checked, columns_of, drift_of, require_whole, settled
 from airflow_provider_bigcommerce.transfers.deletes import find_deleted
@@ -67,6 +77,8 @@ class IntoFiles:
         self._run, self._span = run, span
         self._folder = run.selection.folder
         self._discrepancies = Discrepancies()
+        self._heard = Heard()
+        self._read_at = ""
         self._until = (span.window.until or span.watermark) if run.selection.mode == "incremental" else None
         self._parts = self._checkpoints(fixed, shape)
         earlier = self._parts.earlier
@@ -103,9 +115,10 @@ class IntoFiles:
             self._folder,
             run.key,
             what=what_is_read(run.selection, run.store_hash, shape.format, shape.stamp, compared_with),
-            mark=run.mark,
+            mark=run.begun.this.mark,
             discrepancies=self._discrepancies,
             beside=self._save_written,
+            read_at=lambda: written(self._heard.began()) or "",
         )
 
     def _part_writer(self, shape: FileShape, closed: Sequence[DataFile]) -> PartWriter:
@@ -118,7 +131,7 @@ class IntoFiles:
             columns_of(run.selection.resource),
             stamp=Stamp(run.started_at, run.store_hash) if shape.stamp or shape.format == "parquet" else None,
             first=len(closed),
-            mark=run.mark,
+            mark=run.begun.this.mark,
             rows=sum(file.rows for file in closed),
             max_rows=shape.max_rows,
             max_bytes=None if shape.max_rows is None else FILE_BYTES,
@@ -139,10 +152,25 @@ class IntoFiles:
         known = None
         if last is not None and manifest is not None:
             known = read(run.destination, self._folder, last.run, manifest.files, last.watermark)
+            if selection.is_compared and (later := self._committed_since(last)) is not None:
+                log.warning("The run %s was committed after the one that the watermark is of: every row is written again.", later)
+                known = None
         own = read(run.destination, self._folder, run.key, closed, written(until)) if closed else None
         if selection.is_compared:
             return RowHashes(known or KnownRows(), own, dropped)
         return Overlap(until - selection.overlap, known or {}, own, dropped)
+
+    def _committed_since(self, last: Watermark) -> str | None:
+        """A run that was committed without its watermark, or behind which the watermark went back: what it wrote is not in ``last``."""
+        destination, folder = self._run.destination, self._folder
+        for entry in destination.entries(f"{folder}/_row_hashes"):
+            run = entry.name.rpartition("/")[2].removesuffix(".bin")
+            if is_temporary(entry.name) or run in (last.run, self._run.key):
+                continue
+            other = read_manifest(destination, folder, run)
+            if other is not None and (other.watermark or "") >= last.watermark and other.query == self._run.selection.query_text:
+                return run
+        return None
 
     def _save_written(self, files: Sequence[DataFile]) -> None:
         if self._before is not None and self._until is not None:
@@ -156,7 +184,13 @@ class IntoFiles:
         :param most_deleted_percent: of the copy's rows, how many may be gone from the store; None where nobody looks for them.
         :raises BigCommerceError: the store refused, the list is not whole, or too many rows are gone.
         """
+        self._heard = store.heard
         copied = await self._copy.run(store)
+        earlier = self._parts.earlier
+        if earlier is not None and earlier.read_at:
+            self._read_at = earlier.read_at
+        else:
+            self._read_at = written(await store.began(last=last_read(self._run.destination, self._folder))) or ""
         if most_deleted_percent is not None:
             await self._mark_deleted(store, copied, most_deleted_percent)
         return self._copy.sum_up(store)
@@ -205,4 +239,7 @@ class IntoFiles:
             provider_version=__version__,
             complete=all(check.agrees for check in checks),
             checked=checks,
+            read_at=self._read_at or None,
+            sequence=next_sequence(run.destination, self._folder) if run.piece is None else 0,
+            attempt=run.begun.this.number,
         )

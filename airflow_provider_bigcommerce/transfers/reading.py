@@ -70,12 +70,16 @@ class StoppableReading:
         if self._is_stopped.is_set():
             raise _stopped()
 
-    def store_time(self, hook: BigCommerceHook) -> datetime:
-        """The store's own clock: the worker's may be wrong."""
+    def store_time(self, hook: BigCommerceHook, last: datetime | None = None) -> datetime:
+        """The store's own clock, held against the worker's: either may be wrong (``core.clocks``).
+
+        :param last: the store's time that the last run went by: its watermark.
+        :raises ClockError: they contradict each other.
+        """
 
         async def now() -> datetime:
             async with hook.astore() as store:
-                return await store.now()
+                return await store.now(last=last)
 
         return self.run(now)
 

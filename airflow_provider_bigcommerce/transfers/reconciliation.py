@@ -437,11 +437,11 @@ class Reconciliation:
 
         :param report_keys: rows that differ or are missing.
         :param run: run key of what is written.
-        :param now: UTC.
+        :param now: the store's time.
         :returns: how many rows were written.
         """
         last = self._copy.manifest
-        began = self._clock()
+        began, started_at = self._clock(), datetime.now(UTC)
         before, throttled = store.stats.requests, store.stats.throttled
         is_whole = last.mode == "full" and bool(last.files) and not self._resource.placeholders
         keys = list(report_keys)
@@ -474,11 +474,12 @@ class Reconciliation:
                 requests=store.stats.requests - before,
                 throttled=store.stats.throttled - throttled,
                 seconds=round(self._clock() - began, 3),
-                started_at=now.isoformat(timespec="milliseconds"),
+                started_at=started_at.isoformat(timespec="milliseconds"),
                 finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
                 provider_version=__version__,
                 complete=True,
                 checked=(),
+                read_at=written(now),
             )
         )
         return writer.rows

@@ -135,7 +135,8 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         fixed = run.fixed
         span = fixed_span(selection, fixed, run.replaced, run.last)
         if span is None:
-            span = span_until(selection, reading.store_time(hook), run.replaced, run.last)
+            last = run.last.moment if run.last is not None else None
+            span = span_until(selection, reading.store_time(hook, last), run.replaced, run.last)
         is_new = fixed is None
         if fixed is None:
             fixed = span.checkpoint(run.replaced)
@@ -188,7 +189,8 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         if run.piece is not None:
             return manifest
         run.refuse_to_mix()
-        return commit(run.destination, run.selection.folder, run.key, manifest, run.replaced)
+        begun = run.begun
+        return commit(run.destination, run.selection.folder, run.key, manifest, begun.replaced, mark=begun.this.mark, left=begun.left)
 
     def _end(self, context: Mapping[str, Any], run: FileRun, manifest: Manifest) -> dict[str, Any]:
         end_run(context, run, manifest)

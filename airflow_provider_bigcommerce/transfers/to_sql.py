@@ -198,7 +198,7 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
             self.log.info("An earlier try of this run had committed %s rows; nothing is left to do.", replaced.rows)
             run.checkpoint.delete()
             return replaced
-        now = run.reading.store_time(run.hook)
+        now = run.reading.store_time(run.hook, last.moment if last is not None else None)
         span = fixed_span(run.selection, fixed, replaced, last) or span_until(run.selection, now, replaced, last)
         if fixed is None:
             run.checkpoint.write(span.checkpoint(replaced))
@@ -285,6 +285,8 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
                 provider_version=__version__,
                 complete=all(check.agrees for check in checks),
                 checked=checks,
+                read_at=written(synced_at),
+                sequence=place.syncs.next_sequence(),
             )
 
         def commit() -> Manifest:

@@ -6,7 +6,6 @@ Decides what is a change and what was found before; it waits for nothing, and of
 from __future__ import annotations
 
 import contextlib
-import email.utils
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from airflow_provider_bigcommerce.core.clocks import TOLERANCE, Answer, date_of
 from airflow_provider_bigcommerce.core.ends import told_total
 from airflow_provider_bigcommerce.core.keys import Key, key_of
 from airflow_provider_bigcommerce.core.messages import Query, Request, Response
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.reading import NoListError, read_listing
-from airflow_provider_bigcommerce.core.windows import Window, date_filter, read_moment, whole_seconds, window_query
+from airflow_provider_bigcommerce.core.windows import Window, date_filter, read_moment, window_query
 from airflow_provider_bigcommerce.exceptions import UnexpectedAnswerError
 from airflow_provider_bigcommerce.triggers.looking import LOOK_SETTINGS
 
@@ -79,10 +79,11 @@ class ChangesFeed:
         async with BigCommerceHook(self._conn_id).astore(**LOOK_SETTINGS) as store:
             if last is None or last.store_hash != store.store_hash:
                 # By the list's own Date header: another endpoint may need a scope that the token lacks.
-                self._began, self._seen = _time_of(await store.request("GET", self._row.path, params={**self._query, "limit": 1})), {}
+                answer = await store.request("GET", self._row.path, params={**self._query, "limit": 1})
+                self._began, self._seen = await _time_of(store, answer), {}
                 return Poll(store.store_hash, self._began, self._began, [])
             since = last.until - OVERLAP
-            rows, until = await self._read(store, max(since, self._began or since))
+            rows, until = await self._read(store, max(since, self._began or since), last.until)
             fresh = [row for row in rows if self._seen.get(self.key(row)) != row.get(self._dates.field)]
             # A row of the very second of the answer may change again in that second, and is told again then.
             told = [row for row in rows if (date := self._date(row)) is not None and until - OVERLAP <= date < until]
@@ -106,13 +107,13 @@ class ChangesFeed:
     def _date(self, row: Row) -> datetime | None:
         return read_moment(row.get(self._dates.field))
 
-    async def _read(self, store: BigCommerceStore, since: datetime) -> tuple[list[Row], datetime]:
+    async def _read(self, store: BigCommerceStore, since: datetime, last: datetime) -> tuple[list[Row], datetime]:
         """The rows, and the store's time: one request, unless a page does not hold them."""
         params: dict[str, Any] = {**window_query(self._row, Window(since)), **self._query}
         if self._row.page_size:
             params["limit"] = self._row.page_size
         response = await store.request("GET", self._row.path, params=params)
-        until = _time_of(response)
+        until = await _time_of(store, response, last)
         try:
             listing = read_listing(
                 Request.get(self._row.path, params), response, envelope=self._row.envelope, may_be_204=self._row.empty_is_204
@@ -136,12 +137,15 @@ class ChangesFeed:
         return {name: row[name] for name in self._fields if name in row}
 
 
-def _time_of(response: Response) -> datetime:
-    """The store's own clock."""
-    try:
-        return whole_seconds(email.utils.parsedate_to_datetime(response.headers["date"]).replace(tzinfo=UTC))
-    except (KeyError, ValueError):
-        raise UnexpectedAnswerError("The store answered without a readable Date header, so its time is unknown.") from None
+async def _time_of(store: BigCommerceStore, response: Response, last: datetime | None = None) -> datetime:
+    """The store's own clock, by the list's own answer; by more answers where the worker's clock or the last poll contradict it.
+
+    :raises ClockError: they contradict it still, or there is no time in them.
+    """
+    answer = Answer(datetime.now(UTC), date_of(response.headers.get("date")))
+    if answer.header is not None and answer.header <= answer.at + TOLERANCE:
+        return answer.header  # one that is behind has the next poll look at more, and skip nothing
+    return await store.now(last=last)
 
 
 def _at(row: Row, name: str) -> Any:

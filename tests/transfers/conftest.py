@@ -26,12 +26,14 @@ class Night:
     airflow: Airflow = field(default_factory=Airflow)
     moment: datetime = START
 
-    def run(self, run_id: str, resource: str = "orders", *, after: timedelta = timedelta(0), **arguments: Any) -> dict[str, Any]:
+    def run(
+        self, run_id: str, resource: str = "orders", *, after: timedelta = timedelta(0), try_number: int = 1, **arguments: Any
+    ) -> dict[str, Any]:
         """Run the task in a DAG run, ``after`` later than the last thing that happened."""
         self.later(after)
-        arguments = {"mode": "incremental", "file_format": "jsonl", **arguments}
-        operator = BigCommerceToObjectStorageOperator(task_id=resource, resource=resource, path=str(self.path), **arguments)
-        return operator.execute(self.airflow.context(run_id, resource))
+        arguments = {"mode": "incremental", "file_format": "jsonl", "path": str(self.path), **arguments}
+        operator = BigCommerceToObjectStorageOperator(task_id=resource, resource=resource, **arguments)
+        return operator.execute(self.airflow.context(run_id, resource, try_number=try_number))
 
     def later(self, by: timedelta) -> None:
         """Let time pass, for the store."""

@@ -24,9 +24,9 @@ from airflow_provider_bigcommerce.files.manifest import (
     FieldDrift,
     Manifest,
     ManifestWindow,
+    begin_try,
     commit,
     committed,
-    discard_uncommitted,
     manifest_json_schema,
     manifest_name,
     read_manifest,
@@ -97,6 +97,7 @@ def test_a_manifest_has_exactly_the_documented_fields() -> None:
     expected = {
         "resource", "store_hash", "mode", "query", "window", "watermark", "files", "rows", "duplicates_dropped", "deleted", "drift",
         "rounded", "requests", "throttled", "seconds", "started_at", "finished_at", "provider_version", "complete", "checked",
+        "read_at", "sequence", "attempt",
     }  # fmt: skip
     file = DataFile(path="orders/run=x/part-00000.jsonl", rows=1, bytes=9, sha256="0" * 64)
 
@@ -270,8 +271,9 @@ def test_a_cleared_run_shows_the_old_or_the_new_whole_wherever_it_crashes(
     assert crashed == (step < 3)
     assert visible(destination) == ({"old0", "old1"} if step == 0 else {"new0", "new1"})
 
-    discard_uncommitted(destination, "orders", "run1", read_manifest(destination, "orders", "run1"))
-    assert visible(destination) == ({"old0", "old1"} if step == 0 else {"new0", "new1"})
+    begun = begin_try(destination, "orders", "run1", number=1)
+    commit(destination, "orders", "run1", a_manifest(new, finished_at="2026-03-29T13:00:00.000Z"), begun.replaced, left=begun.left)
+    assert visible(destination) == {"new0", "new1"}
     assert len(destination.entries("orders/run=run1")) == 2
 
 
@@ -294,13 +296,15 @@ def test_a_try_whose_files_are_gone_has_not_committed_first(destination: Destina
     assert visible(destination) == {"of try 1"}
 
 
-def test_what_an_earlier_try_left_is_discarded_and_the_committed_kept(destination: Destination) -> None:
-    kept = write_part(destination, part_name("orders", "run1", 0))
-    write_part(destination, part_name("orders", "run1", 1))
-    write_part(destination, part_name("orders", "run2", 0))
+def test_what_earlier_tries_left_goes_with_the_commit_and_not_before(destination: Destination) -> None:
+    kept, left = (write_part(destination, part_name("orders", "run1", i)) for i in (0, 1))
+    other = write_part(destination, part_name("orders", "run2", 0))
 
-    assert discard_uncommitted(destination, "orders", "run1", a_manifest((kept,))) == 1
-    assert [entry.name for entry in destination.entries("orders")] == [kept.path, part_name("orders", "run2", 0)]
+    begun = begin_try(destination, "orders", "run1", number=1)
+    assert set(begun.left) == {kept.path, left.path}
+    commit(destination, "orders", "run1", a_manifest((kept,)), begun.replaced, mark=begun.this.mark, left=begun.left)
+
+    assert [entry.name for entry in destination.entries("orders") if "run=" in entry.name] == [kept.path, other.path]
 
 
 def test_orphans_older_than_a_day_of_the_same_task_go_and_nothing_else(tmp_path: Path) -> None:

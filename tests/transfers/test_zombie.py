@@ -6,17 +6,29 @@ Whoever commits first has committed the run; the other finds that out, or that i
 from __future__ import annotations
 
 import hashlib
+import itertools
 import threading
+from collections.abc import Callable
 from contextvars import ContextVar
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import fsspec  # type: ignore[import-untyped]
+import msgspec
 import pytest
 
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
-from airflow_provider_bigcommerce.files.manifest import committed
+from airflow_provider_bigcommerce.files.copy_files import newest_first
+from airflow_provider_bigcommerce.files.destination import Destination
+from airflow_provider_bigcommerce.files.manifest import committed, missing_file, read_manifest, run_key
+from airflow_provider_bigcommerce.files.partitions import commit_partitions
+from airflow_provider_bigcommerce.operators.partition import BigCommercePartitionOperator
+from tests.airflow_memory import Airflow
 from tests.transfers.conftest import Night
 from tests.transfers.killing import PAGE, PART
+from tests.transfers.stopped import StoppedTry, counted_steps
 
 pytestmark = pytest.mark.bigcommerce_sandbox(orders=130)
 
@@ -145,7 +157,6 @@ def assert_whole(night: Night, file_format: str) -> None:
 
 def keys(night: Night, file_format: str) -> list[int]:
     """The key of each row of the one committed run: a doubled row shows."""
-    import msgspec
     import pyarrow.parquet as pq
 
     found: list[int] = []
@@ -156,3 +167,161 @@ def keys(night: Night, file_format: str) -> list[int]:
         else:
             found += [msgspec.json.decode(line)["id"] for line in path.read_bytes().splitlines()]
     return found
+
+
+# -- a try that stops at each of its steps in turn ------------------------------------------------------------------------
+
+#: How a list is read, with the field that is edited; the rows fill several part files.
+WAYS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "full": (
+        "customers", "notes",
+        {"mode": "full", "max_rows_per_file": 6, "query": {"limit": 3}, "deletes": "detect", "max_deleted_percent": 100},
+    ),
+    "by date": (
+        "customers", "notes",
+        {"mode": "incremental", "max_rows_per_file": 1, "query": {"limit": 1}, "deletes": "detect", "max_deleted_percent": 100},
+    ),
+    "compared": (
+        "brands", "page_title",
+        {"mode": "incremental", "max_rows_per_file": 4, "query": {"limit": 2}, "deletes": "detect", "max_deleted_percent": 100},
+    ),
+}  # fmt: skip
+
+
+#: In every run of the tests; all the others are behind ``full``.
+SHORT = {
+    ("compared", "disk", "goes on", "before"),
+    ("by date", "objects", "is killed", "after"),
+}
+CASES = itertools.product(WAYS, ("disk", "objects"), ("goes on", "is killed"), ("before", "after"))
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.bigcommerce_sandbox(customers=9, orders=1)
+@pytest.mark.parametrize(
+    ("way", "place", "fate", "next_run"), [pytest.param(*case, marks=() if case in SHORT else pytest.mark.full) for case in CASES]
+)
+def test_a_try_that_stops_at_any_step_harms_nothing(
+    night: Night, monkeypatch: pytest.MonkeyPatch, way: str, place: str, fate: str, next_run: str
+) -> None:
+    """The first try stops before one of its calls of the file system or of the state, its retry runs to the end, then it goes on.
+
+    Between the two the store changes, also back to what it was before the first; the next run comes before the first try goes on, or after.
+    """
+    objects, at = fsspec.filesystem("memory"), Destination.at
+    objects.store.clear()
+    if place == "objects":
+
+        def in_memory(path: str | Destination) -> Destination:
+            return Destination(objects, path, f"memory:/{path}") if isinstance(path, str) else at(path)
+
+        monkeypatch.setattr(Destination, "at", in_memory)
+    with counted_steps():
+        for number in itertools.count():
+            path = str(night.path / str(number))
+            if stopped_at(night, number, path, *WAYS[way], is_killed=fate == "is killed", is_followed=next_run == "before"):
+                break
+        assert number > 20
+
+
+def stopped_at(
+    night: Night, step: int, path: str, resource: str, field: str, arguments: dict[str, Any], *, is_killed: bool, is_followed: bool
+) -> bool:
+    """One try that stops at that step, its retry, and what comes after; whether it had fewer steps."""
+    store, hour = night.sandbox.store, timedelta(hours=1)
+    night.airflow = Airflow()
+    run: Callable[..., dict[str, Any]] = partial(night.run, resource=resource, path=path, **arguments)
+    row, second, third, *_ = (row["id"] for row in store.rows(resource))
+    store.edit(resource, row, **{field: "as it was"})
+    run("r0", after=hour)
+    store.edit(resource, row, **{field: f"for a moment {step}"})
+    added = store.add_customer()["id"] if resource == "customers" else store.add(resource, name=f"new {step}")["id"]
+    night.later(hour)
+
+    zombie = StoppedTry(partial(run, "r1"), step, is_killed=is_killed)
+    zombie.begin()
+    is_past = len(zombie.steps) <= step
+    at = f"step {step}: {(zombie.steps or ['none'])[-1]}"
+
+    store.edit(resource, row, **{field: "as it was"})
+    store.edit(resource, second, **{field: f"between the tries {step}"})
+    store.delete(resource, added)
+    retry = run("r1", try_number=2)
+    assert_names_what_is_there(path, resource, at)
+    if is_followed:
+        store.edit(resource, third, **{field: f"for the next run {step}"})
+        run("r2", after=hour)
+    zombie.finish()
+
+    assert zombie.surprise is None, (at, zombie.surprise)
+    assert_names_what_is_there(path, resource, at)
+    stands = read_manifest(Destination.at(path), resource, run_key("sync", "r1", resource))
+    assert stands is not None, at
+    if is_past:  # it had ended before its retry began, which is a clear
+        return True
+    assert zombie.manifest in (None, stands.as_json()), at  # what it says is what stands
+    if not is_killed:  # one that begins after its retry's end is like a cleared task
+        assert stands.as_json() in (retry, zombie.manifest), (at, zombie.error)
+
+    store.edit(resource, row, **{field: f"at the end {step}"})
+    run("r3", after=hour)
+    assert_names_what_is_there(path, resource, at)
+    assert copy_of(path, resource) == {row["id"]: row[field] for row in store.rows(resource)}, at
+    stands = read_manifest(Destination.at(path), resource, run_key("sync", "r1", resource))
+    if zombie.manifest is None:
+        assert stands is not None, at
+        assert stands.as_json() == retry, at
+    return False
+
+
+def assert_names_what_is_there(path: str, resource: str, at: str) -> None:
+    for manifest in committed(path, resource):
+        assert missing_file(Destination.at(path), manifest) is None, at
+
+
+def copy_of(path: str, resource: str) -> dict[int, str]:
+    """Key -> edited field of the newest row of each key, without what is marked as deleted."""
+    destination, found = Destination.at(path), dict[int, dict[str, Any]]()
+    for _, file in newest_first(committed(path, resource)):
+        for line in (destination.read(file.path) or b"").splitlines():
+            row = msgspec.json.decode(line)
+            found.setdefault(row["id"], row)
+    return {key: row.get("notes" if resource == "customers" else "page_title") for key, row in found.items() if not row.get("_deleted_at")}
+
+
+@pytest.mark.bigcommerce_sandbox(orders=30)
+@pytest.mark.parametrize("fate", ["goes on", "is killed"])
+def test_a_commit_of_ranges_that_stops_at_any_step_harms_nothing(night: Night, fate: str) -> None:
+    """The commit stops, a range is read again and committed with the others, then the first commit goes on with what it was given."""
+    arguments = {"mode": "full", "query": {"limit": 10}}
+    ranges = BigCommercePartitionOperator(task_id="cut", resource="orders", into=2).execute({})
+    with counted_steps():
+        for number in itertools.count():
+            path = str(night.path / str(number))
+            night.airflow = Airflow()
+            returned = [night.run("r1", path=path, partition=each, **arguments) for each in ranges]
+
+            def commit(returned: list[dict[str, Any]], path: str, try_number: int = 1) -> dict[str, Any]:
+                return commit_partitions(Destination.at(path), returned, now=night.moment, number=try_number)[0].as_json()
+
+            zombie = StoppedTry(partial(commit, returned, path), number, is_killed=fate == "is killed")
+            zombie.begin()
+            at = f"step {number}: {(zombie.steps or ['none'])[-1]}"
+            if len(zombie.steps) <= number:
+                break
+            night.later(timedelta(hours=1))
+            night.sandbox.store.edit("orders", night.sandbox.store.rows("orders")[0]["id"], staff_notes=f"edited {number}")
+            again = [night.run("r1", path=path, partition=ranges[0], try_number=2, **arguments), returned[1]]
+            second = commit(again, path, try_number=2)
+            assert_names_what_is_there(path, "orders", at)
+            zombie.finish()
+
+            assert zombie.surprise is None, (at, zombie.surprise)
+            assert_names_what_is_there(path, "orders", at)
+            found = committed(path, "orders")
+            assert len(found) == 1, (at, zombie.error, zombie.steps[number - 3 :])
+            [stands] = found
+            assert zombie.manifest in (None, stands.as_json()), at
+            if fate == "goes on" and stands.as_json() != second:  # it began after the other had ended, and was given an older reading
+                assert number < 12, at
+    assert number > 10
