@@ -19,6 +19,7 @@ _WEIGHT = 5
 #: One of so many requests is kept back by a process that is alone, for one of so many parts of the window.
 _RESERVED = 40
 _RESERVED_TIME = 20
+_STARTING = 4
 
 
 @dataclass(slots=True)
@@ -63,6 +64,7 @@ class Budget:
         self._sent = 0
         self._refused = 0
         self._others = 0  # requests that were certainly not ours
+        self._others_before = 0  # of them, those that the first answer told of
         self._others_at_most = 0  # with those that may have been ours, under way when the last answer was made
         self._last_part = 1.0  # ours of all requests of the last window
         self._opened_at = 0.0
@@ -110,7 +112,7 @@ class Budget:
         left = self.left or 0
         if left == 0:
             return math.inf
-        if self._window == 0 and self._in_flight >= min(2 * self._answered, 4 + self._answered // 4):
+        if self._window == 0 and self._in_flight >= max(min(2 * self._answered, 4 + self._answered // 4), self._safe_at_once(left)):
             return math.inf  # the first answers tell whether others use the store
         if self._part == 1.0:
             # Whoever comes to a store that we use up within a second must find something left, or we would never see each other.
@@ -129,6 +131,11 @@ class Budget:
             return math.inf
         ends_at = self._opened_at + (self.window_seconds or 0) if self._ends_at is None else self._ends_at
         return max(0.0, self._sent_at + (ends_at - now) / ours - now)
+
+    def _safe_at_once(self, left: int) -> int:
+        """Requests that may be under way at once in the first window, though others may have begun in the same moment."""
+        newly = self._others - self._others_before if self._answered > 1 else self._others
+        return left // (_STARTING * (1 + newly))
 
     @property
     def _allowed(self) -> int:
@@ -184,6 +191,8 @@ class Budget:
         self._answered += 1
         self._refused += is_refused
         self._others = max(self._others, used - self._sent)
+        if self._answered == 1:
+            self._others_before = self._others
         self._others_at_most = used - (self._sent - self._in_flight)
 
     def _roll(self, now: float) -> None:
