@@ -112,8 +112,8 @@ class Budget:
         left = self.left or 0
         if left == 0:
             return math.inf
-        if self._window == 0 and self._in_flight >= max(min(2 * self._answered, 4 + self._answered // 4), self._safe_at_once(left)):
-            return math.inf  # the first answers tell whether others use the store
+        if self._window == 0 and self._in_flight >= self._at_first(left):
+            return math.inf  # the next answers tell whether others use the store
         if self._part == 1.0:
             # Whoever comes to a store that we use up within a second must find something left, or we would never see each other.
             if left > self._allowed // _RESERVED:
@@ -132,10 +132,11 @@ class Budget:
         ends_at = self._opened_at + (self.window_seconds or 0) if self._ends_at is None else self._ends_at
         return max(0.0, self._sent_at + (ends_at - now) / ours - now)
 
-    def _safe_at_once(self, left: int) -> int:
-        """Requests that may be under way at once in the first window, though others may have begun in the same moment."""
+    def _at_first(self, left: int) -> int:
+        """Requests that may be under way at once in the first window, in which others may have begun in the same moment as we."""
         newly = self._others - self._others_before if self._answered > 1 else self._others
-        return left // (_STARTING * (1 + newly))
+        slow = min(2 * self._answered, 4 + self._answered // 4, left // (1 + newly))
+        return max(1, slow, left // (_STARTING * (1 + newly)))
 
     @property
     def _allowed(self) -> int:
