@@ -9,6 +9,7 @@ Source: https://developer.bigcommerce.com/docs/start/best-practices/api-rate-lim
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,13 @@ _WEIGHT = 5
 #: One of so many requests is kept back by a process that is alone, for one of so many parts of the window.
 _RESERVED = 40
 _RESERVED_TIME = 20
+#: A start: one of so many of what is left is sent at once after the first answer, and of so many when the answers to those have come.
+_FIRST = 16
+_THEN = 6
+#: Our last requests whose times are kept: more than are under way at once, mostly.
+_LATELY = 64
+#: Seconds that are told apart.
+_SHORTEST = 0.001
 
 
 @dataclass(slots=True)
@@ -43,10 +51,12 @@ class Budget:
     what others used is the most that any answer showed.
 
     Others have requests under way that no answer shows yet; were everybody to send all that is left, most of it would be refused.
-    So the first requests go out few at once, until the answers have told whether others use the store. While they do, half of our
-    part of a window is sent at once, and the rest at a pace that ends with the window. Our part is our part of what was used; we aim
-    a little lower where it is large and a little higher where it is small, so that all come to have the same. Who is alone keeps
-    a few requests back for a moment, or others, who find every window used up, would never be seen. With several of us on one store
+    So the first requests go out as many at once as cannot use up what is left, even if others began in the same moment: the store
+    answers one after the other, so that the first answers show one process none, the next one request, the next two; each takes its
+    part of what is left divided by that, and more when the answers to those show nothing new. While others send, half of our part of
+    a window is sent at once, and the rest at a pace that ends with the window. Our part is our part of what was used; we aim a
+    little lower where it is large and a little higher where it is small, so that all come to have the same. Who is alone keeps a
+    few requests back for a moment, or others, who find every window used up, would never be seen. With several of us on one store
     nothing but the headers need be shared.
 
     :param share: fraction of the quota that may be used, 0 < share <= 1; the rest stays for the merchant's other apps.
@@ -63,6 +73,11 @@ class Budget:
         self._sent = 0
         self._refused = 0
         self._others = 0  # requests that were certainly not ours
+        self._others_likely = 0  # those that the last answer told of, as far as it can be told from ours that are on their way
+        self._sent_lately: deque[float] = deque(maxlen=_LATELY)
+        self._lead = 0  # ours, sent before others were seen to send beside us
+        self._others_before = 0  # of them, those that the first answer told of,
+        self._told_at = 0.0  # and when it did
         self._others_at_most = 0  # with those that may have been ours, under way when the last answer was made
         self._last_part = 1.0  # ours of all requests of the last window
         self._opened_at = 0.0
@@ -110,8 +125,8 @@ class Budget:
         left = self.left or 0
         if left == 0:
             return math.inf
-        if self._window == 0 and self._in_flight >= min(2 * self._answered, 4 + self._answered // 4):
-            return math.inf  # the first answers tell whether others use the store
+        if self._window == 0 and self._in_flight >= self._at_first(left):
+            return math.inf  # the next answers tell whether others use the store
         if self._part == 1.0:
             # Whoever comes to a store that we use up within a second must find something left, or we would never see each other.
             if left > self._allowed // _RESERVED:
@@ -119,6 +134,8 @@ class Budget:
             if self._held_since is None:
                 self._held_since = now
             return max(0.0, self._held_since + (self.window_seconds or 0) / _RESERVED_TIME - now)
+        if self._window == 0 and left - self._others_to_come(now) > self._allowed / 2:
+            return 0.0  # others use so little that a short read need not keep a pace
         part = max(self._part, 1 / max(1, self._allowed))  # never nothing: one request of a window tells how things are
         known = min(part, self._last_part) if self._window else part  # a window's own first answers overstate our part
         if self._sent < min(known, _towards_equal(known), 0.5) * self._allowed / 2:
@@ -129,6 +146,25 @@ class Budget:
             return math.inf
         ends_at = self._opened_at + (self.window_seconds or 0) if self._ends_at is None else self._ends_at
         return max(0.0, self._sent_at + (ends_at - now) / ours - now)
+
+    def _at_first(self, left: int) -> int:
+        """Requests that may be under way at once in the first window, in which others may have begun in the same moment as we."""
+        before = self._others_before
+        first = max(1, (self._allowed - 1 - before) // (_FIRST * (1 + before)))
+        if self._answered <= 1 + first // 2:  # one answer alone may have been made before others' requests came
+            return first
+        newly = max(self._others, self._others_likely) - before
+        few = min(2 * self._answered, 4 + self._answered // 4, left // (1 + newly))
+        return max(1, few, left // (_THEN * (1 + newly)))
+
+    def _others_to_come(self, now: float) -> float:
+        """Requests that others will send until the first window ends, if they go on as they did before we came, or since."""
+        if self._ends_at is None or self.window_seconds is None:
+            return math.inf
+        left = self._ends_at - now
+        before = max(0, self._others - 1) / max(self.window_seconds - left, _SHORTEST)  # one request is no habit
+        since = (self._others - self._others_before) / max(now - self._told_at, _SHORTEST)
+        return max(before, since) * left
 
     @property
     def _allowed(self) -> int:
@@ -141,7 +177,11 @@ class Budget:
         if self._others == 0 and self._last_part == 1.0:
             return 1.0
         weight = _WEIGHT if self._window else 1
-        return (self._sent + weight * self._last_part) / (self._sent + self._others + weight)
+        part = (self._sent + weight * self._last_part) / (self._sent + self._others + weight)
+        if self._window == 0 and self._lead:  # what we sent before others were seen was a lead, and is no measure of our part
+            ours = self._sent - self._lead
+            part = min(part, (ours + 1) / (ours + self._others - self._others_before + 1))
+        return part
 
     def send(self, now: float) -> Ticket:
         """Count one request that is sent now."""
@@ -149,6 +189,7 @@ class Budget:
         self._in_flight += 1
         self._sent += 1
         self._sent_at = now
+        self._sent_lately.append(now)
         return Ticket(now, self._window, self._answered - self._refused)
 
     def receive(self, ticket: Ticket, headers: Mapping[str, str] | None, now: float, *, is_refused: bool = False) -> None:
@@ -163,7 +204,7 @@ class Budget:
         quota = header_number(headers, "x-rate-limit-requests-quota")
         left = header_number(headers, "x-rate-limit-requests-left")
         reset_ms = header_number(headers, "x-rate-limit-time-reset-ms")
-        if quota is None or left is None or reset_ms is None:
+        if quota is None or left is None or reset_ms is None or (quota < 1 and not is_refused):
             return
         self._roll(now)
         window_ms = header_number(headers, "x-rate-limit-time-window-ms")
@@ -185,6 +226,12 @@ class Budget:
         self._answered += 1
         self._refused += is_refused
         self._others = max(self._others, used - self._sent)
+        half_way = (ticket.sent_at + now) / 2
+        self._others_likely = used - (self._sent - sum(at > half_way for at in self._sent_lately))
+        if self._answered == 1:
+            self._others_before, self._told_at = self._others, now
+        elif self._window == 0 and self._others > self._others_before and not self._lead:
+            self._lead = self._sent
         self._others_at_most = used - (self._sent - self._in_flight)
 
     def _roll(self, now: float) -> None:
@@ -192,8 +239,11 @@ class Budget:
             self._open(now, sent=self._in_flight)
 
     def _open(self, now: float, *, sent: int) -> None:
+        without_lead = self._part if self._window == 0 and self._lead else None
         if self._sent - self._refused + self._others > 0:
             self._last_part = (self._sent - self._refused) / (self._sent - self._refused + self._others)
+        if without_lead is not None:
+            self._last_part = (self._last_part + without_lead) / 2
         self._opened_at = now
         self._window += 1
         self._ends_at = None

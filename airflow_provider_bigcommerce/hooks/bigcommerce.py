@@ -21,6 +21,8 @@ import requests
 from airflow.providers.http.hooks.http import HttpHook
 
 from airflow_provider_bigcommerce import __version__
+from airflow_provider_bigcommerce.blocking import BlockingStore
+from airflow_provider_bigcommerce.client import BigCommerceStore, StoreSettings
 from airflow_provider_bigcommerce.compat import AIRFLOW_VERSION, amask_secrets, connection_and_extra, correlation_id, mask_secrets
 from airflow_provider_bigcommerce.core.credentials import (
     StoreCredentials,
@@ -46,12 +48,10 @@ from airflow_provider_bigcommerce.exceptions import (
 )
 from airflow_provider_bigcommerce.get_provider_info import CONN_FIELDS, CONN_TYPE, HOOK_NAME, UI_FIELD_BEHAVIOUR
 from airflow_provider_bigcommerce.hooks.session import DEFAULT_ANSWER_BYTES, DEFAULT_TOTAL_TIMEOUT, StoreSession
+from airflow_provider_bigcommerce.portal import is_loop_running
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
-
-    from airflow_provider_bigcommerce.blocking import BlockingStore
-    from airflow_provider_bigcommerce.client import BigCommerceStore, StoreSettings
 
 USER_AGENT: Final = f"airflow-provider-bigcommerce/{__version__} Airflow/{AIRFLOW_VERSION}"
 
@@ -113,10 +113,6 @@ class BigCommerceHook(HttpHook):
         :raises BigCommerceError: called where an event loop runs, which the store would block.
         :raises CredentialsError: as :meth:`credentials`.
         """
-        from airflow_provider_bigcommerce.blocking import BlockingStore
-        from airflow_provider_bigcommerce.client import BigCommerceStore
-        from airflow_provider_bigcommerce.portal import is_loop_running
-
         if is_loop_running():
             raise BigCommerceError(
                 "hook.store() was called inside a running event loop, which it would block. Use: async with hook.astore() as store"
@@ -131,8 +127,6 @@ class BigCommerceHook(HttpHook):
         :param settings: as in :meth:`store`.
         :raises CredentialsError: as :meth:`credentials`.
         """
-        from airflow_provider_bigcommerce.client import BigCommerceStore
-
         connection, extra = await connection_and_extra(self, self.bigcommerce_conn_id)
         credentials = self._credentials(connection, extra)
         await amask_secrets(credentials.secrets)
@@ -160,8 +154,6 @@ class BigCommerceHook(HttpHook):
 
     def _settings(self, credentials: StoreCredentials, extra: Mapping[str, Any]) -> StoreSettings:
         """What the connection's extra says about how to send, for the client."""
-        from airflow_provider_bigcommerce.client import StoreSettings
-
         trust_env = _flag(extra, "trust_env", True)
         verify = _verify(extra)
         if verify is True and trust_env:  # as requests does

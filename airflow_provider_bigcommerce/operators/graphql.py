@@ -22,6 +22,7 @@ from airflow_provider_bigcommerce.core.graphql import GRAPHQL_PATH, ConnectionWa
 from airflow_provider_bigcommerce.core.windows import Window, written
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.files.destination import Destination
+from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.files.manifest import (
     Manifest,
     ManifestWindow,
@@ -35,14 +36,15 @@ from airflow_provider_bigcommerce.files.manifest import (
     run_key,
     task_key,
 )
+from airflow_provider_bigcommerce.files.writers import FileFormat, PartWriter, Stamp
+from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
+from airflow_provider_bigcommerce.transfers.copying import Copied, Copy, columns_of, drift_of
 from airflow_provider_bigcommerce.transfers.plan import Selection
 from airflow_provider_bigcommerce.transfers.progress import Progress
 from airflow_provider_bigcommerce.transfers.reading import StoppableReading
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.client import BigCommerceStore, Page, ReadStats
-    from airflow_provider_bigcommerce.files.writers import FileFormat
-    from airflow_provider_bigcommerce.transfers.copying import Copied
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -118,8 +120,6 @@ class BigCommerceGraphQLOperator(BaseOperator):
         :returns: the answer's data, or the manifest.
         :raises GraphQLError: errors in the answer.
         """
-        from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
-
         self._reading = StoppableReading()
         hook = BigCommerceHook(self.bigcommerce_conn_id)
         if self.path is not None:
@@ -165,11 +165,6 @@ class BigCommerceGraphQLOperator(BaseOperator):
 
     def _copy(self, context: Mapping[str, Any], destination: Destination, reading: StoppableReading) -> dict[str, Any]:
         """Data, then the manifest, which is the commit."""
-        from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
-        from airflow_provider_bigcommerce.files.writers import PartWriter, Stamp
-        from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
-        from airflow_provider_bigcommerce.transfers.copying import Copy, columns_of, drift_of
-
         started_at, selection = datetime.now(UTC), self._selection()
         folder, row = selection.folder, selection.resource
         dag_id, run_id, task_id, index = "no_dag", f"{started_at:%Y-%m-%dT%H-%M-%S}-{uuid.uuid4().hex[:6]}", self.task_id, -1

@@ -20,6 +20,9 @@ from airflow_provider_bigcommerce.core.partitions import MOST, Counts, Partition
 from airflow_provider_bigcommerce.core.planning import full_query, resource_of
 from airflow_provider_bigcommerce.core.windows import Window, moment, window_query
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnexpectedAnswerError
+from airflow_provider_bigcommerce.files import partitions
+from airflow_provider_bigcommerce.files.destination import Destination
+from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.transfers.telling import Place, announce, files_at, openlineage, trace, with_outlet
 
 if TYPE_CHECKING:
@@ -109,8 +112,6 @@ class BigCommercePartitionOperator(BaseOperator):
         :returns: the ranges, for ``.expand(partition=...)``.
         :raises InvalidQueryError: the list cannot be cut; the message names those that can.
         """
-        from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
-
         row = resource_of(self.resource)
         by = require_cut(row)
         window = Window(moment(self.since, "since"), moment(self.until, "until"))
@@ -188,9 +189,6 @@ class BigCommerceCommitPartitionsOperator(BaseOperator):
         :raises IncompleteReadError: a range is missing, or they do not belong together.
         :raises DestinationError: files are not there, or the manifest cannot be written.
         """
-        from airflow_provider_bigcommerce.files import partitions
-        from airflow_provider_bigcommerce.files.destination import Destination
-
         self._came = None
         destination = Destination.at(str(self.path))
         manifest, about = partitions.commit_partitions(destination, self.returned, now=datetime.now(UTC), number=try_number(context))

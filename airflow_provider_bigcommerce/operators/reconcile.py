@@ -20,7 +20,17 @@ from airflow_provider_bigcommerce.compat import is_task, record_metrics
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.reconciling import ON_MISMATCH, Report, first_differences
 from airflow_provider_bigcommerce.exceptions import CopyMismatchError, InvalidQueryError
+from airflow_provider_bigcommerce.files.copy_reader import FileCopy
+from airflow_provider_bigcommerce.files.destination import Destination
+from airflow_provider_bigcommerce.files.manifest import run_key
+from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
+from airflow_provider_bigcommerce.sql.copy_reader import TableCopy
+from airflow_provider_bigcommerce.sql.database import open_database
+from airflow_provider_bigcommerce.sql.loading import OneThread
+from airflow_provider_bigcommerce.transfers.copying import columns_of
+from airflow_provider_bigcommerce.transfers.plan import Selection, folder_of, select
 from airflow_provider_bigcommerce.transfers.reading import StoppableReading
+from airflow_provider_bigcommerce.transfers.reconciliation import Reconciliation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,9 +38,6 @@ if TYPE_CHECKING:
     from airflow_provider_bigcommerce.core.catalog import Resource
     from airflow_provider_bigcommerce.core.reconciling import Key
     from airflow_provider_bigcommerce.files.stored_copy import StoredCopy
-    from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
-    from airflow_provider_bigcommerce.transfers.plan import Selection
-    from airflow_provider_bigcommerce.transfers.reconciliation import Reconciliation
 
     _Copies = Callable[[], StoredCopy]
 
@@ -133,8 +140,6 @@ class BigCommerceReconcileOperator(BaseOperator):
         :raises CopyMismatchError: copy and store differ, with ``on_mismatch="fail"``, or after a repair that did not help.
         :raises BigCommerceError: see ``airflow_provider_bigcommerce.exceptions``.
         """
-        from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
-
         hook = BigCommerceHook(self.bigcommerce_conn_id)
         run = _Run.of(context, self.task_id)
         reading = self._reading = StoppableReading()
@@ -162,21 +167,11 @@ class BigCommerceReconcileOperator(BaseOperator):
     @contextmanager
     def _opened(self, row: Resource, run: _Run) -> Iterator[_Copies]:
         """The copy, in files opened anew each time it is asked for: after a repair there is one run more."""
-        from airflow_provider_bigcommerce.transfers.copying import columns_of
-
         if self.path is not None:
-            from airflow_provider_bigcommerce.files.copy_reader import FileCopy
-            from airflow_provider_bigcommerce.files.destination import Destination
-            from airflow_provider_bigcommerce.transfers.plan import folder_of
-
             destination = Destination.at(str(self.path))
             yield lambda: FileCopy(destination, row, folder_of(row), columns_of(row))
             return
         from airflow.sdk import BaseHook
-
-        from airflow_provider_bigcommerce.sql.copy_reader import TableCopy
-        from airflow_provider_bigcommerce.sql.database import open_database
-        from airflow_provider_bigcommerce.sql.loading import OneThread
 
         sql_hook = BaseHook.get_connection(str(self.conn_id)).get_hook()  # type: ignore[no-untyped-call]  # Airflow's
         thread = OneThread()
@@ -193,8 +188,6 @@ class BigCommerceReconcileOperator(BaseOperator):
     def _selection(self, copy: StoredCopy) -> Selection:
         """How rows are read so that they have the copy's shape: its includes and fields, none of its filters."""
         from datetime import timedelta
-
-        from airflow_provider_bigcommerce.transfers.plan import select
 
         query = copy.manifest.query
         fields, excluded = self.fields, self.exclude_fields
@@ -218,8 +211,6 @@ class BigCommerceReconcileOperator(BaseOperator):
     # -- comparing ----------------------------------------------------------------------------------------------------
 
     def _reconciliation(self, copy: StoredCopy, run: _Run) -> Reconciliation:
-        from airflow_provider_bigcommerce.transfers.reconciliation import Reconciliation
-
         return Reconciliation(
             copy,
             self._selection(copy),
@@ -289,9 +280,6 @@ class BigCommerceReconcileOperator(BaseOperator):
             log.info("The copy of %s equals the store.", report.resource)
 
     def _write(self, report: Report, run: _Run) -> None:
-        from airflow_provider_bigcommerce.files.destination import Destination
-        from airflow_provider_bigcommerce.transfers.plan import folder_of
-
         destination = Destination.at(str(self.report_path))
         name = f"{folder_of(resource_of(self.resource))}/_reports/{run.key}.json"
         destination.write(name, msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
@@ -321,8 +309,6 @@ class _Run:
 
     @classmethod
     def of(cls, context: Mapping[str, Any], task_id: str) -> _Run:
-        from airflow_provider_bigcommerce.files.manifest import run_key
-
         mark = f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}-{uuid.uuid4().hex[:6]}"
         if not is_task(context):
             return cls(run_key("no_dag", mark, task_id), mark)

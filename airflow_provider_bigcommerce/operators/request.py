@@ -18,6 +18,7 @@ from airflow_provider_bigcommerce.compat import default_deferrable
 from airflow_provider_bigcommerce.core.messages import METHODS, Query, Response
 from airflow_provider_bigcommerce.core.waiting import KeepWaiting, Poller, is_permanent
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError, UnexpectedAnswerError
+from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.triggers.until import BigCommerceUntilTrigger
 
 _READS = ("GET", "HEAD")
@@ -144,8 +145,6 @@ class BigCommerceRequestOperator(BaseOperator):
         return self._result(response)
 
     def _send(self) -> Response:
-        from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
-
         limit = _WORKER_WAIT if self.deferrable else self.max_wait
         settings = {} if limit is None else {"max_wait": limit}
         with BigCommerceHook(self.bigcommerce_conn_id).store(**settings) as store:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import BaseOperator
 
+from airflow_provider_bigcommerce.access import permissions
 from airflow_provider_bigcommerce.core.whole_store import asks_each_parent, has_all_it_needs, in_order, is_second_copy
 from airflow_provider_bigcommerce.exceptions import PermissionDeniedError
+from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.transfers.telling import ERROR_KEY
 
 if TYPE_CHECKING:
@@ -58,9 +60,6 @@ class BigCommerceReadableResourcesOperator(BaseOperator):
 
         :raises PermissionDeniedError: there is none.
         """
-        from airflow_provider_bigcommerce.access import permissions
-        from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
-
         with BigCommerceHook(self.bigcommerce_conn_id).store() as store:
             given = list(permissions(store))
         # What is unclear is read all the same: then its own task says what is wrong.

@@ -14,6 +14,8 @@ from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, backfill_filter
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
+from airflow_provider_bigcommerce.files.destination import Destination
+from airflow_provider_bigcommerce.files.parents import parents_in
 from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink
 from airflow_provider_bigcommerce.transfers.plan import MODES, Selection, dated, interval_of, select
 from airflow_provider_bigcommerce.transfers.reading import check_quota_share
@@ -180,9 +182,6 @@ class BigCommerceTransferOperator(TellingTransfer):
 
     def _parents(self) -> Sequence[ParentId]:
         """The parents in another task's files."""
-        from airflow_provider_bigcommerce.files.destination import Destination
-        from airflow_provider_bigcommerce.files.parents import parents_in
-
         row = resource_of(self.resource)
         if row.parent is None or not row.placeholders:
             raise InvalidQueryError(f"parents_from does not apply: {row.name!r} is not read parent by parent.")

@@ -17,9 +17,11 @@ from airflow_provider_bigcommerce.exceptions import InvalidQueryError, LongWaitE
 from airflow_provider_bigcommerce.files.destination import Destination
 from airflow_provider_bigcommerce.files.manifest import Manifest, commit
 from airflow_provider_bigcommerce.files.partitions import piece_of
+from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink, control_panel_url
 from airflow_provider_bigcommerce.state import Checkpoint, state_asset
 from airflow_provider_bigcommerce.transfers.file_run import FileRun, begin_run, end_run
+from airflow_provider_bigcommerce.transfers.into_files import FileShape, IntoFiles
 from airflow_provider_bigcommerce.transfers.plan import Span, fixed_span, span_until, tell_nothing, within
 from airflow_provider_bigcommerce.transfers.reading import StoppableReading, store_settings
 from airflow_provider_bigcommerce.transfers.selection import BigCommerceTransferOperator
@@ -27,7 +29,6 @@ from airflow_provider_bigcommerce.transfers.telling import files_at
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.files.writers import FileFormat
-    from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
     from airflow_provider_bigcommerce.transfers.copying import Copied
 
 #: What ``file_format`` and ``compression`` together name.
@@ -109,8 +110,6 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
 
     def transfer(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Copy, commit, and return the manifest; for a range of the list, return it uncommitted."""
-        from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
-
         reading = self._reading = StoppableReading()
         partition = None if self.partition is None else Partition.read(self.partition)
         selection = self.selection(context) if partition is None else within(self.selection(context), partition)
@@ -170,8 +169,6 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         note: Callable[[], None],
     ) -> Manifest:
         """Read, write, and commit; a range of the list is committed with all the others."""
-        from airflow_provider_bigcommerce.transfers.into_files import FileShape, IntoFiles
-
         shape = FileShape(self._format, self.stamp, self.max_rows_per_file, self.checkpoint_every)
         into = IntoFiles(run, span, fixed, shape, meanwhile=note)
         patience = self.hand_back_after.total_seconds() if self.hand_back_after is not None and is_task(context) else None

@@ -12,30 +12,31 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_bigcommerce import __version__
+from airflow_provider_bigcommerce.client import BigCommerceStore
 from airflow_provider_bigcommerce.compat import is_task
 from airflow_provider_bigcommerce.core.windows import written
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
+from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.files.manifest import Manifest, ManifestWindow, run_key
+from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink, control_panel_url
+from airflow_provider_bigcommerce.sql.database import Database, open_database
 from airflow_provider_bigcommerce.sql.layout import NESTED, Layout, layout_of
+from airflow_provider_bigcommerce.sql.loading import OneThread, StagingWriter, TableKeys
+from airflow_provider_bigcommerce.sql.rows import BlockReader
+from airflow_provider_bigcommerce.sql.syncs import Past, Syncs
+from airflow_provider_bigcommerce.sql.target import Merged, Target
 from airflow_provider_bigcommerce.state import RunCheckpoint
+from airflow_provider_bigcommerce.transfers.copying import Copied, Copy, checked, columns_of, drift_of, require_whole
+from airflow_provider_bigcommerce.transfers.deletes import find_deleted
 from airflow_provider_bigcommerce.transfers.plan import Selection, Span, fixed_span, span_until, tell_nothing, tell_window
 from airflow_provider_bigcommerce.transfers.progress import Progress
 from airflow_provider_bigcommerce.transfers.reading import StoppableReading, store_settings
 from airflow_provider_bigcommerce.transfers.selection import BigCommerceTransferOperator
 from airflow_provider_bigcommerce.transfers.telling import table_at
-
-if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.client import BigCommerceStore
-    from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
-    from airflow_provider_bigcommerce.sql.database import Database
-    from airflow_provider_bigcommerce.sql.loading import OneThread, StagingWriter
-    from airflow_provider_bigcommerce.sql.syncs import Past, Syncs
-    from airflow_provider_bigcommerce.sql.target import Merged, Target
-    from airflow_provider_bigcommerce.transfers.copying import Copied, Copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +106,6 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
 
     def transfer(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Copy, commit, and return the manifest, with ``table`` in place of files."""
-        from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
-        from airflow_provider_bigcommerce.sql.loading import OneThread
-        from airflow_provider_bigcommerce.transfers.copying import columns_of
-
         selection = self.selection(context)
         row = selection.resource
         layout = layout_of(columns_of(row), self.table or selection.folder, self.nested, row.primary_key, is_hashed=row.modified is None)
@@ -152,10 +149,6 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
     def _open(self, run: _Run, key: str) -> _Place:
         """Connect, and refuse what can be refused before a request is sent."""
         from airflow.sdk import BaseHook
-
-        from airflow_provider_bigcommerce.sql.database import open_database
-        from airflow_provider_bigcommerce.sql.syncs import Syncs
-        from airflow_provider_bigcommerce.sql.target import Target
 
         connection = BaseHook.get_connection(self.conn_id)
         database = open_database(connection.get_hook(), self.schema, key)  # type: ignore[no-untyped-call]  # Airflow's
@@ -207,11 +200,6 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         return manifest
 
     def _copy(self, run: _Run, place: _Place, span: Span, synced_at: datetime) -> Manifest:
-        from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
-        from airflow_provider_bigcommerce.sql.loading import StagingWriter
-        from airflow_provider_bigcommerce.sql.rows import BlockReader
-        from airflow_provider_bigcommerce.transfers.copying import Copy, checked, drift_of, settled
-
         selection, row = run.selection, run.selection.resource
         run.thread.run(place.target.create_staging)
         discrepancies = Discrepancies()
@@ -330,10 +318,6 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         self, run: _Run, place: _Place, store: BigCommerceStore, copy: Copy, copied: Copied, writer: StagingWriter, at: datetime
     ) -> None:
         """Stage the keys of rows that the store has no more, and the rows that it only archived."""
-        from airflow_provider_bigcommerce.sql.loading import TableKeys
-        from airflow_provider_bigcommerce.transfers.copying import require_whole
-        from airflow_provider_bigcommerce.transfers.deletes import find_deleted
-
         knows_all = copy.seen is not None
         if knows_all:
             require_whole(copied)  # a list that lacks rows must not delete them

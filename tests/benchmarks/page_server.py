@@ -27,6 +27,8 @@ _KEPT_BLOCKS = 64
 #: Characters of a description, so that a product has 3.3 KB.
 _DESCRIPTION = 1570
 _LINES_OF_AN_ORDER = (1, 2, 3, 4)
+#: What a store without a limit tells: headers as every other's, and a number that no one reaches.
+UNLIMITED = (2**31 - 1, 30.0)
 _FAULTS = ("500", "502", "reset", "cut")
 
 
@@ -37,7 +39,7 @@ class Settings:
     :param products: how many there are; ids are 1 to this.
     :param orders: likewise.
     :param latency_ms: between a request's arrival and its answer.
-    :param quota: requests a window, and the window's seconds; None for no quota.
+    :param quota: requests a window, and the window's seconds, as the answers' headers tell; None for answers without such headers.
     :param fault_rate: share of requests that fail in one of four ways: 500, 502, a connection reset, a body cut in half.
     :param seed: of the faults.
     :param refuses_include: whether orders with ``include`` are answered 400.

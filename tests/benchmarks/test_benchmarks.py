@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import urllib.request
+
 import pytest
 
+from tests.benchmarks.measures import QUOTAS
 from tests.benchmarks.page import Goal, rendered
 from tests.benchmarks.processes import Processes
 from tests.benchmarks.sampling import parts
@@ -55,6 +58,39 @@ def test_the_hand_written_loop_brings_every_product_of_the_page_server_once(quot
     assert (result.rows, result.lost, result.doubled) == (1_001, 0, 0)
     assert (result.server["requests"], result.server["throttled"]) == (5, 0)
     assert result.server["windows"] == ([5] if quota else [])
+
+
+def test_every_quota_of_a_plan_is_told_in_headers_and_does_not_bind_ten_thousand_products() -> None:
+    with Processes() as processes:
+        for limit, seconds in QUOTAS.values():
+            processes.store(products=1_000, quota=[limit, seconds])
+            url = f"{processes.url}/stores/abc123/v3/catalog/products?limit=250"
+            with urllib.request.urlopen(url) as answer:
+                told = {name: int(answer.headers[f"X-Rate-Limit-{name}"]) for name in ("Requests-Quota", "Requests-Left", "Time-Window-Ms")}
+            assert told == {"Requests-Quota": limit, "Requests-Left": limit - 1, "Time-Window-Ms": int(seconds * 1000)}
+            assert limit >= 2 * 10_000 / 250
+        processes.store(products=1_000)
+        with urllib.request.urlopen(url) as answer:
+            assert not [name for name in answer.headers if name.startswith("X-Rate-Limit")]
+
+
+def test_a_start_with_headers_is_judged_against_the_loop_on_the_same_store() -> None:
+    one = {"seconds": 1.0, "cpu_seconds": 0.5, "throttled": 0, "lost": 0, "doubled": 0, "runs": 5}
+    table = {"hand-written loop": one, "ours, JSON lines": {**one, "seconds": 1.21}, "ours, Parquet": {**one, "seconds": 2.0}}
+    found = dict.fromkeys((*QUOTAS, "no headers"), table)
+    page = rendered({"headers": {"date": "2026-01-01", "commit": "abc", "quick": False, "found": found}})
+    line = "| 10,000 products at 50 ms, quota 150/30 s, ours, JSON lines: time against the loop | **≤ 1.2 x** | 1.21 x | **missed**"
+    assert line in page
+    assert "| no headers | ours, JSON lines | 1.21 | 1.21 | 0.50 | 0 | 0 / 0 |" in page
+
+
+def test_a_task_process_is_shown_beside_an_empty_operators() -> None:
+    one = {"seconds": 2.0, "cpu_seconds": 1.5, "execute_seconds": 0.0, "import_seconds": 0.0, "runs": 5}
+    ours = {**one, "seconds": 3.0, "cpu_seconds": 2.25, "execute_seconds": 0.5, "import_seconds": 0.11}
+    found = {"hand-written loop": {**one, "seconds": 0.25}, "an empty operator": one, "ours, JSON lines": ours, "ours, Parquet": ours}
+    page = rendered({"task": {"date": "2026-01-01", "commit": "abc", "quick": False, "found": found}})
+    assert "| A task's first run, ours, JSON lines: imports inside execute, CPU | **≤ 0.1 s** | 0.11 s | **missed** |" in page
+    assert "| ours, JSON lines | 3.00 | 1.00 | 2.25 | 0.75 | 0.50 | 2.00 | 0.11 |" in page
 
 
 def test_the_page_server_refuses_what_is_above_its_quota() -> None:

@@ -73,6 +73,7 @@ def simulate_many(
     sent: list[list[float]] = [[] for _ in budgets]
     to_do = [requests] * len(budgets)
     in_flight = [0] * len(budgets)
+    wakes = [-math.inf] * len(budgets)  # when each looks again: one look is enough, however many answers come before
     number = 0
 
     def way(latency: float) -> float:
@@ -98,7 +99,8 @@ def simulate_many(
             delay = budget.delay(now)
             number += 1
             if delay > 0:
-                if math.isfinite(delay):
+                if math.isfinite(delay) and not now < wakes[who] <= now + delay:
+                    wakes[who] = now + delay
                     heapq.heappush(events, (now + delay, number, "wake", who, None))
                 break
             heapq.heappush(events, (now + way(latency), number, "arrive", who, budget.send(now)))
@@ -202,6 +204,98 @@ def test_several_processes_leave_their_common_share_to_others() -> None:
     assert max(store.by_window) <= 121  # 120, and one that was under way when another learned it
 
 
+@dataclass
+class Plain(Quota):
+    """A store that answers without quota headers."""
+
+    def take(self, now: float, *, is_ours: bool = True) -> dict[str, str]:
+        super().take(now, is_ours=is_ours)
+        return {"status": "200"}
+
+
+def seconds_for(
+    pages: int, store: Quota, latency: float, *, concurrency: int = 20, begins: float = 0.0, others_at: tuple[float, ...] = ()
+) -> float:
+    """What one process takes for so many requests, on a network that is always as slow."""
+    (times,) = simulate_many(
+        [Budget()], store, pages, concurrency=concurrency, latency=latency, jitter=0.0, begins=(begins,), others_at=others_at
+    )
+    assert store.throttled == 0
+    return times[-1] - times[0]
+
+
+@pytest.mark.parametrize("quota", [150, 450, 500_000 // 120, 2**31 - 1])
+@pytest.mark.parametrize("latency", [0.02, 0.05, 0.15, 0.5])
+def test_a_start_takes_no_longer_than_sixteen_connections_without_a_thought_of_the_quota(quota: int, latency: float) -> None:
+    """10,000 products are 40 requests: with slow steps they took twice as long, while 149 of 150 were left."""
+    careless = seconds_for(40, Plain(quota, 30.0), latency, concurrency=16)
+
+    assert seconds_for(40, Quota(quota, 30.0), latency) <= careless * 1.001
+
+
+#: When others sent, before and while a read of 40 requests begins at 10 s, and how much longer it may take than without a quota.
+LIGHT_USE = {
+    "one request, by our own task's question for the time": ((9.9,), 1.0),
+    "one request, long ago": ((1.0,), 1.0),
+    "one a second": (tuple(0.97 * number for number in range(60)), 1.0),
+    "one every four seconds": (tuple(3.9 * number for number in range(10)), 1.0),
+}
+
+
+@pytest.mark.parametrize("use", LIGHT_USE)
+@pytest.mark.parametrize("quota", [150, 450])
+def test_others_that_use_little_do_not_slow_a_start(use: str, quota: int) -> None:
+    others_at, rounds = LIGHT_USE[use]
+    plain = seconds_for(40, Plain(quota, 30.0), 0.05, begins=10.0, others_at=others_at)
+
+    assert seconds_for(40, Quota(quota, 30.0), 0.05, begins=10.0, others_at=others_at) <= plain + (rounds + 1.01) * 0.05
+
+
+@pytest.mark.parametrize("processes", [2, 3, 8, 20])
+@pytest.mark.parametrize("quota", [150, 450])
+@pytest.mark.parametrize(("latency", "spread"), [(0.05, 0.0), (0.05, 0.05), (0.05, 0.2), (0.4, 0.0), (0.4, 0.4), (0.05, 2.0)])
+def test_processes_that_begin_in_the_same_moment_meet_hardly_a_429(processes: int, quota: int, latency: float, spread: float) -> None:
+    """Each has twenty requests to send at once, and knows of the others only by what its own answers tell."""
+    chance = random.Random(processes)
+    begins = tuple(spread * chance.random() for _ in range(processes))
+    store = Quota(quota, 30.0)
+
+    simulate_many([Budget() for _ in begins], store, 40, concurrency=20, latency=latency, begins=begins)
+
+    assert store.throttled <= 0.01 * sum(store.by_window)
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    st.lists(st.floats(0, 45), min_size=1, max_size=6),
+    st.sampled_from([150, 450]),
+    st.floats(0.02, 0.5),
+    st.floats(0, 1),
+    st.lists(st.floats(0, 60), max_size=60),
+    st.integers(1, 60),
+    st.integers(0, 1000),
+)
+def test_whoever_begins_whenever_beside_whatever_others_do_meets_few_429(
+    begins: list[float], quota: int, latency: float, jitter: float, others_at: list[float], requests: int, seed: int
+) -> None:
+    """Who comes to a used-up window learns it by a refusal, once a process; an app beside takes what was seen to be free."""
+    store = Quota(quota, 30.0)
+
+    simulate_many(
+        [Budget() for _ in begins],
+        store,
+        requests,
+        concurrency=20,
+        latency=latency,
+        begins=tuple(begins),
+        others_at=tuple(others_at),
+        seed=seed,
+        jitter=jitter,
+    )
+
+    assert store.throttled <= len(begins) + 0.01 * sum(store.by_window) + 0.1 * len(others_at)
+
+
 def test_before_the_first_answer_only_one_request_is_under_way() -> None:
     budget = Budget()
     budget.send(0.0)
@@ -212,6 +306,15 @@ def test_before_the_first_answer_only_one_request_is_under_way() -> None:
 def test_a_store_without_quota_headers_holds_nothing_back() -> None:
     budget = Budget()
     budget.receive(budget.send(0.0), {}, 0.1)
+
+    assert [budget.delay(0.1) for _ in range(3) if budget.send(0.1)] == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("quota", ["0", "-1"])
+def test_a_quota_of_nothing_in_an_answer_that_was_served_is_no_quota(quota: str) -> None:
+    budget = Budget()
+    headers = {"x-rate-limit-requests-quota": quota, "x-rate-limit-requests-left": quota, "x-rate-limit-time-reset-ms": "30000"}
+    budget.receive(budget.send(0.0), headers, 0.1)
 
     assert [budget.delay(0.1) for _ in range(3) if budget.send(0.1)] == [0.0, 0.0, 0.0]
 

@@ -15,6 +15,7 @@ from airflow.sdk import DAG
 
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from tests.benchmarks.drivers import ours  # noqa: F401  # imports what execute() imports
+from tests.benchmarks.drivers.dag_run import run_once
 from tests.benchmarks.drivers.measured import Job, drive
 
 _taken: list[tuple[float, float]] = []
@@ -29,30 +30,10 @@ class Timed(BigCommerceToObjectStorageOperator):
 
 
 def run(job: Job) -> None:
-    from airflow.utils.session import create_session
-
     with DAG("benchmark", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
         Timed(task_id="copy", resource=job.resource, path=str(job.folder), file_format=job.variant or "jsonl")
-    _known_to_airflow(dag, create_session)
-    state = str(dag.test().state)
-    if state != "success" or len(_taken) != 1:
-        raise RuntimeError(f"the DAG run ended as {state}")
+    run_once(dag)
     print(json.dumps({"operator_seconds": _taken[0][0], "operator_cpu_seconds": _taken[0][1]}), flush=True)
-
-
-def _known_to_airflow(dag: Any, create_session: Any) -> None:
-    """Write the DAG to the metadata database, as the DAG processor does; the state's keys refer to it."""
-    from airflow.models.dagbundle import DagBundleModel
-    from airflow.models.serialized_dag import SerializedDagModel
-    from airflow.serialization.definitions.dag import SerializedDAG
-    from airflow.serialization.serialized_objects import LazyDeserializedDAG
-
-    with create_session() as session:
-        session.merge(DagBundleModel(name="benchmarks"))
-        session.flush()
-        lazy = LazyDeserializedDAG.from_dag(dag)
-        SerializedDAG.bulk_write_to_db("benchmarks", None, [lazy], session=session)
-        SerializedDagModel.write_dag(lazy, bundle_name="benchmarks", session=session)
 
 
 if __name__ == "__main__":
