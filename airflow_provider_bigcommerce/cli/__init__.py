@@ -471,7 +471,7 @@ def examples(directory: Annotated[Path, typer.Argument(help="Directory to write 
     """
     package = Path(__file__).parent.parent
     # A wheel holds them inside the package, a checkout beside it.
-    source = next(folder for folder in (package / "example_dags", package.parent / "dags") if folder.is_dir())
+    source = next(folder for folder in (package / "examples", package.parent / "dags") if folder.is_dir())
     directory.mkdir(parents=True, exist_ok=True)
     for example in sorted(source.glob("*.py")):
         target = directory / example.name
