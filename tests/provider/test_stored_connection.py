@@ -1,6 +1,7 @@
 """What only Airflow's database knows is found by ``dag.test()``, ``airflow dags test`` and ``airflow tasks test`` too.
 
-These run a task in its supervisor's process. That supervisor has no asynchronous questions up to 3.3.2, and Airflow takes their failure for "isn't defined".
+These run a task in its supervisor's process. That supervisor has no asynchronous questions up to 3.3.2, and Airflow takes their failure
+for "isn't defined".
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ def test_every_way_to_a_store_finds_a_connection_that_only_the_database_has(stor
             task_id="files", resource="orders", path=path, mode="incremental", full_every=timedelta(days=7), file_format="jsonl", **there
         )
         orders >> BigCommerceReconcileOperator(task_id="reconcile", resource="orders", path=path, **there)
-        BigCommerceToObjectStorageOperator(task_id="compared", resource="brands", path=path, mode="incremental", file_format="jsonl", **there)
+        BigCommerceToObjectStorageOperator(
+            task_id="compared", resource="brands", path=path, mode="incremental", file_format="jsonl", **there
+        )
         BigCommerceRequestOperator(task_id="request", path="/v2/store", deferrable=False, **there)
         BigCommerceRequestOperator(task_id="request_deferrable", path="/v2/store", deferrable=True, **there)
         BigCommerceGraphQLOperator(task_id="graphql", query="{ store { id } }", **there)
@@ -92,7 +95,7 @@ def test_every_way_to_a_store_finds_a_connection_that_only_the_database_has(stor
 
             return asyncio.run(count())
 
-        hook_store(), hook_run(), hook_astore()  # noqa: B018  # what the calls make is the DAG's
+        hook_store(), hook_run(), hook_astore()
 
     run = known_to_airflow(dag).test()
 
