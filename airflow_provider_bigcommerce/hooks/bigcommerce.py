@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -54,6 +55,9 @@ DEFAULT_TIMEOUT: Final = 60.0
 
 #: Seconds after which a connection test gives up: a person is waiting in front of the form.
 TEST_TIMEOUT: Final = 15.0
+
+#: Bytes of an answer to a connection test that are looked at; a store's description has some 3,000.
+TEST_BYTES: Final = 100_000
 
 #: What ``test_connection`` reads, and the scope it needs. Source: store_information.v2.yml.
 _STORE_PATH: Final = "/v2/store"
@@ -385,8 +389,9 @@ class BigCommerceHook(HttpHook):
                 "timeout": min(self.merged_extra["timeout"], TEST_TIMEOUT),
                 "check_response": False,
             }
+            session.stream = True  # so that the body's time can be bounded: a time-out is of one read
             with session, self.run_and_check(session, request, options) as response:
-                answer = _wire_response(response)
+                answer = replace(_wire_head(response), body=_read_within(response, _STORE_PATH))
                 works, message = tell_test_result(credentials, answer)
                 return Tried(works, message, lacks_scope=answer.status == 403 and not _is_page(answer))
         except BigCommerceError as error:
@@ -470,7 +475,8 @@ def _tell_store(credentials: StoreCredentials, response: Response) -> tuple[bool
         return False, _not_json(credentials, response)
     if not isinstance(store, dict) or not store.get("name") or not store.get("domain"):
         return False, (
-            f"{credentials.base_url} answered JSON that does not describe a store. Is the API base URL (host) BigCommerce's? "
+            f"{credentials.base_url} answered {'JSON' if response.body else 'an empty body'} that does not describe a store. "
+            "Is the API base URL (host) BigCommerce's? "
             "Leave it empty unless you use a proxy or the sandbox."
         )
     quota, left, window_ms = (
@@ -500,8 +506,30 @@ def _is_page(response: Response) -> bool:
     return response.headers.get("content-type", "").lower().startswith("text/html")
 
 
+def _wire_head(response: requests.Response) -> Response:
+    return Response(response.status_code, {name.lower(): value for name, value in response.headers.items()}, b"")
+
+
 def _wire_response(response: requests.Response) -> Response:
-    return Response(response.status_code, {name.lower(): value for name, value in response.headers.items()}, response.content)
+    return replace(_wire_head(response), body=response.content)
+
+
+def _read_within(response: requests.Response, path: str, clock: Callable[[], float] = time.monotonic) -> bytes:
+    """The body of a connection test's answer, within the time that a person waits; no more of it than a store's description can be.
+
+    :raises TransportError: it did not come in time.
+    """
+    began, body = clock(), bytearray()
+    try:
+        for byte in response.iter_content(1):  # a larger piece would be waited for until it is whole
+            body += byte
+            if len(body) >= TEST_BYTES:
+                break
+            if clock() - began > TEST_TIMEOUT:
+                raise requests.ReadTimeout
+    except _UNANSWERED as error:
+        raise _transport_error(error, "GET", path, response.url) from None
+    return bytes(body)
 
 
 def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
