@@ -221,6 +221,8 @@ def check(
 ) -> None:
     """Try a connection, and tell which resources its token can read: one light request for each scope.
 
+    Where the connection does not work it says why and ends with status 1.
+
     \b
     airflow-bigcommerce check
     airflow-bigcommerce check --conn-id my_store --json
