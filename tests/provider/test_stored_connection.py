@@ -11,7 +11,9 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -20,7 +22,7 @@ from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from tests.airflow_dag import known_to_airflow
 
-pytestmark = [pytest.mark.compat, pytest.mark.usefixtures("airflow_home")]
+pytestmark = pytest.mark.usefixtures("airflow_home")
 
 STORE, WAREHOUSE = "only_in_the_database", "warehouse_in_the_database"
 
@@ -43,6 +45,20 @@ def stored(bigcommerce_sandbox: Sandbox, tmp_path: Path) -> Iterator[Sandbox]:
 
 def states(run: Any) -> dict[str, str]:
     return {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
+
+
+@pytest.mark.compat
+def test_a_transfer_finds_a_connection_that_only_the_database_has(stored: Sandbox, tmp_path: Path) -> None:
+    from airflow.sdk import DAG
+
+    from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
+
+    with DAG("files_stored", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
+        BigCommerceToObjectStorageOperator(
+            task_id="files", resource="orders", path=str(tmp_path), mode="incremental", file_format="jsonl", bigcommerce_conn_id=STORE
+        )
+
+    assert states(known_to_airflow(dag).test()) == {"files": "success"}
 
 
 def test_every_way_to_a_store_finds_a_connection_that_only_the_database_has(stored: Sandbox, tmp_path: Path) -> None:
@@ -104,7 +120,6 @@ def test_every_way_to_a_store_finds_a_connection_that_only_the_database_has(stor
 
 
 def test_a_table_is_filled_from_a_store_that_only_the_database_knows(stored: Sandbox) -> None:
-    pytest.importorskip("airflow.providers.sqlite.hooks.sqlite")  # the older lines' environments have no database
     from airflow.sdk import DAG
 
     from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
@@ -118,23 +133,17 @@ def test_a_table_is_filled_from_a_store_that_only_the_database_knows(stored: San
 
 
 def test_a_trigger_finds_it_too(stored: Sandbox) -> None:
-    supervisor = pytest.importorskip("airflow.sdk.execution_time.supervisor").InProcessTestSupervisor
-    from types import SimpleNamespace
-    from uuid import uuid4
+    from airflow.sdk.execution_time.supervisor import InProcessTestSupervisor
 
     from airflow_provider_bigcommerce.triggers.resource import BigCommerceResourceTrigger
 
     waiting = BigCommerceResourceTrigger(resource="orders", bigcommerce_conn_id=STORE)
-    assert supervisor.run_trigger_in_process(trigger=waiting, ti=SimpleNamespace(id=uuid4())) is not None
+    assert InProcessTestSupervisor.run_trigger_in_process(trigger=waiting, ti=SimpleNamespace(id=uuid4())) is not None
 
 
 @pytest.mark.parametrize("supervisor", ["send", "asend"])
 async def test_the_supervisor_is_asked_in_the_form_that_it_has(supervisor: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The real supervisor of a worker is still asked asynchronously: a synchronous question could meet an asynchronous one under way."""
-    log = pytest.importorskip("airflow.sdk.log")
-    connection = pytest.importorskip("airflow.providers.common.compat.connection")
-    if not (hasattr(log, "amask_secret") and hasattr(connection, "get_async_extra_dejson")):
-        pytest.skip("Airflow below 3.3.2 is asked synchronously in any case")
     from airflow.sdk.execution_time import comms, task_runner
 
     asked: list[tuple[str, str]] = []
