@@ -6,6 +6,7 @@ port. Does not page, wait for quota or repeat; the client does (``store()``, ``a
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import ssl
@@ -215,8 +216,7 @@ class BigCommerceHook(HttpHook):
                 f"The connection {self.bigcommerce_conn_id!r} is of type {connection.conn_type!r}; BigCommerceHook needs one of type "
                 f"{CONN_TYPE!r}. Name such a connection in bigcommerce_conn_id, or make one (airflow-bigcommerce connection --help)."
             )
-        # Airflow takes an extra that it cannot decode for an empty one.
-        if not isinstance(extra, Mapping) or (not extra and (connection.extra or "").strip() not in ("", "{}")):
+        if not isinstance(extra, Mapping) or not (extra or _is_empty(connection.extra)):
             raise CredentialsError(
                 f"The extra of the connection {self.bigcommerce_conn_id!r} is not a JSON object with the keys {', '.join(CONN_FIELDS)}."
             )
@@ -274,7 +274,8 @@ class BigCommerceHook(HttpHook):
         session.stream = value_of(extra, "stream") is True
         session.verify = _verify(extra)
         session.cert = value_of(extra, "cert")
-        session.max_redirects = value_of(extra, "max_redirects") or requests.models.DEFAULT_REDIRECT_LIMIT
+        most_redirects = value_of(extra, "max_redirects")
+        session.max_redirects = requests.models.DEFAULT_REDIRECT_LIMIT if most_redirects is None else most_redirects
         session.trust_env = value_of(extra, "trust_env") is not False
         self._configure_session_from_mount_adapters(session)
         session.headers.update(
@@ -573,7 +574,15 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             waiting += [item.__cause__, item.__context__, getattr(item, "reason", None), *item.args]
 
 
-# -- extras that name files --------------------------------------------------------------------------------------------
+# -- the extra, and files that it names -------------------------------------------------------------------------------
+
+
+def _is_empty(text: str | None) -> bool:
+    """Whether a connection's extra holds nothing; Airflow takes one that it cannot decode for an empty one too."""
+    try:
+        return not text or not json.loads(text)
+    except ValueError:
+        return not text.strip()
 
 
 def _verify(extra: Mapping[str, Any]) -> bool | str:

@@ -190,16 +190,26 @@ def test_a_field_that_cannot_work_is_told_without_asking_the_store(try_out: TryO
     assert (works, claim in message, store.arrived) == (False, True, []), message
 
 
-def test_an_extra_that_is_no_json_is_told_and_not_taken_for_an_empty_one(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("extra", "claim"),
+    [
+        (f'{{"access_token": "{TOKEN}",', "'bigcommerce_default' is not a JSON object with the keys store_hash"),
+        ('["abc123"]', "'bigcommerce_default' is not a JSON object with the keys store_hash"),
+        ("{ }", "The store hash is empty"),
+        ("  ", "The store hash is empty"),
+        (None, "The store hash is empty"),
+    ],
+)
+def test_an_extra_that_is_no_json_is_told_and_not_taken_for_an_empty_one(
+    monkeypatch: pytest.MonkeyPatch, extra: str | None, claim: str
+) -> None:
     from airflow.sdk import Connection
 
     hook = BigCommerceHook()
-    broken = Connection(conn_id="bigcommerce_default", conn_type="bigcommerce", extra=f'{{"access_token": "{TOKEN}",')
+    broken = Connection(conn_id="bigcommerce_default", conn_type="bigcommerce", extra=extra)
     monkeypatch.setattr(hook, "get_connection", lambda _conn_id: broken)
     works, message = hook.test_connection()
-    assert not works
-    assert "'bigcommerce_default' is not a JSON object with the keys store_hash" in message
-    assert TOKEN not in message
+    assert (works, claim in message, TOKEN in message) == (False, True, False), message
 
 
 def test_a_connection_of_another_type_is_told(try_out: TryOut) -> None:
