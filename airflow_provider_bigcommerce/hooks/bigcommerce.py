@@ -397,6 +397,12 @@ class BigCommerceHook(HttpHook):
                 return Tried(works, message, lacks_scope=answer.status == 403 and not _is_page(answer))
         except BigCommerceError as error:
             return Tried(False, str(error))
+        except requests.RequestException as error:  # nothing could be sent; the exception's own text may hold a proxy's password
+            return Tried(
+                False,
+                f"Nothing could be sent to {credentials.base_url} ({type(error).__name__}). Check the proxies in this machine's "
+                "environment (HTTPS_PROXY, HTTP_PROXY): accepted are those of http and https, such as http://proxy:3128.",
+            )
 
     def _check(self, extra: Mapping[str, Any]) -> None:
         """Refuse what a task would refuse or pass over: extras, and files that they name.

@@ -169,6 +169,17 @@ def test_an_unreachable_proxy_is_told_without_its_password(try_out: TryOut, monk
     assert (works, "refused through the configured proxy" in message, "pr0xypass" in message) == (False, True, False), message
 
 
+@pytest.mark.parametrize("proxy", ["socks5://user:pr0xypass@127.0.0.1:1", "http://", "nonsense://127.0.0.1:1"])
+def test_a_proxy_of_the_environment_that_cannot_work_is_told_without_its_password(
+    try_out: TryOut, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    for name in ("NO_PROXY", "no_proxy", "HTTPS_PROXY", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    works, message = try_out("https://api.example.com")
+    assert (works, "Nothing could be sent to https://api.example.com" in message, "pr0xypass" in message) == (False, True, False), message
+
+
 @pytest.mark.parametrize(
     ("extra", "claim"),
     [
