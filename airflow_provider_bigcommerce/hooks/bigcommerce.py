@@ -585,10 +585,12 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def _is_empty(text: str | None) -> bool:
     """Whether a connection's extra holds nothing; Airflow takes one that it cannot decode for an empty one too."""
+    if not (text or "").strip():
+        return True
     try:
-        return not text or not json.loads(text)
+        return not json.loads(text or "")
     except ValueError:
-        return not text.strip()
+        return False
 
 
 def _verify(extra: Mapping[str, Any]) -> bool | str:
