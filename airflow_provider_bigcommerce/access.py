@@ -5,9 +5,12 @@ Decides which request to ask by; scopes and paths are the catalog's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
 from airflow_provider_bigcommerce.core.planning import filled
@@ -22,6 +25,7 @@ from airflow_provider_bigcommerce.exceptions import (
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.blocking import BlockingStore
+    from airflow_provider_bigcommerce.core.messages import Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +44,26 @@ class Permission:
     is_given: bool | None
 
 
-def permissions(store: BlockingStore) -> Iterator[Permission]:
+def permissions(store: BlockingStore, *, seconds: float | None = None, clock: Callable[[], float] = time.monotonic) -> Iterator[Permission]:
     """Each permission to read, by the names of its scopes.
 
+    :param seconds: after which nothing more is asked, and what is left is not told; None for no end.
+    :param clock: what measures them.
     :raises AuthenticationError: the token is no token of this store.
     :raises StoreSuspendedError: nothing can be read now.
+    :raises TransportError: the store does not answer.
     """
     families: dict[tuple[str, ...], list[Resource]] = {}
     for row in CATALOG.values():
         families.setdefault(row.read_scopes, []).append(row)
+    probes = {scopes: min(members, key=_weight) for scopes, members in families.items()}
+    found: dict[tuple[str, ...], bool | None] = {}
+    began = clock()
+    for scopes, probe in sorted(probes.items(), key=lambda each: (bool(each[1].placeholders), each[0])):
+        is_late = seconds is not None and clock() - began > seconds
+        found[scopes] = None if is_late else _probe(store, probe, is_there=True in found.values())
     for scopes, members in sorted(families.items()):
-        probe = min(members, key=_weight)
-        yield Permission(scopes, tuple(members), probe.path, _probe(store, probe))
+        yield Permission(scopes, tuple(members), probes[scopes].path, found[scopes])
 
 
 def _weight(row: Resource) -> tuple[object, ...]:
@@ -59,20 +71,33 @@ def _weight(row: Resource) -> tuple[object, ...]:
     return bool(row.placeholders), bool(row.required_params or row.required_any), row.deprecated, row.kind != "singleton", row.api_version
 
 
-def _probe(store: BlockingStore, row: Resource) -> bool | None:
+def _probe(store: BlockingStore, row: Resource, *, is_there: bool) -> bool | None:
     """Whether the token may read a row's list; None where the answer does not tell.
 
-    A 403 is the missing scope. A 404 or a complaint about parameters means that the token was let through, and suffices.
+    A 403 is the missing scope. BigCommerce's own complaint about parameters means that the token was let through, and suffices. A 404
+    is no permission: a store that does not exist answers so to everything. Only below a record that is made up, of a store that has
+    answered something else, it is that record that is missing. Nor is what is not JSON: a page of what stands in between.
+
+    :param is_there: whether the store has answered something else.
     """
     path = filled(row.path, dict.fromkeys(row.placeholders, 1))
     try:
-        store.request("GET", path, params={"limit": 1} if row.kind == "collection" and row.page_size else None)
+        answer = store.request("GET", path, params={"limit": 1} if row.kind == "collection" and row.page_size else None)
     except PermissionDeniedError:
         return False
-    except (NotFoundError, ValidationError):
-        return True
+    except ValidationError as error:
+        return True if error.status in (400, 422) and (error.title or error.errors) else None
+    except NotFoundError as error:
+        return True if row.placeholders and is_there and error.title else None
     except (AuthenticationError, StoreSuspendedError):
         raise
     except ApiError:
         return None
-    return True
+    return True if answer.status == 204 or _is_json(answer) else None
+
+
+def _is_json(answer: Response) -> bool:
+    try:
+        return isinstance(answer.json(), dict | list)
+    except msgspec.DecodeError:
+        return False

@@ -23,6 +23,18 @@ AIRFLOW_VERSION: str = airflow.__version__
 _DESCRIPTION = "Written by airflow-provider-bigcommerce"
 
 
+def _is_in_process() -> bool:
+    """Whether a task runs in its supervisor's own process, as ``dag.test()``, ``airflow dags test`` and ``airflow tasks test`` run it.
+
+    Up to 3.3.2 that supervisor takes questions by ``send`` alone. What asks it by ``asend`` fails, and Airflow goes on as if there were
+    nothing stored.
+    """
+    from airflow.sdk.execution_time import task_runner
+
+    supervisor = getattr(task_runner, "SUPERVISOR_COMMS", None)
+    return supervisor is not None and not hasattr(supervisor, "asend")
+
+
 async def connection_and_extra(hook: BaseHook, conn_id: str) -> tuple[Connection, dict[str, Any]]:
     """A connection and its decoded extra, without a blocking call on the event loop.
 
@@ -32,15 +44,17 @@ async def connection_and_extra(hook: BaseHook, conn_id: str) -> tuple[Connection
     :param hook: the hook through which the connection is resolved.
     :param conn_id: the connection's id.
     """
+    from asgiref.sync import sync_to_async
+
+    def resolve() -> tuple[Connection, dict[str, Any]]:
+        connection = hook.get_connection(conn_id)
+        return connection, connection.extra_dejson
+
+    if _is_in_process():
+        return await sync_to_async(resolve)()
     try:
         from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
     except ImportError:  # common.compat before 1.23
-        from asgiref.sync import sync_to_async
-
-        def resolve() -> tuple[Connection, dict[str, Any]]:
-            connection = hook.get_connection(conn_id)
-            return connection, connection.extra_dejson
-
         return await sync_to_async(resolve)()
     connection = await get_async_connection(conn_id, hook=hook)
     return connection, await get_async_extra_dejson(connection)
@@ -56,9 +70,10 @@ def mask_secrets(secrets: Iterable[str]) -> None:
 
 async def amask_secrets(secrets: Iterable[str]) -> None:
     """As :func:`mask_secrets`, on an event loop."""
-    try:
-        from airflow.sdk.log import amask_secret
-    except ImportError:  # before 3.3.2
+    from airflow.sdk import log
+
+    amask_secret = getattr(log, "amask_secret", None)
+    if amask_secret is None or _is_in_process():  # before 3.3.2 there is none
         from asgiref.sync import sync_to_async
 
         await sync_to_async(mask_secrets)(secrets)

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 DEFAULT_CONN_ID: Final = "bigcommerce_default"
 FAILED, WRONG_USAGE = 1, 2
 
+#: Seconds for which ``check`` asks for one scope after the other; what is left then is "unclear".
+CHECK_SECONDS: Final = 60.0
+
 # Plain help texts: rich's would fold the examples. No pretty tracebacks: they can show local variables, which hold tokens.
 app = typer.Typer(
     name="airflow-bigcommerce",
@@ -216,17 +219,25 @@ def check(
 ) -> None:
     """Try a connection, and tell which resources its token can read: one light request for each scope.
 
+    Where the connection does not work it says why and ends with status 1.
+
     \b
     airflow-bigcommerce check
     airflow-bigcommerce check --conn-id my_store --json
     BIGCOMMERCE_STORE_HASH=abc123 BIGCOMMERCE_ACCESS_TOKEN=... airflow-bigcommerce check
     """
     from airflow_provider_bigcommerce.access import permissions
+    from airflow_provider_bigcommerce.hooks.bigcommerce import TEST_TIMEOUT
 
     hook = _hook(conn_id, store_hash, token, api_url)
-    works, message = hook.test_connection()
+    works, message, lacks_scope = hook.try_connection()
+    if not works and not lacks_scope:
+        if as_json:
+            say(json.dumps({"works": False, "message": message, "scopes": []}, indent=2))
+        raise typer.Exit(_complain(message, FAILED))
     typer.echo(message, file=sys.stderr if as_json or not works else stdout())
-    with hook.store() as store:
+    # A person is waiting: no long waits, and an end.
+    with hook.store(timeout=TEST_TIMEOUT, max_attempts=2, max_wait=30.0) as store:
         rows: list[dict[str, Any]] = [
             {
                 "scopes": list(permission.scopes),
@@ -234,7 +245,7 @@ def check(
                 "asked": permission.asked,
                 "resources": [row.name for row in permission.resources],
             }
-            for permission in permissions(store)
+            for permission in permissions(store, seconds=CHECK_SECONDS)
         ]
     if as_json:
         say(json.dumps({"works": works, "message": message, "scopes": rows}, indent=2))
@@ -469,7 +480,7 @@ def examples(directory: Annotated[Path, typer.Argument(help="Directory to write 
     """
     package = Path(__file__).parent.parent
     # A wheel holds them inside the package, a checkout beside it.
-    source = next(folder for folder in (package / "example_dags", package.parent / "dags") if folder.is_dir())
+    source = next(folder for folder in (package / "examples", package.parent / "dags") if folder.is_dir())
     directory.mkdir(parents=True, exist_ok=True)
     for example in sorted(source.glob("*.py")):
         target = directory / example.name

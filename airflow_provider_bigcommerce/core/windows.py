@@ -137,7 +137,9 @@ def full_read_due(last: datetime | None, now: datetime, every: timedelta, name: 
     """Whether a periodic full read is due.
 
     Each list has its own moments, ``every`` apart, so that not all lists of a store are read whole in one night: its place among
-    the catalog's lists with a change date spreads them evenly. A moment that passed without a full read that ended well stays due.
+    the catalog's lists with a change date spreads them evenly. A moment that passed without a full read that ended well stays due, but
+    a list that was read whole less than half of ``every`` ago has time until that half is over: a moment may come a minute after a first
+    read.
 
     :param last: end of the last full read's window, or None where none is known.
     :param now: the store's time.
@@ -146,6 +148,8 @@ def full_read_due(last: datetime | None, now: datetime, every: timedelta, name: 
     """
     if last is None:
         return True
+    if now - last < every / 2:
+        return False
     period = every.total_seconds()
     names = [row.name for row in CATALOG.values() if row.modified is not None]
     shift = period * names.index(name) / len(names) if name in names else 0.0

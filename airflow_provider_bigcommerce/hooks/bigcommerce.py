@@ -10,10 +10,12 @@ import json
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -24,12 +26,8 @@ from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.blocking import BlockingStore
 from airflow_provider_bigcommerce.client import BigCommerceStore, StoreSettings
 from airflow_provider_bigcommerce.compat import AIRFLOW_VERSION, amask_secrets, connection_and_extra, correlation_id, mask_secrets
-from airflow_provider_bigcommerce.core.credentials import (
-    StoreCredentials,
-    as_bool,
-    clean,
-    from_connection_fields,
-)
+from airflow_provider_bigcommerce.core.credentials import StoreCredentials, from_connection_fields
+from airflow_provider_bigcommerce.core.extras import check_extras, settings_of, value_of
 from airflow_provider_bigcommerce.core.messages import Request, Response, query_text
 from airflow_provider_bigcommerce.core.paths import checked
 from airflow_provider_bigcommerce.core.policy import is_strange, strange_status
@@ -61,9 +59,33 @@ DEFAULT_TIMEOUT: Final = 60.0
 #: Seconds after which a connection test gives up: a person is waiting in front of the form.
 TEST_TIMEOUT: Final = 15.0
 
+#: Bytes of an answer to a connection test that are looked at; a store's description has some 3,000.
+TEST_BYTES: Final = 100_000
+
 #: What ``test_connection`` reads, and the scope it needs. Source: store_information.v2.yml.
 _STORE_PATH: Final = "/v2/store"
 _STORE_SCOPE: Final = "store_v2_information_read_only"
+
+#: What requests raises where no answer arrived, or none that can be unpacked.
+_UNANSWERED: Final = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+)
+
+
+class Tried(NamedTuple):
+    """What a test of a connection found.
+
+    :param works: whether the store told its name.
+    :param message: a sentence for a person; never a secret.
+    :param lacks_scope: whether all that is wrong is that the token may not read the store's name.
+    """
+
+    works: bool
+    message: str
+    lacks_scope: bool = False
 
 
 class BigCommerceHook(HttpHook):
@@ -146,7 +168,7 @@ class BigCommerceHook(HttpHook):
                 f"The connection {self.bigcommerce_conn_id!r} is of type {connection.conn_type!r}; BigCommerceHook needs one of type "
                 f"{CONN_TYPE!r}. Name such a connection in bigcommerce_conn_id, or make one (airflow-bigcommerce connection --help)."
             )
-        if not isinstance(extra, Mapping):
+        if not isinstance(extra, Mapping) or not (extra or _is_empty(connection.extra)):
             raise CredentialsError(
                 f"The extra of the connection {self.bigcommerce_conn_id!r} is not a JSON object with the keys {', '.join(CONN_FIELDS)}."
             )
@@ -154,30 +176,20 @@ class BigCommerceHook(HttpHook):
 
     def _settings(self, credentials: StoreCredentials, extra: Mapping[str, Any]) -> StoreSettings:
         """What the connection's extra says about how to send, for the client."""
-        trust_env = _flag(extra, "trust_env", True)
-        verify = _verify(extra)
+        trust_env = value_of(extra, "trust_env") is not False
+        verify: bool | str = _verify(extra)
+        if isinstance(verify, str):
+            _require_file("verify", verify)
         if verify is True and trust_env:  # as requests does
             verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
         environment = requests.utils.get_environ_proxies(credentials.base_url) if trust_env else {}
-        chosen: dict[str, Any] = {
-            "verify": verify,
-            "proxy": requests.utils.select_proxy(credentials.base_url, {**environment, **_proxies(extra)}),
-            "correlation_id": self.correlation_id,
-            "user_agent": USER_AGENT,
-        }
-        for name, lowest, highest, kind in (
-            ("timeout", 0.001, 3600.0, float),
-            ("total_timeout", 0.001, 86400.0, float),
-            ("max_answer_bytes", 1, 2**40, int),
-            ("quota_share", 0.001, 1.0, float),
-            ("max_concurrency", 1, 1000, int),
-            ("max_attempts", 1, 1000, int),
-            ("max_wait", 0, 86400.0, float),
-        ):
-            value = _number(extra, name, lowest, highest)
-            if value is not None:
-                chosen[name] = kind(value)
-        return StoreSettings(**chosen)
+        return StoreSettings(
+            verify=verify,
+            proxy=requests.utils.select_proxy(credentials.base_url, {**environment, **(value_of(extra, "proxies") or {})}),
+            correlation_id=self.correlation_id,
+            user_agent=USER_AGENT,
+            **settings_of(extra),
+        )
 
     @property
     def correlation_id(self) -> str:
@@ -202,26 +214,25 @@ class BigCommerceHook(HttpHook):
         whole_collection = (extra_options or {}).get("whole_collection", False)  # never the connection's: each call says it by itself
         extra = {**extra, **(extra_options or {})}
         self.merged_extra = {
-            "timeout": _number(extra, "timeout", 0.001, 3600.0) or DEFAULT_TIMEOUT,
-            "allow_redirects": _flag(extra, "allow_redirects", True),
-            "check_response": _flag(extra, "check_response", True),
+            "timeout": value_of(extra, "timeout") or DEFAULT_TIMEOUT,
+            "allow_redirects": value_of(extra, "allow_redirects") is not False,
+            "check_response": value_of(extra, "check_response") is not False,
         }
         session = StoreSession(
             credentials.store_url,
-            total_timeout=_number(extra, "total_timeout", 0.001, 86400.0) or DEFAULT_TOTAL_TIMEOUT,
-            max_answer_bytes=int(_number(extra, "max_answer_bytes", 1, 2**40) or DEFAULT_ANSWER_BYTES),
+            total_timeout=value_of(extra, "total_timeout") or DEFAULT_TOTAL_TIMEOUT,
+            max_answer_bytes=value_of(extra, "max_answer_bytes") or DEFAULT_ANSWER_BYTES,
             whole_collection=whole_collection,
         )
         if self._auth_type:
             session.auth = self._auth_type()
-        session.proxies = _proxies(extra)
-        session.stream = _flag(extra, "stream", False)
+        session.proxies = value_of(extra, "proxies") or {}
+        session.stream = value_of(extra, "stream") is True
         session.verify = _verify(extra)
-        cert = extra.get("cert")
-        session.cert = tuple(cert) if isinstance(cert, list) else cert
-        most = _number(extra, "max_redirects", 0, 1000)
-        session.max_redirects = MOST_REDIRECTS if most is None else int(most)
-        session.trust_env = _flag(extra, "trust_env", True)
+        session.cert = value_of(extra, "cert")
+        most_redirects = value_of(extra, "max_redirects")
+        session.max_redirects = MOST_REDIRECTS if most_redirects is None else most_redirects
+        session.trust_env = value_of(extra, "trust_env") is not False
         self._configure_session_from_mount_adapters(session)
         session.headers.update(
             {
@@ -298,7 +309,7 @@ class BigCommerceHook(HttpHook):
                 allow_redirects=extra_options.get("allow_redirects", True),
                 **settings,
             )
-        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
+        except _UNANSWERED as error:
             raise _transport_error(error, prepped_request.method or self.method, self._path(url), url) from None
         if extra_options.get("check_response", True):
             self.check_response(response)
@@ -322,22 +333,49 @@ class BigCommerceHook(HttpHook):
     # -- the connection form and its Test button --------------------------------------------------------------------
 
     def test_connection(self) -> tuple[bool, str]:
-        """Read the store's name with one light request.
+        """Read the store's name with one light request, after the connection's extras were checked.
 
         :returns: whether it worked, and a sentence for the person in front of the form; never a secret.
         """
+        tried = self.try_connection()
+        return tried.works, tried.message
+
+    def try_connection(self) -> Tried:
+        """As :meth:`test_connection`, and whether the token lacks no more than the scope of the test."""
         try:
-            credentials = self.credentials()
+            credentials, extra = self._resolve()
+            self._check(extra)
             session = self.get_conn(extra_options={"total_timeout": TEST_TIMEOUT})
             request = session.prepare_request(requests.Request("GET", f"{credentials.store_url}{_STORE_PATH}"))
             options = {
                 "timeout": min(self.merged_extra["timeout"], TEST_TIMEOUT),
                 "check_response": False,
             }
+            session.stream = True  # so that the body's time can be bounded: a time-out is of one read
             with session, self.run_and_check(session, request, options) as response:
-                return tell_test_result(credentials, _wire_response(response))
+                answer = replace(_wire_head(response), body=_read_within(response, _STORE_PATH))
+                works, message = tell_test_result(credentials, answer)
+                return Tried(works, message, lacks_scope=answer.status == 403 and not _is_page(answer))
         except BigCommerceError as error:
-            return False, str(error)
+            return Tried(False, str(error))
+        except requests.RequestException as error:  # nothing could be sent; the exception's own text may hold a proxy's password
+            return Tried(
+                False,
+                f"Nothing could be sent to {credentials.base_url} ({type(error).__name__}). Check the proxies in this machine's "
+                "environment (HTTPS_PROXY, HTTP_PROXY): accepted are those of http and https, such as http://proxy:3128.",
+            )
+
+    def _check(self, extra: Mapping[str, Any]) -> None:
+        """Refuse what a task would refuse or pass over: extras, and files that they name.
+
+        :raises CredentialsError: with the extra's name.
+        """
+        check_extras(extra)
+        verify, cert = _verify(extra), value_of(extra, "cert")
+        files = [("verify", verify), *(("cert", path) for path in (cert if isinstance(cert, tuple) else (cert,)))]
+        for name, path in files:
+            if isinstance(path, str):
+                _require_file(name, path)
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -362,7 +400,7 @@ def tell_test_result(credentials: StoreCredentials, response: Response) -> tuple
 
     :param credentials: of the connection.
     :param response: the answer, of any status.
-    :returns: whether the connection works, and a sentence that tells the causes apart.
+    :returns: whether the connection works, with a sentence that tells the causes apart.
     """
     store_hash, base_url = credentials.store_hash, credentials.base_url
     if response.status < 300:
@@ -405,7 +443,8 @@ def _tell_store(credentials: StoreCredentials, response: Response) -> tuple[bool
         return False, _not_json(credentials, response)
     if not isinstance(store, dict) or not store.get("name") or not store.get("domain"):
         return False, (
-            f"{credentials.base_url} answered JSON that does not describe a store. Is the API base URL (host) BigCommerce's? "
+            f"{credentials.base_url} answered {'JSON' if response.body else 'an empty body'} that does not describe a store. "
+            "Is the API base URL (host) BigCommerce's? "
             "Leave it empty unless you use a proxy or the sandbox."
         )
     quota, left, window_ms = (
@@ -414,7 +453,13 @@ def _tell_store(credentials: StoreCredentials, response: Response) -> tuple[bool
     told = "not told"
     if quota is not None and left is not None and window_ms:
         told = f"{quota:.0f} requests / {window_ms / 1000:g} s, {left:.0f} left"
-    return True, f"Connected to {store['name']} ({store['domain']}), plan {store.get('plan_level') or 'unknown'}; quota {told}"
+    name, domain, plan = (_one_line(store.get(key)) for key in ("name", "domain", "plan_level"))
+    return True, f"Connected to {name} ({domain}), plan {plan or 'unknown'}; quota {told}"
+
+
+def _one_line(text: object) -> str:
+    """Text of the store's for a message: one line, without control characters, 100 characters at most."""
+    return "".join(letter if letter.isprintable() else " " for letter in str(text or ""))[:100]
 
 
 def _not_json(credentials: StoreCredentials, response: Response) -> str:
@@ -429,8 +474,30 @@ def _is_page(response: Response) -> bool:
     return response.headers.get("content-type", "").lower().startswith("text/html")
 
 
+def _wire_head(response: requests.Response) -> Response:
+    return Response(response.status_code, {name.lower(): value for name, value in response.headers.items()}, b"")
+
+
 def _wire_response(response: requests.Response) -> Response:
-    return Response(response.status_code, {name.lower(): value for name, value in response.headers.items()}, response.content)
+    return replace(_wire_head(response), body=response.content)
+
+
+def _read_within(response: requests.Response, path: str, clock: Callable[[], float] = time.monotonic) -> bytes:
+    """The body of a connection test's answer, within the time that a person waits; no more of it than a store's description can be.
+
+    :raises TransportError: it did not come in time.
+    """
+    began, body = clock(), bytearray()
+    try:
+        for byte in response.iter_content(1):  # a larger piece would be waited for until it is whole
+            body += byte
+            if len(body) >= TEST_BYTES:
+                break
+            if clock() - began > TEST_TIMEOUT:
+                raise requests.ReadTimeout
+    except _UNANSWERED as error:
+        raise _transport_error(error, "GET", path, response.url) from None
+    return bytes(body)
 
 
 def _transport_error(error: requests.RequestException, method: str, path: str, url: str) -> TransportError:
@@ -470,45 +537,32 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             waiting += [item.__cause__, item.__context__, getattr(item, "reason", None), *item.args]
 
 
-# -- extras, which are text where the connection came from a URI ------------------------------------------------------
+# -- the extra, and files that it names -------------------------------------------------------------------------------
 
 
-def _flag(extra: Mapping[str, Any], name: str, default: bool) -> bool:
-    value = extra.get(name)
-    return default if value is None else as_bool(name, value)
-
-
-def _number(extra: Mapping[str, Any], name: str, lowest: float, highest: float) -> float | None:
-    text = clean(extra.get(name))
-    if not text:
-        return None
+def _is_empty(text: str | None) -> bool:
+    """Whether a connection's extra holds nothing; Airflow takes one that it cannot decode for an empty one too."""
+    if not (text or "").strip():
+        return True
     try:
-        number = float(text)
+        return not json.loads(text or "")
     except ValueError:
-        number = float("nan")
-    if not lowest <= number <= highest:
-        raise CredentialsError(f"The connection's extra {name!r} is {text[:40]!r}; accepted: a number from {lowest:g} to {highest:g}.")
-    return number
+        return False
 
 
 def _verify(extra: Mapping[str, Any]) -> bool | str:
     """Whether to verify certificates, or the path of a CA file."""
-    value = extra.get("verify", extra.get("verify_ssl"))
-    text = clean(value)
-    if value is None or not text:
-        return True
-    return as_bool("verify", text) if isinstance(value, bool) or text.lower() in ("true", "false", "0", "1", "yes", "no") else text
+    value: bool | str | None = value_of(extra, "verify")
+    return True if value is None else value
 
 
-def _proxies(extra: Mapping[str, Any]) -> dict[str, str]:
-    """Scheme to proxy URL, from a JSON object, its text, or one URL for both schemes."""
-    value = extra.get("proxies", extra.get("proxy"))
-    if isinstance(value, str) and value.strip().startswith("{"):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            raise CredentialsError('The connection\'s extra \'proxies\' is not JSON; accepted: {"https": "http://proxy:3128"}.') from None
-    if isinstance(value, Mapping):
-        return {str(scheme): str(url) for scheme, url in value.items() if url}
-    url = clean(value)
-    return {"http": url, "https": url} if url else {}
+def _require_file(name: str, path: str) -> None:
+    """Refuse a file that is not there: requests and Python's TLS say so in words that name no connection.
+
+    :raises CredentialsError: there is none.
+    """
+    if not Path(path).exists():
+        raise CredentialsError(
+            f"The connection's extra {name!r} names {path[:200]!r}, and this machine has no such file. Give the path of a PEM file that "
+            "every worker has."
+        )

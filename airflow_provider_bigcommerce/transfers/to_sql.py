@@ -30,7 +30,7 @@ from airflow_provider_bigcommerce.sql.rows import BlockReader
 from airflow_provider_bigcommerce.sql.syncs import Past, Syncs
 from airflow_provider_bigcommerce.sql.target import Merged, Target
 from airflow_provider_bigcommerce.state import RunCheckpoint
-from airflow_provider_bigcommerce.transfers.copying import Copied, Copy, checked, columns_of, drift_of, require_whole
+from airflow_provider_bigcommerce.transfers.copying import Copied, Copy, checked, columns_of, drift_of, require_whole, settled
 from airflow_provider_bigcommerce.transfers.deletes import find_deleted
 from airflow_provider_bigcommerce.transfers.plan import Selection, Span, fixed_span, span_until, tell_nothing, tell_window
 from airflow_provider_bigcommerce.transfers.progress import Progress

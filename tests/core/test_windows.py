@@ -279,22 +279,40 @@ def full_nights(name: str) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("name", ["orders", "customers", "products", "channels", "price_lists"])
+DATED = [row.name for row in CATALOG.values() if row.modified is not None]
+
+
+@pytest.mark.parametrize("name", DATED)
 def test_a_full_read_comes_on_the_first_night_and_then_once_in_each_period(name: str) -> None:
-    first, second, *others = full_nights(name)
+    first, second, third, *others = full_nights(name)
 
     assert first == 0
-    assert 1 <= second <= 7
-    assert others == [second + 7, second + 14, *([second + 21] if second + 21 < len(NIGHTS) else [])]
+    assert 4 <= second <= 7  # not sooner than half a week after the first
+    assert 4 <= third - second <= 7
+    assert others == [night for night in (third + 7, third + 14, third + 21) if night < len(NIGHTS)]
 
 
 def test_full_reads_of_different_resources_fall_on_different_nights() -> None:
-    modified = [row.name for row in CATALOG.values() if row.modified is not None]
-    second_nights = Counter(full_nights(name)[1] for name in modified)
+    # From the third on: soon after the first, when everything was read anyway, the half week counts.
+    third_nights = Counter(full_nights(name)[2] % 7 for name in DATED)
 
-    assert max(second_nights.values()) - min(second_nights.values()) <= 1
-    assert len(second_nights) == 7
-    assert len({full_nights(name)[1] for name in ("orders", "customers", "products")}) == 3
+    assert max(third_nights.values()) - min(third_nights.values()) <= 1
+    assert len(third_nights) == 7
+
+
+@pytest.mark.parametrize("every", [timedelta(hours=3), timedelta(days=1), WEEK, timedelta(days=30)])
+@pytest.mark.parametrize("name", DATED)
+def test_whatever_the_moment_of_the_last_full_read_the_next_is_due_between_half_of_the_period_and_the_whole(
+    name: str, every: timedelta
+) -> None:
+    for step in range(240):  # the last read ended anywhere in a period
+        last = NOON + every * step / 240
+        due = [full_read_due(last, last + every * parts / 16, every, name) for parts in range(33)]
+
+        assert not any(due[:8]), f"read whole again {due.index(True)}/16 of a period after {last}"
+        assert all(due[16:])
+        assert due == sorted(due)  # what is due stays due
+        assert not full_read_due(last, last - every, every, name)  # a store's clock that was set back
 
 
 def test_a_full_read_that_did_not_end_well_stays_due() -> None:

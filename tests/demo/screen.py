@@ -13,8 +13,12 @@ from decimal import Decimal
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
+
+#: Of what a failed check found.
+MOST_VALUES = 10
 
 STATE_STYLE = {"success": "green", "running": "cyan", "failed": "bold red", "up_for_retry": "yellow", "upstream_failed": "red"}
 
@@ -72,9 +76,9 @@ class Screen:
         """A claim of the demo, whether it held, and what was found where it did not."""
         self.held.append((claim, held))
         if held:
-            self.console.print(f"  [green]✓[/green] {claim}")
+            self.console.print(f"  [green]✓[/green] {escape(claim)}")
         else:
-            self.console.print(f"  [bold red]✗ {claim}[/bold red]: {found}")
+            self.console.print(f"  [bold red]✗ {escape(claim)}[/bold red]: {escape(shortened(found))}")
 
     def watch(self, look: Callable[[], tuple[str, Sequence[TaskLine]]], *, every: float = 0.7) -> str:
         """Show a run until it has ended.
@@ -113,6 +117,18 @@ class Screen:
         for row in rows:
             table.add_row(*(_cell(value) for value in row))
         self.console.print(table)
+
+
+def shortened(found: object) -> str:
+    """What a failed check found: of many values ten and their number, of a long text its end."""
+    if isinstance(found, list | tuple | set | frozenset):
+        shown = ", ".join(_ending(str(value), 200) for value in list(found)[:MOST_VALUES])
+        return f"{shown}, ... ({len(found):,} in all)" if len(found) > MOST_VALUES else shown or "nothing"
+    return _ending(str(found), 2_000)
+
+
+def _ending(text: str, most: int) -> str:
+    return text if len(text) <= most else f"... {text[-most:]}"
 
 
 def _cell(value: object) -> str:

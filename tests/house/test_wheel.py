@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,9 +15,9 @@ import pytest
 from tests.conftest import PROJECT
 
 
-def run(*command: str | Path, home: Path) -> str:
+def run(*command: str | Path, home: Path, **variables: str) -> str:
     """Run away from the checkout, so that nothing is found there by chance."""
-    environment = {**os.environ, "AIRFLOW_HOME": str(home), "COLUMNS": "200", "PYTHONPATH": ""}
+    environment = {**os.environ, "AIRFLOW_HOME": str(home), "COLUMNS": "200", "PYTHONPATH": "", **variables}
     done = subprocess.run(
         [str(part) for part in command], cwd=home, env=environment, capture_output=True, text=True, timeout=280, check=False
     )
@@ -32,6 +33,28 @@ def wheel(tmp_path_factory) -> Path:
     return built
 
 
+#: Where Airflow looks for DAGs, with load_examples on: bundle -> files below its path, as JSON. 3.3 asks each provider for a folder.
+BUNDLES = """
+import json, pathlib
+from airflow.dag_processing.bundles.manager import DagBundlesManager
+bundles = {bundle.name: str(bundle.path) for bundle in DagBundlesManager().get_all_dag_bundles()}
+files = {name: sorted(str(file.relative_to(path)) for file in pathlib.Path(path).rglob("*.py")) for name, path in bundles.items()}
+print("BUNDLES", json.dumps(files))
+"""
+
+
+def check_that_a_copied_example_is_the_only_one(python: Path, home: Path) -> None:
+    """Each example is in the folder it was copied to and in no other bundle, so that Airflow runs the copy."""
+    told = run(
+        python, "-c", BUNDLES, home=home, AIRFLOW__CORE__LOAD_EXAMPLES="True", AIRFLOW__CORE__DAGS_FOLDER=str(home / "dags-copied")
+    )
+    bundles = json.loads(told.partition("BUNDLES ")[2])
+    assert {"dags-folder", "example_dags", "apache-airflow-providers-standard-example-dags"} <= set(bundles)  # load_examples is on
+    examples = {path.name for path in (PROJECT / "dags").glob("*.py")}
+    found = sorted((Path(file).name, name) for name, files in bundles.items() for file in files if Path(file).name in examples)
+    assert found == sorted((example, "dags-folder") for example in examples)
+
+
 def check_that_it_is_whole(python: Path, home: Path) -> None:
     listing = run(python, "-m", "airflow", "providers", "list", "--output", "plain", home=home)
     assert [line.split()[0] for line in listing.splitlines() if "bigcommerce" in line] == ["airflow-provider-bigcommerce"]
@@ -42,6 +65,7 @@ def check_that_it_is_whole(python: Path, home: Path) -> None:
     assert "sandbox" in run(script, "--help", home=home)
     run(script, "examples", home / "dags-copied", home=home)
     assert {path.name for path in (home / "dags-copied").glob("*.py")} == {path.name for path in (PROJECT / "dags").glob("*.py")}
+    check_that_a_copied_example_is_the_only_one(python, home)
 
     where = run(python, "-c", "import airflow_provider_bigcommerce as package; print(package.__file__)", home=home)
     assert Path(where.strip()).is_relative_to(python.parent.parent)
@@ -49,7 +73,7 @@ def check_that_it_is_whole(python: Path, home: Path) -> None:
 
 def test_the_wheel_holds_the_package_its_types_and_the_example_dags_and_no_tests(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    assert {"airflow_provider_bigcommerce/py.typed", "airflow_provider_bigcommerce/example_dags/bigcommerce_sync.py"} <= set(names)
+    assert {"airflow_provider_bigcommerce/py.typed", "airflow_provider_bigcommerce/examples/bigcommerce_sync.py"} <= set(names)
     assert {name.split("/")[0] for name in names} == {"airflow_provider_bigcommerce", wheel.name.rpartition("-py3")[0] + ".dist-info"}
 
 

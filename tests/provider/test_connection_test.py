@@ -169,6 +169,17 @@ def test_an_unreachable_proxy_is_told_without_its_password(try_out: TryOut, monk
     assert (works, "refused through the configured proxy" in message, "pr0xypass" in message) == (False, True, False), message
 
 
+@pytest.mark.parametrize("proxy", ["socks5://user:pr0xypass@127.0.0.1:1", "http://", "nonsense://127.0.0.1:1"])
+def test_a_proxy_of_the_environment_that_cannot_work_is_told_without_its_password(
+    try_out: TryOut, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    for name in ("NO_PROXY", "no_proxy", "HTTPS_PROXY", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    works, message = try_out("https://api.example.com")
+    assert (works, "Nothing could be sent to https://api.example.com" in message, "pr0xypass" in message) == (False, True, False), message
+
+
 @pytest.mark.parametrize(
     ("extra", "claim"),
     [
@@ -176,12 +187,40 @@ def test_an_unreachable_proxy_is_told_without_its_password(try_out: TryOut, monk
         ({"access_token": ""}, "access token is empty"),
         ({"store_hash": "shop.example.com"}, "No store hash in 'shop.example.com'"),
         ({"store_hash": None}, "store hash is empty"),
+        ({"quota_share": 80}, "extra 'quota_share' is '80'; accepted: a number from 0.001 to 1."),
+        ({"quota_shre": 0.8}, "extra 'quota_shre' is none of a BigCommerce connection, so it would do nothing. Did you mean 'quota_share'"),
+        ({"max_concurrency": "many"}, "extra 'max_concurrency' is 'many'; accepted: a number from 1 to 1000"),
+        ({"trust_env": "perhaps"}, "extra 'trust_env' is 'perhaps'; accepted: true or false."),
+        ({"proxies": "socks5://127.0.0.1:1"}, "extra 'proxies' holds a value that is no URL of a proxy"),
+        ({"verify": "/absent/ca.pem"}, "extra 'verify' names '/absent/ca.pem', and this machine has no such file"),
     ],
 )
 def test_a_field_that_cannot_work_is_told_without_asking_the_store(try_out: TryOut, extra: dict[str, object], claim: str) -> None:
     with Listener() as store:
         works, message = try_out(store.url, **extra)
     assert (works, claim in message, store.arrived) == (False, True, []), message
+
+
+@pytest.mark.parametrize(
+    ("extra", "claim"),
+    [
+        (f'{{"access_token": "{TOKEN}",', "'bigcommerce_default' is not a JSON object with the keys store_hash"),
+        ('["abc123"]', "'bigcommerce_default' is not a JSON object with the keys store_hash"),
+        ("{ }", "The store hash is empty"),
+        ("  ", "The store hash is empty"),
+        (None, "The store hash is empty"),
+    ],
+)
+def test_an_extra_that_is_no_json_is_told_and_not_taken_for_an_empty_one(
+    monkeypatch: pytest.MonkeyPatch, extra: str | None, claim: str
+) -> None:
+    from airflow.sdk import Connection
+
+    hook = BigCommerceHook()
+    broken = Connection(conn_id="bigcommerce_default", conn_type="bigcommerce", extra=extra)
+    monkeypatch.setattr(hook, "get_connection", lambda _conn_id: broken)
+    works, message = hook.test_connection()
+    assert (works, claim in message, TOKEN in message) == (False, True, False), message
 
 
 def test_a_connection_of_another_type_is_told(try_out: TryOut) -> None:

@@ -274,6 +274,12 @@ def test_an_extra_that_cannot_work_names_itself(connect: Connect, name: str, val
         BigCommerceHook().store()
 
 
+@pytest.mark.parametrize(("value", "expected"), [(None, 30), ("", 30), ("3", 3), (0, 0)])
+def test_max_redirects_is_a_number_and_none_at_all_is_one(connect: Connect, value: object, expected: int) -> None:
+    connect("https://api.example.com", max_redirects=value)
+    assert BigCommerceHook().get_conn().max_redirects == expected
+
+
 @pytest.mark.parametrize(
     ("value", "expected"), [(None, True), (True, True), (False, False), ("false", False), ("true", True), ("/etc/ca.pem", "/etc/ca.pem")]
 )
