@@ -6,7 +6,6 @@ of the store is asked by a task.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from airflow_provider_bigcommerce.assets import data_alias, is_known
 from airflow_provider_bigcommerce.compat import RetryDecision
-from airflow_provider_bigcommerce.core.planning import resource_of
+from airflow_provider_bigcommerce.core.naming import kept_name
+from airflow_provider_bigcommerce.core.planning import copied_resource, resource_of
 from airflow_provider_bigcommerce.core.whole_store import in_order
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.operators.sync import BigCommerceReadableResourcesOperator, BigCommerceSyncSummaryOperator
@@ -101,7 +101,7 @@ def bigcommerce_sync(
             copies: Any = operator.partial(task_id="copy", **mapped).expand_kwargs(readable.output)
             copies >> BigCommerceSyncSummaryOperator(copies=copies.task_id, readable=readable.task_id, **summary)
             return group
-        own = {resource_of(name): (name, extra) for name, extra in _each(resources).items()}
+        own = {copied_resource(name): (name, extra) for name, extra in _each(resources).items()}
         # Runs of one task are kept apart, so that they do not read the same window; in a mapped group that would put stores in a queue.
         alone = {"max_active_tis_per_dag": 1} if is_known(bigcommerce_conn_id) else {}
         tasks: dict[str, Any] = {}
@@ -110,7 +110,7 @@ def bigcommerce_sync(
             bounds = {"initial_since": initial_since} if initial_since and row.modified is not None else {}
             weight = {"priority_weight": len(own) - number, "weight_rule": "absolute"}
             given = {"resource": name, **alone, **weight, **bounds, **common, **extra}
-            tasks[row.name] = operator(task_id=_task_id(row.name), **given)
+            tasks[row.name] = operator(task_id=kept_name(row.name), **given)
         named = {name: str(task.task_id) for name, task in tasks.items()}
         list(tasks.values()) >> BigCommerceSyncSummaryOperator(copies=named, **summary)
     return group
@@ -118,10 +118,6 @@ def bigcommerce_sync(
 
 def _each(resources: Iterable[str] | Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
     return dict(resources) if isinstance(resources, Mapping) else {name: {} for name in resources}
-
-
-def _task_id(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
 
 
 def _transfer(to: str | Tables) -> tuple[type[BigCommerceToObjectStorageOperator | BigCommerceToSqlOperator], dict[str, Any]]:
@@ -151,7 +147,7 @@ def _check(resources: Any, to: Any, conn_id: Any, exclude: Sequence[str]) -> Non
         raise InvalidQueryError(f"resources={resources!r} is one text. Give a list, [{resources!r}], or 'all'.")
     if exclude:
         raise InvalidQueryError("exclude goes with resources='all'; of a list, leave the names out.")
-    names = [resource_of(name).name for name in _each(resources)]
+    names = [copied_resource(name).name for name in _each(resources)]
     if not names:
         raise InvalidQueryError("resources is empty. Name at least one, such as 'orders', or give 'all'.")
     if twice := sorted({name for name in names if names.count(name) > 1}):

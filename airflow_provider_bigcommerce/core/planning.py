@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource, find
+from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource, Write, find
 from airflow_provider_bigcommerce.core.catalog.resource import PLACEHOLDER
 from airflow_provider_bigcommerce.core.keys import Key, KeyReader
 from airflow_provider_bigcommerce.core.messages import Query, QueryValue, Request, query_text
@@ -54,11 +54,65 @@ def resource_of(name_or_path: str) -> Resource:
         if row.path == path:
             return row
     for row in CATALOG.values():
-        if row.placeholders and re.fullmatch("[^/]+".join(map(re.escape, PLACEHOLDER.sub("{}", row.path).split("{}"))), path):
-            return replace(row, path=path, parent=None, parent_keys={}, embedded=None)
+        if (keys := _keys_in(path, row)) is not None:
+            return _below(row, path, keys)
     is_v2 = version == "v2"
     return Resource(
         name=path, area="", path=path, primary_key=(), paging="v2_page" if is_v2 else "v3_page", envelope="bare" if is_v2 else "data"
+    )
+
+
+def copied_resource(name_or_path: str) -> Resource:
+    """As :func:`resource_of`, for what is kept under the resource's name: a copy, its watermark, its proof.
+
+    :raises InvalidQueryError: a path with ids filled in. It is a part of a resource, and the name would stand for all of it.
+    """
+    row = resource_of(name_or_path)
+    known = CATALOG.get(row.name)
+    if known is not None and known.path != row.path:
+        keys = _keys_in(row.path, known) or {}
+        ids = {name: int(value) if value.isdecimal() else value for name, value in keys.items()}
+        parent_ids = [*ids.values()] if len(ids) == 1 else [ids]
+        raise InvalidQueryError(
+            f"resource={name_or_path!r} is a part of {row.name!r}, and a copy is kept under the name of the whole. "
+            f"Give resource={row.name!r}, parent_ids={parent_ids!r}."
+        )
+    return row
+
+
+def _keys_in(path: str, row: Resource) -> dict[str, str] | None:
+    """Placeholder -> value in a path that is this row's with ids filled in; None where it is another path."""
+    if not row.placeholders:
+        return None
+    pattern = "([^/]+)".join(map(re.escape, PLACEHOLDER.sub("{}", row.path).split("{}")))
+    found = re.fullmatch(pattern, path)
+    return dict(zip(row.placeholders, found.groups(), strict=True)) if found else None
+
+
+def _below(row: Resource, path: str, keys: Mapping[str, str]) -> Resource:
+    """The one list, or record, that a filled path names: all its other paths are filled with the same ids."""
+    if left := [value for value in keys.values() if PLACEHOLDER.search(value)]:
+        raise InvalidQueryError(f"{path!r} has {', '.join(map(repr, left))} still to be filled in. Give all ids, or none: {row.name!r}.")
+
+    def with_keys(text: str | None) -> str | None:
+        return None if text is None else PLACEHOLDER.sub(lambda match: keys.get(match[1], match[0]), text)
+
+    def write(known: Write | None) -> Write | None:
+        return None if known is None else replace(known, path=with_keys(known.path) or known.path)
+
+    return replace(
+        row,
+        path=path,
+        item_path=with_keys(row.item_path),
+        count_path=with_keys(row.count_path),
+        create=write(row.create),
+        update=write(row.update),
+        delete=write(row.delete),
+        parent=None,
+        parent_keys={},
+        embedded=None,
+        store_wide=None,
+        store_wide_keys={},
     )
 
 

@@ -17,7 +17,7 @@ from airflow_provider_bigcommerce.compat import is_task
 from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.partitions import MOST, Counts, Partition, bounds_of, by_dates, by_ids, places, require_cut
-from airflow_provider_bigcommerce.core.planning import full_query, resource_of
+from airflow_provider_bigcommerce.core.planning import copied_resource, full_query
 from airflow_provider_bigcommerce.core.windows import Window, moment, window_query
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnexpectedAnswerError
 from airflow_provider_bigcommerce.transfers.telling import Place, announce, files_at, openlineage, trace, with_outlet
@@ -101,7 +101,7 @@ class BigCommercePartitionOperator(BaseOperator):
         if not 1 <= into <= MOST:
             raise InvalidQueryError(f"into={into} is no number of ranges. Accepted: 1 to {MOST}.")
         if isinstance(resource, str) and "{{" not in resource and "{%" not in resource:
-            require_cut(resource_of(resource))
+            require_cut(copied_resource(resource))
 
     def execute(self, context: Mapping[str, Any]) -> list[dict[str, Any]]:  # noqa: ARG002  # Airflow's signature
         """Ask the store where to cut.
@@ -111,7 +111,7 @@ class BigCommercePartitionOperator(BaseOperator):
         """
         from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 
-        row = resource_of(self.resource)
+        row = copied_resource(self.resource)
         by = require_cut(row)
         window = Window(moment(self.since, "since"), moment(self.until, "until"))
         # What shapes rows does not decide which there are.

@@ -17,7 +17,7 @@ import msgspec
 from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce.compat import is_task, record_metrics
-from airflow_provider_bigcommerce.core.planning import resource_of
+from airflow_provider_bigcommerce.core.planning import copied_resource, resource_of
 from airflow_provider_bigcommerce.core.reconciling import ON_MISMATCH, Report, first_differences
 from airflow_provider_bigcommerce.exceptions import CopyMismatchError, InvalidQueryError
 from airflow_provider_bigcommerce.transfers.reading import StoppableReading
@@ -335,7 +335,7 @@ def _comparable(resource: str) -> Resource:
 
     :raises InvalidQueryError: they cannot.
     """
-    row = resource_of(resource)
+    row = copied_resource(resource)
     if not row.primary_key or row.kind == "singleton":
         raise InvalidQueryError(
             f"{row.name!r} has no key by which a row of the copy could be found in the store, so it cannot be reconciled."

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -16,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
 from airflow_provider_bigcommerce.core.fields import FieldSelection, select_fields
 from airflow_provider_bigcommerce.core.messages import Query, query_text
+from airflow_provider_bigcommerce.core.naming import kept_name
 from airflow_provider_bigcommerce.core.partitions import Partition, bounds_of, require_cut
-from airflow_provider_bigcommerce.core.planning import column_of, resource_of
+from airflow_provider_bigcommerce.core.planning import column_of, copied_resource, resource_of
 from airflow_provider_bigcommerce.core.windows import (
     Window,
     backfill_filter,
@@ -45,12 +45,9 @@ MODES: tuple[Mode, ...] = ("full", "incremental", "backfill")
 #: What is read with a resource unless ``include`` says otherwise: rows that would cost a request for each parent.
 DEFAULT_INCLUDE: Mapping[str, tuple[str, ...]] = {"orders": ("consignments.line_items",)}
 
-_NO_NAME = re.compile(r"[^A-Za-z0-9_]+")
-
-
 def folder_of(resource: Resource) -> str:
     """A resource's directory below a transfer's ``path``."""
-    return _NO_NAME.sub("_", resource.name).strip("_")
+    return kept_name(resource.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +177,7 @@ def select(
     :raises UnknownResourceError: with the nearest names.
     :raises InvalidQueryError: an argument that cannot work.
     """
-    row = resource_of(resource)
+    row = copied_resource(resource)
     if mode not in MODES:
         raise InvalidQueryError(f"mode={mode!r} is unknown. Accepted: {', '.join(map(repr, MODES))}.")
     if mode != "incremental" and initial_since:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.messages import Query
-from airflow_provider_bigcommerce.core.planning import resource_of
+from airflow_provider_bigcommerce.core.planning import copied_resource, resource_of
 from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, backfill_filter
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink
@@ -134,7 +134,7 @@ class BigCommerceTransferOperator(TellingTransfer):
         :raises InvalidQueryError: an argument that cannot work.
         :raises DestinationError: ``parents_from`` cannot be read.
         """
-        self._check_deletes(resource_of(self.resource))
+        self._check_deletes(copied_resource(self.resource))
         return select(
             resource=self.resource,
             mode=self.mode,
@@ -192,7 +192,7 @@ def _validate(resource: str, mode: str) -> None:
     if mode not in MODES:
         raise InvalidQueryError(f"mode={mode!r} is unknown. Accepted: {', '.join(map(repr, MODES))}.")
     if not _is_template(resource):
-        row = resource_of(resource)
+        row = copied_resource(resource)
         if mode == "backfill":
             backfill_filter(dated(row))
 

@@ -17,7 +17,7 @@ from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce.assets import asset_of, data_alias, is_known, uri_of
 from airflow_provider_bigcommerce.compat import comes_again, hook_lineage, is_of_mapped, is_task, stats_sink
-from airflow_provider_bigcommerce.core.planning import resource_of
+from airflow_provider_bigcommerce.core.planning import copied_resource, resource_of
 from airflow_provider_bigcommerce.core.windows import moment
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
 from airflow_provider_bigcommerce.transfers.progress import duration
@@ -102,7 +102,7 @@ class TellingTransfer(BaseOperator):
     def __init__(self, *, resource: str, bigcommerce_conn_id: str, emit_empty: bool, **kwargs: Any) -> None:
         # An outlet that is known when the DAG is parsed shows in Airflow's graph, but always has an event; the alias serves the rest.
         is_fixed = emit_empty and not is_of_mapped(self) and is_known(resource, bigcommerce_conn_id)
-        own = asset_of(bigcommerce_conn_id, resource_of(resource).name) if is_fixed else data_alias()
+        own = asset_of(bigcommerce_conn_id, copied_resource(resource).name) if is_fixed else data_alias()
         super().__init__(**with_outlet(kwargs, own))
         self.resource = resource
         self.bigcommerce_conn_id = bigcommerce_conn_id
