@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from airflow_provider_bigcommerce.core.arguments import filters
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource, Write, find
 from airflow_provider_bigcommerce.core.catalog.resource import PLACEHOLDER
 from airflow_provider_bigcommerce.core.keys import Key, KeyReader
@@ -25,8 +26,10 @@ from airflow_provider_bigcommerce.core.paging import Cursors, IdRanges, KeysetAf
 from airflow_provider_bigcommerce.core.positions import Position
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnexpectedAnswerError
 
-#: Parameters of paging, which every list may be asked with; a walk sets them itself unless the caller does.
+#: Parameters of paging; a walk sets them itself unless the caller does.
 PAGING_PARAMETERS = frozenset({"page", "limit", "before", "after"})
+
+FILTERS = filters()
 
 #: A query with one of these walks as the caller says, not by ids.
 _ORDERED = frozenset({"sort", "direction", "page", "before", "after"})
@@ -124,22 +127,71 @@ def placeholders(path: str) -> tuple[str, ...]:
 def check_query(resource: Resource, query: Query) -> None:
     """Refuse a query that the resource does not know, before anything is sent.
 
-    :raises InvalidQueryError: an unknown parameter, with the ones the resource has; or a required one is missing.
+    :raises InvalidQueryError: an unknown parameter, with the ones the resource has; a value that cannot be one; or a required one is
+        missing.
     """
+    check_parameters(resource, query)
     if resource.name.startswith("/"):  # a path that the catalog does not know
         return
-    accepted = resource.parameters
-    unknown = sorted(query.keys() - accepted - PAGING_PARAMETERS)
-    if unknown:
-        near = difflib.get_close_matches(unknown[0], accepted, n=3, cutoff=0.6)
-        hint = f" Did you mean {', '.join(map(repr, near))}?" if near else ""
-        names = ", ".join(sorted(accepted)) or "none but page and limit"
-        raise InvalidQueryError(f"{resource.name!r} has no parameter {', '.join(map(repr, unknown))}.{hint} It has: {names}.")
     missing = [name for name in resource.required_params if name not in query and name not in resource.parent_keys]
     if missing:
         raise InvalidQueryError(f"{resource.name!r} needs the parameter {', '.join(map(repr, missing))} in query={{...}}.")
     if resource.required_any and not query.keys() & set(resource.required_any):
         raise InvalidQueryError(f"{resource.name!r} needs one of {', '.join(map(repr, resource.required_any))} in query={{...}}.")
+
+
+def check_parameters(resource: Resource, query: Query, argument: str = "query") -> None:
+    """Refuse parameters and values that BigCommerce would pass over or take for something else: it would answer with all rows.
+
+    :param argument: what the query is called, for messages.
+    :raises InvalidQueryError: an unknown parameter, or a value that cannot be one.
+    """
+    FILTERS(argument, query)
+    for name, value in query.items():
+        _check_value(resource, name, value, argument)
+    if resource.name.startswith("/"):
+        return
+    accepted = resource.parameters | _paging_of(resource)
+    if unknown := sorted(query.keys() - accepted):
+        known = {name.lower(): name for name in accepted}
+        near = [known[name] for name in difflib.get_close_matches(unknown[0].lower(), known, n=3, cutoff=0.6)]
+        hint = f" Did you mean {', '.join(map(repr, near))}?" if near else ""
+        names = ", ".join(sorted(resource.parameters)) or "none but page and limit"
+        raise InvalidQueryError(f"{resource.name!r} has no parameter {', '.join(map(repr, unknown))}.{hint} It has: {names}.")
+    included = [part.strip() for part in query_text(query.get("include", "")).split(",") if part.strip()]
+    if resource.includes and (unknown := [part for part in included if part not in resource.includes]):
+        raise InvalidQueryError(f"include={unknown!r} is unknown for {resource.name!r}. Accepted: {', '.join(map(repr, resource.includes))}.")
+
+
+def _paging_of(resource: Resource) -> frozenset[str]:
+    """The parameters of paging that mean something for this list."""
+    if resource.kind == "singleton":
+        return frozenset()
+    cursors = {"v3_cursor": {"before", "after"}, "keyset": {"after"}}.get(resource.paging, set())
+    return frozenset({"page", "limit", *cursors}) - resource.parameters
+
+
+def _check_value(resource: Resource, name: str, value: object, argument: str) -> None:
+    """Refuse a value that is none: BigCommerce takes a filter without a value for no filter."""
+    about = f"{argument}[{name!r}]"
+    if name in ("page", "limit"):
+        text = str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
+        most = f" to {resource.page_size}" if name == "limit" and resource.page_size else " or more"
+        if not text.isascii() or not text.isdecimal() or int(text[:20]) < 1:
+            raise InvalidQueryError(f"{name}={value!r:.80} is no number that {resource.name!r} takes; accepted: 1{most}.")
+        return
+    query_text(value, about)  # type: ignore[arg-type]  # that it is a value is what it tells
+    if value in ("", "None") or (isinstance(value, (list, tuple)) and (not value or "" in value)):
+        raise InvalidQueryError(
+            f"{about} is empty, and BigCommerce takes a filter without a value for no filter: it would send all rows. Give a value, or "
+            "leave the parameter out."
+        )
+
+
+def ancestor_of(resource: Resource) -> Resource | None:
+    """The list that ``parent_query`` filters: the parent, or the first one above it that has no parent; None where there is none."""
+    above = CATALOG[resource.parent] if resource.parent is not None else None
+    return ancestor_of(above) or above if above is not None and above.parent_keys else above
 
 
 def column_of(placeholder: str) -> str:
@@ -219,11 +271,9 @@ def walk_of(resource: Resource, path: str, query: Query | None = None, start: Po
 
 def _limit(resource: Resource, params: Mapping[str, QueryValue]) -> int:
     limits = [resource.page_size]
-    if asked := params.get("limit"):
-        try:
-            limits.append(int(query_text(asked)))
-        except ValueError:
-            raise InvalidQueryError(f"limit={asked!r} is no number; accepted: 1 to {resource.page_size}.") from None
+    if "limit" in params:
+        _check_value(resource, "limit", params["limit"], "query")
+        limits.append(int(query_text(params["limit"])))
     included = query_text(params.get("include", "")).split(",")
     limits += [size for name, size in resource.include_page_size.items() if name in included]
     return max(min(limits), 0)

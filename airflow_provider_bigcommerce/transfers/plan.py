@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_provider_bigcommerce.core.arguments import ids, included, names, optional
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
 from airflow_provider_bigcommerce.core.fields import FieldSelection, select_fields
 from airflow_provider_bigcommerce.core.messages import Query, query_text
@@ -26,6 +27,7 @@ from airflow_provider_bigcommerce.core.windows import (
     incremental_window,
     interval_window,
     moment,
+    window_between,
     window_query,
     written,
 )
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from airflow_provider_bigcommerce.core.positions import ParentId
 
 log = logging.getLogger(__name__)
+
+_FIELDS = optional(names("['id', 'email']"))
 
 Mode = Literal["full", "incremental", "backfill"]
 MODES: tuple[Mode, ...] = ("full", "incremental", "backfill")
@@ -187,11 +191,14 @@ def select(
             f"BigCommerce's API has no filter by change date for {row.name!r}: mode='incremental' reads the whole list and keeps what "
             "changed, so since, until and initial_since cannot bound it. Leave them out, or use mode='full'."
         )
-    if overlap < timedelta(0):
-        raise InvalidQueryError(f"overlap={overlap} is negative: rows would be skipped. Give zero or more.")
-    if full_every is not None and full_every <= timedelta(0):
-        raise InvalidQueryError(f"full_every={full_every} is no time between two full reads. Give more than zero, or None for none.")
-    window = Window(moment(since, "since"), moment(until, "until"))
+    parent_ids = optional(ids(of_parents=True))("parent_ids", parent_ids)
+    if parent_ids is not None and parent_query:
+        raise InvalidQueryError("Give parent_ids or parent_query, not both: chosen parents are not asked whether a filter holds.")
+    if parent_ids is not None and (since or until or mode == "backfill") and dated(row) is not row:
+        raise InvalidQueryError(
+            f"{row.name!r} has no dates of its own, so since, until and mode='backfill' choose its parents. Leave them out, or parent_ids."
+        )
+    window = window_between(since, until)
     if mode == "backfill":
         window = _backfill_window(window, interval)
     if window.is_bounded:
@@ -214,6 +221,7 @@ def select(
     known = schema(row.name, row.primary_key).fields
     is_described = len(known) > len(row.primary_key) + len(row.placeholders)  # not an archived list, of which the keys alone are known
     columns = [column_of(name) for name in row.placeholders]
+    fields, exclude_fields = _FIELDS("fields", fields), _FIELDS("exclude_fields", exclude_fields)
     kept = select_fields(row, fields, exclude_fields, known=known if is_described else (), columns=columns)
     asked.update(kept.query)
     return Selection(
@@ -258,7 +266,7 @@ def _channel_filter(row: Resource) -> str:
 def _includes(row: Resource, include: str | Sequence[str] | None) -> tuple[str, ...]:
     if include is None:
         return DEFAULT_INCLUDE.get(row.name, ())
-    wanted = tuple(part.strip() for part in (include.split(",") if isinstance(include, str) else include) if part.strip())
+    wanted = tuple(included()("include", include))
     unknown = [part for part in wanted if part not in row.includes]
     if unknown and row.area:  # a path outside the catalog takes what the caller says
         accepted = ", ".join(map(repr, row.includes)) or "none: this resource has no include parameter"

@@ -7,16 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_bigcommerce.core.arguments import (
+    Checks,
+    check_arguments,
+    filters,
+    ids,
+    included,
+    is_pending,
+    names,
+    number,
+    one_id,
+    one_of,
+    optional,
+    place,
+    span,
+    when,
+)
 from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.messages import Query
-from airflow_provider_bigcommerce.core.planning import copied_resource, resource_of
-from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, backfill_filter
+from airflow_provider_bigcommerce.core.planning import ancestor_of, check_parameters, copied_resource, resource_of
+from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, backfill_filter, window_between
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink
 from airflow_provider_bigcommerce.transfers.plan import MODES, Selection, dated, interval_of, select
-from airflow_provider_bigcommerce.transfers.reading import check_quota_share
+from airflow_provider_bigcommerce.transfers.reading import QUOTA_SHARE
 from airflow_provider_bigcommerce.transfers.telling import TellingTransfer
 
 if TYPE_CHECKING:
@@ -58,6 +74,26 @@ class BigCommerceTransferOperator(TellingTransfer):
 
     #: What ``deletes`` may be.
     accepted_deletes: Sequence[str] = ("ignore", "detect")
+    argument_checks: ClassVar[Checks] = {
+        **TellingTransfer.argument_checks,
+        "mode": one_of(MODES),
+        "query": optional(filters()),
+        "since": optional(when(), may_vanish=True),
+        "until": optional(when(), may_vanish=True),
+        "initial_since": optional(when(), may_vanish=True),
+        "include": optional(included(), may_vanish=True),
+        "fields": optional(names("['id', 'email']")),
+        "exclude_fields": optional(names("['billing_address.email']")),
+        "channel_id": optional(one_id()),
+        "parent_ids": optional(ids(of_parents=True)),
+        "parent_query": optional(filters()),
+        "parents_from": optional(place("/data/bigcommerce")),
+        "deletes": one_of(accepted_deletes),
+        "max_deleted_percent": number(0, 100),
+        "overlap": span(may_be_zero=True, example="timedelta(minutes=5)"),
+        "full_every": optional(span(example="timedelta(days=7)")),
+        "quota_share": optional(QUOTA_SHARE),
+    }
 
     template_fields: Sequence[str] = (
         "resource",
@@ -121,10 +157,8 @@ class BigCommerceTransferOperator(TellingTransfer):
         self.overlap = overlap
         self.full_every = full_every
         self.quota_share = quota_share
-        _validate(resource, mode)
-        if not _is_template(resource):
-            self._check_deletes(resource_of(resource))
-        check_quota_share(quota_share)
+        check_arguments(self, {name: self.argument_checks[name] for name in BigCommerceTransferOperator.argument_checks})
+        self._check_what_is_known()
 
     def selection(self, context: Mapping[str, Any]) -> Selection:
         """What the rendered arguments select.
@@ -156,13 +190,9 @@ class BigCommerceTransferOperator(TellingTransfer):
     def _check_deletes(self, row: Resource) -> None:
         """Refuse what cannot work before anything is sent.
 
-        :raises InvalidQueryError: an unknown value, or a resource whose rows cannot be told to be gone.
+        :raises InvalidQueryError: a resource whose rows cannot be told to be gone.
         """
-        deletes, most = self.deletes, self.max_deleted_percent
-        if deletes not in self.accepted_deletes:
-            raise InvalidQueryError(f"deletes={deletes!r} is unknown. Accepted: {', '.join(map(repr, self.accepted_deletes))}.")
-        if isinstance(most, bool) or not isinstance(most, (int, float)) or not 0 <= most <= 100:
-            raise InvalidQueryError(f"max_deleted_percent={most!r} is no percentage. Accepted: a number from 0 to 100.")
+        deletes = self.deletes
         if deletes == "ignore":
             return
         if self.mode == "backfill":
@@ -173,6 +203,20 @@ class BigCommerceTransferOperator(TellingTransfer):
                 f"deletes={deletes!r} does not apply to {row.name!r}: BigCommerce gives no list of all its rows with a key, so it cannot "
                 "be told which are gone. Leave deletes out."
             )
+
+    def _check_what_is_known(self) -> None:
+        """What can be told before templates are rendered, so that it shows where the DAG is parsed."""
+        if not is_pending(self.since) and not is_pending(self.until):
+            window_between(self.since, self.until)
+        if is_pending(self.resource):
+            return
+        row = copied_resource(self.resource)
+        if self.mode == "backfill":
+            backfill_filter(dated(row))
+        self._check_deletes(row)
+        for name, asked, of in (("query", self.query, row), ("parent_query", self.parent_query, ancestor_of(row))):
+            if asked is not None and of is not None and not is_pending(asked):
+                check_parameters(of, asked, name)
 
     def _parents(self) -> Sequence[ParentId]:
         """The parents in another task's files."""
@@ -185,18 +229,3 @@ class BigCommerceTransferOperator(TellingTransfer):
         if self.parent_ids is not None:
             raise InvalidQueryError("Give parent_ids or parents_from, not both.")
         return parents_in(Destination.at(str(self.parents_from)), row, resource_of(row.parent))
-
-
-def _validate(resource: str, mode: str) -> None:
-    """What can be told before templates are rendered, so that it shows where the DAG is parsed."""
-    if mode not in MODES:
-        raise InvalidQueryError(f"mode={mode!r} is unknown. Accepted: {', '.join(map(repr, MODES))}.")
-    if not _is_template(resource):
-        row = copied_resource(resource)
-        if mode == "backfill":
-            backfill_filter(dated(row))
-
-
-def _is_template(resource: object) -> bool:
-    """Whether the value comes only when the task runs."""
-    return not isinstance(resource, str) or "{{" in resource or "{%" in resource

@@ -12,12 +12,12 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.compat import is_task
+from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, one_of, optional, text
 from airflow_provider_bigcommerce.core.windows import written
-from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.files.manifest import Manifest, ManifestWindow, run_key
 from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink, control_panel_url
 from airflow_provider_bigcommerce.sql.layout import NESTED, Layout, layout_of
@@ -83,6 +83,13 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
     """
 
     accepted_deletes: Sequence[str] = ("ignore", "detect", "delete")
+    _own_checks: ClassVar[Checks] = {
+        "conn_id": text("warehouse"),
+        "table": optional(text("orders")),
+        "schema": optional(text("public")),
+        "nested": one_of(NESTED),
+    }
+    argument_checks: ClassVar[Checks] = {**BigCommerceTransferOperator.argument_checks, **_own_checks, "deletes": one_of(accepted_deletes)}
     template_fields: Sequence[str] = (*BigCommerceTransferOperator.template_fields, "conn_id", "table", "schema")
 
     def __init__(
@@ -99,7 +106,7 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         self.table = table
         self.schema = schema
         self.nested = nested
-        _validate(nested)
+        check_arguments(self, self._own_checks)
         self._reading: StoppableReading | None = None
         self._database: Database | None = None
 
@@ -343,9 +350,3 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         content = manifest.as_json()
         del content["files"]
         return {**content, "table": place.target.name}
-
-
-def _validate(nested: str) -> None:
-    """What can be told before templates are rendered, so that it shows where the DAG is parsed."""
-    if nested not in NESTED:
-        raise InvalidQueryError(f"nested={nested!r} is unknown. Accepted: {', '.join(map(repr, NESTED))}.")
