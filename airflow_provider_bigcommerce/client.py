@@ -41,6 +41,7 @@ from airflow_provider_bigcommerce.core.planning import (
     column_of,
     filled,
     full_query,
+    is_counted,
     placeholders,
     resource_of,
     walk_of,
@@ -254,7 +255,7 @@ class BigCommerceStore:
         :raises NotFoundError: there is none.
         """
         row = resource_of(resource)
-        check_parameters(row, query or {})
+        check_parameters(row, query or {}, is_one=id is not None)
         id = optional(one_id())("id", id)  # noqa: A001  # BigCommerce's noun
         path, params = row.path, full_query(row, query)
         if id is not None and row.id_placeholder:
@@ -342,7 +343,7 @@ class BigCommerceStore:
         row = resource_of(resource)
         params = {**window_query(row, window_between(since, until)), **(query or {})}
         check_query(row, params)
-        if row.count_path and not row.placeholders:
+        if row.count_path is not None and is_counted(row, params):
             answer = await self._send(Request.get(row.count_path, params), Response.json, resource=row)
             return int(answer["count"])
         if row.api_version == "v3" and row.kind == "collection" and not row.parent_keys and row.page_size:

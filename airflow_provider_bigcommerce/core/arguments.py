@@ -69,7 +69,7 @@ def refuse(name: str, value: object, accepted: str, *, is_private: bool = False)
 
 def _shown(value: object) -> str:
     """The value as it would be written, and not more of it than a line takes."""
-    written = repr(value)
+    written = str(value) if isinstance(value, timedelta) else repr(value)
     return written if len(written) <= _SHOWN else f"{written[:_SHOWN]}..."
 
 

@@ -140,10 +140,11 @@ def check_query(resource: Resource, query: Query) -> None:
         raise InvalidQueryError(f"{resource.name!r} needs one of {', '.join(map(repr, resource.required_any))} in query={{...}}.")
 
 
-def check_parameters(resource: Resource, query: Query, argument: str = "query") -> None:
+def check_parameters(resource: Resource, query: Query, argument: str = "query", *, is_one: bool = False) -> None:
     """Refuse parameters and values that BigCommerce would pass over or take for something else: it would answer with all rows.
 
     :param argument: what the query is called, for messages.
+    :param is_one: whether it goes with one row's path and not with the list.
     :raises InvalidQueryError: an unknown parameter, or a value that cannot be one.
     """
     FILTERS(argument, query)
@@ -151,12 +152,12 @@ def check_parameters(resource: Resource, query: Query, argument: str = "query") 
         _check_value(resource, name, value, argument)
     if resource.name.startswith("/"):
         return
-    accepted = resource.parameters | _paging_of(resource)
+    accepted = resource.parameters | ({*resource.item_params} if is_one else _paging_of(resource))
     if unknown := sorted(query.keys() - accepted):
         known = {name.lower(): name for name in accepted}
         near = [known[name] for name in difflib.get_close_matches(unknown[0].lower(), known, n=3, cutoff=0.6)]
         hint = f" Did you mean {', '.join(map(repr, near))}?" if near else ""
-        names = ", ".join(sorted(resource.parameters)) or "none but page and limit"
+        names = ", ".join(sorted(resource.parameters)) or f"none{' but page and limit' if 'page' in accepted else ''}"
         raise InvalidQueryError(f"{resource.name!r} has no parameter {', '.join(map(repr, unknown))}.{hint} It has: {names}.")
     included = [part.strip() for part in query_text(query.get("include", "")).split(",") if part.strip()]
     if resource.includes and (unknown := [part for part in included if part not in resource.includes]):
@@ -165,7 +166,7 @@ def check_parameters(resource: Resource, query: Query, argument: str = "query") 
 
 def _paging_of(resource: Resource) -> frozenset[str]:
     """The parameters of paging that mean something for this list."""
-    if resource.kind == "singleton":
+    if resource.kind == "singleton" or resource.paging == "single":
         return frozenset()
     cursors = {"v3_cursor": {"before", "after"}, "keyset": {"after"}}.get(resource.paging, set())
     return frozenset({"page", "limit", *cursors}) - resource.parameters
@@ -186,6 +187,11 @@ def _check_value(resource: Resource, name: str, value: object, argument: str) ->
             f"{about} is empty, and BigCommerce takes a filter without a value for no filter: it would send all rows. Give a value, or "
             "leave the parameter out."
         )
+
+
+def is_counted(resource: Resource, query: Query) -> bool:
+    """Whether the resource's endpoint for counts tells how many rows a query has: most are documented without filters."""
+    return resource.count_path is not None and not resource.placeholders and (resource.is_count_filtered or not query.keys() - _SHAPE)
 
 
 def ancestor_of(resource: Resource) -> Resource | None:

@@ -133,7 +133,10 @@ class BigCommerceResourceSensor(BaseSensorOperator):
         :raises AirflowFailException: the store refused in a way that needs a person.
         :raises BigCommerceError: too many failures in a row.
         """
-        check_rendered(self, self.argument_checks)
+        try:
+            check_rendered(self, self.argument_checks)
+        except InvalidQueryError as error:
+            raise AirflowFailException(str(error)) from error
         if not self.deferrable:
             return super().execute(context)
         rows, outcome = self._look()

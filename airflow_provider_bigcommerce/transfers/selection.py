@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 class BigCommerceTransferOperator(TellingTransfer):
     """A transfer of a BigCommerce resource, whole or only what changed; what it is copied into is the subclass's affair.
 
-    :param resource: catalog name, such as ``orders`` (docs/reference/resources.md), or an API path. (templated)
+    :param resource: catalog name, such as ``orders`` (docs/reference/resources.md), or the API path of a list that is in no catalog; not
+        a catalog's path with ids filled in, for which ``parent_ids`` is. (templated)
     :param mode: ``full``: every row; ``incremental``: what changed since the last run. Where BigCommerce has a filter by change date, only
         that is read; other lists are read whole, and only rows that are new or changed are written. ``backfill``: what was created in
         the DAG run's data interval (docs/how-to/backfill.md).
@@ -56,7 +57,8 @@ class BigCommerceTransferOperator(TellingTransfer):
     :param fields: top-level fields to keep; keys and the change date are kept always. The other columns are null. (templated)
     :param exclude_fields: fields to leave out, dots for nested ones: ``["billing_address.email"]``. For personal data. (templated)
     :param channel_id: only rows of this channel, where the resource has such a filter. (templated)
-    :param parent_ids: for a child resource (``order_transactions``), the parents whose rows are read; all if not given. (templated)
+    :param parent_ids: for a child resource (``order_transactions``), the parents whose rows are read; all if not given, none for ``[]``. A
+        template may render a list: ``[1, 2]``. One that renders nothing is refused. (templated)
     :param parent_query: for a child resource, filters for the parents: ``{"status_id": 11}``. (templated)
     :param parents_from: for a child resource, the ``path`` of a task that copied the parents into files; those of its newest run are
         read: after an incremental run, the children of what changed. (templated)
@@ -69,7 +71,8 @@ class BigCommerceTransferOperator(TellingTransfer):
         Each resource has its own day. None for never.
     :param quota_share: fraction of the store's quota at which this task waits for the next window, above 0 and at most 1: ``0.25``
         leaves three quarters to everybody else. If not given, the connection's; for a backfill at most 0.25.
-    :param emit_empty: whether a run that brought no row has an asset event too (docs/how-to/react-to-new-data.md).
+    :param emit_empty: whether a run that brought no row has an asset event too, with ``rows`` 0. So it is by default; with False, a DAG
+        that is scheduled on the asset runs only when rows came (docs/how-to/react-to-new-data.md).
     """
 
     #: What ``deletes`` may be.
