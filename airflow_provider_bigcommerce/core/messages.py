@@ -39,8 +39,8 @@ def query_text(value: QueryValue, name: str = "a query parameter") -> str:
         return value.isoformat()
     if not isinstance(value, (str, int, Decimal)) and not (isinstance(value, Real) and math.isfinite(value)):
         raise InvalidQueryError(
-            f"{name} is a {type(value).__name__}, which has no place in a query. Accepted: text, numbers, True and False, dates, and lists of "
-            "these."
+            f"{name} is a {type(value).__name__}, which has no place in a query. Accepted: text, numbers, True and False, dates, and lists "
+            "of these."
         )
     return str(value)
 

@@ -161,7 +161,8 @@ def check_parameters(resource: Resource, query: Query, argument: str = "query", 
         raise InvalidQueryError(f"{resource.name!r} has no parameter {', '.join(map(repr, unknown))}.{hint} It has: {names}.")
     included = [part.strip() for part in query_text(query.get("include", "")).split(",") if part.strip()]
     if resource.includes and (unknown := [part for part in included if part not in resource.includes]):
-        raise InvalidQueryError(f"include={unknown!r} is unknown for {resource.name!r}. Accepted: {', '.join(map(repr, resource.includes))}.")
+        names = ", ".join(map(repr, resource.includes))
+        raise InvalidQueryError(f"include={unknown!r} is unknown for {resource.name!r}. Accepted: {names}.")
 
 
 def _paging_of(resource: Resource) -> frozenset[str]:

@@ -169,8 +169,8 @@ def _by_ids(store: BlockingStore, row: Resource, query: Query, into: int) -> lis
     """Ask for the row in each place where a range is to begin: the list comes in the order of its ids."""
     ordered = {**query, **(row.sort_by_id or {}), "limit": 1}
     cuts: list[int] = []
-    for place in places(store.count(row.name, query=query), into):
-        for page in store.pages(row.name, query={**ordered, "page": place + 1}):
+    for number in places(store.count(row.name, query=query), into):
+        for page in store.pages(row.name, query={**ordered, "page": number + 1}):
             cuts += [int(found[row.primary_key[0]]) for found in page.rows()]
     return by_ids(row, cuts)
 

@@ -161,8 +161,8 @@ class BigCommerceSyncSummaryOperator(BaseOperator):
             **{name: sum(line[name] for line in copied) for name in ("rows", "requests", "throttled")},
             "seconds": _seconds(copied),
         }
-        for text in table(lines):
-            self.log.info(text)
+        for line in table(lines):
+            self.log.info(line)
         self.log.info(
             "%d of %d resources arrived: %s rows in %d requests and %.0f s",
             len(copied), len(lines), f"{summary['rows']:,}", summary["requests"], summary["seconds"],

@@ -49,6 +49,7 @@ MODES: tuple[Mode, ...] = ("full", "incremental", "backfill")
 #: What is read with a resource unless ``include`` says otherwise: rows that would cost a request for each parent.
 DEFAULT_INCLUDE: Mapping[str, tuple[str, ...]] = {"orders": ("consignments.line_items",)}
 
+
 def folder_of(resource: Resource) -> str:
     """A resource's directory below a transfer's ``path``."""
     return kept_name(resource.name)

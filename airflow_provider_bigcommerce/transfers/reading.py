@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 #: A share of the store's quota.
-QUOTA_SHARE: Final = number(0, 1, is_open=True, hint=" 0.25 leaves three quarters to everybody else; leave it out for the connection's own.")
+QUOTA_SHARE: Final = number(
+    0, 1, is_open=True, hint=" 0.25 leaves three quarters to everybody else; leave it out for the connection's own."
+)
 
 #: A backfill has time, and the live sync and the merchant's other apps have not. Runs at once stay below it together, as each counts what
 #: the others used.
