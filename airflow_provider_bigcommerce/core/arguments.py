@@ -77,6 +77,14 @@ def _refuse_one(name: str, value: object, accepted: str) -> NoReturn:
     raise InvalidQueryError(f"{name} has {_shown(value)} ({type(value).__name__}), which cannot work. Accepted: {accepted}")
 
 
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and type(value) is not bool
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and type(value) is not bool and math.isfinite(value)
+
+
 # -- numbers, times, words --------------------------------------------------------------------------------------------
 
 
@@ -85,7 +93,7 @@ def integer(lowest: int, highest: int | None = None) -> Check:
     bounds = f"a whole number of {lowest:,} or more." if highest is None else f"a whole number from {lowest:,} to {highest:,}."
 
     def read(name: str, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, Integral) or value < lowest or (highest is not None and value > highest):
+        if not _is_whole(value) or value < lowest or (highest is not None and value > highest):
             refuse(name, value, bounds)
         return int(value)
 
@@ -100,8 +108,7 @@ def number(lowest: float, highest: float, *, is_open: bool = False, hint: str = 
     bounds = f"a number {'above' if is_open else 'from'} {lowest:g} {'and at most' if is_open else 'to'} {highest:g}.{hint}"
 
     def read(name: str, value: Any) -> Any:
-        is_number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-        if not is_number or not lowest <= value <= highest or (is_open and value == lowest):
+        if not _is_number(value) or not lowest <= value <= highest or (is_open and value == lowest):
             refuse(name, value, bounds)
         return value
 
@@ -289,7 +296,7 @@ def ids(*, example: str = "[7, 8]", of_parents: bool = False) -> Check:
 def _id(name: str, value: Any, example: str, *, of_parents: bool = False) -> Any:
     if of_parents and isinstance(value, Mapping) and value:
         return {str(key): _id(name, each, example) for key, each in value.items()}
-    if isinstance(value, Integral) and not isinstance(value, bool):
+    if _is_whole(value):
         return int(value)
     if not isinstance(value, str) or value.strip() in _NOTHING:
         _refuse_one(name, value, f"ids such as {example}.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -18,7 +18,7 @@ import msgspec
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 
 #: Query values as callers write them; lists become comma-separated text, booleans ``true``/``false``.
-QueryValue = str | int | float | bool | list[str] | list[int] | tuple[str | int, ...]
+QueryValue = str | int | float | bool | date | Decimal | list[str] | list[int] | tuple[str | int, ...]
 Query = Mapping[str, QueryValue]
 
 #: Methods whose repetition leaves the store as one sending does (RFC 9110, 9.2.2). POST is not among them.
@@ -35,14 +35,18 @@ def query_text(value: QueryValue, name: str = "a query parameter") -> str:
         return "true" if value else "false"
     if isinstance(value, (list, tuple)):
         return ",".join(query_text(item, name) for item in value)
-    if isinstance(value, (datetime, date)):
+    if isinstance(value, date):  # a datetime is one
         return value.isoformat()
-    if not isinstance(value, (str, int, Decimal)) and not (isinstance(value, Real) and math.isfinite(value)):
+    if not _is_plain(value):
         raise InvalidQueryError(
             f"{name} is a {type(value).__name__}, which has no place in a query. Accepted: text, numbers, True and False, dates, and lists "
             "of these."
         )
     return str(value)
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, (str, int, Decimal)) or (isinstance(value, Real) and math.isfinite(value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,8 +55,9 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         )
 
     Files are ``<path>/<resource>/run=<run key>/part-00000.parquet``; what is data is what the manifests in
-    ``<path>/<resource>/_manifests/`` name. A retry starts its run anew, a cleared task replaces its run's files. To map an
-    incremental task, add ``inlets=[state_asset()]`` to ``.partial()`` (from ``airflow_provider_bigcommerce.state``).
+    ``<path>/<resource>/_manifests/`` name. The directory of a path that is in no catalog is ``v3_foo_bar-`` and a hash. A retry starts
+    its run anew, a cleared task replaces its run's files. To map an incremental task, add ``inlets=[state_asset()]`` to ``.partial()``
+    (from ``airflow_provider_bigcommerce.state``).
 
     Which rows: the parameters of :class:`BigCommerceTransferOperator` (``resource``, ``mode``, ``query``, ``since``, ``fields`` ...).
 
