@@ -91,9 +91,9 @@ def bigcommerce_sync(
     """
     from airflow.sdk import TaskGroup
 
-    given = {"full_every": full_every, "initial_since": initial_since, "with_each_parent": with_each_parent, "group_id": group_id}
+    own_arguments = {"full_every": full_every, "initial_since": initial_since, "with_each_parent": with_each_parent, "group_id": group_id}
     for name, check in ARGUMENT_CHECKS.items():
-        check(name, given[name])
+        check(name, own_arguments[name])
     resources, exclude = _resources(resources), names("['orders']")("exclude", exclude)
     _check(resources, to, bigcommerce_conn_id, exclude)
     operator, place = _transfer(to)

@@ -78,11 +78,11 @@ def _refuse_one(name: str, value: object, accepted: str) -> NoReturn:
 
 
 def _is_whole(value: object) -> bool:
-    return isinstance(value, Integral) and type(value) is not bool
+    return not isinstance(value, bool) and isinstance(value, Integral)
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and type(value) is not bool and math.isfinite(value)
+    return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
 
 
 # -- numbers, times, words --------------------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ class BigCommerceChangesTrigger(BaseEventTrigger):
         poll_interval: float = 60.0,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's
-        given = {"resource": resource, "query": query, "conditions": conditions}
+        given: dict[str, Any] = {"resource": resource, "query": query, "conditions": conditions}
         given |= {"bigcommerce_conn_id": bigcommerce_conn_id, "poll_interval": poll_interval}
         for name, check in self.argument_checks.items():
             check(name, given[name])

@@ -67,17 +67,16 @@ class BigCommerceResourceTrigger(BaseTrigger):
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's
         self.resource = resource
         self.id = id
-        self.query = query
+        given: dict[str, Any] = {"resource": resource, "id": id, "query": query, "at_least": at_least, "conditions": conditions}
+        given |= {"bigcommerce_conn_id": bigcommerce_conn_id, "poke_interval": poke_interval, "end_time": end_time}
+        for name, check in self.argument_checks.items():
+            check(name, {**given, "max_failures": max_failures}[name])
+        self.query = dict(query) if query else None
         self.at_least = at_least
-        self.conditions = conditions
+        self.conditions = check_conditions(conditions or {})
         self.bigcommerce_conn_id = bigcommerce_conn_id
         self.poke_interval = poke_interval
-        self.end_time = end_time
         self.max_failures = max_failures
-        for name, check in self.argument_checks.items():
-            setattr(self, name, check(name, getattr(self, name)))
-        self.query = dict(query) if query else None
-        self.conditions = check_conditions(conditions or {})
         self.end_time = datetime.fromisoformat(end_time) if isinstance(end_time, str) else end_time
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
