@@ -20,7 +20,7 @@ from airflow_provider_bigcommerce.core.windows import moment
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 
 #: No span is longer: what goes back further, or waits longer, is a mistake of units, and arithmetic with dates ends at some year.
-LONGEST = timedelta(days=3650)
+LONGEST = timedelta(days=36_500)
 
 _SHOWN = 80
 #: What templates render where they find nothing.

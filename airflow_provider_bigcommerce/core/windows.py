@@ -18,7 +18,7 @@ from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 DEFAULT_OVERLAP = timedelta(minutes=5)
 
 #: No change of a store is outside of this; and what a date is next to the first or last year depends on the time zone.
-_FIRST, _END = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_FIRST, _END = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 _BARE_DATE = re.compile(r"\d{4}-?\d{2}-?\d{2}|\d{4}-?W\d{2}(-?\d)?")
 
@@ -107,7 +107,7 @@ def _within(parsed: datetime, name: str, value: object) -> datetime:
         found = None
     if found is None or not _FIRST <= found < _END:
         raise InvalidQueryError(
-            f"{name}={str(value)!r} is a time without any store. Accepted: the years 1970 to 2199; where there is to be no bound, leave "
+            f"{name}={str(value)!r} is a time without any store. Accepted: the years 1970 to 9998; where there is to be no bound, leave "
             f"{name} out."
         )
     return found
