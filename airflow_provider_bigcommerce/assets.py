@@ -9,13 +9,13 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult
 
+from airflow_provider_bigcommerce.core.naming import kept_name
+
 if TYPE_CHECKING:
     from airflow.sdk import Asset, AssetAlias
 
 #: The alias through which events go whose asset is known only in the run.
 DATA_ALIAS = "bigcommerce_data"
-
-_NO_NAME = re.compile(r"[^a-z0-9_]+")
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
@@ -23,7 +23,7 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
 
     :raises ValueError: anything else; Airflow shows it where the DAG is parsed.
     """
-    if not uri.netloc or not re.fullmatch(r"(?:/[a-z0-9_]+)?/?", uri.path) or uri.query:
+    if not uri.netloc or not re.fullmatch(r"(?:/[a-z0-9_-]+)?/?", uri.path) or uri.query:
         raise ValueError(
             f"The asset URI {uri.geturl()!r} is not of the form bigcommerce://<connection id>/<resource>, "
             "such as bigcommerce://bigcommerce_default/orders."
@@ -45,8 +45,8 @@ def create_asset(*, conn_id: str, resource: str, extra: dict[str, Any] | None = 
 
 
 def uri_of(conn_id: str, resource: str) -> str:
-    """``bigcommerce://<connection id>/<resource>``; a path in place of a name becomes one: ``/v3/foo/bar`` is ``v3_foo_bar``."""
-    return f"bigcommerce://{conn_id}/{_NO_NAME.sub('_', resource.lower()).strip('_')}"
+    """``bigcommerce://<connection id>/<resource>``; a path has the name of its directory: ``v3_foo_bar-0123456789ab``."""
+    return f"bigcommerce://{conn_id}/{kept_name(resource)}"
 
 
 def asset_of(conn_id: str, resource: str) -> Asset:

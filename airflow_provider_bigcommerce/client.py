@@ -25,6 +25,7 @@ import aiohttp
 import msgspec
 
 from airflow_provider_bigcommerce import __version__
+from airflow_provider_bigcommerce.core.arguments import Checks, ids, integer, number, one_id, optional, seconds
 from airflow_provider_bigcommerce.core.budget import Budget, Ticket
 from airflow_provider_bigcommerce.core.catalog import Embedded, Resource, Write
 from airflow_provider_bigcommerce.core.clocks import Answer, Heard, date_of, moment_of, settle
@@ -36,10 +37,13 @@ from airflow_provider_bigcommerce.core.messages import METHODS, Query, Request, 
 from airflow_provider_bigcommerce.core.paging import Columns, FanOut, Walk, dig, fields_of, with_columns
 from airflow_provider_bigcommerce.core.paths import checked
 from airflow_provider_bigcommerce.core.planning import (
+    ancestor_of,
+    check_parameters,
     check_query,
     column_of,
     filled,
     full_query,
+    is_counted,
     placeholders,
     resource_of,
     unknown_filters,
@@ -50,7 +54,7 @@ from airflow_provider_bigcommerce.core.positions import ParentId, Passed, Positi
 from airflow_provider_bigcommerce.core.reading import Listing, Meta, NoListError, read_listing, read_record
 from airflow_provider_bigcommerce.core.redirects import Refused, next_url
 from airflow_provider_bigcommerce.core.whole_collection import require_part
-from airflow_provider_bigcommerce.core.windows import Window, whole_seconds, window_query
+from airflow_provider_bigcommerce.core.windows import whole_seconds, window_between, window_query
 from airflow_provider_bigcommerce.exceptions import (
     InvalidQueryError,
     LongWaitError,
@@ -61,6 +65,7 @@ from airflow_provider_bigcommerce.exceptions import (
 )
 
 T = TypeVar("T")
+_IDS = ids()  # by another name, for verbs whose argument is called so
 log = logging.getLogger(__name__)
 
 #: Rows, how many the whole list has where the store says so, and the position behind them.
@@ -74,6 +79,16 @@ _READ_BUFFER = 2**20
 #: Seconds between two lines that say the same, where a read waits for the quota again and again.
 _RARELY = 300.0
 _DIGITS = re.compile(r"/\d+")
+
+
+_SETTINGS: Checks = {
+    "timeout": seconds(is_open=True),
+    "quota_share": number(0, 1, is_open=True),
+    "max_concurrency": integer(1),
+    "max_attempts": integer(1),
+    "max_wait": seconds(),
+    "hand_back_after": optional(seconds(is_open=True)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +123,10 @@ class StoreSettings:
     hand_back_after: float | None = None
     correlation_id: str = ""
     user_agent: str = f"airflow-provider-bigcommerce/{__version__}"
+
+    def __post_init__(self) -> None:
+        for name, check in _SETTINGS.items():
+            check(name, getattr(self, name))
 
 
 @dataclass(slots=True)
@@ -258,6 +277,8 @@ class BigCommerceStore:
         :raises NotFoundError: there is none.
         """
         row = resource_of(resource)
+        check_parameters(row, query or {}, is_one=id is not None)
+        id = optional(one_id())("id", id)  # noqa: A001  # BigCommerce's noun
         path, params = row.path, full_query(row, query)
         if id is not None and row.id_placeholder:
             path = filled(path, {row.id_placeholder: id})
@@ -300,7 +321,10 @@ class BigCommerceStore:
             rows before it may come again, none behind it is missed.
         :raises InvalidQueryError: before anything is sent.
         """
-        row, window = resource_of(resource), Window(since, until)
+        row, window = resource_of(resource), window_between(since, until)
+        parent_ids = optional(ids(of_parents=True))("parent_ids", parent_ids)
+        if parent_query:
+            check_parameters(ancestor_of(row) or row, parent_query, "parent_query")
         self._warn_of_deprecation(row)
         parents = dict(parent_query or {})
         params = dict(query or {})
@@ -339,9 +363,9 @@ class BigCommerceStore:
     ) -> int:
         """How many rows a list has: by its count endpoint or ``meta.pagination.total`` where there is one, else by reading it."""
         row = resource_of(resource)
-        params = {**window_query(row, Window(since, until)), **(query or {})}
+        params = {**window_query(row, window_between(since, until)), **(query or {})}
         check_query(row, params)
-        if row.count_path and not row.placeholders:
+        if row.count_path is not None and is_counted(row, params):
             answer = await self._send(Request.get(row.count_path, params), Response.json, resource=row)
             return int(answer["count"])
         if row.api_version == "v3" and row.kind == "collection" and not row.parent_keys and row.page_size:
@@ -448,11 +472,13 @@ class BigCommerceStore:
         """
         known = resource_of(resource)
         write = _write(known, known.delete, "deleted")
-        if not ids or isinstance(ids, str):
+        if not isinstance(ids, (str, bytes, Mapping)):
+            ids = _IDS("ids", ids)
+        if not ids or isinstance(ids, (str, bytes, Mapping)):
             raise InvalidQueryError(f"delete({known.name!r}) got no list of ids. Without ids, BigCommerce would delete everything.")
-        for number, key in enumerate(ids):
+        for place, key in enumerate(ids):
             if isinstance(key, bool) or not isinstance(key, (int, str)) or not str(key).strip() or "," in str(key):
-                raise InvalidQueryError(f"delete({known.name!r}): ids[{number}] is no id. Accepted: numbers and texts, one id each.")
+                raise InvalidQueryError(f"delete({known.name!r}): ids[{place}] is no id. Accepted: numbers and texts, one id each.")
         names = placeholders(write.path)
         if names:
             for key in ids:
@@ -510,6 +536,11 @@ class BigCommerceStore:
             async for found in self._walk(walks[0](start) if len(walks) == 1 else FanOut((({}, walk) for walk in walks), start), row):
                 yield found
         elif parent_ids is not None:
+            if parent_query:
+                raise InvalidQueryError(
+                    f"parent_ids of {row.name!r} go neither with parent_query nor with since or until, which choose its parents: chosen "
+                    "parents are read whatever they are. Leave one of them out."
+                )
             async for found in self._fan_out(row, query, parent_ids, start):
                 yield found
         elif row.store_wide is not None and row.store_wide_keys and not query and not parent_query:

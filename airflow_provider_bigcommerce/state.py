@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from airflow_provider_bigcommerce.compat import KeyValueState, asset_state, is_first_try, is_task, task_state
+from airflow_provider_bigcommerce.core.naming import kept_name
 from airflow_provider_bigcommerce.core.windows import moment, written
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.files.destination import Destination
@@ -43,9 +44,10 @@ def state_key(conn_id: str, resource: str, destination_url: str, query: Mapping[
     """``<conn_id>/<resource>/<12 hex digits of the destination>``.
 
     Two tasks with different filters into one directory have watermarks of their own, so a query counts as part of the destination.
+    A path in place of a name is written as its directory is called.
     """
     text = destination_url if not query else f"{destination_url}?{json.dumps(dict(query), sort_keys=True)}"
-    return f"{conn_id}/{resource}/{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    return f"{conn_id}/{kept_name(resource)}/{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 class Watermark(msgspec.Struct, frozen=True, kw_only=True):

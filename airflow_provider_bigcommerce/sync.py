@@ -6,7 +6,6 @@ of the store is asked by a task.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from airflow_provider_bigcommerce.assets import data_alias, is_known
 from airflow_provider_bigcommerce.compat import RetryDecision
-from airflow_provider_bigcommerce.core.planning import resource_of
+from airflow_provider_bigcommerce.core.arguments import Checks, flag, mapping, names, optional, pending_or, span, text, when
+from airflow_provider_bigcommerce.core.naming import kept_name
+from airflow_provider_bigcommerce.core.planning import copied_resource, resource_of
 from airflow_provider_bigcommerce.core.whole_store import in_order
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.operators.sync import BigCommerceReadableResourcesOperator, BigCommerceSyncSummaryOperator
@@ -28,6 +29,15 @@ if TYPE_CHECKING:
 
 #: Arguments for the transfers that the task before them gets too.
 _OF_ANY_TASK: Final = ("retries", "retry_delay", "retry_policy", "pool", "queue", "executor")
+
+
+#: Of those arguments that no task has.
+ARGUMENT_CHECKS: Final[Checks] = {
+    "full_every": optional(span(example="timedelta(days=7)")),
+    "initial_since": optional(pending_or(when())),
+    "with_each_parent": flag(),
+    "group_id": text("bigcommerce_sync"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,10 @@ def bigcommerce_sync(
     """
     from airflow.sdk import TaskGroup
 
+    own_arguments = {"full_every": full_every, "initial_since": initial_since, "with_each_parent": with_each_parent, "group_id": group_id}
+    for name, check in ARGUMENT_CHECKS.items():
+        check(name, own_arguments[name])
+    resources, exclude = _resources(resources), names("['orders']")("exclude", exclude)
     _check(resources, to, bigcommerce_conn_id, exclude)
     operator, place = _transfer(to)
     basic = {"bigcommerce_conn_id": bigcommerce_conn_id, "mode": "incremental", "full_every": full_every}
@@ -101,7 +115,7 @@ def bigcommerce_sync(
             copies: Any = operator.partial(task_id="copy", **mapped).expand_kwargs(readable.output)
             copies >> BigCommerceSyncSummaryOperator(copies=copies.task_id, readable=readable.task_id, **summary)
             return group
-        own = {resource_of(name): (name, extra) for name, extra in _each(resources).items()}
+        own = {copied_resource(name): (name, extra) for name, extra in _each(resources).items()}
         # Runs of one task are kept apart, so that they do not read the same window; in a mapped group that would put stores in a queue.
         alone = {"max_active_tis_per_dag": 1} if is_known(bigcommerce_conn_id) else {}
         tasks: dict[str, Any] = {}
@@ -110,18 +124,29 @@ def bigcommerce_sync(
             bounds = {"initial_since": initial_since} if initial_since and row.modified is not None else {}
             weight = {"priority_weight": len(own) - number, "weight_rule": "absolute"}
             given = {"resource": name, **alone, **weight, **bounds, **common, **extra}
-            tasks[row.name] = operator(task_id=_task_id(row.name), **given)
+            tasks[row.name] = operator(task_id=kept_name(row.name), **given)
         named = {name: str(task.task_id) for name, task in tasks.items()}
         list(tasks.values()) >> BigCommerceSyncSummaryOperator(copies=named, **summary)
     return group
 
 
+def _resources(given: Any) -> list[str] | dict[str, Mapping[str, Any]] | Literal["all"]:
+    """``all``, or the resources, which are looked at more than once.
+
+    :raises InvalidQueryError: something else.
+    """
+    if given == "all":
+        return "all"
+    if isinstance(given, str):
+        raise InvalidQueryError(f"resources={given!r} is one text. Give a list, [{given!r}], or 'all'.")
+    found = list(names("['orders', 'customers']")("resources", [*given] if isinstance(given, Mapping) else given))
+    if not isinstance(given, Mapping):
+        return found
+    return {name: mapping("{'include': []}")(f"resources[{name!r}]", given[name]) for name in found}
+
+
 def _each(resources: Iterable[str] | Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
     return dict(resources) if isinstance(resources, Mapping) else {name: {} for name in resources}
-
-
-def _task_id(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
 
 
 def _transfer(to: str | Tables) -> tuple[type[BigCommerceToObjectStorageOperator | BigCommerceToSqlOperator], dict[str, Any]]:
@@ -147,12 +172,10 @@ def _check(resources: Any, to: Any, conn_id: Any, exclude: Sequence[str]) -> Non
                 "bigcommerce_sync once for each store in a loop, with group_id=store and bigcommerce_conn_id=store."
             )
         return
-    if isinstance(resources, str):
-        raise InvalidQueryError(f"resources={resources!r} is one text. Give a list, [{resources!r}], or 'all'.")
     if exclude:
         raise InvalidQueryError("exclude goes with resources='all'; of a list, leave the names out.")
-    names = [resource_of(name).name for name in _each(resources)]
-    if not names:
+    found = [copied_resource(name).name for name in _each(resources)]
+    if not found:
         raise InvalidQueryError("resources is empty. Name at least one, such as 'orders', or give 'all'.")
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if twice := sorted({name for name in found if found.count(name) > 1}):
         raise InvalidQueryError(f"resources has {', '.join(map(repr, twice))} twice. Name each resource once, by one of its names.")

@@ -1,4 +1,7 @@
-"""Runs whenever a sync brought orders: a DAG that is scheduled on the asset that the sync announces.
+"""Runs whenever a sync announces orders: a DAG that is scheduled on the asset of the sync.
+
+A sync announces each run, one without orders too, unless it has emit_empty=False, as bigcommerce_sync.py here has: then this DAG runs
+only when orders came.
 
 Copy this file and replace the task by your report, or by dbt: what to read is in the events. It needs a DAG that copies orders, such as
 bigcommerce_sync; for another store, name its connection id in place of bigcommerce_default.

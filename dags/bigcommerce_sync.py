@@ -37,4 +37,5 @@ with DAG(
     doc_md=__doc__,
 ):
     # One task for each resource, and a summary. For a big store, begin with the last year: initial_since="2025-01-01T00:00:00Z".
-    bigcommerce_sync(RESOURCES, to=PATH, group_id="store")
+    # emit_empty=False: a night that brings no orders does not start the DAGs that wait for orders, as bigcommerce_on_new_orders does.
+    bigcommerce_sync(RESOURCES, to=PATH, group_id="store", emit_empty=False)

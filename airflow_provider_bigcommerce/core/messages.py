@@ -5,14 +5,20 @@ A transport knows these two and nothing else; it must not look at resources, quo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 import msgspec
 
+from airflow_provider_bigcommerce.exceptions import InvalidQueryError
+
 #: Query values as callers write them; lists become comma-separated text, booleans ``true``/``false``.
-QueryValue = str | int | float | bool | list[str] | list[int] | tuple[str | int, ...]
+QueryValue = str | int | float | bool | date | Decimal | list[str] | list[int] | tuple[str | int, ...]
 Query = Mapping[str, QueryValue]
 
 #: Methods that a caller may choose.
@@ -22,13 +28,28 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 
-def query_text(value: QueryValue) -> str:
-    """Write one query value as BigCommerce reads it: ``true``/``false``, comma-separated lists."""
+def query_text(value: QueryValue, name: str = "a query parameter") -> str:
+    """Write one query value as BigCommerce reads it: ``true``/``false``, comma-separated lists.
+
+    :param name: what it is the value of, for the message.
+    :raises InvalidQueryError: what is no value (None, a dict, bytes), or has no order (a set), or is read but once (a generator).
+    """
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (list, tuple)):
-        return ",".join(str(item) for item in value)
+        return ",".join(query_text(item, name) for item in value)
+    if isinstance(value, date):  # a datetime is one
+        return value.isoformat()
+    if not _is_plain(value):
+        raise InvalidQueryError(
+            f"{name} is a {type(value).__name__}, which has no place in a query. Accepted: text, numbers, True and False, dates, and lists "
+            "of these."
+        )
     return str(value)
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, (str, int, Decimal)) or (isinstance(value, Real) and math.isfinite(value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from typing import Any, cast
 
 import msgspec
 
-from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource, find
+from airflow_provider_bigcommerce.core.arguments import filters
+from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource, Write, find
 from airflow_provider_bigcommerce.core.catalog.resource import PLACEHOLDER
 from airflow_provider_bigcommerce.core.ends import PageLengths
 from airflow_provider_bigcommerce.core.id_ranges import IdRanges
@@ -28,11 +29,13 @@ from airflow_provider_bigcommerce.core.paths import checked, fault_of
 from airflow_provider_bigcommerce.core.positions import Position
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnexpectedAnswerError
 
-#: Parameters of paging, which every list may be asked with; a walk sets them itself unless the caller does.
+#: Parameters of paging; a walk sets them itself unless the caller does.
 PAGING_PARAMETERS = frozenset({"page", "limit", "before", "after"})
 
 #: Rows that a list is asked for whose pages nobody documents.
 DEFAULT_LIMIT = 250
+
+FILTERS = filters()
 
 #: A query with one of these walks as the caller says, not by ids.
 _ORDERED = frozenset({"sort", "direction", "page", "before", "after"})
@@ -55,11 +58,65 @@ def resource_of(name_or_path: str) -> Resource:
         if row.path == path:
             return row
     for row in CATALOG.values():
-        if row.placeholders and re.fullmatch("[^/]+".join(map(re.escape, PLACEHOLDER.sub("{}", row.path).split("{}"))), path):
-            return replace(row, path=path, parent=None, parent_keys={}, embedded=None)
+        if (keys := _keys_in(path, row)) is not None:
+            return _below(row, path, keys)
     is_v2 = path.startswith("/v2/")
     return Resource(
         name=path, area="", path=path, primary_key=(), paging="v2_page" if is_v2 else "v3_page", envelope="bare" if is_v2 else "data"
+    )
+
+
+def copied_resource(name_or_path: str) -> Resource:
+    """As :func:`resource_of`, for what is kept under the resource's name: a copy, its watermark, its proof.
+
+    :raises InvalidQueryError: a path with ids filled in. It is a part of a resource, and the name would stand for all of it.
+    """
+    row = resource_of(name_or_path)
+    known = CATALOG.get(row.name)
+    if known is not None and known.path != row.path:
+        keys = _keys_in(row.path, known) or {}
+        ids = {name: int(value) if value.isdecimal() else value for name, value in keys.items()}
+        parent_ids = [*ids.values()] if len(ids) == 1 else [ids]
+        raise InvalidQueryError(
+            f"resource={name_or_path!r} is a part of {row.name!r}, and a copy is kept under the name of the whole. "
+            f"Give resource={row.name!r}, parent_ids={parent_ids!r}."
+        )
+    return row
+
+
+def _keys_in(path: str, row: Resource) -> dict[str, str] | None:
+    """Placeholder -> value in a path that is this row's with ids filled in; None where it is another path."""
+    if not row.placeholders:
+        return None
+    pattern = "([^/]+)".join(map(re.escape, PLACEHOLDER.sub("{}", row.path).split("{}")))
+    found = re.fullmatch(pattern, path)
+    return dict(zip(row.placeholders, found.groups(), strict=True)) if found else None
+
+
+def _below(row: Resource, path: str, keys: Mapping[str, str]) -> Resource:
+    """The one list, or record, that a filled path names: all its other paths are filled with the same ids."""
+    if left := [value for value in keys.values() if PLACEHOLDER.search(value)]:
+        raise InvalidQueryError(f"{path!r} has {', '.join(map(repr, left))} still to be filled in. Give all ids, or none: {row.name!r}.")
+
+    def with_keys(text: str | None) -> str | None:
+        return None if text is None else PLACEHOLDER.sub(lambda match: keys.get(match[1], match[0]), text)
+
+    def write(known: Write | None) -> Write | None:
+        return None if known is None else replace(known, path=with_keys(known.path) or known.path)
+
+    return replace(
+        row,
+        path=path,
+        item_path=with_keys(row.item_path),
+        count_path=with_keys(row.count_path),
+        create=write(row.create),
+        update=write(row.update),
+        delete=write(row.delete),
+        parent=None,
+        parent_keys={},
+        embedded=None,
+        store_wide=None,
+        store_wide_keys={},
     )
 
 
@@ -71,17 +128,12 @@ def placeholders(path: str) -> tuple[str, ...]:
 def check_query(resource: Resource, query: Query) -> None:
     """Refuse a query that the resource does not know, before anything is sent.
 
-    :raises InvalidQueryError: an unknown parameter, with the ones the resource has; or a required one is missing.
+    :raises InvalidQueryError: an unknown parameter, with the ones the resource has; a value that cannot be one; or a required one is
+        missing.
     """
+    check_parameters(resource, query)
     if resource.name.startswith("/"):  # a path that the catalog does not know
         return
-    accepted = resource.parameters
-    unknown = sorted(query.keys() - accepted - PAGING_PARAMETERS)
-    if unknown:
-        near = difflib.get_close_matches(unknown[0], accepted, n=3, cutoff=0.6)
-        hint = f" Did you mean {', '.join(map(repr, near))}?" if near else ""
-        names = ", ".join(sorted(accepted)) or "none but page and limit"
-        raise InvalidQueryError(f"{resource.name!r} has no parameter {', '.join(map(repr, unknown))}.{hint} It has: {names}.")
     missing = [name for name in resource.required_params if name not in query and name not in resource.parent_keys]
     if missing:
         raise InvalidQueryError(f"{resource.name!r} needs the parameter {', '.join(map(repr, missing))} in query={{...}}.")
@@ -112,6 +164,67 @@ def unknown_filters(method: str, path: str, names: Iterable[str]) -> str | None:
         f"{row.name!r} has no published parameter {shown}: BigCommerce may refuse it, or ignore it and send every row.{hint} "
         "The resource's page lists the ones it has."
     )
+
+
+def check_parameters(resource: Resource, query: Query, argument: str = "query", *, is_one: bool = False) -> None:
+    """Refuse parameters and values that BigCommerce would pass over or take for something else: it would answer with all rows.
+
+    :param argument: what the query is called, for messages.
+    :param is_one: whether it goes with one row's path and not with the list.
+    :raises InvalidQueryError: an unknown parameter, or a value that cannot be one.
+    """
+    FILTERS(argument, query)
+    for name, value in query.items():
+        _check_value(resource, name, value, argument)
+    if resource.name.startswith("/"):
+        return
+    accepted = resource.parameters | ({*resource.item_params} if is_one else _paging_of(resource))
+    if unknown := sorted(query.keys() - accepted):
+        known = {name.lower(): name for name in accepted}
+        near = [known[name] for name in difflib.get_close_matches(unknown[0].lower(), known, n=3, cutoff=0.6)]
+        hint = f" Did you mean {', '.join(map(repr, near))}?" if near else ""
+        names = ", ".join(sorted(resource.parameters)) or f"none{' but page and limit' if 'page' in accepted else ''}"
+        raise InvalidQueryError(f"{resource.name!r} has no parameter {', '.join(map(repr, unknown))}.{hint} It has: {names}.")
+    included = [part.strip() for part in query_text(query.get("include", "")).split(",") if part.strip()]
+    if resource.includes and (unknown := [part for part in included if part not in resource.includes]):
+        names = ", ".join(map(repr, resource.includes))
+        raise InvalidQueryError(f"include={unknown!r} is unknown for {resource.name!r}. Accepted: {names}.")
+
+
+def _paging_of(resource: Resource) -> frozenset[str]:
+    """The parameters of paging that mean something for this list."""
+    if resource.kind == "singleton" or resource.paging == "single":
+        return frozenset()
+    cursors = {"v3_cursor": {"before", "after"}, "keyset": {"after"}}.get(resource.paging, set())
+    return frozenset({"page", "limit", *cursors}) - resource.parameters
+
+
+def _check_value(resource: Resource, name: str, value: object, argument: str) -> None:
+    """Refuse a value that is none: BigCommerce takes a filter without a value for no filter."""
+    about = f"{argument}[{name!r}]"
+    if name in ("page", "limit"):
+        text = str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
+        most = f" to {resource.page_size}" if name == "limit" and resource.page_size else " or more"
+        if not text.isascii() or not text.isdecimal() or int(text[:20]) < 1:
+            raise InvalidQueryError(f"{name}={value!r:.80} is no number that {resource.name!r} takes; accepted: 1{most}.")
+        return
+    query_text(value, about)  # type: ignore[arg-type]  # that it is a value is what it tells
+    if value in ("", "None") or (isinstance(value, (list, tuple)) and (not value or "" in value)):
+        raise InvalidQueryError(
+            f"{about} is empty, and BigCommerce takes a filter without a value for no filter: it would send all rows. Give a value, or "
+            "leave the parameter out."
+        )
+
+
+def is_counted(resource: Resource, query: Query) -> bool:
+    """Whether the resource's endpoint for counts tells how many rows a query has: most are documented without filters."""
+    return resource.count_path is not None and not resource.placeholders and (resource.is_count_filtered or not query.keys() - _SHAPE)
+
+
+def ancestor_of(resource: Resource) -> Resource | None:
+    """The list that ``parent_query`` filters: the parent, or the first one above it that has no parent; None where there is none."""
+    above = CATALOG[resource.parent] if resource.parent is not None else None
+    return ancestor_of(above) or above if above is not None and above.parent_keys else above
 
 
 def column_of(placeholder: str) -> str:
@@ -205,11 +318,9 @@ def walk_of(
 
 def _limit(resource: Resource, params: Mapping[str, QueryValue]) -> int:
     limits = [resource.page_size]
-    if asked := params.get("limit"):
-        try:
-            limits.append(int(query_text(asked)))
-        except ValueError:
-            raise InvalidQueryError(f"limit={asked!r} is no number; accepted: 1 to {resource.page_size}.") from None
+    if "limit" in params:
+        _check_value(resource, "limit", params["limit"], "query")
+        limits.append(int(query_text(params["limit"])))
     included = query_text(params.get("include", "")).split(",")
     limits += [size for name, size in resource.include_page_size.items() if name in included]
     return max(min(limits), 0)

@@ -17,6 +17,9 @@ from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 #: Re-read before the watermark, for clocks that differ and commits that arrive late.
 DEFAULT_OVERLAP = timedelta(minutes=5)
 
+#: No change of a store is outside of this; and what a date is next to the first or last year depends on the time zone.
+_FIRST, _END = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+
 _BARE_DATE = re.compile(r"\d{4}-?\d{2}-?\d{2}|\d{4}-?W\d{2}(-?\d)?")
 
 
@@ -83,7 +86,7 @@ def moment(value: str | datetime | None, name: str) -> datetime | None:
                     f"{name}={value!r} has no time: it could mean the first or the last second of that day. "
                     f"Write '{day}T00:00:00Z' or '{day}T23:59:59Z'."
                 )
-            return datetime(day.year, day.month, day.day, tzinfo=UTC)
+            return _within(datetime(day.year, day.month, day.day, tzinfo=UTC), name, value)
         try:
             parsed = datetime.fromisoformat(text)
         except ValueError as error:
@@ -91,10 +94,31 @@ def moment(value: str | datetime | None, name: str) -> datetime | None:
     elif isinstance(value, datetime):
         parsed = value
     else:
-        raise InvalidQueryError(f"{name}={value!r} is a {type(value).__name__}, not text or a datetime. {accepted}")
+        raise InvalidQueryError(f"{name}={repr(value)[:80]} is a {type(value).__name__}, not text or a datetime. {accepted}")
     if parsed.tzinfo is None:
         raise InvalidQueryError(f"{name}={str(value)!r} has no offset, so its second is not known. {accepted}")
-    return whole_seconds(parsed)
+    return _within(parsed, name, value)
+
+
+def _within(parsed: datetime, name: str, value: object) -> datetime:
+    try:
+        found = whole_seconds(parsed)
+    except OverflowError:  # the first or last hours of the calendar, in another time zone
+        found = None
+    if found is None or not _FIRST <= found < _END:
+        raise InvalidQueryError(
+            f"{name}={str(value)!r} is a time without any store. Accepted: the years 1970 to 9998; where there is to be no bound, leave "
+            f"{name} out."
+        )
+    return found
+
+
+def window_between(since: str | datetime | None, until: str | datetime | None) -> Window:
+    """The window of two arguments, each as :func:`moment` reads it.
+
+    :raises InvalidQueryError: one of them is no moment, or since is after until.
+    """
+    return Window(moment(since, "since"), moment(until, "until"))
 
 
 def _bare_date(text: str, name: str, value: str, accepted: str) -> date:

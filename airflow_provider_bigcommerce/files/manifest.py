@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from airflow_provider_bigcommerce.core.naming import kept_name
 from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError
 from airflow_provider_bigcommerce.files.destination import Destination, Entry, is_temporary
 from airflow_provider_bigcommerce.files.names import require_within
@@ -254,12 +255,12 @@ def committed(path: str | Path | ObjectStoragePath | Destination, resource: str)
     """All committed manifests of a resource below a transfer's ``path``, newest first.
 
     :param path: as given to the transfer.
-    :param resource: catalog name.
+    :param resource: catalog name, or the path that was copied.
     :raises DestinationError: the directory cannot be listed or read, or a manifest names a file that is not below it.
     """
     destination = Destination.at(path)
     found: list[Manifest] = []
-    for entry in destination.entries(f"{resource}/_manifests"):
+    for entry in destination.entries(f"{kept_name(resource)}/_manifests"):
         if not entry.name.endswith(".json"):
             continue
         data = destination.read(entry.name)

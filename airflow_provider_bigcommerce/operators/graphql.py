@@ -10,13 +10,26 @@ import re
 import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import msgspec
 from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.compat import is_task, try_number
+from airflow_provider_bigcommerce.core.arguments import (
+    Checks,
+    check_arguments,
+    check_rendered,
+    integer,
+    is_pending,
+    mapping,
+    names,
+    one_of,
+    optional,
+    place,
+    text,
+)
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
 from airflow_provider_bigcommerce.core.graphql import GRAPHQL_PATH, ConnectionWalk
 from airflow_provider_bigcommerce.core.windows import Window, written
@@ -80,6 +93,18 @@ class BigCommerceGraphQLOperator(BaseOperator):
     :param bigcommerce_conn_id: connection id. (templated)
     """
 
+    argument_checks: ClassVar[Checks] = {
+        "query": text("query { store { id } }"),
+        "variables": optional(mapping("{'id': 7}")),
+        "path": optional(place("/data/bigcommerce")),
+        "name": optional(text("product_translations")),
+        "connection": optional(text("store.products")),
+        "cursor_variable": text("after"),
+        "primary_key": names("['id']"),
+        "file_format": one_of(("jsonl", "jsonl.gz", "jsonl.zst", "parquet")),
+        "max_rows_per_file": optional(integer(1)),
+        "bigcommerce_conn_id": text("bigcommerce_default"),
+    }
     template_fields: Sequence[str] = ("query", "variables", "path", "name", "bigcommerce_conn_id")
     template_fields_renderers = {"variables": "json"}  # noqa: RUF012  # Airflow's own declaration
     ui_color = "#e8edfb"
@@ -106,11 +131,12 @@ class BigCommerceGraphQLOperator(BaseOperator):
         self.name = name
         self.connection = connection
         self.cursor_variable = cursor_variable
-        self.primary_key = (primary_key,) if isinstance(primary_key, str) else tuple(primary_key)
+        self.primary_key = primary_key
         self.file_format = file_format
         self.max_rows_per_file = max_rows_per_file
         self.bigcommerce_conn_id = bigcommerce_conn_id
-        if path is not None and not any("{{" in text or "{%" in text for text in (query, name or "")):
+        check_arguments(self, self.argument_checks)
+        if path is not None and not is_pending([query, name]):
             self._check()  # so that a mistake shows where the DAG is parsed
         self._reading: StoppableReading | None = None
 
@@ -120,6 +146,7 @@ class BigCommerceGraphQLOperator(BaseOperator):
         :returns: the answer's data, or the manifest.
         :raises GraphQLError: errors in the answer.
         """
+        check_rendered(self, self.argument_checks)
         self._reading = StoppableReading()
         hook = BigCommerceHook(self.bigcommerce_conn_id)
         if self.path is not None:
@@ -151,7 +178,7 @@ class BigCommerceGraphQLOperator(BaseOperator):
     def _selection(self) -> Selection:
         """All nodes, in the form in which the transfer is told what to read."""
         asked = msgspec.json.encode([self.query, self.variables], order="deterministic")
-        row = Resource(name=str(self.name), area="", path=GRAPHQL_PATH, primary_key=self.primary_key, paging="single")
+        row = Resource(name=str(self.name), area="", path=GRAPHQL_PATH, primary_key=tuple(self.primary_key), paging="single")
         return Selection(
             resource=row,
             mode="full",

@@ -5,20 +5,35 @@ In between, a mapped transfer reads each range. Where to cut is ``core``'s affai
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce.assets import data_alias
 from airflow_provider_bigcommerce.compat import is_task, try_number
+from airflow_provider_bigcommerce.core.arguments import (
+    Check,
+    Checks,
+    check_arguments,
+    check_rendered,
+    filters,
+    flag,
+    integer,
+    is_pending,
+    optional,
+    place,
+    refuse,
+    text,
+    when,
+)
 from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.partitions import MOST, Counts, Partition, bounds_of, by_dates, by_ids, places, require_cut
-from airflow_provider_bigcommerce.core.planning import full_query, resource_of
-from airflow_provider_bigcommerce.core.windows import Window, moment, window_query
+from airflow_provider_bigcommerce.core.planning import check_parameters, copied_resource, full_query
+from airflow_provider_bigcommerce.core.windows import window_between, window_query
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnexpectedAnswerError
 from airflow_provider_bigcommerce.files import partitions
 from airflow_provider_bigcommerce.files.destination import Destination
@@ -64,6 +79,17 @@ def commit_partitions(returned: Any, *, path: str, **arguments: Any) -> XComArg:
     return BigCommerceCommitPartitionsOperator(returned=returned, path=path, **arguments).output
 
 
+def of_every_range() -> Check:
+    """What the mapped tasks returned; each one is checked when they are held together."""
+
+    def read(name: str, value: Any) -> Any:
+        if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+            refuse(name, value, "the mapped transfer's output, a list of what each range returned.", is_private=True)
+        return value
+
+    return Check(read)
+
+
 class BigCommercePartitionOperator(BaseOperator):
     """Cut a list into ranges of about equal size; :func:`partition` makes a task of it.
 
@@ -79,6 +105,14 @@ class BigCommercePartitionOperator(BaseOperator):
     :param bigcommerce_conn_id: connection id. (templated)
     """
 
+    argument_checks: ClassVar[Checks] = {
+        "resource": text("orders"),
+        "into": integer(1, MOST),
+        "query": optional(filters()),
+        "since": optional(when(), may_vanish=True),
+        "until": optional(when(), may_vanish=True),
+        "bigcommerce_conn_id": text("bigcommerce_default"),
+    }
     template_fields: Sequence[str] = ("resource", "query", "since", "until", "bigcommerce_conn_id")
     template_fields_renderers = {"query": "json"}  # noqa: RUF012  # Airflow's own declaration
     ui_color = "#e8edfb"
@@ -101,10 +135,14 @@ class BigCommercePartitionOperator(BaseOperator):
         self.since = since
         self.until = until
         self.bigcommerce_conn_id = bigcommerce_conn_id
-        if not 1 <= into <= MOST:
-            raise InvalidQueryError(f"into={into} is no number of ranges. Accepted: 1 to {MOST}.")
-        if isinstance(resource, str) and "{{" not in resource and "{%" not in resource:
-            require_cut(resource_of(resource))
+        check_arguments(self, self.argument_checks)
+        if not is_pending([since, until]):
+            window_between(since, until)
+        if not is_pending(resource):
+            row = copied_resource(resource)
+            require_cut(row)
+            if query is not None and not is_pending(query):
+                check_parameters(row, query)
 
     def execute(self, context: Mapping[str, Any]) -> list[dict[str, Any]]:  # noqa: ARG002  # Airflow's signature
         """Ask the store where to cut.
@@ -112,9 +150,10 @@ class BigCommercePartitionOperator(BaseOperator):
         :returns: the ranges, for ``.expand(partition=...)``.
         :raises InvalidQueryError: the list cannot be cut; the message names those that can.
         """
-        row = resource_of(self.resource)
+        check_rendered(self, self.argument_checks)
+        row = copied_resource(self.resource)
         by = require_cut(row)
-        window = Window(moment(self.since, "since"), moment(self.until, "until"))
+        window = window_between(self.since, self.until)
         # What shapes rows does not decide which there are.
         shape = {"include", "include_fields", "exclude_fields", *row.include_companions}
         query = {name: value for name, value in full_query(row, self.query).items() if name not in shape}
@@ -131,8 +170,8 @@ def _by_ids(store: BlockingStore, row: Resource, query: Query, into: int) -> lis
     """Ask for the row in each place where a range is to begin: the list comes in the order of its ids."""
     ordered = {**query, **(row.sort_by_id or {}), "limit": 1}
     cuts: list[int] = []
-    for place in places(store.count(row.name, query=query), into):
-        for page in store.pages(row.name, query={**ordered, "page": place + 1}):
+    for number in places(store.count(row.name, query=query), into):
+        for page in store.pages(row.name, query={**ordered, "page": number + 1}):
             cuts += [int(found[row.primary_key[0]]) for found in page.rows()]
     return by_ids(row, cuts)
 
@@ -173,6 +212,7 @@ class BigCommerceCommitPartitionsOperator(BaseOperator):
     :param emit_empty: whether a run that brought no row announces itself too.
     """
 
+    argument_checks: ClassVar[Checks] = {"returned": of_every_range(), "path": place("/data/bigcommerce"), "emit_empty": flag()}
     template_fields: Sequence[str] = ("returned", "path")
     ui_color = "#e8edfb"
 
@@ -181,6 +221,7 @@ class BigCommerceCommitPartitionsOperator(BaseOperator):
         self.returned = returned
         self.path = path
         self.emit_empty = emit_empty
+        check_arguments(self, self.argument_checks)
         self._came: tuple[str, str, Place] | None = None
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
@@ -190,6 +231,7 @@ class BigCommerceCommitPartitionsOperator(BaseOperator):
         :raises DestinationError: files are not there, or the manifest cannot be written.
         """
         self._came = None
+        check_rendered(self, self.argument_checks)
         destination = Destination.at(str(self.path))
         manifest, about = partitions.commit_partitions(destination, self.returned, now=datetime.now(UTC), number=try_number(context))
         self.log.info(

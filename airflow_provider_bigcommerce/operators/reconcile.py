@@ -11,13 +11,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce.compat import is_task, record_metrics
-from airflow_provider_bigcommerce.core.planning import resource_of
+from airflow_provider_bigcommerce.core.arguments import (
+    LONGEST,
+    Checks,
+    check_arguments,
+    check_rendered,
+    integer,
+    is_pending,
+    names,
+    one_id,
+    one_of,
+    optional,
+    place,
+    text,
+)
+from airflow_provider_bigcommerce.core.planning import copied_resource, resource_of
 from airflow_provider_bigcommerce.core.reconciling import ON_MISMATCH, Report, first_differences
 from airflow_provider_bigcommerce.exceptions import CopyMismatchError, InvalidQueryError
 from airflow_provider_bigcommerce.files.copy_reader import FileCopy
@@ -75,6 +89,22 @@ class BigCommerceReconcileOperator(BaseOperator):
     :param bigcommerce_conn_id: connection id of the store. (templated)
     """
 
+    argument_checks: ClassVar[Checks] = {
+        "resource": text("orders"),
+        "path": optional(place("/data/bigcommerce")),
+        "conn_id": optional(text("warehouse")),
+        "table": optional(text("orders")),
+        "schema": optional(text("public")),
+        "sample": optional(integer(0)),
+        "seed": optional(one_id(), may_vanish=True),
+        "days": integer(0, LONGEST.days),
+        "on_mismatch": one_of(ON_MISMATCH),
+        "fields": optional(names("['id', 'email']")),
+        "exclude_fields": optional(names("['billing_address.email']")),
+        "ignore_fields": names("['total_sold']"),
+        "report_path": optional(place("/data/reports")),
+        "bigcommerce_conn_id": text("bigcommerce_default"),
+    }
     template_fields: Sequence[str] = (
         "resource",
         "path",
@@ -126,10 +156,9 @@ class BigCommerceReconcileOperator(BaseOperator):
         self.bigcommerce_conn_id = bigcommerce_conn_id
         if (path is None) == (conn_id is None):
             raise InvalidQueryError("Say where the copy is: path for files, or conn_id for a table, and not both.")
-        if on_mismatch not in ON_MISMATCH:
-            raise InvalidQueryError(f"on_mismatch={on_mismatch!r} is unknown. Accepted: {', '.join(map(repr, ON_MISMATCH))}.")
-        if (sample is not None and sample < 0) or days < 0:
-            raise InvalidQueryError(f"sample={sample} and days={days} must not be negative. sample=None compares every row.")
+        check_arguments(self, self.argument_checks)
+        if not is_pending(resource):
+            _comparable(resource)
         self._reading: StoppableReading | None = None
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,6 +169,7 @@ class BigCommerceReconcileOperator(BaseOperator):
         :raises CopyMismatchError: copy and store differ, with ``on_mismatch="fail"``, or after a repair that did not help.
         :raises BigCommerceError: see ``airflow_provider_bigcommerce.exceptions``.
         """
+        check_rendered(self, self.argument_checks)
         hook = BigCommerceHook(self.bigcommerce_conn_id)
         run = _Run.of(context, self.task_id)
         reading = self._reading = StoppableReading()
@@ -321,7 +351,7 @@ def _comparable(resource: str) -> Resource:
 
     :raises InvalidQueryError: they cannot.
     """
-    row = resource_of(resource)
+    row = copied_resource(resource)
     if not row.primary_key or row.kind == "singleton":
         raise InvalidQueryError(
             f"{row.name!r} has no key by which a row of the copy could be found in the store, so it cannot be reconciled."

@@ -9,12 +9,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce.compat import default_deferrable
+from airflow_provider_bigcommerce.core.arguments import (
+    Checks,
+    anything,
+    check_arguments,
+    check_rendered,
+    filters,
+    flag,
+    function,
+    optional,
+    seconds,
+    text,
+)
 from airflow_provider_bigcommerce.core.messages import METHODS, Query, Response
 from airflow_provider_bigcommerce.core.waiting import KeepWaiting, Poller, is_permanent
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError, UnexpectedAnswerError
@@ -65,6 +77,17 @@ class BigCommerceRequestOperator(BaseOperator):
         ``[operators] default_deferrable``, for reads.
     """
 
+    argument_checks: ClassVar[Checks] = {
+        "path": text("/v3/catalog/summary"),
+        "method": text("GET"),
+        "query": optional(filters()),
+        "json": anything(),
+        "response_check": optional(function("of the answer")),
+        "response_filter": optional(function("of the answer")),
+        "bigcommerce_conn_id": text("bigcommerce_default"),
+        "max_wait": optional(seconds()),
+        "deferrable": optional(flag()),
+    }
     template_fields: Sequence[str] = ("path", "query", "json", "bigcommerce_conn_id")
     template_fields_renderers = {"query": "json", "json": "json"}  # noqa: RUF012  # Airflow's own declaration
     ui_color = "#e8edfb"
@@ -86,7 +109,7 @@ class BigCommerceRequestOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.path = path
-        self.method = method.upper()
+        self.method = method
         self.query = query
         self.json = json
         self.response_check = response_check
@@ -94,6 +117,9 @@ class BigCommerceRequestOperator(BaseOperator):
         self.bigcommerce_conn_id = bigcommerce_conn_id
         self.max_wait = max_wait
         self.whole_collection = whole_collection
+        self.deferrable = deferrable
+        check_arguments(self, self.argument_checks)
+        self.method = method.upper()
         if self.method not in METHODS:
             raise InvalidQueryError(f"method={method!r} is unknown. Accepted: {', '.join(METHODS)}.")
         is_read = self.method in _READS
@@ -111,6 +137,7 @@ class BigCommerceRequestOperator(BaseOperator):
         :raises TransportError: no answer came.
         :raises BigCommerceError: ``response_check`` returned False.
         """
+        check_rendered(self, self.argument_checks)
         return self._go(deadline=self._deadline(), failures=0)
 
     def execute_complete(self, context: Any, event: Mapping[str, Any], deadline: float | None = None, failures: int = 0) -> Any:  # noqa: ARG002  # Airflow's signature

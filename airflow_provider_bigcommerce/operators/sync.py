@@ -8,12 +8,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce.access import permissions
+from airflow_provider_bigcommerce.core.arguments import (
+    Check,
+    Checks,
+    check_arguments,
+    check_rendered,
+    flag,
+    mapping,
+    names,
+    optional,
+    text,
+    when,
+)
 from airflow_provider_bigcommerce.core.whole_store import asks_each_parent, has_all_it_needs, in_order, is_second_copy
 from airflow_provider_bigcommerce.exceptions import PermissionDeniedError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
@@ -35,6 +47,13 @@ class BigCommerceReadableResourcesOperator(BaseOperator):
     :param initial_since: where the first runs of lists with a change date begin. (templated)
     """
 
+    argument_checks: ClassVar[Checks] = {
+        "bigcommerce_conn_id": text("bigcommerce_default"),
+        "exclude": names("['orders']"),
+        "with_each_parent": flag(),
+        "needs_key": flag(),
+        "initial_since": optional(when(), may_vanish=True),
+    }
     template_fields: Sequence[str] = ("bigcommerce_conn_id", "initial_since")
     ui_color = "#e8edfb"
 
@@ -50,16 +69,18 @@ class BigCommerceReadableResourcesOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.bigcommerce_conn_id = bigcommerce_conn_id
-        self.exclude = tuple(exclude)
+        self.exclude = exclude
         self.with_each_parent = with_each_parent
         self.needs_key = needs_key
         self.initial_since = initial_since
+        check_arguments(self, self.argument_checks)
 
     def execute(self, context: Mapping[str, Any]) -> list[dict[str, Any]]:  # noqa: ARG002  # Airflow's signature
         """One dict of a transfer's arguments for each resource, in the order in which they are to be read.
 
         :raises PermissionDeniedError: there is none.
         """
+        check_rendered(self, self.argument_checks)
         with BigCommerceHook(self.bigcommerce_conn_id).store() as store:
             given = list(permissions(store))
         # What is unclear is read all the same: then its own task says what is wrong.
@@ -91,6 +112,12 @@ class BigCommerceReadableResourcesOperator(BaseOperator):
         return {"resource": row.name, **bounds}
 
 
+def task_ids() -> Check:
+    """A dict, resource -> task id, or the id of one mapped task."""
+    of_each = mapping("{'orders': 'orders'}")
+    return Check(lambda name, value: value if isinstance(value, str) and value else of_each(name, value))
+
+
 class BigCommerceSyncSummaryOperator(BaseOperator):
     """Tell what a sync brought and what failed; fails if anything did, so that the DAG run shows it.
 
@@ -101,6 +128,11 @@ class BigCommerceSyncSummaryOperator(BaseOperator):
     :param readable: id of the task that returned what the mapped task is mapped over.
     """
 
+    argument_checks: ClassVar[Checks] = {
+        "bigcommerce_conn_id": text("bigcommerce_default"),
+        "copies": task_ids(),
+        "readable": optional(text("readable")),
+    }
     template_fields: Sequence[str] = ("bigcommerce_conn_id",)
     ui_color = "#e8edfb"
 
@@ -109,12 +141,14 @@ class BigCommerceSyncSummaryOperator(BaseOperator):
         self.bigcommerce_conn_id = bigcommerce_conn_id
         self.copies = copies
         self.readable = readable
+        check_arguments(self, self.argument_checks)
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """The summary.
 
         :raises AirflowFailException: a resource did not arrive.
         """
+        check_rendered(self, self.argument_checks)
         ti = context["ti"]
         lines = self._lines(ti)
         copied = [line for line in lines if "rows" in line]
@@ -126,8 +160,8 @@ class BigCommerceSyncSummaryOperator(BaseOperator):
             **{name: sum(line[name] for line in copied) for name in ("rows", "requests", "throttled")},
             "seconds": _seconds(copied),
         }
-        for text in table(lines):
-            self.log.info(text)
+        for line in table(lines):
+            self.log.info(line)
         self.log.info(
             "%d of %d resources arrived: %s rows in %d requests and %.0f s",
             len(copied), len(lines), f"{summary['rows']:,}", summary["requests"], summary["seconds"],

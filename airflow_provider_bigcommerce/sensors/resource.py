@@ -6,13 +6,28 @@ import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from airflow_provider_bigcommerce import portal
 from airflow_provider_bigcommerce.compat import default_deferrable
+from airflow_provider_bigcommerce.core.arguments import (
+    Check,
+    Checks,
+    check_arguments,
+    check_rendered,
+    filters,
+    flag,
+    integer,
+    is_pending,
+    mapping,
+    one_id,
+    optional,
+    seconds,
+    text,
+)
 from airflow_provider_bigcommerce.core.conditions import Conditions, check_conditions, meets
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.waiting import KeepWaiting, Outcome, Poller
@@ -22,6 +37,12 @@ from airflow_provider_bigcommerce.triggers.resource import BigCommerceResourceTr
 
 #: Seconds after the wait's own end at which Airflow ends a deferred task whose trigger nobody runs.
 _NO_TRIGGERER = 300.0
+
+
+def conditions_or_function() -> Check:
+    """Conditions as data, or a function of a row."""
+    as_data = mapping("{'status_id': 11}")
+    return Check(lambda name, value: value if callable(value) else as_data(name, value))
 
 
 class BigCommerceResourceSensor(BaseSensorOperator):
@@ -55,6 +76,16 @@ class BigCommerceResourceSensor(BaseSensorOperator):
     :param kwargs: of every sensor: ``poke_interval``, ``timeout``, ``mode``, ``soft_fail`` ...
     """
 
+    argument_checks: ClassVar[Checks] = {
+        "resource": text("orders"),
+        "id": optional(one_id()),
+        "query": optional(filters()),
+        "conditions": optional(conditions_or_function()),
+        "at_least": integer(1),
+        "bigcommerce_conn_id": text("bigcommerce_default"),
+        "max_failures": integer(1),
+        "deferrable": optional(flag()),
+    }
     template_fields: Sequence[str] = ("resource", "id", "query", "conditions", "bigcommerce_conn_id")
     template_fields_renderers = {"query": "json"}  # noqa: RUF012  # Airflow's own declaration
     ui_color = "#e8edfb"
@@ -72,6 +103,9 @@ class BigCommerceResourceSensor(BaseSensorOperator):
         deferrable: bool | None = None,
         **kwargs: Any,
     ) -> None:
+        for name in ("poke_interval", "timeout"):  # Airflow's own; what it takes for them need not be one that can be waited for
+            if kwargs.get(name) is not None:
+                seconds(takes_timedelta=True)(name, kwargs[name])
         super().__init__(**kwargs)
         if callable(conditions) and deferrable:
             raise InvalidQueryError(
@@ -85,8 +119,10 @@ class BigCommerceResourceSensor(BaseSensorOperator):
         self.at_least = at_least
         self.bigcommerce_conn_id = bigcommerce_conn_id
         self.max_failures = max_failures
+        self.deferrable = deferrable
+        check_arguments(self, self.argument_checks)
         self.deferrable = not callable(conditions) and (default_deferrable() if deferrable is None else deferrable)
-        if not _is_templated(resource, id, query, conditions):
+        if not is_pending([resource, id, query, conditions]):
             self._sought().check()  # so that a mistake shows where the DAG is parsed
         self._poller: Poller | None = None
 
@@ -97,6 +133,10 @@ class BigCommerceResourceSensor(BaseSensorOperator):
         :raises AirflowFailException: the store refused in a way that needs a person.
         :raises BigCommerceError: too many failures in a row.
         """
+        try:
+            check_rendered(self, self.argument_checks)
+        except InvalidQueryError as error:
+            raise AirflowFailException(str(error)) from error
         if not self.deferrable:
             return super().execute(context)
         rows, outcome = self._look()
@@ -156,7 +196,3 @@ class BigCommerceResourceSensor(BaseSensorOperator):
         if is_outage:
             raise BigCommerceError(message)
         raise AirflowSensorTimeout(message) if event["status"] == "timed_out" else AirflowFailException(message)
-
-
-def _is_templated(*values: object) -> bool:
-    return any(mark in repr(value) for value in values for mark in ("{{", "{%"))

@@ -293,8 +293,18 @@ class AnyDatabase(Database):
         except CompileError:  # a type that SQLAlchemy does not know
             return str(kind)
 
+    def spelling_of(self, table: str) -> str:
+        """As the database lists it: whether case counts may depend on the server, its file system and its collation."""
+
+        def read(inspector: sa.Inspector) -> str:
+            names = inspector.get_table_names(schema=self._schema) if inspector.has_table(table, schema=self._schema) else []
+            return table if table in names else next((name for name in names if name.casefold() == table.casefold()), table)
+
+        return self._inspect(table, read)
+
     def unique_keys_of(self, table: str) -> list[frozenset[str]]:
         """The primary key, unique constraints, and unique indexes of plain columns without a condition."""
+        table = self.spelling_of(table)  # some dialects find no constraints by another spelling
 
         def read(inspector: sa.Inspector) -> list[frozenset[str]]:
             keys: list[Sequence[str | None]] = [inspector.get_pk_constraint(table, schema=self._schema)["constrained_columns"]]

@@ -82,7 +82,7 @@ class TableCopy:
             rows = database.rows(
                 f"SELECT {database.quote('resource')}, nested, filters, manifest FROM {database.qualified(SYNCS.name)} "
                 "WHERE table_name = ?",
-                (self._table,),
+                (database.spelling_of(self._table),),
             )
         if not rows or not database.columns_of(self._table):
             raise InvalidQueryError(

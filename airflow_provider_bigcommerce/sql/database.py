@@ -100,6 +100,13 @@ class Database(ABC):
         """Column -> type as the database tells it; empty where there is no such table."""
 
     @abstractmethod
+    def spelling_of(self, table: str) -> str:
+        """The name of the table that this name means: another one where the database takes upper and lower case for the same.
+
+        The name itself where there is no such table.
+        """
+
+    @abstractmethod
     def unique_keys_of(self, table: str) -> list[frozenset[str]]:
         """The column sets by which rows of a table are unique."""
 

@@ -109,6 +109,10 @@ class Postgres(DirectDatabase):
         """Column -> type, as ``format_type`` writes it."""
         return {str(name): str(kind) for name, kind in self.rows(_COLUMNS, (self.schema, table))}
 
+    def spelling_of(self, table: str) -> str:
+        """The name itself: names are quoted in each statement, so that case counts."""
+        return table
+
     def unique_keys_of(self, table: str) -> list[frozenset[str]]:
         """The column sets of unique indexes that ON CONFLICT can use."""
         keys: dict[int, set[str]] = {}

@@ -77,6 +77,11 @@ class Sqlite(DirectDatabase):
         found = self.rows(f"PRAGMA {self.quote(self.schema)}.table_info({self.quote(table)})")
         return {str(name): str(kind).upper() for _, name, kind, *_ in found}
 
+    def spelling_of(self, table: str) -> str:
+        """SQLite's names are the same in upper and lower case, quoted or not."""
+        found = self.rows(f"SELECT name FROM {self.quote(self.schema)}.sqlite_master WHERE name = ? COLLATE NOCASE", (table,))  # noqa: S608  # quoted
+        return str(found[0][0]) if found else table
+
     def unique_keys_of(self, table: str) -> list[frozenset[str]]:
         """The primary key and every unique index without a condition."""
         schema = self.quote(self.schema)

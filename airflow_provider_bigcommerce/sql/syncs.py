@@ -104,17 +104,24 @@ class Syncs:
                 "Rename it, or give another schema."
             )
 
+    @property
+    def _table(self) -> str:
+        """The table's name as its rows have it; asked each time, since another run may make it meanwhile."""
+        return self._database.spelling_of(self._layout.main.name)
+
     def past(self) -> Past:
         """What earlier runs left.
 
         :raises InvalidQueryError: the table was filled from another store, with another resource, or with nested values kept otherwise;
             or what is said of it cannot be read.
         """
-        table, database = self._layout.main.name, self._database
+        table, database = self._table, self._database
         reserved = database.quote("resource")  # a reserved word of Oracle
-        others = database.rows(f"SELECT DISTINCT {reserved}, store_hash, nested FROM {self._name} WHERE table_name = ?", (table,))
-        for resource, store_hash, nested in others:
-            self._refuse(str(resource), str(store_hash), str(nested))
+        others = database.rows(
+            f"SELECT DISTINCT table_name, {reserved}, store_hash, nested FROM {self._name} WHERE table_name = ?", (table,)
+        )
+        for name, resource, store_hash, nested in others:
+            self._refuse(str(name), str(resource), str(store_hash), str(nested))
         last = database.rows(
             f"SELECT watermark, run_key, finished_at FROM {self._name} "
             "WHERE table_name = ? AND filters = ? AND watermark IS NOT NULL ORDER BY watermark DESC, finished_at DESC",
@@ -153,12 +160,17 @@ class Syncs:
         )
         found = self._database.rows(
             f"SELECT max(watermark) FROM {self._name} WHERE table_name = ? AND filters = ? AND {begins}",
-            (self._layout.main.name, self._filters, *values),
+            (self._table, self._filters, *values),
         )
         return self._text(found[0][0]) if found[0][0] is not None else ""
 
-    def _refuse(self, resource: str, store_hash: str, nested: str) -> None:
+    def _refuse(self, name: str, resource: str, store_hash: str, nested: str) -> None:
         layout, table = self._layout, self._database.qualified(self._layout.main.name)
+        if name != self._table:
+            raise InvalidQueryError(
+                f"The table {table} and the table {self._database.qualified(name)}, which was filled before, have names that this database "
+                f"takes for the same where it compares text, so that {self._name} cannot tell them apart. Give another table."
+            )
         if store_hash != self._store_hash:
             raise InvalidQueryError(
                 f"The table {table} was filled from the store {store_hash!r}, and the connection now points to {self._store_hash!r}: "
@@ -186,7 +198,7 @@ class Syncs:
 
     def forget(self) -> None:
         """Delete what is said of a table that no longer exists."""
-        self._database.execute(f"DELETE FROM {self._name} WHERE table_name = ?", (self._layout.main.name,))
+        self._database.execute(f"DELETE FROM {self._name} WHERE table_name = ?", (self._table,))
 
     def next_sequence(self) -> int:
         """The place of a run that is committed now among those that filled the table; within its transaction."""
@@ -195,7 +207,7 @@ class Syncs:
 
     def write(self, manifest: Manifest) -> None:
         """Put this run's row in, in the place of the one it had."""
-        database, table = self._database, self._layout.main.name
+        database, table = self._database, self._table
         database.execute(f"DELETE FROM {self._name} WHERE table_name = ? AND run_key = ?", (table, self._run))
         values = (
             table,

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_provider_bigcommerce.core.arguments import ids, included, names, optional
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
 from airflow_provider_bigcommerce.core.fields import FieldSelection, select_fields
 from airflow_provider_bigcommerce.core.messages import Query, query_text
+from airflow_provider_bigcommerce.core.naming import kept_name
 from airflow_provider_bigcommerce.core.partitions import Partition, bounds_of, require_cut
-from airflow_provider_bigcommerce.core.planning import column_of, resource_of
+from airflow_provider_bigcommerce.core.planning import column_of, copied_resource, resource_of
 from airflow_provider_bigcommerce.core.windows import (
     Window,
     backfill_filter,
@@ -26,6 +27,7 @@ from airflow_provider_bigcommerce.core.windows import (
     incremental_window,
     interval_window,
     moment,
+    window_between,
     window_query,
     written,
 )
@@ -39,18 +41,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_FIELDS = optional(names("['id', 'email']"))
+
 Mode = Literal["full", "incremental", "backfill"]
 MODES: tuple[Mode, ...] = ("full", "incremental", "backfill")
 
 #: What is read with a resource unless ``include`` says otherwise: rows that would cost a request for each parent.
 DEFAULT_INCLUDE: Mapping[str, tuple[str, ...]] = {"orders": ("consignments.line_items",)}
 
-_NO_NAME = re.compile(r"[^A-Za-z0-9_]+")
-
 
 def folder_of(resource: Resource) -> str:
     """A resource's directory below a transfer's ``path``."""
-    return _NO_NAME.sub("_", resource.name).strip("_")
+    return kept_name(resource.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,7 @@ def select(
     :raises UnknownResourceError: with the nearest names.
     :raises InvalidQueryError: an argument that cannot work.
     """
-    row = resource_of(resource)
+    row = copied_resource(resource)
     if mode not in MODES:
         raise InvalidQueryError(f"mode={mode!r} is unknown. Accepted: {', '.join(map(repr, MODES))}.")
     if mode != "incremental" and initial_since:
@@ -190,11 +192,14 @@ def select(
             f"BigCommerce's API has no filter by change date for {row.name!r}: mode='incremental' reads the whole list and keeps what "
             "changed, so since, until and initial_since cannot bound it. Leave them out, or use mode='full'."
         )
-    if overlap < timedelta(0):
-        raise InvalidQueryError(f"overlap={overlap} is negative: rows would be skipped. Give zero or more.")
-    if full_every is not None and full_every <= timedelta(0):
-        raise InvalidQueryError(f"full_every={full_every} is no time between two full reads. Give more than zero, or None for none.")
-    window = Window(moment(since, "since"), moment(until, "until"))
+    parent_ids = optional(ids(of_parents=True))("parent_ids", parent_ids)
+    if parent_ids is not None and parent_query:
+        raise InvalidQueryError("Give parent_ids or parent_query, not both: chosen parents are not asked whether a filter holds.")
+    if parent_ids is not None and (since or until or mode == "backfill") and dated(row) is not row:
+        raise InvalidQueryError(
+            f"{row.name!r} has no dates of its own, so since, until and mode='backfill' choose its parents. Leave them out, or parent_ids."
+        )
+    window = window_between(since, until)
     if mode == "backfill":
         window = _backfill_window(window, interval)
     if window.is_bounded:
@@ -217,6 +222,7 @@ def select(
     known = schema(row.name, row.primary_key).fields
     is_described = len(known) > len(row.primary_key) + len(row.placeholders)  # not an archived list, of which the keys alone are known
     columns = [column_of(name) for name in row.placeholders]
+    fields, exclude_fields = _FIELDS("fields", fields), _FIELDS("exclude_fields", exclude_fields)
     kept = select_fields(row, fields, exclude_fields, known=known if is_described else (), columns=columns)
     asked.update(kept.query)
     return Selection(
@@ -261,7 +267,7 @@ def _channel_filter(row: Resource) -> str:
 def _includes(row: Resource, include: str | Sequence[str] | None) -> tuple[str, ...]:
     if include is None:
         return DEFAULT_INCLUDE.get(row.name, ())
-    wanted = tuple(part.strip() for part in (include.split(",") if isinstance(include, str) else include) if part.strip())
+    wanted = tuple(included()("include", include))
     unknown = [part for part in wanted if part not in row.includes]
     if unknown and row.area:  # a path outside the catalog takes what the caller says
         accepted = ", ".join(map(repr, row.includes)) or "none: this resource has no include parameter"

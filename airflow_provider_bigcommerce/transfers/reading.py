@@ -10,15 +10,21 @@ import threading
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from airflow_provider_bigcommerce import portal
-from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError
+from airflow_provider_bigcommerce.core.arguments import number
+from airflow_provider_bigcommerce.exceptions import BigCommerceError
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 
 T = TypeVar("T")
+
+#: A share of the store's quota.
+QUOTA_SHARE: Final = number(
+    0, 1, is_open=True, hint=" 0.25 leaves three quarters to everybody else; leave it out for the connection's own."
+)
 
 #: A backfill has time, and the live sync and the merchant's other apps have not. Runs at once stay below it together, as each counts what
 #: the others used.
@@ -82,19 +88,6 @@ class StoppableReading:
                 return await store.now(last=last)
 
         return self.run(now)
-
-
-def check_quota_share(quota_share: object) -> None:
-    """Refuse a share that the client could not keep, where the DAG is parsed.
-
-    :raises InvalidQueryError: it is no number above 0 and at most 1.
-    """
-    is_number = isinstance(quota_share, int | float) and not isinstance(quota_share, bool)
-    if quota_share is not None and not (is_number and 0 < quota_share <= 1):  # type: ignore[operator]  # a number by now
-        raise InvalidQueryError(
-            f"quota_share={quota_share!r} is no share of the store's quota. Accepted: a number above 0 and at most 1; 0.25 leaves three "
-            "quarters to everybody else. Leave it out for the connection's own."
-        )
 
 
 def store_settings(mode: str, quota_share: float | None, hook: BigCommerceHook) -> dict[str, float]:

@@ -7,18 +7,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_bigcommerce.core.arguments import (
+    Checks,
+    check_arguments,
+    filters,
+    ids,
+    included,
+    is_pending,
+    names,
+    number,
+    one_id,
+    one_of,
+    optional,
+    place,
+    span,
+    when,
+)
 from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.messages import Query
-from airflow_provider_bigcommerce.core.planning import resource_of
-from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, backfill_filter
+from airflow_provider_bigcommerce.core.planning import ancestor_of, check_parameters, copied_resource, resource_of
+from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, backfill_filter, window_between
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.files.destination import Destination
 from airflow_provider_bigcommerce.files.parents import parents_in
 from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink
 from airflow_provider_bigcommerce.transfers.plan import MODES, Selection, dated, interval_of, select
-from airflow_provider_bigcommerce.transfers.reading import check_quota_share
+from airflow_provider_bigcommerce.transfers.reading import QUOTA_SHARE
 from airflow_provider_bigcommerce.transfers.telling import TellingTransfer
 
 if TYPE_CHECKING:
@@ -28,7 +44,8 @@ if TYPE_CHECKING:
 class BigCommerceTransferOperator(TellingTransfer):
     """A transfer of a BigCommerce resource, whole or only what changed; what it is copied into is the subclass's affair.
 
-    :param resource: catalog name, such as ``orders`` (docs/reference/resources.md), or an API path. (templated)
+    :param resource: catalog name, such as ``orders`` (docs/reference/resources.md), or the API path of a list that is in no catalog; not
+        a catalog's path with ids filled in, for which ``parent_ids`` is. (templated)
     :param mode: ``full``: every row; ``incremental``: what changed since the last run. Where BigCommerce has a filter by change date, only
         that is read; other lists are read whole, and only rows that are new or changed are written. ``backfill``: what was created in
         the DAG run's data interval (docs/how-to/backfill.md).
@@ -42,7 +59,8 @@ class BigCommerceTransferOperator(TellingTransfer):
     :param fields: top-level fields to keep; keys and the change date are kept always. The other columns are null. (templated)
     :param exclude_fields: fields to leave out, dots for nested ones: ``["billing_address.email"]``. For personal data. (templated)
     :param channel_id: only rows of this channel, where the resource has such a filter. (templated)
-    :param parent_ids: for a child resource (``order_transactions``), the parents whose rows are read; all if not given. (templated)
+    :param parent_ids: for a child resource (``order_transactions``), the parents whose rows are read; all if not given, none for ``[]``. A
+        template may render a list: ``[1, 2]``. One that renders nothing is refused. (templated)
     :param parent_query: for a child resource, filters for the parents: ``{"status_id": 11}``. (templated)
     :param parents_from: for a child resource, the ``path`` of a task that copied the parents into files; those of its newest run are
         read: after an incremental run, the children of what changed. (templated)
@@ -57,11 +75,32 @@ class BigCommerceTransferOperator(TellingTransfer):
         leaves three quarters to everybody else. If not given, the connection's; for a backfill at most 0.25.
     :param accept_incomplete: whether a run moves the watermark although the store's count of the list says that rows are missing and two
         whole reads with the same rows say that none are (``complete: false`` in the manifest). If not, the next run reads its window again.
-    :param emit_empty: whether a run that brought no row has an asset event too (docs/how-to/react-to-new-data.md).
+    :param emit_empty: whether a run that brought no row has an asset event too, with ``rows`` 0. So it is by default; with False, a DAG
+        that is scheduled on the asset runs only when rows came (docs/how-to/react-to-new-data.md).
     """
 
     #: What ``deletes`` may be.
     accepted_deletes: Sequence[str] = ("ignore", "detect")
+    argument_checks: ClassVar[Checks] = {
+        **TellingTransfer.argument_checks,
+        "mode": one_of(MODES),
+        "query": optional(filters()),
+        "since": optional(when(), may_vanish=True),
+        "until": optional(when(), may_vanish=True),
+        "initial_since": optional(when(), may_vanish=True),
+        "include": optional(included(), may_vanish=True),
+        "fields": optional(names("['id', 'email']")),
+        "exclude_fields": optional(names("['billing_address.email']")),
+        "channel_id": optional(one_id()),
+        "parent_ids": optional(ids(of_parents=True)),
+        "parent_query": optional(filters()),
+        "parents_from": optional(place("/data/bigcommerce")),
+        "deletes": one_of(accepted_deletes),
+        "max_deleted_percent": number(0, 100),
+        "overlap": span(may_be_zero=True, example="timedelta(minutes=5)"),
+        "full_every": optional(span(example="timedelta(days=7)")),
+        "quota_share": optional(QUOTA_SHARE),
+    }
 
     template_fields: Sequence[str] = (
         "resource",
@@ -127,10 +166,8 @@ class BigCommerceTransferOperator(TellingTransfer):
         self.full_every = full_every
         self.quota_share = quota_share
         self.accept_incomplete = accept_incomplete
-        _validate(resource, mode)
-        if not _is_template(resource):
-            self._check_deletes(resource_of(resource))
-        check_quota_share(quota_share)
+        check_arguments(self, {name: self.argument_checks[name] for name in BigCommerceTransferOperator.argument_checks})
+        self._check_what_is_known()
 
     def selection(self, context: Mapping[str, Any]) -> Selection:
         """What the rendered arguments select.
@@ -140,7 +177,7 @@ class BigCommerceTransferOperator(TellingTransfer):
         :raises InvalidQueryError: an argument that cannot work.
         :raises DestinationError: ``parents_from`` cannot be read.
         """
-        self._check_deletes(resource_of(self.resource))
+        self._check_deletes(copied_resource(self.resource))
         return select(
             resource=self.resource,
             mode=self.mode,
@@ -162,13 +199,9 @@ class BigCommerceTransferOperator(TellingTransfer):
     def _check_deletes(self, row: Resource) -> None:
         """Refuse what cannot work before anything is sent.
 
-        :raises InvalidQueryError: an unknown value, or a resource whose rows cannot be told to be gone.
+        :raises InvalidQueryError: a resource whose rows cannot be told to be gone.
         """
-        deletes, most = self.deletes, self.max_deleted_percent
-        if deletes not in self.accepted_deletes:
-            raise InvalidQueryError(f"deletes={deletes!r} is unknown. Accepted: {', '.join(map(repr, self.accepted_deletes))}.")
-        if isinstance(most, bool) or not isinstance(most, (int, float)) or not 0 <= most <= 100:
-            raise InvalidQueryError(f"max_deleted_percent={most!r} is no percentage. Accepted: a number from 0 to 100.")
+        deletes = self.deletes
         if deletes == "ignore":
             return
         if self.mode == "backfill":
@@ -180,6 +213,20 @@ class BigCommerceTransferOperator(TellingTransfer):
                 "be told which are gone. Leave deletes out."
             )
 
+    def _check_what_is_known(self) -> None:
+        """What can be told before templates are rendered, so that it shows where the DAG is parsed."""
+        if not is_pending(self.since) and not is_pending(self.until):
+            window_between(self.since, self.until)
+        if is_pending(self.resource):
+            return
+        row = copied_resource(self.resource)
+        if self.mode == "backfill":
+            backfill_filter(dated(row))
+        self._check_deletes(row)
+        for name, asked, of in (("query", self.query, row), ("parent_query", self.parent_query, ancestor_of(row))):
+            if asked is not None and of is not None and not is_pending(asked):
+                check_parameters(of, asked, name)
+
     def _parents(self) -> Sequence[ParentId]:
         """The parents in another task's files."""
         row = resource_of(self.resource)
@@ -188,18 +235,3 @@ class BigCommerceTransferOperator(TellingTransfer):
         if self.parent_ids is not None:
             raise InvalidQueryError("Give parent_ids or parents_from, not both.")
         return parents_in(Destination.at(str(self.parents_from)), row, resource_of(row.parent))
-
-
-def _validate(resource: str, mode: str) -> None:
-    """What can be told before templates are rendered, so that it shows where the DAG is parsed."""
-    if mode not in MODES:
-        raise InvalidQueryError(f"mode={mode!r} is unknown. Accepted: {', '.join(map(repr, MODES))}.")
-    if not _is_template(resource):
-        row = resource_of(resource)
-        if mode == "backfill":
-            backfill_filter(dated(row))
-
-
-def _is_template(resource: object) -> bool:
-    """Whether the value comes only when the task runs."""
-    return not isinstance(resource, str) or "{{" in resource or "{%" in resource

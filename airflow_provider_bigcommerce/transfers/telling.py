@@ -10,14 +10,15 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce.assets import asset_of, data_alias, is_known, uri_of
 from airflow_provider_bigcommerce.compat import comes_again, hook_lineage, is_of_mapped, is_task, stats_sink
-from airflow_provider_bigcommerce.core.planning import resource_of
+from airflow_provider_bigcommerce.core.arguments import Checks, check_rendered, flag, is_pending, text
+from airflow_provider_bigcommerce.core.planning import copied_resource, resource_of
 from airflow_provider_bigcommerce.core.windows import moment
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
 from airflow_provider_bigcommerce.transfers.progress import duration
@@ -99,10 +100,20 @@ class TellingTransfer(BaseOperator):
     :param emit_empty: whether a run that brought no row announces itself too.
     """
 
+    #: What each argument may be; subclasses add theirs.
+    argument_checks: ClassVar[Checks] = {
+        "resource": text("orders"),
+        "bigcommerce_conn_id": text("bigcommerce_default"),
+        "emit_empty": flag(),
+    }
+
     def __init__(self, *, resource: str, bigcommerce_conn_id: str, emit_empty: bool, **kwargs: Any) -> None:
+        for name, value in (("resource", resource), ("bigcommerce_conn_id", bigcommerce_conn_id)):
+            if not is_pending(value):  # the asset is named after them
+                self.argument_checks[name](name, value)
         # An outlet that is known when the DAG is parsed shows in Airflow's graph, but always has an event; the alias serves the rest.
         is_fixed = emit_empty and not is_of_mapped(self) and is_known(resource, bigcommerce_conn_id)
-        own = asset_of(bigcommerce_conn_id, resource_of(resource).name) if is_fixed else data_alias()
+        own = asset_of(bigcommerce_conn_id, copied_resource(resource).name) if is_fixed else data_alias()
         super().__init__(**with_outlet(kwargs, own))
         self.resource = resource
         self.bigcommerce_conn_id = bigcommerce_conn_id
@@ -121,6 +132,7 @@ class TellingTransfer(BaseOperator):
         """
         self.learnt = Learnt()
         try:
+            check_rendered(self, self.argument_checks)
             manifest = self.transfer(context)
         except BaseException as error:
             if not comes_again(error):
@@ -185,7 +197,8 @@ def copied(manifest: Manifest, into: str, stats: ReadStats | None) -> str:
 
 def with_outlet(kwargs: dict[str, Any], own: Asset | AssetAlias) -> dict[str, Any]:
     """A task's arguments with this outlet among those it was given."""
-    given = list(kwargs.get("outlets") or [])
+    outlets = kwargs.get("outlets") or []
+    given = list(outlets) if isinstance(outlets, (list, tuple)) else [outlets]  # an asset is one, as for Airflow
     return {**kwargs, "outlets": given if own in given else [*given, own]}
 
 

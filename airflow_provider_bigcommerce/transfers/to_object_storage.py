@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_bigcommerce.compat import come_again, is_task
+from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, flag, integer, mapping, one_of, optional, place, span
 from airflow_provider_bigcommerce.core.partitions import Partition
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, LongWaitError
 from airflow_provider_bigcommerce.files.destination import Destination
@@ -55,8 +56,9 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         )
 
     Files are ``<path>/<resource>/run=<run key>/part-00000.parquet``; what is data is what the manifests in
-    ``<path>/<resource>/_manifests/`` name. A retry starts its run anew, a cleared task replaces its run's files. To map an
-    incremental task, add ``inlets=[state_asset()]`` to ``.partial()`` (from ``airflow_provider_bigcommerce.state``).
+    ``<path>/<resource>/_manifests/`` name. The directory of a path that is in no catalog is ``v3_foo_bar-`` and a hash. A retry starts
+    its run anew, a cleared task replaces its run's files. To map an incremental task, add ``inlets=[state_asset()]`` to ``.partial()``
+    (from ``airflow_provider_bigcommerce.state``).
 
     Which rows: the parameters of :class:`BigCommerceTransferOperator` (``resource``, ``mode``, ``query``, ``since``, ``fields`` ...).
 
@@ -75,6 +77,17 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         ``commit_partitions(...)`` does, for all of them (``airflow_provider_bigcommerce.operators.partition``). (templated)
     """
 
+    _own_checks: ClassVar[Checks] = {
+        "path": place("/data/bigcommerce"),
+        "file_format": one_of([*dict.fromkeys(name for name, _ in _FORMATS)]),
+        "compression": optional(one_of(("gzip", "zstd"))),
+        "stamp": flag(),
+        "max_rows_per_file": optional(integer(1)),
+        "checkpoint_every": span(example="timedelta(minutes=5)"),
+        "hand_back_after": optional(span(example="timedelta(minutes=5)")),
+        "partition": optional(mapping("what partition('orders', into=8) returns for each range")),
+    }
+    argument_checks: ClassVar[Checks] = {**BigCommerceTransferOperator.argument_checks, **_own_checks}
     template_fields: Sequence[str] = (*BigCommerceTransferOperator.template_fields, "path", "partition")
     template_fields_renderers = {**BigCommerceTransferOperator.template_fields_renderers, "partition": "json"}  # noqa: RUF012
 
@@ -102,10 +115,10 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         self.checkpoint_every = checkpoint_every
         self.hand_back_after = hand_back_after
         self.partition = partition
+        check_arguments(self, self._own_checks)
         self._format = _format(file_format, compression)
         if partition is not None and self.deletes != "ignore":
             raise InvalidQueryError("deletes does not go with partition: a range of a list does not tell what is gone. Leave deletes out.")
-        _validate(max_rows_per_file, checkpoint_every=checkpoint_every, hand_back_after=hand_back_after)
         self._reading: StoppableReading | None = None
 
     def transfer(self, context: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,17 +218,6 @@ def _push_link(context: Mapping[str, Any], run: FileRun) -> None:
 def _format(file_format: str, compression: str | None) -> FileFormat:
     found = _FORMATS.get((file_format, compression))
     if found is None:
-        if file_format not in {name for name, _ in _FORMATS}:
-            raise InvalidQueryError(f"file_format={file_format!r} is unknown. Accepted: 'parquet', 'jsonl', 'jsonl.gz', 'jsonl.zst'.")
         accepted = ", ".join(repr(option) for name, option in _FORMATS if name == file_format)
         raise InvalidQueryError(f"compression={compression!r} does not go with file_format={file_format!r}. Accepted: {accepted}.")
     return found
-
-
-def _validate(max_rows_per_file: int | None, **times: timedelta | None) -> None:
-    """What can be told before templates are rendered, so that it shows where the DAG is parsed."""
-    if max_rows_per_file is not None and max_rows_per_file < 1:
-        raise InvalidQueryError(f"max_rows_per_file={max_rows_per_file} leaves no row for a file. Give 1 or more, or None for one file.")
-    for name, time in times.items():
-        if time is not None and time <= timedelta(0):
-            raise InvalidQueryError(f"{name}={time} is no time to wait for. Give more than zero, such as timedelta(minutes=5).")

@@ -12,13 +12,13 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.client import BigCommerceStore
 from airflow_provider_bigcommerce.compat import is_task
+from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, one_of, optional, text
 from airflow_provider_bigcommerce.core.windows import written
-from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.files.manifest import Manifest, ManifestWindow, run_key
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
@@ -84,6 +84,13 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
     """
 
     accepted_deletes: Sequence[str] = ("ignore", "detect", "delete")
+    _own_checks: ClassVar[Checks] = {
+        "conn_id": text("warehouse"),
+        "table": optional(text("orders")),
+        "schema": optional(text("public")),
+        "nested": one_of(NESTED),
+    }
+    argument_checks: ClassVar[Checks] = {**BigCommerceTransferOperator.argument_checks, **_own_checks, "deletes": one_of(accepted_deletes)}
     template_fields: Sequence[str] = (*BigCommerceTransferOperator.template_fields, "conn_id", "table", "schema")
 
     def __init__(
@@ -100,7 +107,7 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         self.table = table
         self.schema = schema
         self.nested = nested
-        _validate(nested)
+        check_arguments(self, self._own_checks)
         self._reading: StoppableReading | None = None
         self._database: Database | None = None
 
@@ -338,9 +345,3 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         content = manifest.as_json()
         del content["files"]
         return {**content, "table": place.target.name}
-
-
-def _validate(nested: str) -> None:
-    """What can be told before templates are rendered, so that it shows where the DAG is parsed."""
-    if nested not in NESTED:
-        raise InvalidQueryError(f"nested={nested!r} is unknown. Accepted: {', '.join(map(repr, NESTED))}.")

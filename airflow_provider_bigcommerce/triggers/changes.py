@@ -14,12 +14,13 @@ import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from airflow_provider_bigcommerce.compat import TriggerState, trigger_state
+from airflow_provider_bigcommerce.core.arguments import Checks, filters, mapping, optional, seconds, text
 from airflow_provider_bigcommerce.core.conditions import Conditions, check_conditions, meets, top_fields
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.planning import check_query, resource_of
@@ -81,6 +82,14 @@ class BigCommerceChangesTrigger(BaseEventTrigger):
     :param poll_interval: seconds between two polls.
     """
 
+    argument_checks: ClassVar[Checks] = {
+        "resource": text("orders"),
+        "query": optional(filters()),
+        "conditions": optional(mapping("{'status_id': 11}")),
+        "bigcommerce_conn_id": text("bigcommerce_default"),
+        "poll_interval": seconds(is_open=True),
+    }
+
     def __init__(
         self,
         resource: str,
@@ -91,13 +100,15 @@ class BigCommerceChangesTrigger(BaseEventTrigger):
         poll_interval: float = 60.0,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's
+        given: dict[str, Any] = {"resource": resource, "query": query, "conditions": conditions}
+        given |= {"bigcommerce_conn_id": bigcommerce_conn_id, "poll_interval": poll_interval}
+        for name, check in self.argument_checks.items():
+            check(name, given[name])
         row = resource_of(resource)
         date_filter(row)
         check_query(row, query or {})
         if row.placeholders or row.parent_keys:
             raise InvalidQueryError(f"{resource!r} is a list below each {row.parent}, and there is no one list to watch.")
-        if poll_interval <= 0:
-            raise InvalidQueryError(f"poll_interval={poll_interval} leaves no pause. Give seconds above 0, such as 60.")
         self.resource = resource
         self.query = dict(query) if query else None
         self.conditions = check_conditions(conditions or {})

@@ -52,14 +52,14 @@ class Poll:
 class ChangesFeed:
     """Reads what changed in one list.
 
-    :param resource: catalog name.
+    :param resource: catalog name, or the path of one list.
     :param query: filters.
     :param fields: of a row, beside its key and date.
     :param conn_id: connection id.
     """
 
     def __init__(self, resource: str, query: Query | None, fields: frozenset[str], conn_id: str) -> None:
-        self._row = resource_of(resource)
+        self._resource, self._row = resource, resource_of(resource)
         self._dates = date_filter(self._row)
         self._fields = sorted({*fields, self._dates.field, *(name.partition(".")[0] for name in self._row.primary_key)})
         self._query: dict[str, Any] = dict(query or {})
@@ -129,7 +129,7 @@ class ChangesFeed:
         return [self._kept(msgspec.json.decode(record)) for record in records], until
 
     async def _all(self, store: BigCommerceStore, window: Window) -> list[Row]:
-        pages = store.rows(self._row.name, query=self._query, since=window.since, until=window.until)
+        pages = store.rows(self._resource, query=self._query, since=window.since, until=window.until)
         async with contextlib.aclosing(pages) as rows:
             return [self._kept(row) async for row in rows]
 

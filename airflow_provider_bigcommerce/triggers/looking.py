@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_bigcommerce.core.messages import Query
-from airflow_provider_bigcommerce.core.planning import check_query, resource_of
+from airflow_provider_bigcommerce.core.planning import check_parameters, check_query, is_counted, resource_of
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, NotFoundError
 
 if TYPE_CHECKING:
@@ -45,9 +45,8 @@ class Sought:
         :raises InvalidQueryError: an argument that cannot work.
         """
         row = resource_of(self.resource)
-        if self.at_least < 1:
-            raise InvalidQueryError(f"at_least={self.at_least} is met by nothing at all. Give 1 or more.")
         if self.id is not None:
+            check_parameters(row, self.query or {}, is_one=True)
             if self.at_least > 1:
                 raise InvalidQueryError(f"at_least={self.at_least} goes with a list; id={self.id!r} names one row.")
             return
@@ -74,9 +73,10 @@ async def look(store: BigCommerceStore, sought: Sought) -> int:
             return 0
         return int(sought.is_match is None or sought.is_match(found))
     if sought.is_match is None:
-        if row.count_path or row.paging == "v3_page":  # both tell a number in one request
+        if is_counted(row, query) or row.paging == "v3_page":  # both tell a number in one request
             return await store.count(sought.resource, query=query)
-        query.setdefault("limit", min(sought.at_least, row.page_size or sought.at_least))
+        if row.page_size:  # other lists take no limit
+            query.setdefault("limit", min(sought.at_least, row.page_size))
     matching = 0
     async with contextlib.aclosing(store.rows(sought.resource, query=query)) as rows:
         async for record in rows:

@@ -10,10 +10,11 @@ import functools
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_bigcommerce.core.arguments import Checks, filters, integer, mapping, one_id, optional, seconds, text, when
 from airflow_provider_bigcommerce.core.conditions import Conditions, check_conditions, meets
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.waiting import Done, Failed, KeepWaiting, Outcome, Poller, TimedOut, is_permanent
@@ -38,6 +39,18 @@ class BigCommerceResourceTrigger(BaseTrigger):
     :param max_failures: failed looks in a row that end the wait.
     """
 
+    argument_checks: ClassVar[Checks] = {
+        "resource": text("orders"),
+        "id": optional(one_id()),
+        "query": optional(filters()),
+        "at_least": integer(1),
+        "conditions": optional(mapping("{'status_id': 11}")),
+        "bigcommerce_conn_id": text("bigcommerce_default"),
+        "poke_interval": seconds(),
+        "end_time": optional(when()),
+        "max_failures": integer(1),
+    }
+
     def __init__(
         self,
         *,
@@ -54,13 +67,17 @@ class BigCommerceResourceTrigger(BaseTrigger):
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's
         self.resource = resource
         self.id = id
+        given: dict[str, Any] = {"resource": resource, "id": id, "query": query, "at_least": at_least, "conditions": conditions}
+        given |= {"bigcommerce_conn_id": bigcommerce_conn_id, "poke_interval": poke_interval, "end_time": end_time}
+        for name, check in self.argument_checks.items():
+            check(name, {**given, "max_failures": max_failures}[name])
         self.query = dict(query) if query else None
         self.at_least = at_least
         self.conditions = check_conditions(conditions or {})
         self.bigcommerce_conn_id = bigcommerce_conn_id
         self.poke_interval = poke_interval
-        self.end_time = datetime.fromisoformat(end_time) if isinstance(end_time, str) else end_time
         self.max_failures = max_failures
+        self.end_time = datetime.fromisoformat(end_time) if isinstance(end_time, str) else end_time
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class path and the arguments; plain values, no secret."""

@@ -6,9 +6,11 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_bigcommerce.core.arguments import Checks, when
 
 #: A clock that is set meanwhile is noticed after so many seconds.
 _LONGEST_SLEEP = 60.0
@@ -20,8 +22,11 @@ class BigCommerceUntilTrigger(BaseTrigger):
     :param moment: an aware datetime, or ISO-8601 text with offset.
     """
 
+    argument_checks: ClassVar[Checks] = {"moment": when()}
+
     def __init__(self, moment: datetime | str) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's
+        self.argument_checks["moment"]("moment", moment)
         self.moment = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
 
     def serialize(self) -> tuple[str, dict[str, Any]]:

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import ast
+import re
+
 import pytest
 
-from airflow_provider_bigcommerce.core.catalog import CATALOG
+from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
 from airflow_provider_bigcommerce.core.id_ranges import IdRanges
 from airflow_provider_bigcommerce.core.messages import Request, query_text
 from airflow_provider_bigcommerce.core.page_numbers import PageNumbers
 from airflow_provider_bigcommerce.core.paging import Cursors, SinglePage
-from airflow_provider_bigcommerce.core.planning import column_of, filled, full_query, resource_of, walk_of
+from airflow_provider_bigcommerce.core.planning import column_of, copied_resource, filled, full_query, placeholders, resource_of, walk_of
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnknownResourceError
 
 
@@ -81,6 +84,43 @@ def test_a_resource_is_found_by_name_alias_path_and_filled_path() -> None:
     assert resource_of("/v2/orders/7/products").path == "/v2/orders/7/products"
     assert resource_of("/v2/orders/7/products").name == "order_products"
     assert resource_of("/v3/brand/new/list").paging == "v3_page"
+
+
+CHILDREN = [row for row in CATALOG.values() if row.placeholders]
+
+
+def filled_path(row: Resource) -> tuple[str, dict[str, int]]:
+    keys = {name: number for number, name in enumerate(row.placeholders, 7)}
+    return filled(row.path, keys), keys
+
+
+@pytest.mark.parametrize("row", CHILDREN, ids=lambda row: row.name)
+def test_a_filled_path_is_filled_with_the_same_ids_wherever_its_resource_has_a_path(row: Resource) -> None:
+    path, keys = filled_path(row)
+    found = resource_of(path)
+
+    writes = [write.path for write in (found.create, found.update, found.delete) if write is not None]
+    paths = [text for text in (found.path, found.item_path, found.count_path, *writes) if text is not None]
+    assert not {name for text in paths for name in placeholders(text)} & keys.keys()
+    assert found.store_wide is None
+
+
+@pytest.mark.parametrize("row", CHILDREN, ids=lambda row: row.name)
+def test_a_filled_path_is_refused_where_it_would_be_kept_as_the_whole_and_what_is_said_instead_works(row: Resource) -> None:
+    path, _ = filled_path(row)
+    with pytest.raises(InvalidQueryError) as told:
+        copied_resource(path)
+
+    said = re.search(r"Give resource='(\w+)', parent_ids=\[(.*)\]\.$", str(told.value))
+    assert said is not None
+    name, parent = said[1], ast.literal_eval(said[2])
+    assert copied_resource(name) is row
+    assert filled(row.path, parent if isinstance(parent, dict) else {row.placeholders[-1]: parent}) == path
+
+
+def test_a_path_that_is_filled_in_part_is_refused() -> None:
+    with pytest.raises(InvalidQueryError, match=r"'\{option_id\}' still to be filled in"):
+        resource_of("/v3/catalog/products/7/options/{option_id}/values")
 
 
 def test_an_unknown_name_comes_with_the_nearest_ones() -> None:

@@ -160,6 +160,25 @@ def test_the_paths_for_one_row_and_for_the_count_exist(published: Published, row
             assert published.get(path) is not None
 
 
+@each_published_row
+def test_one_rows_path_takes_what_the_list_takes_and_what_the_row_names_beside(published: Published, row: Resource) -> None:
+    one = published.get(row.item_path) if row.item_path is not None else None
+    declared = one.parameters.keys() - PAGING_PARAMETERS if one is not None else set()
+
+    assert declared - row.parameters == {*row.item_params}
+
+
+@each_published_row
+def test_the_count_takes_the_filters_only_where_the_row_says_so(published: Published, row: Resource) -> None:
+    count = published.get(row.count_path) if row.count_path is not None else None
+    if count is None:
+        assert not row.is_count_filtered
+        return
+    filters = row.parameters - {"include", "consignment_structure", "sort"}
+
+    assert row.is_count_filtered == (bool(filters) and filters <= count.parameters.keys())
+
+
 def test_every_read_of_the_published_files_is_in_the_catalog_or_left_out_for_a_reason(published: Published) -> None:
     known = {path for row in CATALOG.values() for path in (row.path, row.item_path, row.count_path)}
     left_out = {operation.path for operation in published.operations.values() if operation.method == "GET"} - known

@@ -45,6 +45,7 @@ def test_the_sync_dag_is_a_daily_one_that_does_not_fight_itself(dags: dict[str, 
     assert {task.resource: task.mode for task in tasks} == dict.fromkeys(RESOURCES, "incremental")
     for task in tasks:
         assert task.max_active_tis_per_dag == 1
+        assert task.emit_empty is False  # or bigcommerce_on_new_orders would start without orders
         assert task.pool == "default_pool"
         assert task.retries >= 3
         assert task.retry_delay >= timedelta(minutes=1)

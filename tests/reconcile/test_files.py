@@ -316,7 +316,7 @@ def test_a_token_without_the_scope_fails_with_its_name(archive: Archive, monkeyp
         ({}, "Say where the copy is"),
         ({"path": "/x", "conn_id": "y"}, "and not both"),
         ({"path": "/x", "on_mismatch": "panic"}, "on_mismatch='panic' is unknown"),
-        ({"path": "/x", "sample": -1}, "must not be negative"),
+        ({"path": "/x", "sample": -1}, r"sample=-1 \(int\) cannot work"),
     ],
 )
 def test_arguments_that_cannot_work_are_refused_when_the_dag_is_parsed(arguments: Row, claim: str) -> None:

@@ -272,7 +272,7 @@ async def test_nothing_that_goes_wrong_is_raised(world: World, monkeypatch: pyte
         ({"resource": "categories"}, "no date filter"),
         ({"resource": "orders", "query": {"statu_id": 1}}, "Did you mean 'status_id'"),
         ({"resource": "order_messages"}, "no one list to watch"),
-        ({"resource": "orders", "poll_interval": 0}, "leaves no pause"),
+        ({"resource": "orders", "poll_interval": 0}, r"poll_interval=0 \(int\) cannot work. Accepted: a number above 0"),
     ],
 )
 def test_what_cannot_be_watched_is_refused_where_the_dag_is_parsed(arguments: dict[str, Any], says: str) -> None:

@@ -69,7 +69,7 @@ def test_a_mistake_shows_where_the_dag_is_parsed(arguments: dict[str, Any], says
 
 def test_templates_are_checked_when_they_are_rendered(connected: Sandbox) -> None:
     waiting = sensor(resource="{{ r }}", query={"name": "{{ n }}"}, conditions={"price": (">=", "{{ p }}")})
-    waiting.resource, waiting.query, waiting.conditions = "products", {"naem": "x"}, None
+    waiting.resource, waiting.query, waiting.conditions = "products", {"naem": "x"}, {}
     with pytest.raises(AirflowFailException, match="Did you mean 'name'"):
         waiting.execute({})
 

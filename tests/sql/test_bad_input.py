@@ -123,6 +123,50 @@ def test_a_table_made_with_nested_values_kept_otherwise_is_refused(warehouse: Wa
     refused(warehouse, "made with nested='json', and this run has nested='tables'", nested="tables")
 
 
+def other_store(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    swapped = json.dumps(warehouse.sandbox.connection).replace(warehouse.sandbox.store_hash, "other1")
+    monkeypatch.setenv("AIRFLOW_CONN_BIGCOMMERCE_DEFAULT", swapped)
+
+
+def test_another_stores_table_is_refused_in_whatever_case_it_is_named(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    if warehouse.kind != "sqlite":
+        pytest.skip("names that differ by case are two tables here")
+    warehouse.run("brands")
+    other_store(warehouse, monkeypatch)
+
+    for table in ("Brands", "BRANDS"):
+        refused(warehouse, "filled from the store", table=table)
+
+
+def test_a_table_goes_on_where_it_was_in_whatever_case_it_is_named(warehouse: Warehouse) -> None:
+    if warehouse.kind != "sqlite":
+        pytest.skip("names that differ by case are two tables here")
+    warehouse.run("orders", "r1", mode="incremental")
+    again = warehouse.run("orders", "r2", mode="incremental", table="Orders")
+
+    assert again["window"]["since"] is not None
+    assert warehouse.column("SELECT DISTINCT table_name FROM _bigcommerce_syncs") == ["orders"]
+
+
+def test_tables_that_differ_by_case_are_two_where_the_database_says_so(warehouse: Warehouse) -> None:
+    if warehouse.kind == "sqlite":
+        pytest.skip("names that differ by case are one table here")
+    warehouse.run("orders", "r1", mode="incremental")
+    other = warehouse.run("orders", "r2", mode="incremental", table="Orders")
+
+    assert other["window"]["since"] is None
+    assert {"orders", "Orders"} <= warehouse.tables()
+
+
+def test_two_tables_that_the_table_of_syncs_cannot_tell_apart_are_refused(warehouse: Warehouse) -> None:
+    if warehouse.kind != "mariadb":
+        pytest.skip("text that differs by case is equal in MariaDB's usual collation only")
+    warehouse.run("brands")
+    warehouse.do("ALTER TABLE _bigcommerce_syncs MODIFY table_name VARCHAR(63) COLLATE utf8mb4_general_ci NOT NULL")
+
+    refused(warehouse, "takes for the same where it compares text", table="Brands")
+
+
 def test_a_foreign_table_of_syncs_is_refused(warehouse: Warehouse) -> None:
     warehouse.do("CREATE TABLE _bigcommerce_syncs (note TEXT)")
 

@@ -292,7 +292,10 @@ def test_children_of_a_vanished_parent_are_gone(night: Night) -> None:
     ("arguments", "message"),
     [
         ({"deletes": "delete"}, r"deletes='delete' is unknown. Accepted: 'ignore', 'detect'"),
-        ({"deletes": "detect", "max_deleted_percent": 120}, r"max_deleted_percent=120 is no percentage"),
+        (
+            {"deletes": "detect", "max_deleted_percent": 120},
+            r"max_deleted_percent=120 \(int\) cannot work. Accepted: a number from 0 to 100",
+        ),
         ({"deletes": "detect", "resource": "store_information"}, r"deletes='detect' does not apply to 'store_information'"),
         ({"deletes": "detect", "resource": "carts"}, r"deletes='detect' does not apply to 'carts'"),
         ({"deletes": "detect", "mode": "backfill"}, r"does not go with mode='backfill'"),

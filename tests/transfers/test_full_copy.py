@@ -369,7 +369,7 @@ def test_a_shape_that_cannot_work_is_refused_where_the_dag_is_parsed(
         ({"include": ["picture"]}, "include=\\['picture'\\] is unknown for 'products'.*'images'"),
         ({"query": {"include": "images"}}, "name what rows should carry in the include argument"),
         ({"mode": "incremental", "query": {"date_modified:min": "2026"}}, "sets itself"),
-        ({"mode": "incremental", "overlap": timedelta(minutes=-1)}, "negative"),
+        ({"mode": "incremental", "overlap": timedelta(minutes=-1)}, "overlap=-1 day, 23:59:00 .* Accepted: a timedelta from 0"),
     ],
 )
 def test_a_value_that_cannot_work_is_refused_before_anything_is_sent(night: Night, arguments: dict[str, Any], message: str) -> None:

@@ -55,5 +55,5 @@ def test_a_task_stops_at_its_own_share_of_a_window(task: Make, bigcommerce_sandb
 
 @pytest.mark.parametrize("share", [0, -0.5, 1.01, "half", True, float("nan")])
 def test_a_share_that_is_none_is_refused_where_the_dag_is_parsed(task: Make, share: Any) -> None:
-    with pytest.raises(InvalidQueryError, match=r"quota_share=.* is no share of the store's quota\. Accepted: a number above 0"):
+    with pytest.raises(InvalidQueryError, match=r"quota_share=.* cannot work\. Accepted: a number above 0 and at most 1"):
         task(quota_share=share)

@@ -188,6 +188,8 @@ class Resource:
     :param required_any: parameters of which the store wants at least one.
     :param channel_filter: parameter that narrows to a channel, or None.
     :param count_path: endpoint that counts the rows of the same filters, or None (V3 counts by meta.pagination.total).
+    :param is_count_filtered: whether that endpoint takes the list's filters; another one is documented without any.
+    :param item_params: query parameters that one row's path takes and the list does not.
     :param count_by: of the filters, those that name a field of few different values, by which rows can be counted in parts.
     :param total: the amount by which rows are added up, or None.
     :param summary: the singleton that tells about all of this list's rows, or None.
@@ -241,6 +243,8 @@ class Resource:
     required_any: tuple[str, ...] = ()
     channel_filter: str | None = None
     count_path: str | None = None
+    is_count_filtered: bool = False
+    item_params: tuple[str, ...] = ()
     count_by: tuple[str, ...] = ()
     total: Total | None = None
     summary: Summary | None = None

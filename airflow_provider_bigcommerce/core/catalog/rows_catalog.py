@@ -271,7 +271,7 @@ ROWS: tuple[Resource, ...] = (
         parent_keys={"product_id": "product_id", "variant_id": "id"}, paging="v3_cursor", scopes=PRODUCTS,
         modified=MODIFIED, created=CREATED,
         can_select_fields=True,
-        filters=("key", "key:in", "namespace", "namespace:in", "direction"),
+        filters=("key", "key:in", "namespace", "namespace:in", "direction"), item_params=("exclude_fields",),
         store_wide="product_variant_metafields",
         webhook_scopes=(
             "store/product/variant/metafield/created", "store/product/variant/metafield/updated",

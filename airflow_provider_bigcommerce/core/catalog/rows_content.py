@@ -90,7 +90,7 @@ ROWS: tuple[Resource, ...] = (
     Resource(
         name="widget_templates", area="content", path="/v3/content/widget-templates",
         item_path="/v3/content/widget-templates/{uuid}", primary_key=("uuid",), scopes=CONTENT,
-        filters=("widget_template_kind",),
+        filters=("widget_template_kind",), item_params=("version_uuid",),
         channel_filter="channel_id:in",
         create=Write("POST", "/v3/content/widget-templates"),
         update=Write("PUT", "/v3/content/widget-templates/{uuid}"),

@@ -35,7 +35,7 @@ ROWS: tuple[Resource, ...] = (
             "min_total", "max_total", "customer_id", "email", "status_id", "cart_id", "payment_method", "sort", "consignment_structure",
             "external_order_id",
         ),
-        channel_filter="channel_id", count_path="/v2/orders/count",
+        channel_filter="channel_id", count_path="/v2/orders/count", is_count_filtered=True,
         count_by=("status_id",), total=Total("total_inc_tax", "min_total", "max_total"),
         webhook_scopes=(
             "store/order/created", "store/order/updated", "store/order/archived", "store/order/statusUpdated",
