@@ -84,8 +84,9 @@ class ApiError(BigCommerceError):
 
     :param message: the sentence for the reader.
     :param status: HTTP status.
-    :param title: BigCommerce's own title or message, or None where the body had none.
-    :param errors: field name -> BigCommerce's message for it; empty where the body had none.
+    :param title: BigCommerce's own title or message, or None where the body had none. Of it, plain words and the names of fields are
+        kept; ``[...]`` stands for all else: names, addresses, quoted values, numbers of more than three digits.
+    :param errors: field name -> BigCommerce's message for it, likewise, of fifty fields at most; empty where the body had none.
     :param method: HTTP method of the request.
     :param path: API path below the store, such as ``/v3/catalog/products``; never with a query string.
     :param request_id: BigCommerce's request id, where a header carried one.
@@ -145,7 +146,7 @@ class StoreSuspendedError(ApiError):
 class GraphQLError(BigCommerceError):
     """A GraphQL answer that holds errors: of the query as a whole, or of a mutation's payload.
 
-    :param messages: BigCommerce's messages, with the path each is about.
+    :param messages: BigCommerce's messages as they may be shown, with the path each is about; twenty at most.
     :param kinds: for each, its error code or the name of its error type; empty text where it has none.
     """
 
@@ -153,7 +154,7 @@ class GraphQLError(BigCommerceError):
         self.messages = tuple(messages)
         self.kinds = tuple(kinds)
         named = ", ".join(sorted({kind for kind in self.kinds if kind}))
-        super().__init__(f"POST /graphql answered errors{f' ({named})' if named else ''}: {'; '.join(self.messages[:5])}")
+        super().__init__(f"POST /graphql answered errors{f' ({named})' if named else ''}: {'; '.join(self.messages[:3])}"[:1000])
 
 
 class RateLimitError(ApiError):

@@ -7,6 +7,7 @@ Source: docs/start/about (complexity header, status codes), docs/store-operation
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,12 +15,15 @@ from typing import Any
 
 import msgspec
 
+from airflow_provider_bigcommerce.core import outside_text
 from airflow_provider_bigcommerce.core.messages import Request, Response
 from airflow_provider_bigcommerce.core.paging import dig
 from airflow_provider_bigcommerce.core.reading import header_number
 from airflow_provider_bigcommerce.exceptions import GraphQLError, InvalidQueryError, PaginationLoopError, UnexpectedAnswerError
 
 GRAPHQL_PATH = "/graphql"
+#: Errors of one answer that are told.
+_MOST_ERRORS = 20
 
 _STRINGS_AND_COMMENTS = re.compile(r'"""(?:.|\n)*?"""|"(?:\\.|[^"\\])*"|#[^\n]*')
 _MUTATION = re.compile(r"\bmutation\b")
@@ -70,24 +74,25 @@ def read_graphql(response: Response) -> GraphQLAnswer:
     complexity = header_number(response.headers, "x-bc-graphql-complexity")
     answer = msgspec.json.decode(response.body, type=_Envelope)
     if answer.errors:
-        raise GraphQLError([_told(error) for error in answer.errors], kinds=[_code(error) for error in answer.errors])
+        errors = answer.errors[:_MOST_ERRORS]
+        raise GraphQLError([_told(error) for error in errors], kinds=[_code(error) for error in errors])
     if bytes(answer.data) == b"null":
         raise UnexpectedAnswerError("POST /graphql answered neither data nor errors.")
-    unions = list(_error_unions(answer.data))
+    unions = list(itertools.islice(_error_unions(answer.data), _MOST_ERRORS))
     if unions:
-        raise GraphQLError([_told(error) for error in unions], kinds=[str(error.get("__typename", "")) for error in unions])
+        raise GraphQLError([_told(error) for error in unions], kinds=[outside_text.code(error.get("__typename", "")) for error in unions])
     return GraphQLAnswer(answer.data, None if complexity is None else int(complexity))
 
 
 def _told(error: Mapping[str, Any]) -> str:
-    where = error.get("path")
-    message = str(error.get("message") or error.get("__typename") or "no message")
-    return f"{message} (at {'.'.join(map(str, where))})" if isinstance(where, list) and where else message
+    where, text = error.get("path"), error.get("message")
+    message = outside_text.message(text) if text else outside_text.code(error.get("__typename", "")) or "no message"
+    return f"{message} (at {outside_text.field_name('.'.join(map(str, where[:10])))})" if isinstance(where, list) and where else message
 
 
 def _code(error: Mapping[str, Any]) -> str:
     extensions = error.get("extensions")
-    return str(extensions.get("code", "")) if isinstance(extensions, Mapping) else ""
+    return outside_text.code(extensions.get("code", "")) if isinstance(extensions, Mapping) else ""
 
 
 def _error_unions(data: msgspec.Raw) -> Iterator[Mapping[str, Any]]:
