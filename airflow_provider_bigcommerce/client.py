@@ -32,6 +32,7 @@ from airflow_provider_bigcommerce.core.concurrency import Change, Concurrency, E
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials, origin_of
 from airflow_provider_bigcommerce.core.graphql import ConnectionWalk, GraphQLAnswer, graphql_request, read_graphql
 from airflow_provider_bigcommerce.core.messages import Query, Request, Response
+from airflow_provider_bigcommerce.core.outside_text import content_type
 from airflow_provider_bigcommerce.core.paging import Columns, FanOut, Walk, dig, fields_of, with_columns
 from airflow_provider_bigcommerce.core.planning import check_query, column_of, filled, full_query, placeholders, resource_of, walk_of
 from airflow_provider_bigcommerce.core.policy import Deliver, Fail, Fault, Limits, Wait, judge, sign_of
@@ -644,7 +645,7 @@ class BigCommerceStore:
                     self._delivered_at = self._clock()
                     return delivered
                 except msgspec.DecodeError:
-                    fault = Fault("not_json", outcome.headers.get("content-type", "no content type").split(";")[0])
+                    fault = Fault("not_json", content_type(outcome.headers.get("content-type")))
                     verdict = judge(request, fault, attempt=attempt, waited=waited, limits=self._limits, random=self._random)
             if isinstance(verdict, Fail):
                 raise verdict.error

@@ -123,7 +123,7 @@ def find_connection(data: msgspec.Raw) -> tuple[str, ...]:
             else:
                 waiting += [((*path, name), below) for name, below in value.items()]
     if len(found) != 1:
-        names = ", ".join(".".join(path) for path in found) or "none"
+        names = outside_text.one_line(", ".join(outside_text.field_name(".".join(path)) for path in found[:10])) or "none"
         raise InvalidQueryError(
             f"The query's answer must hold one connection with pageInfo {{ hasNextPage endCursor }}; found: {names}. "
             "Name it: connection='store.products'."

@@ -31,6 +31,7 @@ _QUOTED = re.compile(
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PATH_PART = re.compile(r"[a-z_][A-Za-z0-9_]*|\d{1,4}", re.ASCII)
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*){0,2}")
+_HOST = re.compile(r"(?:[a-z0-9-]{1,20}\.){0,5}[a-z0-9-]{1,20}", re.ASCII)
 _LONG_NUMBER = re.compile(r"\d{5}")
 _HUMPS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _EDGES = ".,:;!?()[]{}<>*=-"
@@ -75,6 +76,8 @@ def message(text: object) -> str:
         if not word and chunk != LEFT_OUT:
             if shown and end and shown[-1][-1] not in ".,:;!?":
                 shown[-1] += end  # what stood behind a quoted value
+            elif shown and chunk == "-":
+                shown.append(chunk)
             continue
         is_kept = _plain(word, begins=begins)
         if is_kept and word.isdigit() and shown and (shown[-1].startswith(LEFT_OUT) or shown[-1].rstrip(".,:;!?").isdigit()):
@@ -167,6 +170,12 @@ def content_type(value: str | None) -> str:
     """A content type that is known by name, in words otherwise; what the header says beyond it is left out."""
     kind = (value or "")[:MOST_TEXT].partition(";")[0].strip().lower()
     return kind if kind in _CONTENT_TYPES else "an unknown content type" if kind else "no content type"
+
+
+def host(name: object) -> str:
+    """A host's name or address as a redirect tells it; ``another host`` for what has not the form of one, or could be a secret."""
+    text = str(name)[:MOST_NAME]
+    return text if _HOST.fullmatch(text) and not _LONG_NUMBER.search(text) else "another host"
 
 
 def identifier(text: object) -> str:

@@ -22,9 +22,11 @@ from airflow.providers.http.hooks.http import HttpHook
 
 from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.compat import AIRFLOW_VERSION, amask_secrets, connection_and_extra, correlation_id, mask_secrets
+from airflow_provider_bigcommerce.core import outside_text
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials, as_bool, clean, from_connection_fields, origin_of
 from airflow_provider_bigcommerce.core.messages import Request, Response, query_text
 from airflow_provider_bigcommerce.core.reading import error_from, header_number
+from airflow_provider_bigcommerce.core.redaction import redact
 from airflow_provider_bigcommerce.exceptions import (
     ApiError,
     AuthenticationError,
@@ -56,6 +58,7 @@ TEST_TIMEOUT: Final = 15.0
 
 #: What ``test_connection`` reads, and the scope it needs. Source: store_information.v2.yml.
 _STORE_PATH: Final = "/v2/store"
+_TOLD: Final = ("name", "domain", "plan_level")
 _STORE_SCOPE: Final = "store_v2_information_read_only"
 
 
@@ -82,8 +85,8 @@ class StoreSession(requests.Session):
         if target != origin_of(self._base_url):
             scheme, host, port = target
             raise RedirectRefusedError(
-                f"Refused to send to {f'{scheme}://{host}:{port}' if host else 'an address that is no URL'}: the access token goes to "
-                f"{self._base_url} only. If the API moved there, put that address into the connection's 'API base URL' (host)."
+                f"Refused to send to {f'{scheme}://{outside_text.host(host)}:{port}' if host else 'an address that is no URL'}: "
+                f"the access token goes to {self._base_url} only. If the API moved there, put that address into the connection's 'API base URL' (host)."
             )
         return super().send(request, **kwargs)
 
@@ -432,7 +435,7 @@ def tell_test_result(credentials: StoreCredentials, response: Response) -> tuple
 def _tell_store(credentials: StoreCredentials, response: Response) -> tuple[bool, str]:
     try:
         store = response.json()
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False, _not_json(credentials, response)
     if not isinstance(store, dict) or not store.get("name") or not store.get("domain"):
         return False, (
@@ -445,11 +448,13 @@ def _tell_store(credentials: StoreCredentials, response: Response) -> tuple[bool
     told = "not told"
     if quota is not None and left is not None and window_ms:
         told = f"{quota:.0f} requests / {window_ms / 1000:g} s, {left:.0f} left"
-    return True, f"Connected to {store['name']} ({store['domain']}), plan {store.get('plan_level') or 'unknown'}; quota {told}"
+    # The store's own name is the merchant's, not a customer's: it is shown as it is, on one line, without what must not be in it.
+    name, domain, plan = (redact(outside_text.one_line(store.get(field) or "unknown", 100), credentials.secrets) for field in _TOLD)
+    return True, f"Connected to {name} ({domain}), plan {plan}; quota {told}"
 
 
 def _not_json(credentials: StoreCredentials, response: Response) -> str:
-    kind = response.headers.get("content-type", "no content type").partition(";")[0]
+    kind = outside_text.content_type(response.headers.get("content-type"))
     return (
         f"{credentials.base_url} answered {response.status} with {kind} that is not JSON: probably the page of a proxy, a firewall or a "
         "login in between. Check the API base URL (host) and the proxies of this machine."
