@@ -32,6 +32,7 @@ from airflow_provider_bigcommerce.core.concurrency import Change, Concurrency, E
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials, origin_of
 from airflow_provider_bigcommerce.core.graphql import ConnectionWalk, GraphQLAnswer, graphql_request, read_graphql
 from airflow_provider_bigcommerce.core.messages import Query, Request, Response
+from airflow_provider_bigcommerce.core.odd_bytes import python_value
 from airflow_provider_bigcommerce.core.outside_text import content_type
 from airflow_provider_bigcommerce.core.paging import Columns, FanOut, Walk, dig, fields_of, with_columns
 from airflow_provider_bigcommerce.core.planning import check_query, column_of, filled, full_query, placeholders, resource_of, walk_of
@@ -138,8 +139,8 @@ class Page:
     position: Position | None = field(default=None, repr=False)
 
     def rows(self) -> list[dict[str, Any]]:
-        """The rows as dicts."""
-        return [msgspec.json.decode(record) for record in self.records]
+        """The rows as dicts; a value that Python cannot hold (half a surrogate pair, 1e400) is a text with its JSON as it came."""
+        return [python_value(record) for record in self.records]
 
 
 class BigCommerceStore:
@@ -517,7 +518,7 @@ class BigCommerceStore:
         asked: set[tuple[int | str, ...]] = set()
         before: Position | None = (start or {}).get("parents")
         async for parents, _, behind in self._parents(parent, parent_query, before):
-            keys = [_keys(row, msgspec.json.decode(record)) for record in parents]
+            keys = [_keys(row, python_value(record)) for record in parents]
             fresh = {tuple(key.values()): key for key in keys if tuple(key.values()) not in asked}
             if len(row.parent_keys) > 1:  # only a combination of keys can come twice
                 asked.update(fresh)

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from airflow_provider_bigcommerce.core import outside_text
+from airflow_provider_bigcommerce.core import odd_bytes, outside_text
 from airflow_provider_bigcommerce.core.messages import Request, Response
 from airflow_provider_bigcommerce.core.paging import dig
 from airflow_provider_bigcommerce.core.reading import header_number
@@ -46,6 +46,9 @@ class _Envelope(msgspec.Struct):
     errors: list[dict[str, Any]] | None = None
 
 
+_ENVELOPE = msgspec.json.Decoder(_Envelope)
+
+
 class PageInfo(msgspec.Struct):
     """Relay's page information."""
 
@@ -72,7 +75,7 @@ def read_graphql(response: Response) -> GraphQLAnswer:
     :raises msgspec.DecodeError: not JSON.
     """
     complexity = header_number(response.headers, "x-bc-graphql-complexity")
-    answer = msgspec.json.decode(response.body, type=_Envelope)
+    answer = odd_bytes.decoded(_ENVELOPE, response.body)
     if answer.errors:
         errors = answer.errors[:_MOST_ERRORS]
         raise GraphQLError([_told(error) for error in errors], kinds=[_code(error) for error in errors])
@@ -97,7 +100,7 @@ def _code(error: Mapping[str, Any]) -> str:
 
 def _error_unions(data: msgspec.Raw) -> Iterator[Mapping[str, Any]]:
     """Members of ``errors`` lists in a mutation's payloads. Source: docs/store-operations/translations."""
-    waiting: list[Any] = [msgspec.json.decode(data)]
+    waiting: list[Any] = [odd_bytes.python_value(data)]
     while waiting:
         value = waiting.pop()
         if not isinstance(value, Mapping):
@@ -114,7 +117,7 @@ def find_connection(data: msgspec.Raw) -> tuple[str, ...]:
     :raises InvalidQueryError: none, or several.
     """
     found: list[tuple[str, ...]] = []
-    waiting: list[tuple[tuple[str, ...], Any]] = [((), msgspec.json.decode(data))]
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), odd_bytes.python_value(data))]
     while waiting:
         path, value = waiting.pop()
         if isinstance(value, Mapping):

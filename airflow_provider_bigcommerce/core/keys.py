@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from airflow_provider_bigcommerce.core import odd_bytes
 from airflow_provider_bigcommerce.exceptions import UnexpectedAnswerError
 
 #: A row's key: the field's value, or a tuple where a key has several fields.
@@ -80,9 +81,9 @@ class KeyReader:
                 rows.append((int(start[1]), None))
                 continue
             try:
-                found = self._decoder.decode(record)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                raise self._no_key(record) from error
+                found = odd_bytes.decoded(self._decoder, record)
+            except msgspec.DecodeError:
+                raise self._no_key(record) from None
             values = [_value(found, path) for path in self._paths]
             keys: list[Any] = [
                 None if key is msgspec.UNSET and at in self._may_lack else key for at, key in enumerate(values[: self._key_count])
@@ -109,8 +110,8 @@ class KeyReader:
     @staticmethod
     def _has(record: bytes | msgspec.Raw, name: str) -> bool:
         try:
-            value: Any = msgspec.json.decode(record)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            value: Any = odd_bytes.python_value(record)
+        except msgspec.DecodeError:
             return False
         for part in name.split("."):
             value = value.get(part) if isinstance(value, dict) else None

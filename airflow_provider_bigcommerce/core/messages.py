@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import msgspec
+from airflow_provider_bigcommerce.core.odd_bytes import python_value
 
 #: Query values as callers write them; lists become comma-separated text, booleans ``true``/``false``.
 QueryValue = str | int | float | bool | list[str] | list[int] | tuple[str | int, ...]
@@ -70,8 +70,8 @@ class Response:
     body: bytes = field(repr=False)
 
     def json(self) -> Any:
-        """Decode the body; an empty body (V2's 204) is None.
+        """Decode the body; an empty body (V2's 204) is None. A value that Python cannot hold is a text with its JSON as it came.
 
         :raises msgspec.DecodeError: the body is not JSON.
         """
-        return msgspec.json.decode(self.body) if self.body.strip() else None
+        return python_value(self.body) if self.body.strip() else None

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from airflow_provider_bigcommerce.core import odd_bytes
 from airflow_provider_bigcommerce.core.messages import Request
 from airflow_provider_bigcommerce.core.positions import Position
 from airflow_provider_bigcommerce.core.reading import Listing
@@ -131,9 +132,7 @@ class Cursors:
     :param start: ``{"after": the last cursor, "total": rows in all, or None}``, or a position of the walk by page numbers.
     """
 
-    def __init__(
-        self, request: Request, limit: int, by_page: Callable[[Position | None], Walk], start: Position | None = None
-    ) -> None:
+    def __init__(self, request: Request, limit: int, by_page: Callable[[Position | None], Walk], start: Position | None = None) -> None:
         self._base = request.with_params({"limit": limit}) if limit else request
         self._cursor: str | None = (start or {}).get("after")
         self._next: Request | None = self._base if self._cursor is None else self._base.with_params({"after": self._cursor})
@@ -439,7 +438,7 @@ def _reader(names: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
 
 def fields_of(record: msgspec.Raw, names: tuple[str, ...]) -> list[msgspec.Raw | None]:
     """The raw JSON of some of a record's fields; None for one it does not have."""
-    found = _reader(names).decode(record)
+    found = odd_bytes.decoded(_reader(names), record)
     values = [getattr(found, f"f{i}") for i in range(len(names))]
     return [None if value is msgspec.UNSET else value for value in values]
 
@@ -465,7 +464,7 @@ def dig(record: msgspec.Raw, path: tuple[str, ...]) -> Iterator[msgspec.Raw]:
     """
     kind = bytes(memoryview(record)[:1])
     if kind == b"[":
-        for item in _ITEMS.decode(record):
+        for item in odd_bytes.decoded(_ITEMS, record):
             yield from dig(item, path)
     elif kind == b"{" and not path:
         yield record

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from airflow_provider_bigcommerce.core import odd_bytes
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource, find
 from airflow_provider_bigcommerce.core.catalog.resource import PLACEHOLDER
 from airflow_provider_bigcommerce.core.keys import Key, KeyReader
@@ -214,7 +215,7 @@ def integer_key(resource: Resource) -> Callable[[msgspec.Raw], int]:
 
     def key_of(record: msgspec.Raw) -> int:
         try:
-            return int(decoder.decode(record).key)
+            return int(odd_bytes.decoded(decoder, record).key)
         except msgspec.DecodeError as error:
             raise UnexpectedAnswerError(f"A record of {resource.name} has no usable key {name!r}: {error}.") from None
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from airflow_provider_bigcommerce.core import outside_text
+from airflow_provider_bigcommerce.core import odd_bytes, outside_text
 from airflow_provider_bigcommerce.core.messages import Request, Response
 from airflow_provider_bigcommerce.exceptions import (
     ApiError,
@@ -97,6 +97,7 @@ class Listing:
 _NO_META = Meta()
 
 
+@odd_bytes.tolerant
 def read_listing(request: Request, response: Response, *, envelope: str = "data") -> Listing:
     """Read one page of a list, or a singleton as a list of one.
 
@@ -221,7 +222,7 @@ def _error_body(response: Response) -> Any:
         return None
     try:
         return response.json()
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except msgspec.DecodeError:
         return _plain_text(response)
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from airflow_provider_bigcommerce.core.odd_bytes import as_text, is_deep
+
 DriftKind = Literal["new_field", "changed_type", "repeated_field"]
 
 #: Differences that are told one by one; all further ones are counted as one.
@@ -141,7 +143,8 @@ def below(path: str, name: str) -> str:
 def extra_text(values: Mapping[str, bytes]) -> str | None:
     """The ``_extra`` column of one row: a JSON object of path -> value as the store sent it; None for none.
 
-    Bytes that are not UTF-8 become ``\\udcXX`` escapes (Python's ``surrogateescape``), so that nothing is lost.
+    A value of too many levels is a text with its JSON. Bytes that are not UTF-8 become ``\\udcXX`` escapes (Python's
+    ``surrogateescape``). So nothing is lost.
     """
     if not values:
         return None
@@ -149,5 +152,7 @@ def extra_text(values: Mapping[str, bytes]) -> str | None:
 
 
 def _text(raw: bytes) -> str:
+    if is_deep(raw):
+        return as_text(raw).decode()
     text = raw.decode("utf-8", "surrogateescape")
     return text if text.isascii() else _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

@@ -84,9 +84,10 @@ class StoreSession(requests.Session):
         target = origin_of(request.url or "")
         if target != origin_of(self._base_url):
             scheme, host, port = target
+            where = f"{scheme}://{outside_text.host(host)}:{port}" if host else "an address that is no URL"
             raise RedirectRefusedError(
-                f"Refused to send to {f'{scheme}://{outside_text.host(host)}:{port}' if host else 'an address that is no URL'}: "
-                f"the access token goes to {self._base_url} only. If the API moved there, put that address into the connection's 'API base URL' (host)."
+                f"Refused to send to {where}: the access token goes to {self._base_url} only. If the API moved there, put that address "
+                "into the connection's 'API base URL' (host)."
             )
         return super().send(request, **kwargs)
 

@@ -16,6 +16,7 @@ import msgspec
 
 from airflow_provider_bigcommerce.core.keys import Key, key_of
 from airflow_provider_bigcommerce.core.messages import Query, Request, Response
+from airflow_provider_bigcommerce.core.odd_bytes import python_value
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.reading import read_listing
 from airflow_provider_bigcommerce.core.windows import Window, date_filter, read_moment, whole_seconds, window_query
@@ -118,7 +119,7 @@ class ChangesFeed:
             raise UnexpectedAnswerError(f"GET {self._row.path} answered something that is not JSON.") from None
         if self._row.page_size and len(records) >= self._row.page_size:
             return await self._all(store, Window(since)), until
-        return [self._kept(msgspec.json.decode(record)) for record in records], until
+        return [self._kept(python_value(record)) for record in records], until
 
     async def _all(self, store: BigCommerceStore, window: Window) -> list[Row]:
         pages = store.rows(self._row.name, query=self._query, since=window.since, until=window.until)
