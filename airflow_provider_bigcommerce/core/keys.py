@@ -81,10 +81,10 @@ class KeyReader:
                 rows.append((int(start[1]), None))
                 continue
             try:
-                found = odd_bytes.decoded(self._decoder, record)
-            except msgspec.DecodeError:
-                raise self._no_key(record) from None
-            values = [_value(found, path) for path in self._paths]
+                found = self._decoder.decode(record)
+                values = [_value(found, path) for path in self._paths]
+            except odd_bytes.NOT_READ:
+                values = self._with_care(record)
             keys: list[Any] = [
                 None if key is msgspec.UNSET and at in self._may_lack else key for at, key in enumerate(values[: self._key_count])
             ]
@@ -98,6 +98,23 @@ class KeyReader:
                 )
             )
         return rows
+
+    def _with_care(self, record: bytes | msgspec.Raw) -> list[Any]:
+        """The values out of a record that holds an odd one; a change date that is none is null, and costs no row."""
+        try:
+            row = odd_bytes.python_value(record)
+        except msgspec.DecodeError:
+            raise self._no_key(record) from None
+        values: list[Any] = []
+        for at, path in enumerate(self._paths):
+            value: Any = row
+            for name in path:
+                value = value.get(name, msgspec.UNSET) if isinstance(value, dict) else msgspec.UNSET
+            is_fit = value is None or value is msgspec.UNSET or (isinstance(value, (int, str)) and not isinstance(value, bool))
+            if not is_fit and at < self._key_count:
+                raise self._no_key(record)
+            values.append(value if is_fit else None)
+        return values
 
     def _no_key(self, record: bytes | msgspec.Raw) -> UnexpectedAnswerError:
         fields = [".".join(path) for path in self._paths[: self._key_count]]

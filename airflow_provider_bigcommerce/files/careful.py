@@ -90,7 +90,7 @@ class RecordCleaner:
             return {name: bytes(value) for name, value in split.items()}
         members: dict[str, bytes] = {}
         seen: dict[str, int] = {}
-        for name, value in _scan_object(raw):
+        for name, value in scan_object(raw):
             if name in members:
                 number = seen[name] = seen.get(name, 0) + 1
                 self._extra[f"{below(where, name)}#{number}"] = members[name]
@@ -104,7 +104,7 @@ class RecordCleaner:
         try:
             return [bytes(item) for item in _LIST.decode(raw)]
         except _NOT_READ:
-            return list(_scan_list(raw))
+            return list(scan_list(raw))
 
     def _unknown(self, where: str, field: str, raw: bytes) -> None:
         self._extra[where] = raw
@@ -174,7 +174,7 @@ def _is_plain(members: dict[str, msgspec.Raw], raw: bytes) -> bool:
     return len(raw) == 1 + max(1, sum(map(len, members)) + sum(map(len, members.values())) + 4 * len(members))
 
 
-def _scan_object(raw: bytes) -> Iterator[tuple[str, bytes]]:
+def scan_object(raw: bytes) -> Iterator[tuple[str, bytes]]:
     """All members of an object in order, repeated names and broken UTF-8 included.
 
     :raises ValueError: it is not a JSON object.
@@ -185,7 +185,7 @@ def _scan_object(raw: bytes) -> Iterator[tuple[str, bytes]]:
         raise ValueError(str(error)) from error
 
 
-def _scan_list(raw: bytes) -> Iterator[bytes]:
+def scan_list(raw: bytes) -> Iterator[bytes]:
     """All items of a list in order, broken UTF-8 included.
 
     :raises ValueError: it is not a JSON list.
