@@ -19,7 +19,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -47,13 +47,6 @@ _MOST_DIGITS = 4300
 _TEXT = msgspec.json.Decoder(str)
 _SKIP = msgspec.json.Decoder(msgspec.Raw)
 _PLACE = re.compile(rb'"odd bytes (\d+)"')
-
-
-class Decoder(Protocol):
-    """What a msgspec decoder can do."""
-
-    def decode(self, raw: Any, /) -> Any:
-        """The value of some JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +83,7 @@ def python_value(raw: Raw) -> Any:
         return msgspec.json.decode(readable(raw))
 
 
-def decoded(decoder: Decoder, raw: Raw) -> Any:
+def decoded(decoder: msgspec.json.Decoder[T], raw: Raw) -> T:
     """What a decoder makes of some JSON, with odd values as texts where it refuses the JSON as it is.
 
     :raises msgspec.DecodeError: it is no JSON, or not what the decoder expects.
@@ -173,16 +166,6 @@ def _name(raw: bytes) -> str:
         return _TEXT.decode(raw)
     except NOT_READ:
         return str(json.loads(raw.decode("utf-8", "surrogateescape"), strict=False))
-
-
-class _Answer(Protocol):
-    @property
-    def body(self) -> bytes: ...
-
-
-class _Page(Protocol):
-    @property
-    def records(self) -> list[msgspec.Raw]: ...
 
 
 Read = TypeVar("Read", bound=Callable[..., Any])

@@ -22,7 +22,7 @@ from airflow_provider_bigcommerce.core.keys import KeyReader
 from airflow_provider_bigcommerce.core.messages import Request, Response
 from airflow_provider_bigcommerce.core.paging import dig, with_columns
 from airflow_provider_bigcommerce.core.reading import read_listing, read_record
-from airflow_provider_bigcommerce.exceptions import BigCommerceError, UnexpectedAnswerError
+from airflow_provider_bigcommerce.exceptions import UnexpectedAnswerError
 from airflow_provider_bigcommerce.files.copy_files import FileReader, record_values
 from airflow_provider_bigcommerce.files.destination import Destination
 from airflow_provider_bigcommerce.files.writers import JsonLinesWriter, ParquetWriter
@@ -141,15 +141,18 @@ def test_an_odd_key_is_kept_or_named(way: Any, value: str, tmp_path: Path) -> No
     records = records_of(body)
     assert len(records) == 3
 
+    told = None
     try:
         rows = way(records, tmp_path)
-    except BigCommerceError as error:
-        assert isinstance(error, UnexpectedAnswerError)
-        assert "brands" in str(error)
-        assert "'id'" in str(error)
-        assert "\n" not in str(error)
-    else:
+    except UnexpectedAnswerError as error:
+        told = str(error)
+
+    if told is None:
         assert (ids(rows)[0], ids(rows)[2]) == (1, 3)
+    else:
+        assert "brands" in told
+        assert "'id'" in told
+        assert "\n" not in told
 
 
 @pytest.mark.parametrize("value", ODD)

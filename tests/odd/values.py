@@ -41,11 +41,11 @@ PLACES: dict[str, bytes] = {
 def page(places: Collection[str]) -> tuple[bytes, dict[int, tuple[str, str]]]:
     """A page of ``brands``: a good row before, between and behind; and id -> odd value and place."""
     rows, about = [b'{"id":1,"name":"good"}'], {}
-    for value in ODD:
+    for value, raw in ODD.items():
         for place in places:
             key = len(rows) + 1
             about[key] = (value, place)
-            rows.append(b'{"id":%d,' % key + PLACES[place].replace(b"%b", ODD[value]) + b"}")
+            rows.append(b'{"id":%d,' % key + PLACES[place].replace(b"%b", raw) + b"}")
     rows.append(b'{"id":%d,"name":"good"}' % (len(rows) + 1))
     meta = b'{"pagination":{"total":%d,"count":%d,"per_page":250,"current_page":1,"total_pages":1}}' % (len(rows), len(rows))
     return b'{"data":[' + b",".join(rows) + b'],"meta":' + meta + b"}", about
