@@ -29,10 +29,11 @@
         ├── PaginationLoopError         the same page or cursor twice
         └── IncompleteReadError         counts that must agree do not
 
-No error of this tree carries a credential or a response body. Of an answer it holds the status, the request id, and what may be shown of the
-title, the field names and the field messages: plain words, with ``[...]`` for all that could be a customer's data (``core/outside_text.py``).
-Of a database's refusal it holds kind, table, column and constraint. Beside these it holds what the caller gave (method, path, ids,
-the argument that it is about), names of files and tables, counts, and the keys of rows where it is about rows (``CopyMismatchError``).
+No error of this tree carries a credential or a response body. Of an answer it holds the status, the request id, and what may be shown of
+the title, the field names and the field messages: plain words, with ``[...]`` for all that could be a customer's data
+(``core/outside_text.py``). Of a database's refusal it holds kind, table, column and constraint. Beside these it holds what the caller gave
+(method, path, ids, the argument that it is about), names of files and tables, counts, and the keys of rows where it is about rows
+(``CopyMismatchError``).
 """
 
 from __future__ import annotations
