@@ -332,7 +332,7 @@ class BigCommerceStore:
             await self.request("GET", "/v2/time")
         try:
             return whole_seconds(email.utils.parsedate_to_datetime(self._date).replace(tzinfo=UTC))
-        except ValueError:
+        except (ValueError, OverflowError):
             raise UnexpectedAnswerError("GET /v2/time answered without a readable Date header; the store's time is unknown.") from None
 
     async def graphql(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -341,7 +341,7 @@ class BigCommerceStore:
         :raises GraphQLError: errors in the answer, top-level or in a mutation's payload; a query may have failed in part only.
         :raises AuthenticationError: 401, which GraphQL also answers to an expired or foreign token.
         """
-        data: dict[str, Any] = msgspec.json.decode((await self._graphql(graphql_request(query, variables))).data)
+        data: dict[str, Any] = python_value((await self._graphql(graphql_request(query, variables))).data)
         return data
 
     async def graphql_pages(
@@ -467,7 +467,7 @@ class BigCommerceStore:
         async for records, total, position in self._records(wide, {}, None, {}, start):
             found: list[msgspec.Raw] = []
             for record in records:
-                keys = [msgspec.json.decode(key) for key in fields_of(record, sources) if key is not None]
+                keys = [python_value(key) for key in fields_of(record, sources) if key is not None]
                 found += with_columns([record], dict(zip(names, keys, strict=True)))
             yield found, total, position
 
@@ -489,7 +489,7 @@ class BigCommerceStore:
                 found: list[msgspec.Raw] = []
                 cut: list[ParentId] = []
                 for record in parents:
-                    keys = [msgspec.json.decode(key) for key in fields_of(record, sources) if key is not None]
+                    keys = [python_value(key) for key in fields_of(record, sources) if key is not None]
                     parent_id = dict(zip(row.parent_keys, keys, strict=True))
                     children = [child for path in paths for child in dig(record, path)]
                     if embedded.limit is not None and not 0 < len(children) < embedded.limit:

@@ -56,6 +56,9 @@ class PageInfo(msgspec.Struct):
     end_cursor: str | None = msgspec.field(name="endCursor", default=None)
 
 
+_PAGE_INFO = msgspec.json.Decoder(PageInfo)
+
+
 def graphql_request(query: str, variables: Mapping[str, Any] | None) -> Request:
     """The request; one that holds a mutation is never repeated blindly.
 
@@ -169,7 +172,12 @@ class ConnectionWalk:
         raw = next(dig(answer.data, (*path, "pageInfo")), None)
         if raw is None:
             raise UnexpectedAnswerError(f"POST /graphql answered no connection at {'.'.join(path)!r}.")
-        info = msgspec.json.decode(raw, type=PageInfo)
+        try:
+            info = odd_bytes.decoded(_PAGE_INFO, raw)
+        except msgspec.DecodeError:
+            raise UnexpectedAnswerError(
+                f"POST /graphql answered a pageInfo at {'.'.join(path)!r} without a usable hasNextPage and endCursor."
+            ) from None
         if not info.has_next:
             return nodes, None
         if info.end_cursor is None or info.end_cursor in self._seen:

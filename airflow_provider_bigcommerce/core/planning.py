@@ -153,7 +153,7 @@ def walk_of(resource: Resource, path: str, query: Query | None = None, start: Po
 
         def date_of(record: msgspec.Raw) -> object:
             (value,) = fields_of(record, field)
-            return None if value is None else msgspec.json.decode(value)
+            return None if value is None else odd_bytes.python_value(value)
 
         by_date = request.with_params(dict(resource.sort_by_modified))
         return ModifiedAfter(by_date, limit, resource.modified.since, date_of, keys_of(resource), lambda: by_page(None), start)

@@ -18,6 +18,7 @@ from airflow_provider_bigcommerce.client import Page
 from airflow_provider_bigcommerce.core import odd_bytes
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.core.fields import FieldSelection
+from airflow_provider_bigcommerce.core.graphql import ConnectionWalk, read_graphql
 from airflow_provider_bigcommerce.core.keys import KeyReader
 from airflow_provider_bigcommerce.core.messages import Request, Response
 from airflow_provider_bigcommerce.core.paging import dig, with_columns
@@ -188,6 +189,28 @@ def test_json_lines_keep_what_is_json_as_it_came(tmp_path: Path) -> None:
         if value not in MENDED:
             by_json_lines(records_of(b'{"data":[{"id":1,"name":%b}]}' % raw), tmp_path)
             assert (tmp_path / "rows.jsonl").read_bytes() == b'{"id":1,"name":%b}\n' % raw
+
+
+@pytest.mark.parametrize("value", ODD)
+def test_a_graphql_answer_with_an_odd_value_is_read(value: str) -> None:
+    body = b'{"data":{"store":{"products":{"pageInfo":{"hasNextPage":false},"nodes":[{"id":1},{"id":2,"name":%b},{"id":3}]}}}}' % ODD[value]
+    answer = read_graphql(Response(200, {}, body))
+    query = "query ($after: String) { store { products(after: $after) { pageInfo { hasNextPage endCursor } nodes { id name } } } }"
+
+    nodes, _ = ConnectionWalk(query).absorb(answer)
+
+    assert ids(Page(nodes).rows()) == [1, 2, 3]
+    assert ids(odd_bytes.python_value(answer.data)["store"]["products"]["nodes"]) == [1, 2, 3]
+
+
+def test_a_graphql_page_without_usable_page_info_is_a_typed_error() -> None:
+    body = b'{"data":{"products":{"pageInfo":{"hasNextPage":"jane@example.com"},"nodes":[]}}}'
+    walk = ConnectionWalk("query ($after: String) { products(after: $after) { pageInfo { hasNextPage endCursor } nodes { id } } }")
+
+    with pytest.raises(UnexpectedAnswerError, match="pageInfo at 'products' without a usable") as caught:
+        walk.absorb(read_graphql(Response(200, {}, body)))
+
+    assert "jane" not in str(caught.value)
 
 
 # -- what is no JSON stays an error
