@@ -34,6 +34,8 @@ from airflow_provider_bigcommerce.core.credentials import StoreCredentials, is_l
 from airflow_provider_bigcommerce.core.ends import PageLengths, told_total
 from airflow_provider_bigcommerce.core.graphql import ConnectionWalk, GraphQLAnswer, graphql_request, read_graphql
 from airflow_provider_bigcommerce.core.messages import METHODS, Query, Request, Response
+from airflow_provider_bigcommerce.core.odd_bytes import python_value
+from airflow_provider_bigcommerce.core.outside_text import content_type
 from airflow_provider_bigcommerce.core.paging import Columns, FanOut, Walk, dig, fields_of, with_columns
 from airflow_provider_bigcommerce.core.paths import checked
 from airflow_provider_bigcommerce.core.planning import (
@@ -173,8 +175,8 @@ class Page:
     position: Position | None = field(default=None, repr=False)
 
     def rows(self) -> list[dict[str, Any]]:
-        """The rows as dicts."""
-        return [msgspec.json.decode(record) for record in self.records]
+        """The rows as dicts; a value that Python cannot hold (half a surrogate pair, 1e400) is a text with its JSON as it came."""
+        return [python_value(record) for record in self.records]
 
 
 class BigCommerceStore:
@@ -423,7 +425,7 @@ class BigCommerceStore:
         :raises GraphQLError: errors in the answer, top-level or in a mutation's payload; a query may have failed in part only.
         :raises AuthenticationError: 401, which GraphQL also answers to an expired or foreign token.
         """
-        data: dict[str, Any] = msgspec.json.decode((await self._graphql(graphql_request(query, variables))).data)
+        data: dict[str, Any] = python_value((await self._graphql(graphql_request(query, variables))).data)
         return data
 
     async def graphql_pages(
@@ -562,7 +564,7 @@ class BigCommerceStore:
         async for records, total, position in self._records(wide, {}, None, {}, start):
             found: list[msgspec.Raw] = []
             for record in records:
-                keys = [msgspec.json.decode(key) for key in fields_of(record, sources) if key is not None]
+                keys = [python_value(key) for key in fields_of(record, sources) if key is not None]
                 found += with_columns([record], dict(zip(names, keys, strict=True)))
             yield found, total, position
 
@@ -584,7 +586,7 @@ class BigCommerceStore:
                 found: list[msgspec.Raw] = []
                 cut: list[ParentId] = []
                 for record in parents:
-                    keys = [msgspec.json.decode(key) for key in fields_of(record, sources) if key is not None]
+                    keys = [python_value(key) for key in fields_of(record, sources) if key is not None]
                     parent_id = dict(zip(row.parent_keys, keys, strict=True))
                     children = [child for path in paths for child in dig(record, path)]
                     if embedded.limit is not None and not 0 < len(children) < embedded.limit:
@@ -613,7 +615,7 @@ class BigCommerceStore:
         asked: set[tuple[int | str, ...]] = set()
         before: Position | None = (start or {}).get("parents")
         async for parents, _, behind in self._parents(parent, parent_query, before):
-            keys = [_keys(row, msgspec.json.decode(record)) for record in parents]
+            keys = [_keys(row, python_value(record)) for record in parents]
             fresh = {tuple(key.values()): key for key in keys if tuple(key.values()) not in asked}
             if len(row.parent_keys) > 1:  # only a combination of keys can come twice
                 asked.update(fresh)
@@ -767,8 +769,9 @@ class BigCommerceStore:
                     self._good.add(path)
                     return delivered
                 except msgspec.DecodeError as error:
-                    content_type = outcome.headers.get("content-type", "no content type").split(";")[0]
-                    fault = Fault("empty", str(error)) if isinstance(error, NoListError) else Fault("not_json", content_type)
+                    is_empty = isinstance(error, NoListError)
+                    detail = str(error) if is_empty else content_type(outcome.headers.get("content-type"))
+                    fault = Fault("empty" if is_empty else "not_json", detail)
                     verdict = judge(request, fault, attempt=attempt, waited=waited, limits=self._limits, random=self._random)
             if isinstance(verdict, Fail):
                 raise verdict.error

@@ -30,8 +30,11 @@
         ├── PaginationLoopError         the same page or cursor twice
         └── IncompleteReadError         counts that must agree do not
 
-No error of this tree carries a credential, a response body or a customer's data: BigCommerce's own title,
-field names and field messages, the request id, the method and the path are all it holds.
+No error of this tree carries a credential or a response body. Of an answer it holds the status, the request id, and what may be shown of
+the title, the field names and the field messages: plain words, with ``[...]`` for all that could be a customer's data
+(``core/outside_text.py``). Of a database's refusal it holds kind, table, column and constraint. Beside these it holds what the caller gave
+(method, path, ids, the argument that it is about), names of files and tables, counts, and the keys of rows where it is about rows
+(``CopyMismatchError``).
 """
 
 from __future__ import annotations
@@ -73,7 +76,7 @@ class DestinationError(BigCommerceError):
 
 
 class CopyMismatchError(BigCommerceError):
-    """A copy is not what the store has; the message names the first rows and fields, and no value."""
+    """A copy is not what the store has; the message names the first rows by their keys, and fields, and no other value."""
 
 
 class RedirectRefusedError(BigCommerceError):
@@ -85,8 +88,9 @@ class ApiError(BigCommerceError):
 
     :param message: the sentence for the reader.
     :param status: HTTP status.
-    :param title: BigCommerce's own title or message, or None where the body had none.
-    :param errors: field name -> BigCommerce's message for it; empty where the body had none.
+    :param title: BigCommerce's own title or message, or None where the body had none. Of it, plain words and the names of fields are
+        kept; ``[...]`` stands for all else: names, addresses, quoted values, numbers of more than three digits.
+    :param errors: field name -> BigCommerce's message for it, likewise, of fifty fields at most; empty where the body had none.
     :param method: HTTP method of the request.
     :param path: API path below the store, such as ``/v3/catalog/products``; never with a query string.
     :param request_id: BigCommerce's request id, where a header carried one.
@@ -146,7 +150,7 @@ class StoreSuspendedError(ApiError):
 class GraphQLError(BigCommerceError):
     """A GraphQL answer that holds errors: of the query as a whole, or of a mutation's payload.
 
-    :param messages: BigCommerce's messages, with the path each is about.
+    :param messages: BigCommerce's messages as they may be shown, with the path each is about; twenty at most.
     :param kinds: for each, its error code or the name of its error type; empty text where it has none.
     """
 
@@ -154,7 +158,7 @@ class GraphQLError(BigCommerceError):
         self.messages = tuple(messages)
         self.kinds = tuple(kinds)
         named = ", ".join(sorted({kind for kind in self.kinds if kind}))
-        super().__init__(f"POST /graphql answered errors{f' ({named})' if named else ''}: {'; '.join(self.messages[:5])}")
+        super().__init__(f"POST /graphql answered errors{f' ({named})' if named else ''}: {'; '.join(self.messages[:3])}"[:1000])
 
 
 class RateLimitError(ApiError):

@@ -90,7 +90,9 @@ def main() -> int:
 
 
 def _complain(error: object, status: int) -> int:
-    typer.echo(f"airflow-bigcommerce: {error}", err=True)
+    from airflow_provider_bigcommerce.core.outside_text import one_line
+
+    typer.echo(f"airflow-bigcommerce: {one_line(error, 4000)}", err=True)
     return status
 
 

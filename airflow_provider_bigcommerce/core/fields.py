@@ -6,11 +6,12 @@ Pure; works on raw JSON, and what it keeps stays as it came.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
+from airflow_provider_bigcommerce.core import odd_bytes
 from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 
@@ -97,7 +98,7 @@ def _tree(paths: Sequence[str]) -> _Tree:
 
 def _pruned(record: msgspec.Raw, tree: _Tree, only: frozenset[str]) -> msgspec.Raw:
     kept: list[bytes] = []
-    for name, value in _OBJECT.decode(record).items():
+    for name, value in _members(record):
         below = tree.get(name)
         if below == {} or (only and name not in only):
             continue
@@ -105,10 +106,24 @@ def _pruned(record: msgspec.Raw, tree: _Tree, only: frozenset[str]) -> msgspec.R
     return msgspec.Raw(b"{" + b",".join(kept) + b"}")
 
 
+def _members(record: msgspec.Raw) -> Iterable[tuple[str, msgspec.Raw]]:
+    try:
+        return _OBJECT.decode(record).items()
+    except odd_bytes.NOT_READ:
+        return [(name, msgspec.Raw(value)) for name, value in odd_bytes.members(record)]
+
+
+def _items(value: msgspec.Raw) -> Iterable[msgspec.Raw]:
+    try:
+        return _ITEMS.decode(value)
+    except odd_bytes.NOT_READ:
+        return map(msgspec.Raw, odd_bytes.items(value))
+
+
 def _below(value: msgspec.Raw, tree: _Tree) -> bytes:
     kind = bytes(memoryview(value)[:1])
     if kind == b"{":
         return bytes(_pruned(value, tree, frozenset()))
     if kind == b"[":
-        return b"[" + b",".join(_below(item, tree) for item in _ITEMS.decode(value)) + b"]"
+        return b"[" + b",".join(_below(item, tree) for item in _items(value)) + b"]"
     return bytes(value)

@@ -7,6 +7,7 @@ Source: docs/start/about (complexity header, status codes), docs/store-operation
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,12 +15,15 @@ from typing import Any
 
 import msgspec
 
+from airflow_provider_bigcommerce.core import odd_bytes, outside_text
 from airflow_provider_bigcommerce.core.messages import Request, Response
 from airflow_provider_bigcommerce.core.paging import dig
 from airflow_provider_bigcommerce.core.reading import header_number
 from airflow_provider_bigcommerce.exceptions import GraphQLError, InvalidQueryError, PaginationLoopError, UnexpectedAnswerError
 
 GRAPHQL_PATH = "/graphql"
+#: Errors of one answer that are told.
+_MOST_ERRORS = 20
 
 _STRINGS_AND_COMMENTS = re.compile(r'"""(?:.|\n)*?"""|"(?:\\.|[^"\\])*"|#[^\n]*')
 _MUTATION = re.compile(r"\bmutation\b")
@@ -42,11 +46,17 @@ class _Envelope(msgspec.Struct):
     errors: list[dict[str, Any]] | None = None
 
 
+_ENVELOPE = msgspec.json.Decoder(_Envelope)
+
+
 class PageInfo(msgspec.Struct):
     """Relay's page information."""
 
     has_next: bool = msgspec.field(name="hasNextPage", default=False)
     end_cursor: str | None = msgspec.field(name="endCursor", default=None)
+
+
+_PAGE_INFO = msgspec.json.Decoder(PageInfo)
 
 
 def graphql_request(query: str, variables: Mapping[str, Any] | None) -> Request:
@@ -68,31 +78,32 @@ def read_graphql(response: Response) -> GraphQLAnswer:
     :raises msgspec.DecodeError: not JSON.
     """
     complexity = header_number(response.headers, "x-bc-graphql-complexity")
-    answer = msgspec.json.decode(response.body, type=_Envelope)
+    answer = odd_bytes.decoded(_ENVELOPE, response.body)
     if answer.errors:
-        raise GraphQLError([_told(error) for error in answer.errors], kinds=[_code(error) for error in answer.errors])
+        errors = answer.errors[:_MOST_ERRORS]
+        raise GraphQLError([_told(error) for error in errors], kinds=[_code(error) for error in errors])
     if bytes(answer.data) == b"null":
         raise UnexpectedAnswerError("POST /graphql answered neither data nor errors.")
-    unions = list(_error_unions(answer.data))
+    unions = list(itertools.islice(_error_unions(answer.data), _MOST_ERRORS))
     if unions:
-        raise GraphQLError([_told(error) for error in unions], kinds=[str(error.get("__typename", "")) for error in unions])
+        raise GraphQLError([_told(error) for error in unions], kinds=[outside_text.code(error.get("__typename", "")) for error in unions])
     return GraphQLAnswer(answer.data, None if complexity is None else int(complexity))
 
 
 def _told(error: Mapping[str, Any]) -> str:
-    where = error.get("path")
-    message = str(error.get("message") or error.get("__typename") or "no message")
-    return f"{message} (at {'.'.join(map(str, where))})" if isinstance(where, list) and where else message
+    where, text = error.get("path"), error.get("message")
+    message = outside_text.message(text) if text else outside_text.code(error.get("__typename", "")) or "no message"
+    return f"{message} (at {outside_text.field_name('.'.join(map(str, where[:10])))})" if isinstance(where, list) and where else message
 
 
 def _code(error: Mapping[str, Any]) -> str:
     extensions = error.get("extensions")
-    return str(extensions.get("code", "")) if isinstance(extensions, Mapping) else ""
+    return outside_text.code(extensions.get("code", "")) if isinstance(extensions, Mapping) else ""
 
 
 def _error_unions(data: msgspec.Raw) -> Iterator[Mapping[str, Any]]:
     """Members of ``errors`` lists in a mutation's payloads. Source: docs/store-operations/translations."""
-    waiting: list[Any] = [msgspec.json.decode(data)]
+    waiting: list[Any] = [odd_bytes.python_value(data)]
     while waiting:
         value = waiting.pop()
         if not isinstance(value, Mapping):
@@ -109,7 +120,7 @@ def find_connection(data: msgspec.Raw) -> tuple[str, ...]:
     :raises InvalidQueryError: none, or several.
     """
     found: list[tuple[str, ...]] = []
-    waiting: list[tuple[tuple[str, ...], Any]] = [((), msgspec.json.decode(data))]
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), odd_bytes.python_value(data))]
     while waiting:
         path, value = waiting.pop()
         if isinstance(value, Mapping):
@@ -118,7 +129,7 @@ def find_connection(data: msgspec.Raw) -> tuple[str, ...]:
             else:
                 waiting += [((*path, name), below) for name, below in value.items()]
     if len(found) != 1:
-        names = ", ".join(".".join(path) for path in found) or "none"
+        names = outside_text.one_line(", ".join(outside_text.field_name(".".join(path)) for path in found[:10])) or "none"
         raise InvalidQueryError(
             f"The query's answer must hold one connection with pageInfo {{ hasNextPage endCursor }}; found: {names}. "
             "Name it: connection='store.products'."
@@ -161,7 +172,12 @@ class ConnectionWalk:
         raw = next(dig(answer.data, (*path, "pageInfo")), None)
         if raw is None:
             raise UnexpectedAnswerError(f"POST /graphql answered no connection at {'.'.join(path)!r}.")
-        info = msgspec.json.decode(raw, type=PageInfo)
+        try:
+            info = odd_bytes.decoded(_PAGE_INFO, raw)
+        except msgspec.DecodeError:
+            raise UnexpectedAnswerError(
+                f"POST /graphql answered a pageInfo at {'.'.join(path)!r} without a usable hasNextPage and endCursor."
+            ) from None
         if not info.has_next:
             return nodes, None
         if info.end_cursor is None or info.end_cursor in self._seen:

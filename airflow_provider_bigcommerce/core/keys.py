@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from airflow_provider_bigcommerce.core import odd_bytes
 from airflow_provider_bigcommerce.exceptions import UnexpectedAnswerError
 
 #: A row's key: the field's value, or a tuple where a key has several fields.
@@ -81,9 +82,9 @@ class KeyReader:
                 continue
             try:
                 found = self._decoder.decode(record)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                raise self._no_key(record) from error
-            values = [_value(found, path) for path in self._paths]
+                values = [_value(found, path) for path in self._paths]
+            except odd_bytes.NOT_READ:
+                values = self._with_care(record)
             keys: list[Any] = [
                 None if key is msgspec.UNSET and at in self._may_lack else key for at, key in enumerate(values[: self._key_count])
             ]
@@ -98,6 +99,23 @@ class KeyReader:
             )
         return rows
 
+    def _with_care(self, record: bytes | msgspec.Raw) -> list[Any]:
+        """The values out of a record that holds an odd one; a change date that is none is null, and costs no row."""
+        try:
+            row = odd_bytes.python_value(record)
+        except msgspec.DecodeError:
+            raise self._no_key(record) from None
+        values: list[Any] = []
+        for at, path in enumerate(self._paths):
+            value: Any = row
+            for name in path:
+                value = value.get(name, msgspec.UNSET) if isinstance(value, dict) else msgspec.UNSET
+            is_fit = value is None or value is msgspec.UNSET or (isinstance(value, (int, str)) and not isinstance(value, bool))
+            if not is_fit and at < self._key_count:
+                raise self._no_key(record)
+            values.append(value if is_fit else None)
+        return values
+
     def _no_key(self, record: bytes | msgspec.Raw) -> UnexpectedAnswerError:
         fields = [".".join(path) for path in self._paths[: self._key_count]]
         missing = next((name for name in fields if not self._has(record, name)), fields[0])
@@ -109,8 +127,8 @@ class KeyReader:
     @staticmethod
     def _has(record: bytes | msgspec.Raw, name: str) -> bool:
         try:
-            value: Any = msgspec.json.decode(record)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            value: Any = odd_bytes.python_value(record)
+        except msgspec.DecodeError:
             return False
         for part in name.split("."):
             value = value.get(part) if isinstance(value, dict) else None

@@ -13,8 +13,7 @@ from decimal import Decimal
 from numbers import Real
 from typing import Any
 
-import msgspec
-
+from airflow_provider_bigcommerce.core.odd_bytes import python_value
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 
 #: Query values as callers write them; lists become comma-separated text, booleans ``true``/``false``.
@@ -94,8 +93,8 @@ class Response:
     body: bytes = field(repr=False)
 
     def json(self) -> Any:
-        """Decode the body; an empty body (V2's 204) is None.
+        """Decode the body; an empty body (V2's 204) is None. A value that Python cannot hold is a text with its JSON as it came.
 
         :raises msgspec.DecodeError: the body is not JSON.
         """
-        return msgspec.json.decode(self.body) if self.body.strip() else None
+        return python_value(self.body) if self.body.strip() else None

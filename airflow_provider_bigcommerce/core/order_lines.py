@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from airflow_provider_bigcommerce.core import odd_bytes
 from airflow_provider_bigcommerce.exceptions import UnexpectedAnswerError
 
 #: So many line items may be a cut: BigCommerce embeds at most 50 in an order's consignments and adds a ``__warning__``, which the
@@ -71,7 +72,7 @@ def order_id(record: msgspec.Raw) -> int:
     :raises UnexpectedAnswerError: it has none.
     """
     try:
-        return _ORDER_KEY.decode(record).id
+        return int(odd_bytes.decoded(_ORDER_KEY, record).id)
     except msgspec.DecodeError as error:
         raise UnexpectedAnswerError(f"A record of orders has no usable key 'id': {error}.") from None
 
@@ -81,7 +82,7 @@ def may_lack_lines(record: msgspec.Raw) -> bool:
     if _WARNING in bytes(record):
         return True
     try:
-        order = _ORDER.decode(record)
+        order = odd_bytes.decoded(_ORDER, record)
     except msgspec.DecodeError:
         return True  # consignments of another shape: a link, or an empty list
     found = order.consignments
@@ -94,7 +95,7 @@ def may_lack_lines(record: msgspec.Raw) -> bool:
 def count_disagrees(record: msgspec.Raw) -> bool:
     """Whether an order's ``items_total`` is not the sum of its lines' quantities, as we read the spec; no real store has confirmed it."""
     try:
-        order = _ORDER.decode(record)
+        order = odd_bytes.decoded(_ORDER, record)
     except msgspec.DecodeError:
         return False  # nothing to compare
     if order.items_total is None or order.consignments is None:
@@ -110,7 +111,7 @@ def by_order(lines: Iterable[msgspec.Raw]) -> dict[int, list[msgspec.Raw]]:
     grouped: dict[int, list[msgspec.Raw]] = {}
     for line in lines:
         try:
-            grouped.setdefault(_LINE_KEY.decode(line).order_id, []).append(line)
+            grouped.setdefault(odd_bytes.decoded(_LINE_KEY, line).order_id, []).append(line)
         except msgspec.DecodeError as error:
             raise UnexpectedAnswerError(f"A record of order_products has no usable key 'id', 'order_id': {error}.") from None
     return grouped
@@ -125,7 +126,7 @@ def with_lines(record: msgspec.Raw, lines: Sequence[msgspec.Raw]) -> msgspec.Raw
     :param record: the order as it came.
     :param lines: all its line items, as ``order_products`` has them.
     """
-    order: dict[str, Any] = msgspec.json.decode(record)
+    order: dict[str, Any] = odd_bytes.python_value(record)
     consignments = order.get("consignments")
     if not isinstance(consignments, dict) or "url" in consignments or "resource" in consignments:
         consignments = {"pickups": [], "shipping": [], "downloads": [], "email": {"gift_certificates": []}}
@@ -133,7 +134,7 @@ def with_lines(record: msgspec.Raw, lines: Sequence[msgspec.Raw]) -> msgspec.Raw
         holder.pop("__warning__", None)
     present = {line.get("id") for holder in _holders(consignments) for line in holder.get("line_items") or []}
     for raw in lines:
-        line = msgspec.json.decode(raw)
+        line = odd_bytes.python_value(raw)
         if line["id"] not in present:
             _holder_for(consignments, line).setdefault("line_items", []).append(line)
     order["consignments"] = consignments

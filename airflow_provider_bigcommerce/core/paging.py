@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from airflow_provider_bigcommerce.core import odd_bytes
 from airflow_provider_bigcommerce.core.ends import KNOWN_CAPS, SecondLook, lacking_error, loop_error, page_size, told_total
 from airflow_provider_bigcommerce.core.keys import Key, SeenKeys
 from airflow_provider_bigcommerce.core.messages import Request
@@ -382,7 +383,7 @@ def _reader(names: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
 
 def fields_of(record: msgspec.Raw, names: tuple[str, ...]) -> list[msgspec.Raw | None]:
     """The raw JSON of some of a record's fields; None for one it does not have."""
-    found = _reader(names).decode(record)
+    found = odd_bytes.decoded(_reader(names), record)
     values = [getattr(found, f"f{i}") for i in range(len(names))]
     return [None if value is msgspec.UNSET else value for value in values]
 
@@ -408,7 +409,7 @@ def dig(record: msgspec.Raw, path: tuple[str, ...]) -> Iterator[msgspec.Raw]:
     """
     kind = bytes(memoryview(record)[:1])
     if kind == b"[":
-        for item in _ITEMS.decode(record):
+        for item in odd_bytes.decoded(_ITEMS, record):
             yield from dig(item, path)
     elif kind == b"{" and not path:
         yield record

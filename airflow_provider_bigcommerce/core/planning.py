@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import msgspec
 
+from airflow_provider_bigcommerce.core import odd_bytes
 from airflow_provider_bigcommerce.core.arguments import filters
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource, Write, find
 from airflow_provider_bigcommerce.core.catalog.resource import PLACEHOLDER
@@ -305,7 +306,7 @@ def walk_of(
 
         def date_of(record: msgspec.Raw) -> object:
             (value,) = fields_of(record, field)
-            return None if value is None else msgspec.json.decode(value)
+            return None if value is None else odd_bytes.python_value(value)
 
         by_date = request.with_params(dict(resource.sort_by_modified))
         return ModifiedAfter(by_date, limit, resource.modified.since, date_of, keys_of(resource), lambda: by_page(None), start)
@@ -382,7 +383,7 @@ def integer_key(resource: Resource) -> Callable[[msgspec.Raw], int]:
 
     def key_of(record: msgspec.Raw) -> int:
         try:
-            return int(decoder.decode(record).key)
+            return int(odd_bytes.decoded(decoder, record).key)
         except msgspec.DecodeError as error:
             raise UnexpectedAnswerError(f"A record of {resource.name} has no usable key {name!r}: {error}.") from None
 

@@ -1,19 +1,19 @@
 """Turns an answer into what it means: the rows of a list, one record, or a typed error.
 
 Knows BigCommerce's envelopes (V3 ``{"data", "meta"}``, V2 bare arrays, 204 for an empty list) and its error bodies
-(V3 problem objects, V2 arrays of messages). Never copies a body into an error.
+(V3 problem objects, V2 arrays of messages). Copies nothing of a body into an error but what ``outside_text`` lets through.
 """
 
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from airflow_provider_bigcommerce.core import odd_bytes, outside_text
 from airflow_provider_bigcommerce.core.messages import Request, Response
 from airflow_provider_bigcommerce.exceptions import (
     ApiError,
@@ -64,7 +64,7 @@ class Meta(msgspec.Struct):
     cursor_pagination: CursorPagination | None = None
 
 
-class NoListError(msgspec.DecodeError):
+class NoListError(msgspec.ValidationError):
     """An answer of success that holds no list: an empty body, or null. Sent again like a body that is no JSON."""
 
 
@@ -83,7 +83,8 @@ _RECORD_ENVELOPE = msgspec.json.Decoder(_RecordEnvelope)
 _BARE_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 #: No list has more rows or pages than this; a larger number is none that can be true.
 _MOST_ROWS = 2**48
-_TITLE_TEXT = 300
+#: Bytes of an error's body that are decoded; BigCommerce's own have a few hundred.
+_LARGEST_ERROR = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ class Listing:
 _NO_META = Meta()
 
 
+@odd_bytes.tolerant
 def read_listing(
     request: Request, response: Response, *, envelope: str = "data", may_be_204: bool = False, is_list: bool = True
 ) -> Listing:
@@ -122,10 +124,12 @@ def read_listing(
     try:
         if envelope == "data":
             page = _LIST_ENVELOPE.decode(body)
-            return _whole(Listing(page.data, read_meta(page.meta)))
-        return Listing(_flat(_BARE_LIST.decode(body)), _NO_META)
+            listing = Listing(page.data, read_meta(page.meta))
+        else:
+            listing = Listing(_flat(_BARE_LIST.decode(body)), _NO_META)
     except msgspec.ValidationError:
-        return _read_unusual(request, body, envelope, is_list=is_list)
+        listing = _read_unusual(request, body, envelope, is_list=is_list)
+    return _whole(listing)
 
 
 def _whole(listing: Listing) -> Listing:
@@ -258,7 +262,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _texts(body: Any) -> tuple[str | None, dict[str, str]]:
-    """Title and field messages out of the shapes that BigCommerce uses for errors."""
+    """Title and field messages out of the shapes that BigCommerce uses for errors, as they may be shown."""
     if isinstance(body, list) and body:  # V2: [{"status", "message"}]
         return _texts(body[0])
     if not isinstance(body, dict):
@@ -267,51 +271,49 @@ def _texts(body: Any) -> tuple[str | None, dict[str, str]]:
     title = body.get("title") or body.get("message") or (nested if isinstance(nested, str) else None)
     if not title and isinstance(nested, dict):
         title = nested.get("code") or nested.get("message")
-    if not title and isinstance(body.get("errors"), list) and body["errors"]:  # batch answers
-        return _texts(body["errors"][0])
-    fields: dict[str, str] = {}
     errors = body.get("errors")
-    if isinstance(errors, dict):
-        fields = {str(name): str(message) for name, message in errors.items()}
-    for index, failure in enumerate(body.get("batch_errors") or ()):
-        if isinstance(failure, dict):
-            named = failure.get("errors") or failure.get("field_errors") or {}
-            if isinstance(named, dict):
-                fields.update({f"{index}.{name}": str(message) for name, message in named.items()})
-    return (str(title)[:_TITLE_TEXT] if title else None), fields
+    if not title and isinstance(errors, list) and errors:  # batch answers
+        return _texts(errors[0])
+    found: dict[str, Any] = dict(errors) if isinstance(errors, dict) else {}
+    batch = body.get("batch_errors")
+    for index, failure in enumerate(batch if isinstance(batch, list) else ()):
+        named = (failure.get("errors") or failure.get("field_errors")) if isinstance(failure, dict) else None
+        if isinstance(named, dict):
+            found.update({f"{index}.{name}": text for name, text in named.items()})
+    return (outside_text.message(title) if title else None), outside_text.field_messages(found)
 
 
-def _plain_text(response: Response) -> str | None:
-    """A short plain-text body, as some 401 answers and GraphQL's have; not a page."""
-    text = response.body.decode("utf-8", "replace").strip()
+def _error_body(response: Response) -> Any:
+    """The body of an error, or None where it is not one of BigCommerce's: a page, cut, or with odd bytes."""
+    if len(response.body) > _LARGEST_ERROR:
+        return None
+    try:
+        return response.json()
+    except msgspec.DecodeError:
+        return _plain_text(response)
+
+
+def _plain_text(response: Response) -> Any:
+    """A short plain-text body, as some 401 answers and GraphQL's have, as a title; not a page."""
+    text = response.body[: 2 * outside_text.MOST_TEXT].decode("utf-8", "replace").strip()
     is_plain = response.headers.get("content-type", "text/plain").startswith(("text/plain", "application/json"))
-    return text[:_TITLE_TEXT] if text and is_plain and "<" not in text else None
-
-
-#: Email addresses and long digit runs in BigCommerce's messages are a customer's, not ours to repeat.
-_PERSONAL = re.compile(r"[^\s@'\"]+@[^\s@'\"]+\.[^\s@'\"]+|\+?\d[\d\s()-]{7,}\d")
-
-
-def _without_personal_data(text: str) -> str:
-    return _PERSONAL.sub("[...]", text)
+    return {"title": text} if text and is_plain and "<" not in text else None
 
 
 def error_from(request: Request, response: Response, *, scopes: Sequence[str] = ()) -> ApiError:
-    """The typed error for an answer of status 400 or more, with BigCommerce's own title and field errors.
+    """The typed error for an answer of status 400 or more, with as much of BigCommerce's title and field errors as may be shown.
+
+    What that is, ``core/outside_text.py`` decides: the title and the messages are of plain words, names and values are left out.
 
     :param scopes: OAuth scopes that would allow the request, for the 403.
     """
-    try:
-        title, fields = _texts(response.json())
-    except msgspec.DecodeError:
-        title, fields = _plain_text(response), {}
-    title = _without_personal_data(title) if title else None
-    fields = {name: _without_personal_data(message) for name, message in fields.items()}
+    title, fields = _texts(_error_body(response))
     status, headers = response.status, response.headers
-    request_id = headers.get("x-request-id") or headers.get("x-bc-request-id")
+    request_id = outside_text.request_id(headers.get(name) for name in ("x-request-id", "x-bc-request-id"))
     said = f" BigCommerce says: {title!r}." if title else ""
     if fields:
-        said += " Fields: " + "; ".join(f"{name}: {message}" for name, message in list(fields.items())[:10]) + "."
+        told = "; ".join(f"{name}: {message}" for name, message in list(fields.items())[:10])
+        said += f" Fields: {outside_text.one_line(told)}."
     where = f"{request.method} {request.path} answered {status}."
     tail = f" Request id {request_id}." if request_id else ""
     make = functools.partial(

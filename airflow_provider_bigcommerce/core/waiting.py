@@ -129,7 +129,7 @@ class Poller:
         :param error: what was raised.
         :param now: the clock.
         """
-        text = str(error) if isinstance(error, BigCommerceError) else f"{type(error).__name__}: {error}"
+        text = str(error) if isinstance(error, BigCommerceError) else f"{type(error).__name__}."  # other texts may quote a row
         asked = error.retry_after if isinstance(error, RateLimitError) else None
         longest = max(LONGEST_BACKOFF, self._interval)
         if asked is not None:  # a header may say anything: no quota of BigCommerce's lasts as long as the longest wait

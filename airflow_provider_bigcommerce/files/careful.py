@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
-from json import JSONDecoder
-from json.decoder import scanstring  # type: ignore[attr-defined]  # public in CPython, absent from typeshed
 from typing import Any
 
 import msgspec
 
+from airflow_provider_bigcommerce.core import odd_bytes
 from airflow_provider_bigcommerce.exceptions import UnexpectedAnswerError
 from airflow_provider_bigcommerce.files.discrepancies import Discrepancies, below
 from airflow_provider_bigcommerce.files.schemas import EXCHANGE_RATE, MONEY, Schema, Type
@@ -32,7 +31,6 @@ _NUMBER_TEXT = re.compile(rb"\"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\"")
 _WHOLE_TEXT = re.compile(rb"\"([+-]?\d+)\"")
 _RFC_2822 = re.compile(r"([A-Za-z]{3},\s*)?\d{1,2} [A-Za-z]{3} \d{4} \d{2}:\d{2}(:\d{2})? ([+-]\d{4}|[A-Z]{1,4})")
 _BEYOND_MICROSECONDS = re.compile(r"[.,]\d{6}\d*[1-9]")
-_SPACE = re.compile(r"[ \t\n\r]*")
 _EMPTY_LIST_OR_OBJECT = re.compile(rb"\[\s*\]|\{\s*\}")
 
 _RECORD = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -187,7 +185,10 @@ def scan_object(raw: bytes) -> Iterator[tuple[str, bytes]]:
 
     :raises ValueError: it is not a JSON object.
     """
-    return _scan(raw, "{", "}")
+    try:
+        yield from odd_bytes.members(raw)
+    except msgspec.DecodeError as error:
+        raise ValueError(str(error)) from error
 
 
 def scan_list(raw: bytes) -> Iterator[bytes]:
@@ -195,43 +196,10 @@ def scan_list(raw: bytes) -> Iterator[bytes]:
 
     :raises ValueError: it is not a JSON list.
     """
-    return (value for _, value in _scan(raw, "[", "]"))
-
-
-def _scan(raw: bytes, opening: str, closing: str) -> Iterator[tuple[str, bytes]]:
-    text = raw.decode("utf-8", "surrogateescape")
-    # Numbers stay text: Python makes no whole number of more than 4300 digits.
-    scan = JSONDecoder(strict=False, parse_int=str, parse_float=str).scan_once  # type: ignore[attr-defined]  # public in CPython, absent from typeshed
-
-    def skip(at: int) -> int:
-        return _SPACE.match(text, at).end()  # type: ignore[union-attr]  # matches the empty text too
-
     try:
-        at = skip(0)
-        if text[at] != opening:
-            raise ValueError(f"{opening} is missing")
-        at = skip(at + 1)
-        while text[at] != closing:
-            name = ""
-            if opening == "{":
-                if text[at] != '"':
-                    raise ValueError("a name is missing")
-                name, at = scanstring(text, at + 1, False)
-                at = skip(at)
-                if text[at] != ":":
-                    raise ValueError("a colon is missing")
-                at = skip(at + 1)
-            _, end = scan(text, at)
-            yield name, text[at:end].encode("utf-8", "surrogateescape")
-            at = skip(end)
-            if text[at] == ",":
-                at = skip(at + 1)
-            elif text[at] != closing:
-                raise ValueError("a comma is missing")
-        if skip(at + 1) != len(text):
-            raise ValueError("more than one value")
-    except (IndexError, StopIteration, RecursionError) as error:
-        raise ValueError("not whole") from error
+        yield from odd_bytes.items(raw)
+    except msgspec.DecodeError as error:
+        raise ValueError(str(error)) from error
 
 
 def is_link(raw: bytes) -> bool:
@@ -243,11 +211,11 @@ def is_link(raw: bytes) -> bool:
 
 
 def json_text(raw: bytes) -> str | None:
-    """A value's JSON as text for a ``json`` column; None where it is not valid UTF-8."""
+    """A value's JSON as text for a ``json`` column; None where it is not valid UTF-8, or too deep for databases."""
     try:
         if raw[:1] == b'"':
             return msgspec.json.encode(_TEXT.decode(raw)).decode()
-        return raw.decode()
+        return None if odd_bytes.is_deep(raw) else raw.decode()
     except _NOT_READ:
         return None
 

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 import msgspec
 
+from airflow_provider_bigcommerce.core.odd_bytes import python_value
 from airflow_provider_bigcommerce.core.paging import fields_of
 from airflow_provider_bigcommerce.exceptions import DestinationError
 from airflow_provider_bigcommerce.files.destination import Destination
@@ -122,7 +123,7 @@ def record_values(records: Iterable[msgspec.Raw], fields: Sequence[str]) -> Iter
     tops = tuple(dict.fromkeys(name.partition(".")[0] for name in fields))
     places = [(tops.index(top), below) for top, *below in (name.split(".") for name in fields)]
     for record in records:
-        found = [None if raw is None else msgspec.json.decode(raw) for raw in fields_of(record, tops)]
+        found = [None if raw is None else python_value(raw) for raw in fields_of(record, tops)]
         yield tuple(_below(found[place], below) for place, below in places)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from airflow_provider_bigcommerce.core.catalog import Resource
+from airflow_provider_bigcommerce.core.odd_bytes import python_value
 from airflow_provider_bigcommerce.core.paging import fields_of
 from airflow_provider_bigcommerce.core.reconciling import Bounds, Key, bounding_dates
 from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, moment
@@ -166,7 +167,7 @@ class FileCopy:
             for record, values in zip(records, record_values(records, names), strict=True):
                 key = key_of(values)
                 if self._wanted(key, next(places), keys):
-                    found[key] = msgspec.json.decode(record)
+                    found[key] = python_value(record)
             if found:
                 yield FileBatch(list(found), found, _Decoded())
 
@@ -234,7 +235,7 @@ class _Decoded:
     """Store rows as JSON lines hold them: as they came."""
 
     def rows(self, records: Sequence[msgspec.Raw]) -> list[dict[str, Any]]:
-        return [msgspec.json.decode(record) for record in records]
+        return [python_value(record) for record in records]
 
     def is_compared(self, name: str) -> bool:
         return name not in OURS

@@ -1,6 +1,7 @@
 """What the store sent beyond its specs: fields nobody described, values that contradict their column's type, amounts with more decimals.
 
-Collected while a file is written, for the manifest and the log. It names fields and kinds of values, never a value.
+Collected while a file is written, for the manifest and the log. It names fields and kinds of values, never a value; and since names
+come from outside too, only those that have the form of one, and so many that a manifest stays small.
 """
 
 from __future__ import annotations
@@ -11,10 +12,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from airflow_provider_bigcommerce.core.odd_bytes import as_text, is_deep
+
 DriftKind = Literal["new_field", "changed_type", "repeated_field"]
 
 _ROUNDED = "rounded"
 
+#: Differences that are told one by one; all further ones are counted as one.
+MOST_DRIFT = 200
+#: What stands for the fields beyond these.
+MORE = "[more fields]"
+#: Characters of a path that are told.
+_LONGEST_PATH = 200
+#: A part of a path: a name, a place in a list, or an odd name in quotation marks.
+_PARTS = re.compile(r"""[^.\[]+|\["(?:[^"\\]|\\.)*"\]|\[\d*\]""")
+#: A name as a programmer gives it; what has another form may be a customer's data (an object by e-mail addresses).
+_TOLD_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]{0,63}")
+_LONG_NUMBER = re.compile(r"\d{5}")
 _PLAIN_NAME = re.compile(r"[^.\[\]\"#\s]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -23,7 +37,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 class Drift:
     """A difference between the records and the schema, told once.
 
-    :param path: the field, ``variants[].new_name`` for one inside a list.
+    :param path: the field, ``variants[].new_name`` for one inside a list; ``[...]`` for a name of another form.
     :param kind: ``new_field``, ``changed_type`` or ``repeated_field`` (the same name twice in one object).
     :param seen_type: what was seen, such as ``text`` or ``a date that is none``; an example of the type, never the value.
     """
@@ -44,6 +58,12 @@ class Discrepancies:
         self.contradictions: dict[str, int] = {}
         self.rounded: dict[str, int] = {}
         self._drift: dict[tuple[str, DriftKind], Drift] = {}
+        self._told: dict[str, str] = {}
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are more differences than are told one by one, so that ``drift`` need not name a field that differs."""
+        return len(self._drift) >= MOST_DRIFT
 
     @property
     def drift(self) -> list[Drift]:
@@ -98,16 +118,39 @@ class Discrepancies:
 
         :param raw: the JSON of one of them; only its type is kept.
         """
-        self.contradictions[path] = self.contradictions.get(path, 0) + count
-        self._note(path, "changed_type", raw)
+        told = self._note(path, "changed_type", raw)
+        self.contradictions[told] = self.contradictions.get(told, 0) + count
 
     def rounding(self, path: str) -> None:
         """Count an amount that was rounded to its column's decimals."""
-        self.rounded[path] = self.rounded.get(path, 0) + 1
+        told = self._shown(path)
+        self.rounded[told] = self.rounded.get(told, 0) + 1
 
-    def _note(self, path: str, kind: DriftKind, raw: bytes) -> None:
-        if (path, kind) not in self._drift:
-            self._drift[path, kind] = Drift(path, kind, seen_type(raw))
+    def _note(self, path: str, kind: DriftKind, raw: bytes) -> str:
+        told = self._shown(path)
+        if (told, kind) not in self._drift:
+            if self.is_full:
+                told = MORE
+            self._drift.setdefault((told, kind), Drift(told, kind, seen_type(raw)))
+        return told
+
+    def _shown(self, path: str) -> str:
+        told = self._told.get(path)
+        if told is None:
+            told = _told(path)
+            if len(self._told) < 10 * MOST_DRIFT:
+                self._told[path] = told
+        return told
+
+
+def _told(path: str) -> str:
+    """A path as it is told: parts that have not the form of a name as ``[...]``."""
+    told = ""
+    for part in _PARTS.findall(path[: 4 * _LONGEST_PATH]):
+        is_name = bool(_TOLD_NAME.fullmatch(part)) and not _LONG_NUMBER.search(part)
+        shown = part if is_name or part == "[]" else "[]" if part[1:-1].isdigit() and part[0] == "[" else "[...]"
+        told += shown if shown[0] == "[" or not told else f".{shown}"
+    return told if len(told) <= _LONGEST_PATH else told[: _LONGEST_PATH - 5] + "[...]"
 
 
 def seen_type(raw: bytes) -> str:
@@ -136,7 +179,8 @@ def below(path: str, name: str) -> str:
 def extra_text(values: Mapping[str, bytes]) -> str | None:
     """The ``_extra`` column of one row: a JSON object of path -> value as the store sent it; None for none.
 
-    Bytes that are not UTF-8 become ``\\udcXX`` escapes (Python's ``surrogateescape``), so that nothing is lost.
+    A value of too many levels is a text with its JSON. Bytes that are not UTF-8 become ``\\udcXX`` escapes (Python's
+    ``surrogateescape``). So nothing is lost.
     """
     if not values:
         return None
@@ -154,5 +198,7 @@ def without_empty(extra: Any) -> dict[str, Any]:
 
 
 def _text(raw: bytes) -> str:
+    if is_deep(raw):
+        return as_text(raw).decode()
     text = raw.decode("utf-8", "surrogateescape")
     return text if text.isascii() else _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

@@ -26,12 +26,14 @@ from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.blocking import BlockingStore
 from airflow_provider_bigcommerce.client import BigCommerceStore, StoreSettings
 from airflow_provider_bigcommerce.compat import AIRFLOW_VERSION, amask_secrets, connection_and_extra, correlation_id, mask_secrets
+from airflow_provider_bigcommerce.core import outside_text
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials, from_connection_fields
 from airflow_provider_bigcommerce.core.extras import check_extras, settings_of, value_of
 from airflow_provider_bigcommerce.core.messages import Request, Response, query_text
 from airflow_provider_bigcommerce.core.paths import checked
 from airflow_provider_bigcommerce.core.policy import is_strange, strange_status
 from airflow_provider_bigcommerce.core.reading import error_from, header_number
+from airflow_provider_bigcommerce.core.redaction import redact
 from airflow_provider_bigcommerce.core.redirects import MOST_REDIRECTS
 from airflow_provider_bigcommerce.exceptions import (
     ApiError,
@@ -64,6 +66,7 @@ TEST_BYTES: Final = 100_000
 
 #: What ``test_connection`` reads, and the scope it needs. Source: store_information.v2.yml.
 _STORE_PATH: Final = "/v2/store"
+_TOLD: Final = ("name", "domain", "plan_level")
 _STORE_SCOPE: Final = "store_v2_information_read_only"
 
 #: What requests raises where no answer arrived, or none that can be unpacked.
@@ -439,7 +442,7 @@ def tell_test_result(credentials: StoreCredentials, response: Response) -> tuple
 def _tell_store(credentials: StoreCredentials, response: Response) -> tuple[bool, str]:
     try:
         store = response.json()
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False, _not_json(credentials, response)
     if not isinstance(store, dict) or not store.get("name") or not store.get("domain"):
         return False, (
@@ -453,17 +456,13 @@ def _tell_store(credentials: StoreCredentials, response: Response) -> tuple[bool
     told = "not told"
     if quota is not None and left is not None and window_ms:
         told = f"{quota:.0f} requests / {window_ms / 1000:g} s, {left:.0f} left"
-    name, domain, plan = (_one_line(store.get(key)) for key in ("name", "domain", "plan_level"))
-    return True, f"Connected to {name} ({domain}), plan {plan or 'unknown'}; quota {told}"
-
-
-def _one_line(text: object) -> str:
-    """Text of the store's for a message: one line, without control characters, 100 characters at most."""
-    return "".join(letter if letter.isprintable() else " " for letter in str(text or ""))[:100]
+    # The store's own name is the merchant's, not a customer's: it is shown as it is, on one line, without what must not be in it.
+    name, domain, plan = (redact(outside_text.one_line(store.get(field) or "unknown", 100), credentials.secrets) for field in _TOLD)
+    return True, f"Connected to {name} ({domain}), plan {plan}; quota {told}"
 
 
 def _not_json(credentials: StoreCredentials, response: Response) -> str:
-    kind = response.headers.get("content-type", "no content type").partition(";")[0]
+    kind = outside_text.content_type(response.headers.get("content-type"))
     return (
         f"{credentials.base_url} answered {response.status} with {kind} that is not JSON: probably the page of a proxy, a firewall or a "
         "login in between. Check the API base URL (host) and the proxies of this machine."

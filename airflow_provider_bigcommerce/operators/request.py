@@ -28,6 +28,7 @@ from airflow_provider_bigcommerce.core.arguments import (
     text,
 )
 from airflow_provider_bigcommerce.core.messages import METHODS, Query, Response
+from airflow_provider_bigcommerce.core.outside_text import content_type
 from airflow_provider_bigcommerce.core.waiting import KeepWaiting, Poller, is_permanent
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError, UnexpectedAnswerError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
@@ -178,15 +179,15 @@ class BigCommerceRequestOperator(BaseOperator):
             return store.request(self.method, self.path, params=self.query, json=self.json, whole_collection=self.whole_collection)
 
     def _result(self, response: Response) -> Any:
-        where = f"{self.method} {self.path} answered {response.status}"
+        where = f"{self.method} {self.path.partition('?')[0]} answered {response.status}"
         if self.response_check is not None and not self.response_check(response):
             raise BigCommerceError(f"{where}, and response_check did not accept it.")
         if self.response_filter is not None:
             return self.response_filter(response)
         try:
             return response.json()
-        except msgspec.DecodeError:
-            kind = response.headers.get("content-type", "no content type").split(";")[0]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            kind = content_type(response.headers.get("content-type"))
             raise UnexpectedAnswerError(
                 f"{where} with something that is not JSON ({kind}). If that is what this path answers, say what to make of it: "
                 "response_filter=lambda answer: answer.body.decode()"

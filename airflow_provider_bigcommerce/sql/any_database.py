@@ -22,13 +22,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, CompileError, DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, CompileError, NoSuchModuleError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateColumn, CreateTable, DropTable
 
+from airflow_provider_bigcommerce.core.outside_text import one_line
 from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError
+from airflow_provider_bigcommerce.sql import refusals
 from airflow_provider_bigcommerce.sql.any_types import TABLE_OPTIONS, aware, holds, moment_type, type_of
-from airflow_provider_bigcommerce.sql.database import Database, first_line
+from airflow_provider_bigcommerce.sql.database import Database
 from airflow_provider_bigcommerce.sql.layout import Column, Table
 
 if TYPE_CHECKING:
@@ -77,16 +79,21 @@ class AnyDatabase(Database):
         self._owner = hashlib.sha256(run.encode()).hexdigest()[:8]
         self._prefix = f"_bigcommerce_tmp_{self._owner}_{int(time.time()):08x}"
         self._lock_rows: set[str] = set()
-        try:
-            self._connection = self._engine.connect()
-        except SQLAlchemyError as error:
-            raise DestinationError(f"{self.title} cannot be reached ({_reason(error)}). Check the Airflow connection.") from error
+        self._connection = self._connect()
         try:
             self._driver: Any = self._connection.connection.dbapi_connection
             self.schema, self._schema = self._find_schema(schema)
         except BaseException:
             self.close()
             raise
+
+    def _connect(self) -> sa.Connection:
+        try:
+            return self._engine.connect()
+        except SQLAlchemyError as error:
+            why = refusals.told(error)
+        # Here and not above, as everywhere in this module: the driver's exception is then not this one's context.
+        raise DestinationError(f"{self.title} cannot be reached ({why}). Check the Airflow connection.")
 
     def _find_schema(self, wanted: str | None) -> tuple[str, str | None]:
         """The schema's name, and how SQLAlchemy is to name it: not at all where it is the connection's own."""
@@ -138,8 +145,10 @@ class AnyDatabase(Database):
         except SQLAlchemyError as error:
             if not self._is_in_transaction:
                 self._connection.rollback()
-            raise DestinationError(f"{self.title} refused a statement ({_reason(error)}): {str(statement)[:200]}") from error
-        return result
+            why = refusals.told(error)
+        else:
+            return result
+        raise DestinationError(f"{self.title} refused a statement ({why}): {one_line(statement, 200)}")
 
     def _settle(self) -> None:
         """End what SQLAlchemy has begun by itself: a transaction that stays open would see what was, and hold what others want."""
@@ -156,23 +165,23 @@ class AnyDatabase(Database):
             started = time.monotonic()
             try:
                 self._connection.execute(take)
-            except OperationalError as error:
+            except SQLAlchemyError as error:
                 self._connection.rollback()
                 now = time.monotonic()
                 # Databases give a wait up after some seconds; what fails at once has not waited.
-                if error.connection_invalidated or now - started < _SHORTEST_LOCK_WAIT or now > end:
-                    raise self._not_locked(lock, error) from error
-                log.info("Still waiting for another run's last step on the table %s.", lock)
-            except SQLAlchemyError as error:
-                self._connection.rollback()
-                raise self._not_locked(lock, error) from error
+                has_waited = isinstance(error, OperationalError) and not error.connection_invalidated
+                is_over = not has_waited or now - started < _SHORTEST_LOCK_WAIT or now > end
+                why = refusals.told(error)
             else:
                 self._is_in_transaction = True
                 return
+            if is_over:
+                raise self._not_locked(lock, why)
+            log.info("Still waiting for another run's last step on the table %s.", lock)
 
-    def _not_locked(self, lock: str, error: SQLAlchemyError) -> DestinationError:
+    def _not_locked(self, lock: str, why: str) -> DestinationError:
         return DestinationError(
-            f"{self.title} did not let this run be the only one that changes the table {lock!r} ({_reason(error)}): its row of "
+            f"{self.title} did not let this run be the only one that changes the table {lock!r} ({why}): its row of "
             f"{self.qualified(LOCKS.name)} could not be updated. Try again, and look for a transaction that is left open."
         )
 
@@ -200,9 +209,12 @@ class AnyDatabase(Database):
         try:
             self._connection.commit()
         except SQLAlchemyError as error:
-            raise DestinationError(f"{self.title} did not commit ({_reason(error)}). Nothing was changed; try again.") from error
+            why = refusals.told(error)
+        else:
+            return
         finally:
             self._is_in_transaction = False
+        raise DestinationError(f"{self.title} did not commit ({why}). Nothing was changed; try again.")
 
     def cancel(self) -> None:
         """Ask the driver, where it has a word for it; else the statement ends by itself, or with the process."""
@@ -218,7 +230,7 @@ class AnyDatabase(Database):
             for table in self._staged.values():
                 self._drop(table)
         except (SQLAlchemyError, DestinationError) as error:
-            reason = _reason(error) if isinstance(error, SQLAlchemyError) else str(error)
+            reason = refusals.told(error) if isinstance(error, SQLAlchemyError) else str(error)
             log.warning("Staging tables %s... are left, a later run drops them: %s", self._prefix, reason)
         finally:
             self._staged = {}
@@ -273,19 +285,19 @@ class AnyDatabase(Database):
 
     def _inspect(self, about: str, read: Callable[[sa.Inspector], T]) -> T:
         """Ask SQLAlchemy what is there, again where the database does not say it: MariaDB does not while another run makes that table."""
-        first: SQLAlchemyError | None = None
+        why = ""
         for pause in _INSPECTION_PAUSES:
             try:
                 found = read(sa.inspect(self._connection))
                 self._settle()
             except SQLAlchemyError as error:
-                first = first or error
+                why = why or refusals.told(error)
                 if not self._is_in_transaction:
                     self._connection.rollback()
                 time.sleep(pause)
             else:
                 return found
-        raise DestinationError(f"{self.title} did not tell what {about} is ({_reason(first)}).") from first
+        raise DestinationError(f"{self.title} did not tell what {about} is ({why}).")
 
     def _told(self, kind: sa.types.TypeEngine[Any]) -> str:
         try:
@@ -410,7 +422,10 @@ class AnyDatabase(Database):
             self._settle()
         except SQLAlchemyError as error:
             self._connection.rollback()
-            raise DestinationError(f"{self.title} refused rows for {staging} ({_reason(error)}).") from error
+            why = refusals.told(error)
+        else:
+            return
+        raise DestinationError(f"{self.title} refused rows for {staging} ({why}).")
 
     def refresh_statistics(self, staging: str, key: Sequence[str], into: str) -> None:
         """The index on the key must do: what tells a planner more is different everywhere, and may commit."""
@@ -494,13 +509,6 @@ def _equal(one: sa.Table, columns: Sequence[str], other: sa.Table, others: Seque
     return sa.and_(*(one.c[a] == other.c[b] for a, b in zip(columns, others, strict=True)))
 
 
-def _reason(error: SQLAlchemyError | None) -> str:
-    """The driver's own message, without the statement's parameters that SQLAlchemy adds."""
-    if isinstance(error, DBAPIError) and error.orig is not None:
-        return first_line(error.orig)
-    return first_line(error) if error is not None else "no reason"
-
-
 def _engine_of(hook: DbApiHook) -> sa.Engine:
     """The hook's engine, whose connections are closed and not kept.
 
@@ -509,7 +517,7 @@ def _engine_of(hook: DbApiHook) -> sa.Engine:
     try:
         return hook.get_sqlalchemy_engine({"poolclass": NullPool, "hide_parameters": True})
     except (NoSuchModuleError, ImportError, NotImplementedError) as error:
-        reason = first_line(error)
+        reason = one_line(f"{type(error).__name__}: {error}", 200)  # an import's or a plug-in's name; no row was sent
     except ArgumentError as error:
         reason = type(error).__name__  # its message may hold the connection's URL
     raise InvalidQueryError(

@@ -6,7 +6,6 @@ resource and decides nothing about what is loaded. Where a parameter is called a
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -40,7 +39,8 @@ class Database(ABC):
 
         :param statement: with ``?`` for each parameter.
         :returns: how many rows it changed, where the driver tells.
-        :raises DestinationError: the database refused it; its own message is kept, which holds no parameters of ours but may name a key.
+        :raises DestinationError: the database refused it; the error tells kind, table, column and constraint, no value, and has no other
+            exception behind it, for a driver's may quote the row.
         """
 
     @abstractmethod
@@ -184,12 +184,6 @@ class Database(ABC):
         self, child: Table, staged_child: str, main: Table, staged_main: str, columns: Sequence[Column]
     ) -> list[tuple[Any, ...]]:
         """The keys of staged main rows that the main table has too and whose child rows are not the staged ones."""
-
-
-def first_line(error: BaseException) -> str:
-    """A driver's message up to where it would quote a value."""
-    text = re.split(r""": ["']""", str(error).strip().partition("\n")[0])[0]
-    return f"{type(error).__name__}: {text}"
 
 
 def open_database(hook: DbApiHook, schema: str | None, run: str) -> Database:

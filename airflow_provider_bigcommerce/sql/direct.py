@@ -7,8 +7,10 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_bigcommerce.core.outside_text import one_line
 from airflow_provider_bigcommerce.exceptions import DestinationError
-from airflow_provider_bigcommerce.sql.database import Database, first_line
+from airflow_provider_bigcommerce.sql import refusals
+from airflow_provider_bigcommerce.sql.database import Database
 from airflow_provider_bigcommerce.sql.layout import Column, ColumnKind, Table
 
 if TYPE_CHECKING:
@@ -64,8 +66,11 @@ class DirectDatabase(Database):
             else:
                 self._cursor.execute(statement)
         except self.errors as error:
-            raise DestinationError(f"{self.title} refused a statement ({first_line(error)}): {statement[:200]}") from error
-        return int(self._cursor.rowcount)
+            why = refusals.told(error)
+        else:
+            return int(self._cursor.rowcount)
+        # Here and not above: the driver's exception, which may quote the row, is then not this one's context.
+        raise DestinationError(f"{self.title} refused a statement ({why}): {one_line(statement, 200)}")
 
     def rows(self, statement: str, parameters: Sequence[Any] = (), *, most: int | None = None) -> list[tuple[Any, ...]]:
         """Run a query and return its rows."""

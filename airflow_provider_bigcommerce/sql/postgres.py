@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError
 from airflow_provider_bigcommerce.files.schemas import load_pyarrow
-from airflow_provider_bigcommerce.sql.database import first_line
+from airflow_provider_bigcommerce.sql import refusals
 from airflow_provider_bigcommerce.sql.direct import DirectDatabase
 from airflow_provider_bigcommerce.sql.layout import ColumnKind
 
@@ -140,7 +140,10 @@ class Postgres(DirectDatabase):
                 with self._cursor.copy(statement) as copy:
                     copy.write(buffer.getbuffer())
         except self.errors as error:
-            raise DestinationError(f"PostgreSQL refused rows for {staging} ({first_line(error)}).") from error
+            why = refusals.told(error)
+        else:
+            return
+        raise DestinationError(f"PostgreSQL refused rows for {staging} ({why}).")
 
     def refresh_statistics(self, staging: str, key: Sequence[str], into: str) -> None:
         """Temporary tables are never analysed by the server itself; of the other columns it would unpack every sampled value.

@@ -164,7 +164,8 @@ class BlockReader:
         except pa.ArrowInvalid:  # not UTF-8
             return None
         table = self._typed_reader.table(one_line_each(rest), len(rest), self._stamp)
-        if any(drift.kind == "new_field" and drift.path in json_fields for drift in self._block_found.drift):
+        found = self._block_found
+        if found.is_full or any(drift.kind == "new_field" and drift.path in json_fields for drift in found.drift):
             return None  # a name stood twice, or the same text within another value, and what was cut out was the wrong one
         return {name: table.column(name).combine_chunks() for name in table.column_names} | arrays
 

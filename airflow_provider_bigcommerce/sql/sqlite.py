@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError
 from airflow_provider_bigcommerce.files.schemas import load_pyarrow
-from airflow_provider_bigcommerce.sql.database import first_line
+from airflow_provider_bigcommerce.sql import refusals
 from airflow_provider_bigcommerce.sql.direct import DirectDatabase
 from airflow_provider_bigcommerce.sql.layout import ColumnKind
 
@@ -105,8 +105,11 @@ class Sqlite(DirectDatabase):
                 values = [column.cast(pa.string()) if text else column for column, text in zip(part.columns, as_text, strict=True)]
                 self._cursor.executemany(statement, zip(*(column.to_pylist() for column in values), strict=True))
         except self.errors as error:
-            raise DestinationError(f"SQLite refused rows for {staging} ({first_line(error)}).") from error
-        self.commit()
+            why = refusals.told(error)
+        else:
+            self.commit()
+            return
+        raise DestinationError(f"SQLite refused rows for {staging} ({why}).")
 
     def refresh_statistics(self, staging: str, key: Sequence[str], into: str) -> None:
         """SQLite plans by its own means."""

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import msgspec
 
 from airflow_provider_bigcommerce.client import BigCommerceStore
+from airflow_provider_bigcommerce.core import odd_bytes
 from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.planning import column_of, full_query
@@ -135,7 +136,7 @@ async def _archived(store: BigCommerceStore, selection: Selection, gone: Sequenc
         for key, record in zip(keys, await asyncio.gather(*(_row(store, selection, key) for key in keys)), strict=True):
             if record is None:
                 really.append(key)
-            elif read.decode(record).is_archived:
+            elif odd_bytes.decoded(read, record).is_archived:
                 archived.append(record)
             else:
                 raise IncompleteReadError(
@@ -154,7 +155,7 @@ async def _row(store: BigCommerceStore, selection: Selection, key: Key) -> msgsp
         return None
     if row.envelope == "bare":
         return msgspec.Raw(response.body)
-    return msgspec.json.decode(response.body, type=dict[str, msgspec.Raw])["data"]
+    return msgspec.Raw(dict(odd_bytes.members(response.body))["data"])
 
 
 async def _rows_of(store: BigCommerceStore, selection: Selection, keys: Sequence[Key]) -> list[msgspec.Raw]:

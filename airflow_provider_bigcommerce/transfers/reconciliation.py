@@ -20,6 +20,7 @@ import msgspec
 from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.client import BigCommerceStore
 from airflow_provider_bigcommerce.core.catalog import Resource
+from airflow_provider_bigcommerce.core.odd_bytes import python_value
 from airflow_provider_bigcommerce.core.paging import fields_of
 from airflow_provider_bigcommerce.core.reconciling import (
     Ask,
@@ -386,12 +387,12 @@ class Reconciliation:
     def _seconds(self, record: msgspec.Raw, field: str | None) -> int | None:
         """A date of a record; None where it has none."""
         raw = fields_of(record, (field,))[0] if field is not None else None
-        found = None if raw is None else msgspec.json.decode(raw)
+        found = None if raw is None else python_value(raw)
         return None if found is None else seconds(found)
 
     def _amount(self, record: msgspec.Raw) -> int | None:
         (raw,) = fields_of(record, (str(self._columns.total),))
-        return None if raw is None else units_of(msgspec.json.decode(raw))
+        return None if raw is None else units_of(python_value(raw))
 
     def _asks(self, keys: Sequence[Key]) -> list[Ask]:
         if not self._resource.placeholders:
@@ -418,7 +419,7 @@ class Reconciliation:
                 found[key] = record
                 if self._columns.parents and key not in self._index:
                     names = tuple(self._columns.parents.values())
-                    values = [None if raw is None else msgspec.json.decode(raw) for raw in fields_of(record, names)]
+                    values = [None if raw is None else python_value(raw) for raw in fields_of(record, names)]
                     self._parents_of_missing[key] = dict(zip(self._columns.parents, values, strict=True))
         return found
 

@@ -18,6 +18,7 @@ from airflow.sdk import BaseOperator
 from airflow_provider_bigcommerce.assets import asset_of, data_alias, is_known, uri_of
 from airflow_provider_bigcommerce.compat import comes_again, hook_lineage, is_of_mapped, is_task, stats_sink
 from airflow_provider_bigcommerce.core.arguments import Checks, check_rendered, flag, is_pending, text
+from airflow_provider_bigcommerce.core.outside_text import one_line
 from airflow_provider_bigcommerce.core.planning import copied_resource, resource_of
 from airflow_provider_bigcommerce.core.windows import moment
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 #: XCom of a task that failed: ``resource`` and ``error``, its type and text, which hold neither a secret nor a customer's data.
 ERROR_KEY: Final = "bigcommerce_error"
+
+#: Characters of the error's text in it.
+_LONGEST_ERROR: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +169,7 @@ class TellingTransfer(BaseOperator):
     def _tell_failure(self, context: Mapping[str, Any], error: BaseException) -> None:
         _measure(self._tags(), self.learnt, None)
         if is_task(context) and isinstance(error, Exception):
-            text = f": {error}" if isinstance(error, BigCommerceError) else ""  # other texts may quote a row
+            text = f": {one_line(error, _LONGEST_ERROR)}" if isinstance(error, BigCommerceError) else ""  # other texts may quote a row
             value = {"resource": _name(self.resource), "error": f"{type(error).__name__}{text}"}
             context["ti"].xcom_push(key=ERROR_KEY, value=value)
 

@@ -245,7 +245,7 @@ class BigCommerceChangesTrigger(BaseEventTrigger):
         try:
             await state.aset(self.state_key, msgspec.to_builtins(cursor))
         except Exception as error:  # noqa: BLE001  # an event trigger that raises is restarted at once and for ever
-            log.warning("The cursor %r could not be kept (%s: %s).", self.state_key, type(error).__name__, error)
+            log.warning("The cursor %r could not be kept (%s).", self.state_key, type(error).__name__)
             return None
         return cursor
 

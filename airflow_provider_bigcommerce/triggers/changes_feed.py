@@ -17,6 +17,7 @@ from airflow_provider_bigcommerce.core.clocks import TOLERANCE, Answer, date_of
 from airflow_provider_bigcommerce.core.ends import told_total
 from airflow_provider_bigcommerce.core.keys import Key, key_of
 from airflow_provider_bigcommerce.core.messages import Query, Request, Response
+from airflow_provider_bigcommerce.core.odd_bytes import python_value
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.reading import NoListError, read_listing
 from airflow_provider_bigcommerce.core.windows import Window, date_filter, read_moment, window_query
@@ -126,7 +127,7 @@ class ChangesFeed:
         is_nothing = not records and self._row.api_version == "v2"
         if self._row.page_size and not is_nothing and not len(records) == told_total(listing) < self._row.page_size:
             return await self._all(store, Window(since)), until
-        return [self._kept(msgspec.json.decode(record)) for record in records], until
+        return [self._kept(python_value(record)) for record in records], until
 
     async def _all(self, store: BigCommerceStore, window: Window) -> list[Row]:
         pages = store.rows(self._resource, query=self._query, since=window.since, until=window.until)

@@ -48,9 +48,9 @@ def test_the_complexity_is_reported() -> None:
 
 
 def test_top_level_errors_are_raised_with_their_codes_and_places() -> None:
-    body = {"data": None, "errors": [{"message": "Nope", "path": ["store", "x"], "extensions": {"code": "INSUFFICIENT_ACCESS_SCOPE"}}]}
+    body = {"data": None, "errors": [{"message": "Denied", "path": ["store", "a"], "extensions": {"code": "INSUFFICIENT_ACCESS_SCOPE"}}]}
 
-    with pytest.raises(GraphQLError, match=r"INSUFFICIENT_ACCESS_SCOPE.*Nope \(at store\.x\)") as found:
+    with pytest.raises(GraphQLError, match=r"INSUFFICIENT_ACCESS_SCOPE.*Denied \(at store\.a\)") as found:
         read_graphql(answer(body))
 
     assert found.value.kinds == ("INSUFFICIENT_ACCESS_SCOPE",)

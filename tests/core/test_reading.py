@@ -161,7 +161,7 @@ def test_the_reset_is_milliseconds_and_retry_after_is_seconds(headers: dict[str,
         (b'{"batch_errors":[{"data":{},"field_errors":{"price":"bad"}}]}', None, {"0.price": "bad"}),
         (b'{"error":{"code":"SERVICE_DEGRADED","message":"m"}}', "SERVICE_DEGRADED", {}),
         (b'{"code":401,"message":"Unauthorized"}', "Unauthorized", {}),
-        (b'{"data":[],"errors":[{"status":409,"title":"Unable to add.","errors":{"0":"dup"}}]}', "Unable to add.", {"0": "dup"}),
+        (b'{"data":[],"errors":[{"status":409,"title":"Not added.","errors":{"0":"duplicate"}}]}', "Not added.", {"0": "duplicate"}),
         (b"<html>busy</html>", None, {}),
         (b"", None, {}),
         (b'"plain text"', None, {}),
@@ -174,10 +174,10 @@ def test_title_and_field_errors_are_read_from_every_documented_shape(body: bytes
 
 
 def test_an_error_names_status_path_and_request_id_and_keeps_the_body_out() -> None:
-    found = error(404, b'{"title":"Not found","secret_field":"x"}', **{"x-request-id": "rid-1"})
+    found = error(404, b'{"title":"Not found","secret_field":"x"}', **{"x-request-id": "0f8fad5b-d9cb-469f-a165-70867728950e"})
 
     assert "GET /v2/orders answered 404" in str(found)
-    assert "rid-1" in str(found)
+    assert "0f8fad5b-d9cb-469f-a165-70867728950e" in str(found)
     assert "secret_field" not in str(found)
 
 

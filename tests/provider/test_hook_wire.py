@@ -209,14 +209,14 @@ def test_each_refusal_is_a_typed_error_and_its_body_is_in_no_log(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     body = {"status": status, "title": "No such thing", "errors": {"name": "too long"}, "customer": "jane@example.com"}
-    with Listener(Answer.json(body, status, **{"X-Request-Id": "r-1"})) as store:
+    with Listener(Answer.json(body, status, **{"X-Request-Id": "0f8fad5bd9cb469fa16570867728950e"})) as store:
         connect(store.url)
         with pytest.raises(error, match=f"GET /v3/customers answered {status}.*No such thing") as caught:
             BigCommerceHook().run("/v3/customers", {"email:in": "jane@example.com"})
     everything = caplog.text + str(caught.value) + repr(caught.value)
     assert "jane@example.com" not in everything
     assert [value for value in (*spellings(SECRET), *spellings(TOKEN)) if value in everything] == []
-    assert caught.value.__dict__["request_id"] == "r-1"
+    assert caught.value.__dict__["request_id"] == "0f8fad5bd9cb469fa16570867728950e"
 
 
 def test_the_answer_is_not_checked_when_told_so(connect: Connect) -> None:
