@@ -125,7 +125,8 @@ class ChangesFeed:
             raise UnexpectedAnswerError(f"GET {self._row.path} answered something that is not JSON.") from None
         records = listing.records
         is_nothing = not records and self._row.api_version == "v2"
-        if self._row.page_size and not is_nothing and not len(records) == told_total(listing) < self._row.page_size:
+        is_told = told_total(listing) == len(records) < self._row.page_size
+        if self._row.page_size and not is_nothing and not is_told:
             return await self._all(store, Window(since)), until
         return [self._kept(python_value(record)) for record in records], until
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import airflow_provider_bigcommerce
 
 pytestmark = pytest.mark.compat
 
@@ -60,3 +64,33 @@ print(json.dumps(opened))
 
 def test_importing_and_constructing_an_operator_opens_nothing():
     assert json.loads(run_python(OPENED_BY_OUR_IMPORT)) == []
+
+
+PACKAGE = Path(airflow_provider_bigcommerce.__file__).parent
+
+
+@pytest.mark.parametrize("path", sorted([*PACKAGE.glob("operators/*.py"), *PACKAGE.glob("transfers/*.py"), *PACKAGE.glob("hooks/*.py")]))
+def test_a_task_imports_nothing_of_ours_while_it_works(path: Path):
+    """Airflow imports the DAG file before a task runs; what is imported in ``execute`` is time that the task's user waits for."""
+    functions = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    late = [
+        node.module
+        for function in functions
+        for node in ast.walk(function)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("airflow_provider_bigcommerce")
+    ]
+    assert late == []
+
+
+def test_a_dag_file_with_each_operator_imports_no_arrow_and_no_database():
+    """They are imported when a task needs them: not every task does, and a DAG file is imported every half minute."""
+    modules = ["operators.graphql", "operators.partition", "operators.reconcile", "operators.request", "operators.sync"]
+    modules += ["transfers.to_object_storage", "transfers.to_sql", "sensors.resource", "sync"]
+    loaded = json.loads(
+        run_python(
+            "import importlib, json, sys\nimport airflow.sdk\nbefore = set(sys.modules)\n"
+            f"for name in {modules}: importlib.import_module(f'airflow_provider_bigcommerce.{{name}}')\n"
+            "print(json.dumps(sorted({name.partition('.')[0] for name in set(sys.modules) - before})))"
+        )
+    )
+    assert set(loaded) & {"pyarrow", "pandas", "numpy", "psycopg", "psycopg2", "sqlite3", "dlt", "rich", "typer"} == set()
