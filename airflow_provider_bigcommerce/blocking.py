@@ -96,9 +96,13 @@ class BlockingStore:
         """How many rows a list has."""
         return self._portal.call(self._store.count(resource, query=query, since=since, until=until))
 
-    def now(self) -> datetime:
+    def now(self, *, last: datetime | None = None) -> datetime:
         """The store's own time."""
-        return self._portal.call(self._store.now())
+        return self._portal.call(self._store.now(last=last))
+
+    def began(self, *, last: datetime | None = None) -> datetime:
+        """The store's time of this object's first answer."""
+        return self._portal.call(self._store.began(last=last))
 
     def graphql(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Run an Admin GraphQL query or mutation."""

@@ -79,6 +79,7 @@ class BigCommerceRequestOperator(BaseOperator):
     """
 
     argument_checks: ClassVar[Checks] = {
+        "whole_collection": flag(),
         "path": text("/v3/catalog/summary"),
         "method": text("GET"),
         "query": optional(filters()),

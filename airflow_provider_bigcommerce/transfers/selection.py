@@ -13,6 +13,7 @@ from airflow_provider_bigcommerce.core.arguments import (
     Checks,
     check_arguments,
     filters,
+    flag,
     ids,
     included,
     is_pending,
@@ -83,6 +84,7 @@ class BigCommerceTransferOperator(TellingTransfer):
     accepted_deletes: Sequence[str] = ("ignore", "detect")
     argument_checks: ClassVar[Checks] = {
         **TellingTransfer.argument_checks,
+        "accept_incomplete": flag(),
         "mode": one_of(MODES),
         "query": optional(filters()),
         "since": optional(when(), may_vanish=True),

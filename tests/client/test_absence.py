@@ -277,7 +277,7 @@ class Offline(BigCommerceStore):
 
     shop: Shop
 
-    async def _attempt(self, request: Request, place: Place) -> Response | Fault:
+    async def _attempt(self, request: Request, place: Place, waited: float) -> Response | Fault:
         return self.shop.answer(request)
 
 
