@@ -80,6 +80,8 @@ _IDS_TEXT = 4000
 _READ_BUFFER = 2**20
 #: Seconds between two lines that say the same, where a read waits for the quota again and again.
 _RARELY = 300.0
+#: Seconds after which a task that gave its slot back comes again at the latest, whatever a header says: then it asks anew.
+_COME_AGAIN = 3600.0
 _DIGITS = re.compile(r"/\d+")
 
 
@@ -876,11 +878,11 @@ class BigCommerceStore:
             if delay == float("inf"):
                 await self._answered.wait()
                 continue
+            self._require_patience(delay)  # who may come again later need not fail
             idle = self._clock() - max(began, self._delivered_at)
             if waited + idle + delay > self._limits.max_wait:
                 raise quota_too_late(request, delay, waited=waited + idle, limits=self._limits)
             self._tell_quota(delay)
-            self._require_patience(delay)
             started = self._clock()
             await self._sleep(delay)
             self.stats.waited_seconds += self._clock() - started
@@ -894,7 +896,7 @@ class BigCommerceStore:
             raise LongWaitError(
                 f"The store has sent nothing for {idle:.0f} s and is to be asked again in {seconds:.0f} s; hand_back_after={patience:g} s "
                 "allows no longer wait.",
-                seconds=seconds,
+                seconds=min(seconds, _COME_AGAIN),
             )
 
     def _learned(self) -> None:

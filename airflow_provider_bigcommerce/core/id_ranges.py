@@ -76,6 +76,7 @@ class IdRanges:
         self._place: int | None = start["id"] if start and "id" in start else None  # every id below it has been absorbed
         self._rows_before = int((start or {}).get("rows", 0)) if self._place is not None else 0
         self._rows = self._rows_before  # absorbed, and before the start
+        self._is_resumed = self._place is not None
         self._expected: list[float] = []  # rows expected of each bounded range under way
         self._next_id: int | None = self._place  # first id that no request covers yet; None before the first answer
         self._first_id = self._place or 0
@@ -226,7 +227,7 @@ class IdRanges:
 
     def _close(self) -> None:
         """Hold the rows that came against the store's number; ask for it once more where they are fewer."""
-        is_unknown = self._total is None and self._has_meta
+        is_unknown = self._total is None and self._has_meta and not self._is_resumed  # of what is behind a start, each range has told
         if is_unknown or (self._total is not None and self._rows < self._total):
             self._is_closing = True
             # What has come since is behind the last row; of what is before it there can be no more than was read.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 from collections.abc import Callable
 
@@ -168,7 +169,7 @@ def test_the_names_of_fields_are_kept(name: str) -> None:
 def test_of_any_text_only_known_words_small_numbers_and_names_are_shown(text: str) -> None:
     for word in outside_text.message(text).replace("[...]", " ").split():
         core = word.strip(".,:;!?")
-        parts = [part for part in core.replace("'", "_").replace("-", "_").replace("/", "_").replace(".", "_").replace(":", "_").split("_") if part]
+        parts = [part for part in re.split(r"['\-/.:_]", core) if part]
         assert (
             core in CAPITAL_WORDS
             or all((p.isdigit() and len(p) <= 3) or p.lower() in PLAIN_WORDS or p in "t s re ve" for p in parts)

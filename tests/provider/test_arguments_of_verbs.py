@@ -70,7 +70,8 @@ def cases() -> list[Any]:
     found += [("get", "products", {"id": value}) for value in ("", "None", [1, 2], True, 1.5, {"a": 1})]
     found += [("get", "store_information", {"query": {"limit": 1}}), ("get", "products", {"id": 7, "query": {"limit": 5}})]
     found += [("delete", "brands", {"ids": value}) for value in (*NO_IDS, "7", [], (each for each in ()))]
-    return [pytest.param(*case, id=f"{case[0]}-{case[1]}-{case[2]!r:.60}") for case in found]
+    # Numbered, for a generator's name is another in each process.
+    return [pytest.param(*case, id=f"{case[0]}-{case[1]}-{number}") for number, case in enumerate(found)]
 
 
 @pytest.mark.parametrize(("verb", "resource", "given"), cases())
