@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urljoin
 
+from airflow_provider_bigcommerce.core import outside_text
 from airflow_provider_bigcommerce.core.credentials import origin_of
 from airflow_provider_bigcommerce.core.paths import is_below
 
@@ -54,7 +55,8 @@ def next_url(
         return Refused("to something that is no address")
     if (origin := origin_of(target)) != origin_of(store_url):
         scheme, host, port = origin
-        return Refused("to another host, port or scheme; the access token stays here", f"{scheme}://{host}:{port}" if host else "")
+        shown = f"{scheme}://{outside_text.host(host)}:{port}" if host else ""
+        return Refused("to another host, port or scheme; the access token stays here", shown)
     if not is_below(target, store_url):
         return Refused("to a path outside of this store; the access token stays here")
     if followed >= most:

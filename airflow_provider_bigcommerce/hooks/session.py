@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 import requests
 import urllib3
 
+from airflow_provider_bigcommerce.core import outside_text
 from airflow_provider_bigcommerce.core.credentials import is_loopback, origin_of
 from airflow_provider_bigcommerce.core.messages import Request
 from airflow_provider_bigcommerce.core.paths import is_below
@@ -88,7 +89,7 @@ class StoreSession(requests.Session):
         origin = origin_of(request.url or "")
         if origin != origin_of(self._store_url):
             scheme, host, port = origin
-            raise RedirectRefusedError(self._refusal(f"{scheme}://{host}:{port}" if host else ""))
+            raise RedirectRefusedError(self._refusal(f"{scheme}://{outside_text.host(host)}:{port}" if host else ""))
         if not is_below(request.url or "", self._store_url):
             raise InvalidQueryError("Refused to send to a path outside of this store: the access token goes to paths below the store only.")
         parts = urlsplit(request.url or "")

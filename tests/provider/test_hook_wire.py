@@ -274,7 +274,7 @@ def test_an_extra_that_cannot_work_names_itself(connect: Connect, name: str, val
         BigCommerceHook().store()
 
 
-@pytest.mark.parametrize(("value", "expected"), [(None, 30), ("", 30), ("3", 3), (0, 0)])
+@pytest.mark.parametrize(("value", "expected"), [(None, 5), ("", 5), ("3", 3), (0, 0)])
 def test_max_redirects_is_a_number_and_none_at_all_is_one(connect: Connect, value: object, expected: int) -> None:
     connect("https://api.example.com", max_redirects=value)
     assert BigCommerceHook().get_conn().max_redirects == expected

@@ -84,7 +84,8 @@ DECIDED = {
     ),
     "retry": "RateLimitError ServerError TransportError",
     "default": (
-        "AnswerTooLargeError ApiError BigCommerceError ConcurrentRunError ConflictError DestinationError IncompleteReadError LongWaitError "
+        "AnswerTooLargeError ApiError BigCommerceError ClockError ConcurrentRunError ConflictError CountDisagreesError DestinationError "
+        "IncompleteReadError LongWaitError "
         "PaginationLoopError UnexpectedAnswerError"
     ),
 }
