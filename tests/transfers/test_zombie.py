@@ -188,18 +188,24 @@ WAYS: dict[str, tuple[str, str, dict[str, Any]]] = {
 }  # fmt: skip
 
 
-#: In every run of the tests; all the others are behind ``full``.
+#: In every run of the tests; a few more are behind ``full``, and all the others behind ``exhaustive``.
 SHORT = {
     ("compared", "disk", "goes on", "before"),
     ("by date", "objects", "is killed", "after"),
 }
+LONG = {("full", "disk", "goes on", "after"), ("compared", "objects", "goes on", "after")}
 CASES = itertools.product(WAYS, ("disk", "objects"), ("goes on", "is killed"), ("before", "after"))
+
+
+def mark_of(case: tuple[str, ...]) -> pytest.MarkDecorator | tuple[()]:
+    """How long a person wants to wait for a case."""
+    return () if case in SHORT else pytest.mark.full if case in LONG else pytest.mark.exhaustive
 
 
 @pytest.mark.timeout(1200)
 @pytest.mark.bigcommerce_sandbox(customers=9, orders=1)
 @pytest.mark.parametrize(
-    ("way", "place", "fate", "next_run"), [pytest.param(*case, marks=() if case in SHORT else pytest.mark.full) for case in CASES]
+    ("way", "place", "fate", "next_run"), [pytest.param(*case, marks=mark_of(case)) for case in CASES]
 )
 def test_a_try_that_stops_at_any_step_harms_nothing(
     night: Night, monkeypatch: pytest.MonkeyPatch, way: str, place: str, fate: str, next_run: str
