@@ -33,6 +33,7 @@ from airflow_provider_bigcommerce.core.concurrency import Change, Concurrency, E
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials, is_loopback
 from airflow_provider_bigcommerce.core.ends import PageLengths, told_total
 from airflow_provider_bigcommerce.core.graphql import ConnectionWalk, GraphQLAnswer, graphql_request, read_graphql
+from airflow_provider_bigcommerce.core.id_ranges import count_of
 from airflow_provider_bigcommerce.core.messages import METHODS, Query, Request, Response
 from airflow_provider_bigcommerce.core.odd_bytes import python_value
 from airflow_provider_bigcommerce.core.outside_text import content_type
@@ -54,6 +55,7 @@ from airflow_provider_bigcommerce.core.planning import (
 from airflow_provider_bigcommerce.core.policy import Deliver, Fail, Fault, Limits, Wait, is_doubtful, judge, quota_too_late, sign_of
 from airflow_provider_bigcommerce.core.positions import ParentId, Passed, Position, below, passed_over
 from airflow_provider_bigcommerce.core.reading import Listing, Meta, NoListError, read_listing, read_record
+from airflow_provider_bigcommerce.core.redaction import redacted
 from airflow_provider_bigcommerce.core.redirects import Refused, next_url
 from airflow_provider_bigcommerce.core.whole_collection import require_part
 from airflow_provider_bigcommerce.core.windows import whole_seconds, window_between, window_query
@@ -370,8 +372,8 @@ class BigCommerceStore:
         params = {**window_query(row, window_between(since, until)), **(query or {})}
         check_query(row, params)
         if row.count_path is not None and is_counted(row, params):
-            answer = await self._send(Request.get(row.count_path, params), Response.json, resource=row)
-            return int(answer["count"])
+            request = Request.get(row.count_path, params)
+            return count_of(request, await self._read(request, row))
         if row.api_version == "v3" and row.kind == "collection" and not row.parent_keys and row.page_size:
             for limit in (1, row.page_size):  # a total of the rows in hand is none of the list: once more, with more rows
                 listing = await self._read(Request.get(row.path, {**full_query(row, params), "limit": limit}), row)
@@ -591,7 +593,9 @@ class BigCommerceStore:
                     keys = [python_value(key) for key in fields_of(record, sources) if key is not None]
                     parent_id = dict(zip(row.parent_keys, keys, strict=True))
                     children = [child for path in paths for child in dig(record, path)]
-                    if embedded.limit is not None and not 0 < len(children) < embedded.limit:
+                    carried = fields_of(record, tuple({path[0] for path in paths}))
+                    is_ignored = embedded.include is not None and all(field is None for field in carried)  # no field is no empty list
+                    if is_ignored or (embedded.limit is not None and not 0 < len(children) < embedded.limit):
                         cut.append(parent_id)  # it may have more than came
                     else:
                         found += with_columns(children, {column_of(name): key for name, key in parent_id.items()})
@@ -694,6 +698,7 @@ class BigCommerceStore:
             task.add_done_callback(ended)
             return request, task
 
+        told: int | None = None
         try:
             while True:
                 fill()
@@ -705,8 +710,9 @@ class BigCommerceStore:
                 request, task = slots.popleft()
                 step = walk.absorb(request, task.result())
                 slots.extendleft(start(follow) for follow in reversed(step.follow))
-                if step.records:
+                if step.records or (step.total is not None and step.total != told):  # a number of rows is told, too, where none came
                     yield step.records, step.total, walk.position
+                told = step.total if step.total is not None else told
         finally:
             is_over = True
             for _, task in slots:
@@ -776,7 +782,7 @@ class BigCommerceStore:
                     fault = Fault("empty" if is_empty else "not_json", detail)
                     verdict = judge(request, fault, attempt=attempt, waited=waited, limits=self._limits, random=self._random)
             if isinstance(verdict, Fail):
-                raise verdict.error
+                raise redacted(verdict.error, self._credentials.secrets)
             if isinstance(verdict, Deliver):
                 raise TypeError("a fault cannot be delivered")
             self._tell(request, verdict)

@@ -7,6 +7,7 @@ Source: docs/start/about (complexity header, status codes), docs/store-operation
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import re
 from collections.abc import Iterator, Mapping
@@ -137,6 +138,10 @@ def find_connection(data: msgspec.Raw) -> tuple[str, ...]:
     return found[0]
 
 
+#: Pages without nodes in a row that may say that more is behind them: a connection can be filtered after it was cut into pages.
+_EMPTY_PAGES = 10
+
+
 class ConnectionWalk:
     """The pages of a Relay connection: ``endCursor`` goes into a variable of the next request.
 
@@ -157,6 +162,8 @@ class ConnectionWalk:
         self._query, self._variables, self._cursor_variable = query, dict(variables or {}), cursor_variable
         self._path = tuple(connection.split(".")) if connection else None
         self._seen: set[str] = set()
+        self._pages: set[bytes] = set()  # digests
+        self._empty = 0  # pages without nodes, the last ones in a row
 
     def request(self, cursor: str | None) -> Request:
         """The request for the page after a cursor; the first one for None."""
@@ -165,7 +172,7 @@ class ConnectionWalk:
     def absorb(self, answer: GraphQLAnswer) -> tuple[list[msgspec.Raw], str | None]:
         """The page's nodes, and the cursor of the next page, None at the end.
 
-        :raises PaginationLoopError: the same cursor came twice.
+        :raises PaginationLoopError: the same cursor came twice, or the same nodes, or page after page without nodes.
         """
         self._path = path = self._path or find_connection(answer.data)
         nodes = [*dig(answer.data, (*path, "edges", "node")), *dig(answer.data, (*path, "nodes"))]
@@ -182,5 +189,13 @@ class ConnectionWalk:
             return nodes, None
         if info.end_cursor is None or info.end_cursor in self._seen:
             raise PaginationLoopError(f"POST /graphql answered the same cursor twice at {'.'.join(path)!r}; going on would never end.")
+        page = hashlib.blake2b(b"\0".join(bytes(node) for node in nodes), digest_size=16).digest()
+        self._empty = 0 if nodes else self._empty + 1
+        if (nodes and page in self._pages) or self._empty > _EMPTY_PAGES:
+            what = "the same nodes twice" if nodes else f"{self._empty} pages without nodes"
+            raise PaginationLoopError(
+                f"POST /graphql answered {what} at {'.'.join(path)!r}, each with a new cursor; going on would never end."
+            )
+        self._pages.add(page)
         self._seen.add(info.end_cursor)
         return nodes, info.end_cursor

@@ -23,7 +23,11 @@ class _Count(msgspec.Struct):
     count: int
 
 
-def _count_of(request: Request, listing: Listing) -> int:
+def count_of(request: Request, listing: Listing) -> int:
+    """The number in the answer of an endpoint that counts.
+
+    :raises UnexpectedAnswerError: it holds none.
+    """
     try:
         return msgspec.json.decode(listing.records[0], type=_Count).count
     except (IndexError, msgspec.DecodeError):
@@ -99,6 +103,11 @@ class IdRanges:
         """The first id of which no answer has told."""
         return None if self._place is None else {"id": self._place, "rows": self._rows}
 
+    @property
+    def _told(self) -> int | None:
+        """The store's number of rows, unless it may be one of other rows: no page says that counts know filters."""
+        return self._total if self._count_of_all is None else None
+
     def next_request(self) -> Request | None:
         """The next range by the density so far; the last one ends where the list does, so that nothing above it is missed."""
         if self._closing is not None:
@@ -143,8 +152,8 @@ class IdRanges:
         if self._is_closing:
             return self._closed(request, listing)
         if request is self._count:
-            self._total = self._estimate = _count_of(request, listing)
-            return Step((), total=self._total)
+            self._total = self._estimate = count_of(request, listing)
+            return Step((), total=self._told)
         listing = self._again.better(request, listing)
         covered, in_range = self._bounds[request], told_total(listing)
         self._has_meta = self._has_meta or in_range is not None
@@ -184,7 +193,7 @@ class IdRanges:
         self._is_beyond = not rows
         if self._is_done:
             self._close()
-        return Step(listing.records, follow, total=self._total)
+        return Step(listing.records, follow, total=self._told)
 
     def _judge(self, covered: range | None, rows: int, in_range: int | None, *, is_full: bool) -> tuple[bool, bool]:
         """Whether an answer holds its range to the end, and whether it lacks something that was due."""
@@ -241,17 +250,17 @@ class IdRanges:
         """
         if request is self._count_of_all:
             self._is_closing = False
-            if _count_of(request, listing) == self._total:
+            if count_of(request, listing) == self._total:
                 self._total = None  # the count passes the filters over, so it tells nothing of this list
                 return Step(())
             raise self._disagrees()
-        counted = _count_of(request, listing) if request is self._count else told_total(listing)
+        counted = count_of(request, listing) if request is self._count else told_total(listing)
         if counted is not None and counted == len(listing.records) and request is not self._count and counted < self._rows:
             counted = None  # the number of rows in hand is none of the list
         told = [number for number in (self._total, counted) if number is not None]
         self._total = min(told, default=None)
         if self._total is None or self._rows >= self._total:
-            return Step((), total=self._total)
+            return Step((), total=self._told)
         if request is not self._count:
             raise lacking_error(request, f"counts {self._total} rows and gave {self._rows}")
         self._counts += 1

@@ -21,7 +21,7 @@ from airflow_provider_bigcommerce.core.keys import Key, SeenKeys
 from airflow_provider_bigcommerce.core.messages import Request
 from airflow_provider_bigcommerce.core.positions import Position
 from airflow_provider_bigcommerce.core.reading import Listing
-from airflow_provider_bigcommerce.exceptions import IncompleteReadError
+from airflow_provider_bigcommerce.exceptions import IncompleteReadError, UnexpectedAnswerError
 
 #: A parent's keys as columns of its children's rows.
 Columns = Mapping[str, int | str]
@@ -383,7 +383,10 @@ def _reader(names: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
 
 def fields_of(record: msgspec.Raw, names: tuple[str, ...]) -> list[msgspec.Raw | None]:
     """The raw JSON of some of a record's fields; None for one it does not have."""
-    found = odd_bytes.decoded(_reader(names), record)
+    try:
+        found = odd_bytes.decoded(_reader(names), record)
+    except msgspec.ValidationError:
+        raise UnexpectedAnswerError("A row of a list is no JSON object, so its fields cannot be read. Report the resource.") from None
     values = [getattr(found, f"f{i}") for i in range(len(names))]
     return [None if value is msgspec.UNSET else value for value in values]
 

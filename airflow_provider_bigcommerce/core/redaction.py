@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
+
+Error = TypeVar("Error", bound=Exception)
 
 #: Headers whose values are credentials, in lower case.
 SECRET_HEADERS: Final = frozenset({"x-auth-token", "x-auth-client", "authorization", "proxy-authorization", "cookie", "set-cookie"})
@@ -48,6 +50,16 @@ def spellings(secret: str) -> tuple[str, ...]:
             if len(inner) >= 8:  # shorter ones would be found in innocent text
                 found.add(inner)
     return tuple(sorted(found, key=lambda text: (-len(text), text)))
+
+
+def redacted(error: Error, secrets: Iterable[str]) -> Error:
+    """The error, with every spelling of every secret masked in what it says and in what it keeps of the answer."""
+    secrets = tuple(secrets)
+    error.args = tuple(redact(part, secrets) if isinstance(part, str) else part for part in error.args)
+    for name in ("title", "request_id"):
+        if isinstance(value := getattr(error, name, None), str):
+            setattr(error, name, redact(value, secrets))
+    return error
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:

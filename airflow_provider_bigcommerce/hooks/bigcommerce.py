@@ -33,7 +33,7 @@ from airflow_provider_bigcommerce.core.messages import Request, Response, query_
 from airflow_provider_bigcommerce.core.paths import checked
 from airflow_provider_bigcommerce.core.policy import is_strange, strange_status
 from airflow_provider_bigcommerce.core.reading import error_from, header_number
-from airflow_provider_bigcommerce.core.redaction import redact
+from airflow_provider_bigcommerce.core.redaction import redact, redacted
 from airflow_provider_bigcommerce.core.redirects import MOST_REDIRECTS
 from airflow_provider_bigcommerce.exceptions import (
     ApiError,
@@ -327,7 +327,8 @@ class BigCommerceHook(HttpHook):
         if is_strange(response.status_code):
             raise strange_status(request, response.status_code)
         if response.status_code >= 400:
-            raise error_from(request, _wire_response(response))
+            token = str(response.request.headers.get("X-Auth-Token") or "")
+            raise redacted(error_from(request, _wire_response(response)), [token])
 
     def _path(self, url: str) -> str:
         """API path below the store, without the query."""

@@ -109,3 +109,21 @@ def test_a_connection_inside_a_node_is_not_mistaken_for_the_outer_one() -> None:
     nested = msgspec.Raw(b'{"store":{"products":{"pageInfo":{},"edges":[{"node":{"variants":{"pageInfo":{}}}}]}}}')
 
     assert find_connection(nested) == ("store", "products")
+
+
+def test_new_cursors_with_the_same_nodes_are_an_error_and_no_loop() -> None:
+    walk = ConnectionWalk(QUERY)
+    walk.absorb(page([1, 2], "a", more=True))
+
+    with pytest.raises(PaginationLoopError, match="the same nodes twice"):
+        walk.absorb(page([1, 2], "b", more=True))
+
+
+def test_pages_without_nodes_end() -> None:
+    walk = ConnectionWalk(QUERY)
+
+    for number in range(10):
+        walk.absorb(page([], f"cursor {number}", more=True))
+
+    with pytest.raises(PaginationLoopError, match="pages without nodes"):
+        walk.absorb(page([], "one more", more=True))

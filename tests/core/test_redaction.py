@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_bigcommerce.core.redaction import redact, redact_headers, redact_url, spellings
+from airflow_provider_bigcommerce.core.redaction import redact, redact_headers, redact_url, redacted, spellings
+from airflow_provider_bigcommerce.exceptions import NotFoundError
 
 SECRET = "s3cr/t+&= value"
 
@@ -45,3 +46,11 @@ def test_a_secret_inside_longer_base64_is_found(before: str, after: str) -> None
 def test_an_empty_secret_masks_nothing() -> None:
     assert spellings("") == ()
     assert redact("text", [""]) == "text"
+
+
+def test_an_error_keeps_no_secret_that_the_store_sent_back() -> None:
+    token = "0123456789abcdef0123"  # has the form of a request id
+    error = redacted(NotFoundError(f"GET /v2/x answered 404. Request id {token}.", status=404, title=token, request_id=token), [token, ""])
+
+    assert token not in f"{error} {error.title} {error.request_id} {error.args}"
+    assert "answered 404" in str(error)
