@@ -151,11 +151,14 @@ class IdRanges:
         """
         if self._is_closing:
             return self._closed(request, listing)
+        covered = self._bounds.get(request)
+        params = dict(request.params)
+        asked = covered or range(int(params.get(self._id_min, 0)), 2**63)
         if request is self._count:
             self._total = self._estimate = count_of(request, listing)
             return Step((), total=self._told)
-        listing = self._again.better(request, listing)
-        covered, in_range = self._bounds[request], told_total(listing)
+        listing = self._again.better(request, listing, lambda listing: sum(key in asked for key in self._keys_of(listing.records)))
+        in_range = told_total(listing)
         self._has_meta = self._has_meta or in_range is not None
         keys = self._keys_of(listing.records)
         rows = len(keys)

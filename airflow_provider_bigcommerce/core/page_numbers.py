@@ -159,13 +159,13 @@ class PageNumbers:
         :raises IncompleteReadError: the list changes all the time, or does not change and has fewer rows than it says.
         """
         page = self._under_way[0]
-        listing = self._again.better(request, listing, self._new_rows)
+        listing = self._again.better(request, listing, lambda found: -1 if self._is_other(page, found) else self._new_rows(found))
         about = listing.meta.pagination if self._believes else None
         rows, total = len(listing.records), told_total(listing) if self._believes else None
         keys = self._keys_of(listing.records)
         is_full = self._lengths.may_be_cut(rows, page_size(listing, self._limit) if self._believes else self._limit)
         answer = _Answer(rows, total, _digest(keys), _ends(keys), is_full)
-        is_other = about is not None and about.current_page not in (None, page)
+        is_other = self._is_other(page, listing)
         is_same = about is None and rows > 0 and self._last[0] == page - 1 and answer == self._last[1]
         is_forward = self._is_first_pass and self._last[0] == page - 1
         is_known = rows > 0 and is_forward and not self._round.has(page) and not self._new_rows(listing)
@@ -196,6 +196,11 @@ class PageNumbers:
         if self._next_page is None and not self._under_way:
             self._turn()
         return Step(records, total=self._total)
+
+    def _is_other(self, page: int, listing: Listing) -> bool:
+        """Whether the store says that it is another page than the one that was asked for."""
+        about = listing.meta.pagination if self._believes else None
+        return about is not None and about.current_page not in (None, page)
 
     def _new_rows(self, listing: Listing) -> int:
         return sum(key not in self._round.seen for key in self._keys_of(listing.records))

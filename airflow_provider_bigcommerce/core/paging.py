@@ -188,7 +188,7 @@ class Cursors:
         if self._pages is not None:
             step = self._pages.absorb(request, listing)
             return Step(self._unseen(step.records), step.follow, step.total)
-        listing = self._again.better(request, listing)
+        listing = self._again.better(request, listing, self._new_rows)
         about, rows = listing.meta.cursor_pagination, len(listing.records)
         cursor = about.end_cursor if about else None
         if about is None and listing.meta.pagination is not None and self._cursor is None:
@@ -199,6 +199,10 @@ class Cursors:
         is_short = rows < (page_size(listing, self._limit) or 1)
         found = None if self._rows is None else self._rows + rows
         lacks = total is not None and found is not None and found < total
+        if rows and not self._new_rows(listing):
+            if self._again.wants(request, listing):
+                return Step((), (request,))
+            raise loop_error(request, "the same cursor" if cursor == self._cursor else "rows that had come before; they came")
         if rows and cursor is not None:
             is_end = is_short and says_last and not lacks
         elif rows:  # nothing leads on
@@ -218,8 +222,6 @@ class Cursors:
                 raise lacking_error(request, "answered no rows where it says that there are more")
             is_end = True
         new = self._unseen(listing.records)
-        if rows and not new:
-            raise loop_error(request, "the same cursor" if cursor == self._cursor else "rows that had come before; they came")
         self._rows = None if self._rows is None else self._rows + len(new)
         self._total = total if total is not None else self._total
         self._before_was_short = is_short
@@ -243,6 +245,9 @@ class Cursors:
 
     def _unseen(self, records: Sequence[msgspec.Raw]) -> Sequence[msgspec.Raw]:
         return self._seen.unseen(records, self._keys_of(records))
+
+    def _new_rows(self, listing: Listing) -> int:
+        return sum(key not in self._seen for key in self._keys_of(listing.records))
 
 
 class KeysetAfter:
@@ -285,7 +290,7 @@ class KeysetAfter:
 
         :raises PaginationLoopError: a page has no row that is new.
         """
-        listing = self._again.better(request, listing)
+        listing = self._again.better(request, listing, self._new_rows)
         rows, total = len(listing.records), told_total(listing)
         is_short = rows < self._limit and rows not in KNOWN_CAPS
         if not rows:
@@ -295,14 +300,19 @@ class KeysetAfter:
             if lacks:
                 raise lacking_error(request, "answered no rows where it says that there are more")
             return Step(())
-        new = self._seen.unseen(listing.records, [self._key_of(record) for record in listing.records])
-        if not new:
+        if not self._new_rows(listing):
+            if self._again.wants(request, listing):
+                return Step((), (request,))
             raise loop_error(request, "a page that ends with the same key")
+        new = self._seen.unseen(listing.records, [self._key_of(record) for record in listing.records])
         self._rows = None if self._rows is None else self._rows + len(new)
         self._last = self._key_of(new[-1])
         self._before_was_short = is_short
         self._next = self._base.with_params({self._parameter: self._last})
         return Step(new)
+
+    def _new_rows(self, listing: Listing) -> int:
+        return sum(self._key_of(record) not in self._seen for record in listing.records)
 
 
 #: Requests of one parent's list under way at once.
