@@ -168,7 +168,7 @@ class PageNumbers:
         is_other = self._is_other(page, listing)
         is_same = about is None and rows > 0 and self._last[0] == page - 1 and answer == self._last[1]
         is_forward = self._is_first_pass and self._last[0] == page - 1
-        is_known = rows > 0 and is_forward and not self._round.has(page) and not self._new_rows(listing)
+        is_known = rows > 0 and is_forward and not self._round.has(page) and all(key in self._round.seen for key in keys)
         if (is_other or is_same or is_known or self._lacks(page, answer)) and self._again.wants(request, listing):
             return Step((), (request,))
         self._under_way.popleft()

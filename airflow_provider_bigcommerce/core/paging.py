@@ -199,7 +199,8 @@ class Cursors:
         is_short = rows < (page_size(listing, self._limit) or 1)
         found = None if self._rows is None else self._rows + rows
         lacks = total is not None and found is not None and found < total
-        if rows and not self._new_rows(listing):
+        keys = self._keys_of(listing.records)
+        if rows and all(key in self._seen for key in keys):
             if self._again.wants(request, listing):
                 return Step((), (request,))
             raise loop_error(request, "the same cursor" if cursor == self._cursor else "rows that had come before; they came")
@@ -221,15 +222,13 @@ class Cursors:
             if has_next or lacks:
                 raise lacking_error(request, "answered no rows where it says that there are more")
             is_end = True
-        new = self._unseen(listing.records)
+        new = self._seen.unseen(listing.records, keys)
         self._rows = None if self._rows is None else self._rows + len(new)
         self._total = total if total is not None else self._total
         self._before_was_short = is_short
-        if not is_end and cursor is not None:
+        if cursor is not None:
             self._cursor = cursor
-            self._next = self._base.with_params({"after": cursor})
-        elif cursor is not None:
-            self._cursor = cursor
+            self._next = None if is_end else self._base.with_params({"after": cursor})
         return Step(new, total=self._total)
 
     def _turn_to_pages(self, request: Request, listing: Listing) -> Step:
@@ -300,11 +299,12 @@ class KeysetAfter:
             if lacks:
                 raise lacking_error(request, "answered no rows where it says that there are more")
             return Step(())
-        if not self._new_rows(listing):
+        keys = [self._key_of(record) for record in listing.records]
+        if all(key in self._seen for key in keys):
             if self._again.wants(request, listing):
                 return Step((), (request,))
             raise loop_error(request, "a page that ends with the same key")
-        new = self._seen.unseen(listing.records, [self._key_of(record) for record in listing.records])
+        new = self._seen.unseen(listing.records, keys)
         self._rows = None if self._rows is None else self._rows + len(new)
         self._last = self._key_of(new[-1])
         self._before_was_short = is_short
