@@ -46,7 +46,7 @@ def until(found: Callable[[], Found], what: str = "what is waited for", seconds:
 
 
 class AirflowServer:
-    """An Airflow with SQLite and the simple auth manager.
+    """An Airflow with the simple auth manager, on SQLite unless ``env`` names another database.
 
     :param home: AIRFLOW_HOME; made where it is missing, may be used again.
     :param env: environment variables on top of what this class sets (``AIRFLOW__CORE__TEST_CONNECTION`` ...).

@@ -13,11 +13,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from hypothesis import settings
+
+from tests.postgres import PostgresServer, running_postgres
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
@@ -137,6 +140,27 @@ def postgres_bin() -> Path:
         if (directory / "initdb").exists():
             return directory
     missing_tool("PostgreSQL", "apt-get install postgresql (Debian), dnf install postgresql-server, brew install postgresql")
+
+
+@pytest.fixture(scope="session")
+def postgres_server(postgres_bin: Path) -> Iterator[PostgresServer]:
+    """A PostgreSQL server for the whole session."""
+    with running_postgres(postgres_bin) as server:
+        yield server
+
+
+@pytest.fixture
+def airflow_database(postgres_server: PostgresServer) -> dict[str, str]:
+    """Environment of an Airflow whose metadata database is an empty one in PostgreSQL.
+
+    On SQLite, a scheduler, an API server and tasks that write at once are answered "database is locked", so whatever asks such an
+    Airflow fails now and then.
+    """
+    user, place, name = postgres_server.user, f"{postgres_server.host}:{postgres_server.port}", postgres_server.new_database()
+    return {
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{user}@{place}/{name}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": f"postgresql+asyncpg://{user}@{place}/{name}",
+    }
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ import msgspec
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.files.schemas import EXTRA, STORE_HASH, SYNCED_AT
 from tests.benchmarks.processes import peer_python
-from tests.sql.conftest import PostgresServer, running_postgres
+from tests.postgres import PostgresServer, running_postgres
 
 PAGE = 250
 CONN_ID = "benchmark"

@@ -45,6 +45,7 @@ WORKING: dict[type, dict[str, Any]] = {
 #: Arguments of which nothing is too odd, and why.
 FREE = {"json": "a body is JSON of any shape"}
 
+
 def named(value: object) -> str:
     """A test's name: the same in each process, whatever the order of a set and the place of a generator."""
     if isinstance(value, set):

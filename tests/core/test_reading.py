@@ -53,9 +53,7 @@ ANSWERS: list[tuple[Response, int | None, int | None, int | None]] = [
 
 
 @pytest.mark.parametrize(("response", "v2", "v3", "v3_with_204"), ANSWERS, ids=lambda value: getattr(value, "body", value))
-def test_only_an_answer_that_says_so_is_an_empty_list(
-    response: Response, v2: int | None, v3: int | None, v3_with_204: int | None
-) -> None:
+def test_only_an_answer_that_says_so_is_an_empty_list(response: Response, v2: int | None, v3: int | None, v3_with_204: int | None) -> None:
     def rows(request: Request, **kwargs: Any) -> int | None:
         try:
             return len(read_listing(request, response, **kwargs).records)

@@ -98,11 +98,14 @@ def lives(pid: int) -> bool:
 @pytest.mark.full
 @pytest.mark.timeout(600)
 @pytest.mark.bigcommerce_sandbox(products=300)
-def test_tasks_of_a_running_airflow_end_when_marked_failed_and_when_their_process_is_told_to(place: Place) -> None:
+def test_tasks_of_a_running_airflow_end_when_marked_failed_and_when_their_process_is_told_to(
+    place: Place, airflow_database: dict[str, str]
+) -> None:
     dags = place.folder / "dags"
     dags.mkdir()
     (dags / "ended.py").write_text(DAG_FILE.format(files=place.arguments("files"), sql=place.arguments("sql")))
     environment = {
+        **airflow_database,
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW_CONN_BIGCOMMERCE_DEFAULT": os.environ["AIRFLOW_CONN_BIGCOMMERCE_DEFAULT"],
         "AIRFLOW_CONN_WAREHOUSE": os.environ["AIRFLOW_CONN_WAREHOUSE"],

@@ -45,9 +45,7 @@ print("BUNDLES", json.dumps(files))
 
 def check_that_a_copied_example_is_the_only_one(python: Path, home: Path) -> None:
     """Each example is in the folder it was copied to and in no other bundle, so that Airflow runs the copy."""
-    told = run(
-        python, "-c", BUNDLES, home=home, AIRFLOW__CORE__LOAD_EXAMPLES="True", AIRFLOW__CORE__DAGS_FOLDER=str(home / "dags-copied")
-    )
+    told = run(python, "-c", BUNDLES, home=home, AIRFLOW__CORE__LOAD_EXAMPLES="True", AIRFLOW__CORE__DAGS_FOLDER=str(home / "dags-copied"))
     bundles = json.loads(told.partition("BUNDLES ")[2])
     assert {"dags-folder", "example_dags", "apache-airflow-providers-standard-example-dags"} <= set(bundles)  # load_examples is on
     examples = {path.name for path in (PROJECT / "dags").glob("*.py")}

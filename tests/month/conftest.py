@@ -1,3 +1,3 @@
 """The databases that tests/sql fills."""
 
-from tests.sql.conftest import postgres_server, warehouse  # noqa: F401  # fixtures, asked for by name
+from tests.sql.conftest import warehouse  # noqa: F401  # a fixture, asked for by name

@@ -33,7 +33,7 @@ def by_window(manifests: list[Manifest]) -> dict[tuple[str | None, str | None], 
 @pytest.mark.timeout(600)
 @pytest.mark.bigcommerce_sandbox(quota="150/5", latency_ms=200)
 def test_backfill_runs_read_their_own_days_several_at_once_and_leave_the_live_sync_alone(
-    bigcommerce_sandbox: Sandbox, project: Path, tmp_path: Path
+    bigcommerce_sandbox: Sandbox, project: Path, tmp_path: Path, airflow_database: dict[str, str]
 ) -> None:
     store, path, partitions = bigcommerce_sandbox.store, tmp_path / "copy", tmp_path / "partitions"
     start = datetime(2015, 6, 1, tzinfo=UTC)
@@ -50,6 +50,7 @@ def test_backfill_runs_read_their_own_days_several_at_once_and_leave_the_live_sy
         # A busy SQLite ends tasks of an Airflow that is starting; they need not wait for minutes.
         (dags / name).write_text(source.replace("timedelta(minutes=5)", "timedelta(seconds=2)"))
     environment = {
+        **airflow_database,
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW_CONN_BIGCOMMERCE_DEFAULT": json.dumps(bigcommerce_sandbox.connection),

@@ -150,6 +150,7 @@ def test_a_store_that_does_not_answer_in_time_ends_it(check: Check) -> None:
 def test_a_store_that_sends_without_end_ends_it(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hooks, "TEST_TIMEOUT", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as server:
+
         def drip() -> None:
             connection = server.accept()[0]
             connection.recv(65536)

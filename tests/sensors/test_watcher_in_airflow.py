@@ -35,12 +35,15 @@ with DAG("deferred", start_date=datetime(2026, 1, 1), schedule=None, is_paused_u
 
 @pytest.mark.full
 @pytest.mark.timeout(600)
-def test_a_change_starts_the_dag_and_a_restart_loses_neither_a_change_nor_a_wait(bigcommerce_sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_change_starts_the_dag_and_a_restart_loses_neither_a_change_nor_a_wait(
+    bigcommerce_sandbox: Sandbox, tmp_path: Path, airflow_database: dict[str, str]
+) -> None:
     store = bigcommerce_sandbox.store
     dags = tmp_path / "dags"
     dags.mkdir()
     (dags / "watch.py").write_text(DAG)
     environment = {
+        **airflow_database,
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW_CONN_BIGCOMMERCE_DEFAULT": json.dumps(bigcommerce_sandbox.connection),
     }

@@ -6,13 +6,9 @@ The first two are loaded twice: by their own code, and through SQLAlchemy as any
 from __future__ import annotations
 
 import contextlib
-import os
-import pwd
 import re
 import shutil
-import socket
 import subprocess
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -23,62 +19,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
+from tests.postgres import PostgresServer, folder_of_a_server, run
 from tests.sql import any_hook
 from tests.sql.warehouse import Warehouse, sqlite_warehouse
 from tests.transfers.conftest import night  # noqa: F401  # a fixture, asked for by name
-
-
-@dataclass(frozen=True)
-class PostgresServer:
-    """A running server, trusting everybody on loopback."""
-
-    host: str
-    port: int
-    user: str = "postgres"
-
-    def connect(self, database: str = "postgres") -> Any:
-        import psycopg
-
-        return psycopg.connect(host=self.host, port=self.port, user=self.user, dbname=database, autocommit=True)
-
-
-@contextlib.contextmanager
-def folder_of_a_server(name: str) -> Iterator[tuple[Path, dict[str, Any], int]]:
-    """A directory, arguments of its processes, and a free port. Servers refuse to run as root, so root lends them ``nobody``."""
-    folder = Path(tempfile.mkdtemp(prefix=f"bigcommerce-{name}-"))
-    person: dict[str, Any] = {"cwd": folder, "stdin": subprocess.DEVNULL}
-    if os.geteuid() == 0:
-        nobody = pwd.getpwnam("nobody")
-        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-        person |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    try:
-        yield folder, person, port
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def run(person: dict[str, Any], program: Path, *arguments: str) -> None:
-    done = subprocess.run([program, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=120, **person)
-    assert done.returncode == 0, f"{program}: {done.stderr}"
-
-
-@contextlib.contextmanager
-def running_postgres(programs: Path) -> Iterator[PostgresServer]:
-    """A server of its own, in a directory of its own, gone afterwards."""
-    with folder_of_a_server("postgres") as (folder, person, port):
-        data, initdb, pg_ctl = str(folder / "data"), programs / "initdb", programs / "pg_ctl"
-        encoding = ("--encoding", "UTF8", "--no-locale", "--no-sync")
-        run(person, initdb, "--pgdata", data, "--username", "postgres", "--auth", "trust", *encoding)
-        with (folder / "data" / "postgresql.conf").open("a") as settings:
-            settings.write(f"\nlisten_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{folder}'\nfsync = off\n")
-        run(person, pg_ctl, "--pgdata", data, "--log", str(folder / "log"), "--wait", "start")
-        try:
-            yield PostgresServer("127.0.0.1", port)
-        finally:
-            run(person, pg_ctl, "--pgdata", data, "--mode", "immediate", "--wait", "stop")
 
 
 @dataclass(frozen=True)
@@ -146,13 +90,6 @@ def mariadb_server(mariadb_bin: Path) -> Iterator[MariaDbServer]:
         yield server
 
 
-@pytest.fixture(scope="session")
-def postgres_server(postgres_bin: Path) -> Iterator[PostgresServer]:
-    """A PostgreSQL server for the whole session."""
-    with running_postgres(postgres_bin) as server:
-        yield server
-
-
 #: Each kind, and each as a database that SQLAlchemy alone knows; SQLite and MariaDB are the two that differ most.
 KINDS = [
     "sqlite",
@@ -178,8 +115,7 @@ def warehouse(
             found = stack.enter_context(sqlite_warehouse(file, bigcommerce_sandbox))
         elif kind == "postgres":
             server: PostgresServer = request.getfixturevalue("postgres_server")
-            with server.connect() as admin:
-                admin.execute(f"CREATE DATABASE {name}")
+            name = server.new_database()
             connection = {"conn_type": "postgres", "host": server.host, "port": server.port, "login": server.user, "schema": name}
             url = f"postgresql+psycopg://{server.user}@{server.host}:{server.port}/{name}"
             handle = stack.enter_context(contextlib.closing(server.connect(name)))

@@ -15,13 +15,14 @@ from tests.airflow_server import AirflowServer, until
 @pytest.mark.full
 @pytest.mark.timeout(600)
 def test_new_orders_start_the_dag_that_waits_for_them_and_an_empty_window_does_not(
-    bigcommerce_sandbox: Sandbox, project: Path, tmp_path: Path
+    bigcommerce_sandbox: Sandbox, project: Path, tmp_path: Path, airflow_database: dict[str, str]
 ) -> None:
     dags = tmp_path / "dags"
     dags.mkdir()
     for name in ("bigcommerce_many_stores.py", "bigcommerce_on_new_orders.py"):
         (dags / name).write_bytes((project / "dags" / name).read_bytes())
     environment = {
+        **airflow_database,
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW_CONN_BIGCOMMERCE_DEFAULT": json.dumps(bigcommerce_sandbox.connection),
         "BIGCOMMERCE_STORES_PATH": (tmp_path / "stores").as_uri(),

@@ -72,7 +72,9 @@ killed()
 @pytest.mark.full
 @pytest.mark.timeout(900)
 @pytest.mark.bigcommerce_sandbox(orders=ORDERS, latency_ms=20)
-def test_a_task_killed_at_any_moment_is_retried_to_exactly_the_rows(bigcommerce_sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_task_killed_at_any_moment_is_retried_to_exactly_the_rows(
+    bigcommerce_sandbox: Sandbox, tmp_path: Path, airflow_database: dict[str, str]
+) -> None:
     store, dags, copy = bigcommerce_sandbox.store, tmp_path / "dags", tmp_path / "copy"
     dags.mkdir()
     (dags / "killed.py").write_text(DAG.format(path=str(copy), part=PART, page=PAGE))
@@ -88,6 +90,7 @@ def test_a_task_killed_at_any_moment_is_retried_to_exactly_the_rows(bigcommerce_
         lines = {run: proxy.listen(Line(act=kill(run))) for run in ["whole", *killed]}
         stores = {run: through(bigcommerce_sandbox.connection, line.port) for run, line in lines.items()}
         environment = {
+            **airflow_database,
             "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
             "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
             "KILLING": str(tmp_path),

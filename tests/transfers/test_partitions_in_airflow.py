@@ -50,11 +50,14 @@ def windows(requests: Sequence[LoggedRequest]) -> list[list[LoggedRequest]]:
 @pytest.mark.full
 @pytest.mark.timeout(600)
 @pytest.mark.bigcommerce_sandbox(orders=6500, quota=f"{QUOTA}/{SECONDS}", latency_ms=50)
-def test_four_ranges_at_once_use_up_the_quota_and_no_more_and_bring_exactly_the_rows(bigcommerce_sandbox: Sandbox, tmp_path: Path) -> None:
+def test_four_ranges_at_once_use_up_the_quota_and_no_more_and_bring_exactly_the_rows(
+    bigcommerce_sandbox: Sandbox, tmp_path: Path, airflow_database: dict[str, str]
+) -> None:
     store, copy, dags = bigcommerce_sandbox.store, tmp_path / "copy", tmp_path / "dags"
     dags.mkdir()
     (dags / "ranges.py").write_text(DAG.format(path=str(copy), at_once=AT_ONCE))
     environment = {
+        **airflow_database,
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW_CONN_BIGCOMMERCE_DEFAULT": json.dumps(bigcommerce_sandbox.connection),
     }

@@ -204,9 +204,7 @@ def mark_of(case: tuple[str, ...]) -> pytest.MarkDecorator | tuple[()]:
 
 @pytest.mark.timeout(1200)
 @pytest.mark.bigcommerce_sandbox(customers=9, orders=1)
-@pytest.mark.parametrize(
-    ("way", "place", "fate", "next_run"), [pytest.param(*case, marks=mark_of(case)) for case in CASES]
-)
+@pytest.mark.parametrize(("way", "place", "fate", "next_run"), [pytest.param(*case, marks=mark_of(case)) for case in CASES])
 def test_a_try_that_stops_at_any_step_harms_nothing(
     night: Night, monkeypatch: pytest.MonkeyPatch, way: str, place: str, fate: str, next_run: str
 ) -> None:
