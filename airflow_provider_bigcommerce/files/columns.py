@@ -35,7 +35,9 @@ _SHORT_RUNS = 1000
 _LONG_NUMBER = re.compile(rb"[:\[,]\s*-?[0-9.]{16}")
 #: What a number below 1e-99 has; its literal start is found twelve times as fast as the number (measured).
 _TINY = (re.compile(rb"e-\d{3}"), re.compile(rb"E-\d{3}"))
-_TINY_NUMBER = re.compile(rb"[:\[,]\s*-?[0-9.]+[eE]-\d{3}")
+#: What stands before the exponent of a number, of which so many bytes are looked at; digits alone are taken for one.
+_MANTISSA = re.compile(rb"(?:[:\[,\s-]|\A)[0-9.]+\Z")
+_LOOK_BACK = 64
 #: Below this, four decimal places stay within 15 significant digits.
 _LARGEST_MONEY = 1e11
 
@@ -161,7 +163,7 @@ class ColumnReader:
             return []
         if not block.isascii() and not self._is_utf8(block):
             raise RefusedError
-        if options is self._fast_types and self._has_numbers and (_may_hold_long_number(block) or _may_hold_tiny_number(block)):
+        if options is self._fast_types and self._has_numbers and (_may_hold_long_number(block) or may_hold_tiny_number(block)):
             raise RefusedError
         try:
             table = self._json.read_json(
@@ -427,9 +429,10 @@ def _may_hold_long_number(block: bytes) -> bool:
     return has_long_run(block) and _LONG_NUMBER.search(block) is not None
 
 
-def _may_hold_tiny_number(block: bytes) -> bool:
+def may_hold_tiny_number(block: bytes) -> bool:
     """Whether a number may be too small for a double, which would make it zero."""
-    return any(mark.search(block) for mark in _TINY) and _TINY_NUMBER.search(block) is not None
+    found = (match.start() for mark in _TINY for match in mark.finditer(block))
+    return any(_MANTISSA.search(block[max(0, at - _LOOK_BACK) : at]) for at in found)
 
 
 def has_long_run(block: bytes) -> bool:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_bigcommerce.exceptions import UnexpectedAnswerError
-from airflow_provider_bigcommerce.files.columns import ColumnReader, has_long_run
+from airflow_provider_bigcommerce.files.columns import ColumnReader, has_long_run, may_hold_tiny_number
 from airflow_provider_bigcommerce.files.discrepancies import Discrepancies, Drift
 from airflow_provider_bigcommerce.files.schemas import Schema, Type, arrow_schema, schema
 from tests.benchmarks.writers import product
@@ -667,3 +667,17 @@ def test_sixteen_digits_in_a_row_are_found_wherever_they_stand_and_fewer_are_not
 @given(st.text(alphabet="05.,x", max_size=80))
 def test_the_search_for_long_runs_agrees_with_a_plain_one(text: str) -> None:
     assert has_long_run(text.encode()) is (re.search(r"[0-9.]{16}", text) is not None)
+
+
+@given(
+    before=st.sampled_from(['{"a":', '{"a":  \t', '{"a":[1,', '{"a":-', '{"a":"b-123e-45","b":']),
+    mantissa=st.sampled_from(["1", "1.5", "9" * 70, "0." + "0" * 90 + "1"]),
+    exponent=st.sampled_from(["e-100", "E-324", "e-4000"]),
+)
+def test_no_number_that_is_too_small_for_a_double_is_overlooked(before: str, mantissa: str, exponent: str) -> None:
+    assert may_hold_tiny_number(f"{before}{mantissa}{exponent}}}".encode())
+
+
+@pytest.mark.parametrize("text", ["love-123", "3fe-1234", "e-123", "1e-99", "b1e-400"])
+def test_a_text_that_reads_like_an_exponent_does_not_cost_the_quick_way(text: str) -> None:
+    assert not may_hold_tiny_number(f'{{"a": "{text}", "b": 1.25}}'.encode())

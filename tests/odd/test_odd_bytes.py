@@ -31,7 +31,7 @@ from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.transfers.copying import columns_of
 from tests.listener import Answer, Arrived, Listener
 from tests.odd.values import ODD, PLACES, page
-from tests.sql.conftest import KINDS, mariadb_server, postgres_server, warehouse  # noqa: F401  # fixtures, asked for by name
+from tests.sql.conftest import KINDS, mariadb_server, warehouse  # noqa: F401  # fixtures, asked for by name
 from tests.sql.warehouse import Warehouse
 
 BRANDS = CATALOG["brands"]

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_bigcommerce.exceptions import CopyMismatchError, InvalidQueryError
 from airflow_provider_bigcommerce.operators.reconcile import BigCommerceReconcileOperator
-from tests.sql.conftest import mariadb_server, postgres_server, warehouse  # noqa: F401  # fixtures, asked for by name
+from tests.sql.conftest import mariadb_server, warehouse  # noqa: F401  # fixtures, asked for by name
 from tests.sql.warehouse import CONN_ID, Warehouse
 
 pytestmark = pytest.mark.bigcommerce_sandbox(products=30, orders=40, customers=20)

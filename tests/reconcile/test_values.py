@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_bigcommerce.operators.reconcile import BigCommerceReconcileOperator
 from tests.reconcile.conftest import Archive, Row, every_format
-from tests.sql.conftest import mariadb_server, postgres_server, warehouse  # noqa: F401  # fixtures, asked for by name
+from tests.sql.conftest import mariadb_server, warehouse  # noqa: F401  # fixtures, asked for by name
 from tests.sql.warehouse import CONN_ID, Warehouse
 
 pytestmark = pytest.mark.bigcommerce_sandbox(products=5, orders=5, customers=5)

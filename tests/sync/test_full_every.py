@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, ServerError
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
-from tests.sql.conftest import KINDS, night, postgres_server, warehouse  # noqa: F401  # fixtures, asked for by name
+from tests.sql.conftest import KINDS, night, warehouse  # noqa: F401  # fixtures, asked for by name
 from tests.sql.warehouse import Warehouse
 from tests.transfers.conftest import Night
 

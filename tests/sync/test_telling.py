@@ -30,7 +30,7 @@ from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerce
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
 from tests.airflow_dag import known_to_airflow
 from tests.airflow_memory import Airflow
-from tests.sql.conftest import KINDS, night, postgres_server, warehouse  # noqa: F401  # fixtures, asked for by name
+from tests.sql.conftest import KINDS, night, warehouse  # noqa: F401  # fixtures, asked for by name
 from tests.sql.warehouse import Warehouse
 from tests.sync.conftest import Recorded, events, returned, states
 

@@ -14,7 +14,7 @@ from airflow_provider_bigcommerce.exceptions import IncompleteReadError
 from airflow_provider_bigcommerce.files.manifest import committed
 from airflow_provider_bigcommerce.sandbox.answers import Answer
 from airflow_provider_bigcommerce.sandbox.odd_answers import Exchange
-from tests.sql.conftest import mariadb_server, postgres_server, warehouse  # noqa: F401  # fixtures
+from tests.sql.conftest import mariadb_server, warehouse  # noqa: F401  # fixtures
 from tests.sql.warehouse import Warehouse
 from tests.transfers.conftest import Night
 
