@@ -24,7 +24,7 @@ from airflow_provider_bigcommerce.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.blocking import BlockingStore
+    from airflow_provider_bigcommerce.client.blocking import BlockingStore
     from airflow_provider_bigcommerce.core.messages import Response
 
 

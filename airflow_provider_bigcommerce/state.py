@@ -11,16 +11,15 @@ import json
 import logging
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from airflow_provider_bigcommerce.compat import KeyValueState, asset_state, is_first_try, is_task, task_state
+from airflow_provider_bigcommerce.core.file_names import is_leaf, is_within, shown
 from airflow_provider_bigcommerce.core.naming import kept_name
 from airflow_provider_bigcommerce.core.windows import moment, written
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
-from airflow_provider_bigcommerce.files.destination import Destination
-from airflow_provider_bigcommerce.files.names import is_leaf, is_within, shown
 
 if TYPE_CHECKING:
     from airflow.sdk import Asset
@@ -172,13 +171,13 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     :param what: digest of all that decides which rows are read and how they are written; a task that was changed begins anew.
     :param at: when it was written, ISO-8601.
-    :param position: where the walk goes on behind the last closed part; see ``core.paging.Position``.
+    :param position: where the walk goes on behind the last closed part; see ``core.positions.Position``.
     :param parts: the closed parts, in order.
     :param found: different rows read.
     :param repeated: rows read twice.
     :param dropped: rows left out because the last run had written them.
     :param totals: lowest and highest number of rows that the store gave for the list, or None.
-    :param orders_in_doubt: see ``transfers.copying.Copied``.
+    :param orders_in_doubt: see ``engine.copying.Copied``.
     :param is_refused: whether the store refused the include.
     :param drift: path, kind, seen type, nulls of what did not fit the schema.
     :param keys: file with the keys of the rows that were read, below the destination; None where none can come again.
@@ -224,6 +223,19 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     reached: Reached | None = None
 
 
+class Directory(Protocol):
+    """Where small files can be kept, beside the data."""
+
+    def read(self, name: str) -> bytes | None:
+        """A file's bytes, or None where there is none."""
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write it whole."""
+
+    def remove(self, name: str) -> bool:
+        """Remove it, where it is there."""
+
+
 class RunCheckpoint:
     """The checkpoint of one run: in Airflow's task state, or, below 3.3, in a small file at the destination.
 
@@ -238,7 +250,7 @@ class RunCheckpoint:
     def __init__(
         self,
         backend: KeyValueState | None,
-        destination: Destination | None,
+        destination: Directory | None,
         resource: str,
         run: str,
         *,
@@ -253,7 +265,7 @@ class RunCheckpoint:
         self._keys: str | None = None  # the file that the checkpoint names
 
     @classmethod
-    def of(cls, context: Mapping[str, Any], destination: Destination | None, resource: str, run: str) -> RunCheckpoint:
+    def of(cls, context: Mapping[str, Any], destination: Directory | None, resource: str, run: str) -> RunCheckpoint:
         """The checkpoint as seen from a task."""
         return cls(task_state(context), destination, resource, run, is_kept=is_task(context), is_first=is_first_try(context))
 

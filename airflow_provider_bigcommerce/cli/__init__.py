@@ -32,9 +32,9 @@ from airflow_provider_bigcommerce.exceptions import (
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.core.catalog import Resource
     from airflow_provider_bigcommerce.core.credentials import StoreCredentials
-    from airflow_provider_bigcommerce.files.destination import Destination
-    from airflow_provider_bigcommerce.files.writers import Writer
     from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
+    from airflow_provider_bigcommerce.targets.files.destination import Destination
+    from airflow_provider_bigcommerce.targets.files.writers import Writer
 
 DEFAULT_CONN_ID: Final = "bigcommerce_default"
 FAILED, WRONG_USAGE = 1, 2
@@ -324,8 +324,8 @@ def schema(resource: ResourceName, as_json: AsJson = False) -> None:
     airflow-bigcommerce schema products --json
     """
     from airflow_provider_bigcommerce.core.planning import resource_of
-    from airflow_provider_bigcommerce.files.schemas import arrow_schema
-    from airflow_provider_bigcommerce.transfers.copying import columns_of
+    from airflow_provider_bigcommerce.engine.copying import columns_of
+    from airflow_provider_bigcommerce.rows.schemas import arrow_schema
 
     columns = [(column.name, str(column.type), column.nullable) for column in arrow_schema(columns_of(resource_of(resource)))]
     if as_json:
@@ -394,7 +394,7 @@ def read(
     with _hook(conn_id, store_hash, token, api_url).store() as store:
         pages = store.pages(resource, query=_query(query), since=begin, until=end)
         if to is None:
-            from airflow_provider_bigcommerce.files.writers import one_line_each
+            from airflow_provider_bigcommerce.rows.lines import one_line_each
 
             for page in pages:
                 stdout().buffer.write(one_line_each(page.records))
@@ -423,8 +423,8 @@ def _writer(path: Path, row: Resource, store_hash: str) -> Iterator[Writer]:
     """A file that appears under its name when everything is written, and not at all if that fails."""
     from datetime import UTC, datetime
 
-    from airflow_provider_bigcommerce.files.destination import Destination
-    from airflow_provider_bigcommerce.files.writers import Stamp
+    from airflow_provider_bigcommerce.targets.files.destination import Destination
+    from airflow_provider_bigcommerce.targets.files.writers import Stamp
 
     writer = _open(Destination.at(path.resolve().parent), path.name, row, Stamp(datetime.now(UTC), store_hash))
     try:
@@ -436,8 +436,8 @@ def _writer(path: Path, row: Resource, store_hash: str) -> Iterator[Writer]:
 
 
 def _open(destination: Destination, name: str, row: Resource, stamp: Any) -> Writer:
-    from airflow_provider_bigcommerce.files.writers import JsonLinesWriter, ParquetWriter
-    from airflow_provider_bigcommerce.transfers.copying import columns_of
+    from airflow_provider_bigcommerce.engine.copying import columns_of
+    from airflow_provider_bigcommerce.targets.files.writers import JsonLinesWriter, ParquetWriter
 
     if name.endswith(".parquet"):
         return ParquetWriter(destination, name, columns_of(row), stamp=stamp)

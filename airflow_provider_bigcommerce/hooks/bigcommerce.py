@@ -23,8 +23,10 @@ import requests
 from airflow.providers.http.hooks.http import HttpHook
 
 from airflow_provider_bigcommerce import __version__
-from airflow_provider_bigcommerce.blocking import BlockingStore
-from airflow_provider_bigcommerce.client import BigCommerceStore, StoreSettings
+from airflow_provider_bigcommerce.client.blocking import BlockingStore
+from airflow_provider_bigcommerce.client.portal import is_loop_running
+from airflow_provider_bigcommerce.client.sending import StoreSettings
+from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.compat import AIRFLOW_VERSION, amask_secrets, connection_and_extra, correlation_id, mask_secrets
 from airflow_provider_bigcommerce.core import outside_text
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials, from_connection_fields
@@ -48,7 +50,6 @@ from airflow_provider_bigcommerce.exceptions import (
 )
 from airflow_provider_bigcommerce.get_provider_info import CONN_FIELDS, CONN_TYPE, HOOK_NAME, UI_FIELD_BEHAVIOUR
 from airflow_provider_bigcommerce.hooks.session import DEFAULT_ANSWER_BYTES, DEFAULT_TOTAL_TIMEOUT, StoreSession
-from airflow_provider_bigcommerce.portal import is_loop_running
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection

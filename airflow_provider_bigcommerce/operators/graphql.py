@@ -33,12 +33,15 @@ from airflow_provider_bigcommerce.core.arguments import (
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
 from airflow_provider_bigcommerce.core.graphql import GRAPHQL_PATH, ConnectionWalk
 from airflow_provider_bigcommerce.core.windows import Window, written
+from airflow_provider_bigcommerce.engine.copying import Copied, Copy, columns_of, drift_of
+from airflow_provider_bigcommerce.engine.manifest import Manifest, ManifestWindow, run_key, task_key
+from airflow_provider_bigcommerce.engine.progress import Progress
+from airflow_provider_bigcommerce.engine.selection import Selection
+from airflow_provider_bigcommerce.engine.stoppable import StoppableReading
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
-from airflow_provider_bigcommerce.files.destination import Destination
-from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
-from airflow_provider_bigcommerce.files.manifest import (
-    Manifest,
-    ManifestWindow,
+from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
+from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies
+from airflow_provider_bigcommerce.targets.files.commits import (
     begin_try,
     commit,
     discard_unfinished,
@@ -46,18 +49,13 @@ from airflow_provider_bigcommerce.files.manifest import (
     put_right,
     remove_orphans,
     run_folder,
-    run_key,
-    task_key,
 )
-from airflow_provider_bigcommerce.files.writers import FileFormat, PartWriter, Stamp
-from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
-from airflow_provider_bigcommerce.transfers.copying import Copied, Copy, columns_of, drift_of
-from airflow_provider_bigcommerce.transfers.plan import Selection
-from airflow_provider_bigcommerce.transfers.progress import Progress
-from airflow_provider_bigcommerce.transfers.reading import StoppableReading
+from airflow_provider_bigcommerce.targets.files.destination import Destination
+from airflow_provider_bigcommerce.targets.files.writers import FileFormat, PartWriter, Stamp
 
 if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.client import BigCommerceStore, Page, ReadStats
+    from airflow_provider_bigcommerce.client.sending import ReadStats
+    from airflow_provider_bigcommerce.client.verbs import BigCommerceStore, Page
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 

@@ -34,16 +34,16 @@ from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.partitions import MOST, Counts, Partition, bounds_of, by_dates, by_ids, places, require_cut
 from airflow_provider_bigcommerce.core.planning import check_parameters, copied_resource, full_query
 from airflow_provider_bigcommerce.core.windows import window_between, window_query
+from airflow_provider_bigcommerce.engine.telling import Place, announce, files_at, openlineage, trace, with_outlet
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnexpectedAnswerError
-from airflow_provider_bigcommerce.files import partitions
-from airflow_provider_bigcommerce.files.destination import Destination
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
-from airflow_provider_bigcommerce.transfers.telling import Place, announce, files_at, openlineage, trace, with_outlet
+from airflow_provider_bigcommerce.targets.files import pieces as partitions
+from airflow_provider_bigcommerce.targets.files.destination import Destination
 
 if TYPE_CHECKING:
     from airflow.sdk import XComArg
 
-    from airflow_provider_bigcommerce.blocking import BlockingStore
+    from airflow_provider_bigcommerce.client.blocking import BlockingStore
 
 #: BigCommerce opened in 2009; no row of a store is older.
 _FIRST = int(datetime(2009, 1, 1, tzinfo=UTC).timestamp())

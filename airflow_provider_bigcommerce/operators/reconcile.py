@@ -33,25 +33,25 @@ from airflow_provider_bigcommerce.core.arguments import (
 )
 from airflow_provider_bigcommerce.core.planning import copied_resource, resource_of
 from airflow_provider_bigcommerce.core.reconciling import ON_MISMATCH, Report, first_differences
+from airflow_provider_bigcommerce.engine.copying import columns_of
+from airflow_provider_bigcommerce.engine.manifest import run_key
+from airflow_provider_bigcommerce.engine.proof import Reconciliation
+from airflow_provider_bigcommerce.engine.selection import Selection, folder_of, select
+from airflow_provider_bigcommerce.engine.stoppable import StoppableReading
 from airflow_provider_bigcommerce.exceptions import CopyMismatchError, InvalidQueryError
-from airflow_provider_bigcommerce.files.copy_reader import FileCopy
-from airflow_provider_bigcommerce.files.destination import Destination
-from airflow_provider_bigcommerce.files.manifest import run_key
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
-from airflow_provider_bigcommerce.sql.copy_reader import TableCopy
-from airflow_provider_bigcommerce.sql.database import open_database
-from airflow_provider_bigcommerce.sql.loading import OneThread
-from airflow_provider_bigcommerce.transfers.copying import columns_of
-from airflow_provider_bigcommerce.transfers.plan import Selection, folder_of, select
-from airflow_provider_bigcommerce.transfers.reading import StoppableReading
-from airflow_provider_bigcommerce.transfers.reconciliation import Reconciliation
+from airflow_provider_bigcommerce.targets.files.destination import Destination
+from airflow_provider_bigcommerce.targets.files.file_copy import FileCopy
+from airflow_provider_bigcommerce.targets.sql.database import open_database
+from airflow_provider_bigcommerce.targets.sql.loading import OneThread
+from airflow_provider_bigcommerce.targets.sql.table_copy import TableCopy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_bigcommerce.core.catalog import Resource
     from airflow_provider_bigcommerce.core.reconciling import Key
-    from airflow_provider_bigcommerce.files.stored_copy import StoredCopy
+    from airflow_provider_bigcommerce.engine.stored_copy import StoredCopy
 
     _Copies = Callable[[], StoredCopy]
 

@@ -27,9 +27,9 @@ from airflow_provider_bigcommerce.core.arguments import (
     when,
 )
 from airflow_provider_bigcommerce.core.whole_store import asks_each_parent, has_all_it_needs, in_order, is_second_copy
+from airflow_provider_bigcommerce.engine.telling import ERROR_KEY
 from airflow_provider_bigcommerce.exceptions import PermissionDeniedError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
-from airflow_provider_bigcommerce.transfers.telling import ERROR_KEY
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.core.catalog import Resource

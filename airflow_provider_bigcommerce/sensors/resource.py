@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
-from airflow_provider_bigcommerce import portal
+from airflow_provider_bigcommerce.client import portal
 from airflow_provider_bigcommerce.compat import default_deferrable
 from airflow_provider_bigcommerce.core.arguments import (
     Check,

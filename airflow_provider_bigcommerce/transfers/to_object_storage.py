@@ -14,23 +14,24 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_bigcommerce.compat import come_again, is_task
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, flag, integer, mapping, one_of, optional, place, span
 from airflow_provider_bigcommerce.core.partitions import Partition
+from airflow_provider_bigcommerce.engine.manifest import Manifest
+from airflow_provider_bigcommerce.engine.selection import Span, fixed_span, span_until, tell_nothing, within
+from airflow_provider_bigcommerce.engine.stoppable import StoppableReading, store_settings
+from airflow_provider_bigcommerce.engine.telling import files_at
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, LongWaitError
-from airflow_provider_bigcommerce.files.destination import Destination
-from airflow_provider_bigcommerce.files.manifest import Manifest, commit
-from airflow_provider_bigcommerce.files.partitions import piece_of
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink, control_panel_url
 from airflow_provider_bigcommerce.state import Checkpoint, state_asset
-from airflow_provider_bigcommerce.transfers.file_run import FileRun, begin_run, end_run
-from airflow_provider_bigcommerce.transfers.into_files import FileShape, IntoFiles
-from airflow_provider_bigcommerce.transfers.plan import Span, fixed_span, span_until, tell_nothing, within
-from airflow_provider_bigcommerce.transfers.reading import StoppableReading, store_settings
-from airflow_provider_bigcommerce.transfers.selection import BigCommerceTransferOperator
-from airflow_provider_bigcommerce.transfers.telling import files_at
+from airflow_provider_bigcommerce.targets.files.commits import commit
+from airflow_provider_bigcommerce.targets.files.destination import Destination
+from airflow_provider_bigcommerce.targets.files.file_run import FileRun, begin_run, end_run
+from airflow_provider_bigcommerce.targets.files.into_files import FileShape, IntoFiles
+from airflow_provider_bigcommerce.targets.files.pieces import piece_of
+from airflow_provider_bigcommerce.transfers.transfer import BigCommerceTransferOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.files.writers import FileFormat
-    from airflow_provider_bigcommerce.transfers.copying import Copied
+    from airflow_provider_bigcommerce.engine.copying import Copied
+    from airflow_provider_bigcommerce.targets.files.writers import FileFormat
 
 #: What ``file_format`` and ``compression`` together name.
 _FORMATS: Mapping[tuple[str, str | None], FileFormat] = {

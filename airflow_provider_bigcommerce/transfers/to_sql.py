@@ -15,28 +15,28 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from airflow_provider_bigcommerce import __version__
-from airflow_provider_bigcommerce.client import BigCommerceStore
+from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.compat import is_task
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, one_of, optional, text
 from airflow_provider_bigcommerce.core.windows import written
-from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
-from airflow_provider_bigcommerce.files.manifest import Manifest, ManifestWindow, run_key
+from airflow_provider_bigcommerce.engine.copying import Copied, Copy, checked, columns_of, drift_of, require_whole, settled
+from airflow_provider_bigcommerce.engine.deletes import find_deleted
+from airflow_provider_bigcommerce.engine.manifest import Manifest, ManifestWindow, run_key
+from airflow_provider_bigcommerce.engine.progress import Progress
+from airflow_provider_bigcommerce.engine.selection import Selection, Span, fixed_span, span_until, tell_nothing, tell_window
+from airflow_provider_bigcommerce.engine.stoppable import StoppableReading, store_settings
+from airflow_provider_bigcommerce.engine.telling import table_at
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink, control_panel_url
-from airflow_provider_bigcommerce.sql.database import Database, open_database
-from airflow_provider_bigcommerce.sql.layout import NESTED, Layout, layout_of
-from airflow_provider_bigcommerce.sql.loading import OneThread, StagingWriter, TableKeys
-from airflow_provider_bigcommerce.sql.rows import BlockReader
-from airflow_provider_bigcommerce.sql.syncs import Past, Syncs
-from airflow_provider_bigcommerce.sql.target import Merged, Target
+from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.state import RunCheckpoint
-from airflow_provider_bigcommerce.transfers.copying import Copied, Copy, checked, columns_of, drift_of, require_whole, settled
-from airflow_provider_bigcommerce.transfers.deletes import find_deleted
-from airflow_provider_bigcommerce.transfers.plan import Selection, Span, fixed_span, span_until, tell_nothing, tell_window
-from airflow_provider_bigcommerce.transfers.progress import Progress
-from airflow_provider_bigcommerce.transfers.reading import StoppableReading, store_settings
-from airflow_provider_bigcommerce.transfers.selection import BigCommerceTransferOperator
-from airflow_provider_bigcommerce.transfers.telling import table_at
+from airflow_provider_bigcommerce.targets.sql.block_reader import BlockReader
+from airflow_provider_bigcommerce.targets.sql.database import Database, open_database
+from airflow_provider_bigcommerce.targets.sql.layout import NESTED, Layout, layout_of
+from airflow_provider_bigcommerce.targets.sql.loading import OneThread, StagingWriter, TableKeys
+from airflow_provider_bigcommerce.targets.sql.syncs import Past, Syncs
+from airflow_provider_bigcommerce.targets.sql.tables import Merged, Target
+from airflow_provider_bigcommerce.transfers.transfer import BigCommerceTransferOperator
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from airflow_provider_bigcommerce.exceptions import UnexpectedAnswerError
 from airflow_provider_bigcommerce.triggers.looking import LOOK_SETTINGS
 
 if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.client import BigCommerceStore
+    from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 
 #: Re-read before the last poll, for writes that become visible late; what was found is not found again.
 OVERLAP = timedelta(seconds=60)

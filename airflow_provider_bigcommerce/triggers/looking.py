@@ -15,7 +15,7 @@ from airflow_provider_bigcommerce.core.planning import check_parameters, check_q
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, NotFoundError
 
 if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.client import BigCommerceStore
+    from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 
 #: How a look talks to the store: few requests at once, and no long waits inside, since the wait itself is told what to do.
 LOOK_SETTINGS: Mapping[str, Any] = {"max_concurrency": 2, "max_attempts": 3, "max_wait": 30.0}

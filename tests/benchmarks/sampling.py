@@ -7,15 +7,15 @@ from collections.abc import Iterable
 
 #: The part of a stack's work: the first of these that the frame nearest the top matches. Frame texts are ``function (file:line)``.
 _PARTS: tuple[tuple[str, str], ...] = (
-    ("files/keys.py", "telling repeated rows apart"),
-    ("files/overlap.py", "telling repeated rows apart"),
+    ("core/keys.py", "telling repeated rows apart"),
+    ("targets/files/overlap.py", "telling repeated rows apart"),
     ("core/paging.py", "planning requests, watching for repeated pages"),
     ("core/planning.py", "planning requests, watching for repeated pages"),
     ("read_json", "JSON to Arrow columns"),
-    ("files/columns.py", "JSON to Arrow columns"),
+    ("rows/columns.py", "JSON to Arrow columns"),
     ("write_table", "Parquet: encoding and zstd"),
-    ("files/destination.py", "SHA-256 and writing to the disk"),
-    ("files/writers.py", "joining and checking lines"),
+    ("targets/files/destination.py", "SHA-256 and writing to the disk"),
+    ("targets/files/writers.py", "joining and checking lines"),
     ("core/reading.py", "splitting pages into rows"),
     ("core/budget.py", "quota and retries"),
     ("core/policy.py", "quota and retries"),

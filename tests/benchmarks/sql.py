@@ -26,7 +26,7 @@ from typing import Any
 import msgspec
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
-from airflow_provider_bigcommerce.files.schemas import EXTRA, STORE_HASH, SYNCED_AT
+from airflow_provider_bigcommerce.rows.schemas import EXTRA, STORE_HASH, SYNCED_AT
 from tests.benchmarks.processes import peer_python
 from tests.postgres import PostgresServer, running_postgres
 
@@ -36,7 +36,7 @@ CONN_ID = "benchmark"
 
 def seed_records(include: str) -> list[bytes]:
     """A thousand orders as the sandbox answers them."""
-    from airflow_provider_bigcommerce.client import BigCommerceStore
+    from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
     from airflow_provider_bigcommerce.core.credentials import StoreCredentials
     from airflow_provider_bigcommerce.sandbox.quota import Quota
     from airflow_provider_bigcommerce.sandbox.server import Server, ThreadedServer
@@ -68,14 +68,14 @@ def ours(nested: str) -> Callable[[Iterator[list[msgspec.Raw]]], None]:
     def run(read: Iterator[list[msgspec.Raw]]) -> None:
         from airflow.sdk import BaseHook
 
-        from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
-        from airflow_provider_bigcommerce.files.keys import KeyReader, SeenKeys
-        from airflow_provider_bigcommerce.sql.database import open_database
-        from airflow_provider_bigcommerce.sql.layout import layout_of
-        from airflow_provider_bigcommerce.sql.loading import OneThread, StagingWriter
-        from airflow_provider_bigcommerce.sql.rows import BlockReader
-        from airflow_provider_bigcommerce.sql.target import Target
-        from airflow_provider_bigcommerce.transfers.copying import columns_of
+        from airflow_provider_bigcommerce.engine.copying import columns_of
+        from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies
+        from airflow_provider_bigcommerce.rows.row_keys import KeyReader, SeenKeys
+        from airflow_provider_bigcommerce.targets.sql.block_reader import BlockReader
+        from airflow_provider_bigcommerce.targets.sql.database import open_database
+        from airflow_provider_bigcommerce.targets.sql.layout import layout_of
+        from airflow_provider_bigcommerce.targets.sql.loading import OneThread, StagingWriter
+        from airflow_provider_bigcommerce.targets.sql.tables import Target
 
         layout = layout_of(columns_of(CATALOG["orders"]), "orders", nested, ("id",))
         thread = OneThread()
@@ -112,9 +112,9 @@ def insert_rows(read: Iterator[list[msgspec.Raw]]) -> None:
     """What a person writes with Airflow alone: decode, pick the columns, ``insert_rows`` with ``replace``, nested values as JSON."""
     from airflow.sdk import BaseHook
 
-    from airflow_provider_bigcommerce.sql.layout import layout_of
-    from airflow_provider_bigcommerce.sql.postgres import Postgres
-    from airflow_provider_bigcommerce.transfers.copying import columns_of
+    from airflow_provider_bigcommerce.engine.copying import columns_of
+    from airflow_provider_bigcommerce.targets.sql.layout import layout_of
+    from airflow_provider_bigcommerce.targets.sql.postgres import Postgres
 
     layout = layout_of(columns_of(CATALOG["orders"]), "orders", "json", ("id",))
     columns = [column for column in layout.main.columns if column.name not in (EXTRA, SYNCED_AT, STORE_HASH)]
@@ -145,9 +145,9 @@ DRIVERS: dict[str, Callable[[Iterator[list[msgspec.Raw]]], None]] = {
 
 _LAZY = (
     "airflow.providers.postgres.hooks.postgres",
-    "airflow_provider_bigcommerce.sql.loading",
-    "airflow_provider_bigcommerce.sql.postgres",
-    "airflow_provider_bigcommerce.transfers.copying",
+    "airflow_provider_bigcommerce.targets.sql.loading",
+    "airflow_provider_bigcommerce.targets.sql.postgres",
+    "airflow_provider_bigcommerce.engine.copying",
     "pyarrow.compute",
     "pyarrow.csv",
     "pyarrow.json",

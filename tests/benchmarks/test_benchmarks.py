@@ -42,7 +42,7 @@ def test_a_miss_is_explained_by_the_profile() -> None:
 
 def test_samples_are_told_by_the_part_nearest_the_top_and_imports_are_left_out() -> None:
     stacks = [
-        "main;execute (operator.py:1);_write (transfers/copying.py:2);read (airflow_provider_bigcommerce/files/keys.py:3) 3",
+        "main;execute (operator.py:1);_write (engine/copying.py:2);read (airflow_provider_bigcommerce/core/keys.py:3) 3",
         "main;execute (operator.py:1);run (asyncio/runners.py:1);feed (aiohttp/streams.py:2) 1",
         "main;<module> (airflow/__init__.py:1) 50",
         "thread;_worker (concurrent/futures/thread.py:81) 50",

@@ -22,10 +22,10 @@ from pathlib import Path
 import msgspec
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 
-from airflow_provider_bigcommerce.files.destination import Destination
-from airflow_provider_bigcommerce.files.keys import KeyReader, SeenKeys
-from airflow_provider_bigcommerce.files.schemas import schema
-from airflow_provider_bigcommerce.files.writers import FileFormat, PartWriter, Stamp
+from airflow_provider_bigcommerce.rows.row_keys import KeyReader, SeenKeys
+from airflow_provider_bigcommerce.rows.schemas import schema
+from airflow_provider_bigcommerce.targets.files.destination import Destination
+from airflow_provider_bigcommerce.targets.files.writers import FileFormat, PartWriter, Stamp
 
 PAGE = 250
 STAMP = Stamp(datetime(2026, 1, 1, tzinfo=UTC), "abc123")

@@ -14,13 +14,14 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_bigcommerce.client import BigCommerceStore, StoreSettings
+from airflow_provider_bigcommerce.client.portal import run
+from airflow_provider_bigcommerce.client.sending import StoreSettings
+from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.core.concurrency import Place
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials
 from airflow_provider_bigcommerce.core.messages import Request, Response
 from airflow_provider_bigcommerce.core.policy import Fault
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
-from airflow_provider_bigcommerce.portal import run
 
 #: More requests than any read of 620 rows can need: what goes on behind it would never end.
 ENDLESS = 400

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from airflow_provider_bigcommerce.client import BigCommerceStore, StoreSettings
+from airflow_provider_bigcommerce.client.portal import run
+from airflow_provider_bigcommerce.client.sending import StoreSettings
+from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.exceptions import (
     AnswerTooLargeError,
     AuthenticationError,
@@ -27,7 +29,6 @@ from airflow_provider_bigcommerce.exceptions import (
     UnexpectedAnswerError,
     ValidationError,
 )
-from airflow_provider_bigcommerce.portal import run
 from tests.client.test_client_on_the_wire import OK, Clock, answers, rows, use
 from tests.client.wire import json_response, wire
 from tests.core.test_paths import REFUSED, SECRET

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_bigcommerce.client import BigCommerceStore, StoreSettings
+from airflow_provider_bigcommerce.client.portal import run
+from airflow_provider_bigcommerce.client.sending import StoreSettings
+from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials
 from airflow_provider_bigcommerce.exceptions import NotFoundError
-from airflow_provider_bigcommerce.portal import run
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -9,8 +9,10 @@ import pytest
 from aiohttp import web
 
 from airflow_provider_bigcommerce import __version__
-from airflow_provider_bigcommerce.blocking import BlockingStore
-from airflow_provider_bigcommerce.client import BigCommerceStore, StoreSettings
+from airflow_provider_bigcommerce.client.blocking import BlockingStore
+from airflow_provider_bigcommerce.client.portal import run
+from airflow_provider_bigcommerce.client.sending import StoreSettings
+from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.exceptions import (
     AuthenticationError,
     InvalidQueryError,
@@ -23,7 +25,6 @@ from airflow_provider_bigcommerce.exceptions import (
     UnexpectedAnswerError,
     ValidationError,
 )
-from airflow_provider_bigcommerce.portal import run
 from tests.client.wire import TOKEN, Wire, json_response, listing, wire
 
 T = TypeVar("T")

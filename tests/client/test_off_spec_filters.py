@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from airflow_provider_bigcommerce.blocking import BlockingStore
-from airflow_provider_bigcommerce.client import BigCommerceStore
+from airflow_provider_bigcommerce.client.blocking import BlockingStore
+from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials
 from airflow_provider_bigcommerce.core.planning import unknown_filters

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airflow_provider_bigcommerce.blocking import BlockingStore
-from airflow_provider_bigcommerce.client import BigCommerceStore
-from airflow_provider_bigcommerce.portal import Portal, is_loop_running, run
+from airflow_provider_bigcommerce.client.blocking import BlockingStore
+from airflow_provider_bigcommerce.client.portal import Portal, is_loop_running, run
+from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 
 
 async def numbers(closed: list[str], count: int = 5) -> AsyncGenerator[int, None]:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_bigcommerce.client import BigCommerceStore, Page, StoreSettings
+from airflow_provider_bigcommerce.client.portal import run
+from airflow_provider_bigcommerce.client.sending import StoreSettings
+from airflow_provider_bigcommerce.client.verbs import BigCommerceStore, Page
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials
-from airflow_provider_bigcommerce.portal import run
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox

@@ -15,14 +15,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from airflow_provider_bigcommerce import client as client_module
-from airflow_provider_bigcommerce.client import BigCommerceStore, StoreSettings
+from airflow_provider_bigcommerce.client import walking
+from airflow_provider_bigcommerce.client.portal import run
+from airflow_provider_bigcommerce.client.sending import StoreSettings
+from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.core import budget, id_ranges, paging, policy, reading, windows
 from airflow_provider_bigcommerce.core.catalog import CATALOG, DateFilter, Embedded
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials
 from airflow_provider_bigcommerce.core.reading import Listing
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
-from airflow_provider_bigcommerce.portal import run
 from airflow_provider_bigcommerce.sandbox.all_routes import listed
 from airflow_provider_bigcommerce.sandbox.faults import Faults
 from airflow_provider_bigcommerce.sandbox.quota import Quota
@@ -238,7 +239,7 @@ DEFECTS: dict[str, tuple[Callable[[Shop], None], Callable[[], Any]]] = {
     "a gap between ranges of ids": (PRODUCTS, lambda: patched(id_ranges.IdRanges, "next_request", a_gap_between_ranges)),
     "a swapped cursor": (CUSTOMERS, lambda: patched(paging.Cursors, "absorb", the_first_cursor_again)),
     "children's first page only": (line_items_one_by_one, lambda: patched(paging.FanOut, "absorb", first_page_of_children)),
-    "the last row of a page dropped": (BRANDS, lambda: patched(client_module, "read_listing", without_the_last_row)),
+    "the last row of a page dropped": (BRANDS, lambda: patched(walking, "read_listing", without_the_last_row)),
     "no parent's key on the rows": (
         metafields_with_their_product,
         lambda: patched(paging, "with_columns", lambda records, columns: records),

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from airflow_provider_bigcommerce.assets import asset_of
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.core.naming import kept_name
+from airflow_provider_bigcommerce.engine.selection import select
 from airflow_provider_bigcommerce.state import state_key
-from airflow_provider_bigcommerce.transfers.plan import select
 
 ALIKE = [
     "/v3/foo-bar",

@@ -23,7 +23,7 @@ from airflow_provider_bigcommerce.core.reconciling import (
     sums,
     units,
 )
-from airflow_provider_bigcommerce.files.schemas import schema
+from airflow_provider_bigcommerce.rows.schemas import schema
 
 ORDERS, PRODUCTS = CATALOG["orders"], CATALOG["products"]
 AS_OF = datetime(2026, 3, 29, 12, tzinfo=UTC)

@@ -20,10 +20,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from airflow_provider_bigcommerce.files.destination import is_temporary
-from airflow_provider_bigcommerce.files.manifest import committed
 from airflow_provider_bigcommerce.sandbox.faults import Faults
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
+from airflow_provider_bigcommerce.targets.files.commits import committed
+from airflow_provider_bigcommerce.targets.files.destination import is_temporary
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 
 RESOURCE = "product_variants"

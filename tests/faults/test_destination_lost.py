@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_bigcommerce.files.manifest import committed
+from airflow_provider_bigcommerce.targets.files.commits import committed
 from tests.airflow_server import until
 from tests.faults.conftest import RESOURCE, Place, connect
 

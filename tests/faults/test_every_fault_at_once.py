@@ -20,12 +20,12 @@ from airflow_provider_bigcommerce.exceptions import (
     TransportError,
     UnexpectedAnswerError,
 )
-from airflow_provider_bigcommerce.files.manifest import committed
 from airflow_provider_bigcommerce.sandbox.all_routes import listed
 from airflow_provider_bigcommerce.sandbox.faults import KINDS, Faults, Kind
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.sandbox.quota import Quota
 from airflow_provider_bigcommerce.sandbox.store import Store
+from airflow_provider_bigcommerce.targets.files.commits import committed
 from tests.airflow_memory import Airflow
 from tests.faults.conftest import QUOTA, Resolver, as_listed, connect, copy, sandbox_program
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from airflow_provider_bigcommerce.client import BigCommerceStore, StoreSettings
-from airflow_provider_bigcommerce.portal import run
+from airflow_provider_bigcommerce.client.portal import run
+from airflow_provider_bigcommerce.client.sending import StoreSettings
+from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.sandbox.quota import Concurrency
 from tests.client.test_client_on_the_sandbox import use as use_sandbox

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 
-from airflow_provider_bigcommerce.files.destination import Destination
+from airflow_provider_bigcommerce.targets.files.destination import Destination
 
 
 @pytest.fixture

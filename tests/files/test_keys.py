@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_bigcommerce.exceptions import UnexpectedAnswerError
-from airflow_provider_bigcommerce.files.keys import Key, KeyReader, SeenKeys
+from airflow_provider_bigcommerce.rows.row_keys import Key, KeyReader, SeenKeys
 from tests.files.conftest import encoded
 
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_bigcommerce.core.file_names import is_leaf, is_within
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, DestinationError, InvalidQueryError
-from airflow_provider_bigcommerce.files.destination import Destination
-from airflow_provider_bigcommerce.files.manifest import committed
-from airflow_provider_bigcommerce.files.names import is_leaf, is_within
-from airflow_provider_bigcommerce.files.partitions import commit_partitions
 from airflow_provider_bigcommerce.operators.partition import BigCommercePartitionOperator
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
+from airflow_provider_bigcommerce.targets.files.commits import committed
+from airflow_provider_bigcommerce.targets.files.destination import Destination
+from airflow_provider_bigcommerce.targets.files.pieces import commit_partitions
 from tests.transfers.conftest import Night
 
 #: Names of a file beside the copy, of one in the copy that is another's, and what else is no name of a file of ours.

@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from airflow_provider_bigcommerce.files.destination import Destination
-from airflow_provider_bigcommerce.files.keys import Key
-from airflow_provider_bigcommerce.files.manifest import DataFile
-from airflow_provider_bigcommerce.files.row_hashes import KnownRows, RowHashes, row_hashes_name, rows_known_to
+from airflow_provider_bigcommerce.engine.manifest import DataFile
+from airflow_provider_bigcommerce.rows.row_keys import Key
+from airflow_provider_bigcommerce.targets.files.destination import Destination
+from airflow_provider_bigcommerce.targets.files.row_hashes import KnownRows, RowHashes, row_hashes_name, rows_known_to
 
 UNTIL = datetime(2026, 3, 29, 12, tzinfo=UTC)
 FILES = [DataFile(path="brands/run=a/part-00000.jsonl", rows=1, bytes=2, sha256="ab")]

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
-from airflow_provider_bigcommerce.files.columns import ColumnReader
-from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
-from airflow_provider_bigcommerce.files.schemas import Schema, Type, arrow_schema, resource_names, schema
+from airflow_provider_bigcommerce.rows.columns import ColumnReader
+from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies
+from airflow_provider_bigcommerce.rows.schemas import Schema, Type, arrow_schema, resource_names, schema
 from tests.tools.generate_schemas import DATA, Spec, generate, resource_rows
 from tests.tools.spec_contradictions import Mixed, misfits, mixed_nodes
 
@@ -160,7 +160,7 @@ def test_an_uncatalogued_path_keeps_its_key_and_the_rest_in_extra() -> None:
 
 def test_the_schema_is_equal_in_another_process() -> None:
     program = (
-        "from airflow_provider_bigcommerce.files.schemas import *; import sys;"
+        "from airflow_provider_bigcommerce.rows.schemas import *; import sys;"
         "sys.stdout.write(repr([arrow_schema(name).to_string() for name in resource_names()]))"
     )
     other = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
@@ -169,7 +169,7 @@ def test_the_schema_is_equal_in_another_process() -> None:
 
 
 def test_importing_schemas_and_writers_does_not_import_pyarrow() -> None:
-    program = "import sys; import airflow_provider_bigcommerce.files.writers; sys.exit('pyarrow' in sys.modules)"
+    program = "import sys; import airflow_provider_bigcommerce.targets.files.writers; sys.exit('pyarrow' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 

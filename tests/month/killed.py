@@ -13,7 +13,7 @@ import signal
 import sys
 from typing import Any
 
-from airflow_provider_bigcommerce.sql.direct import DirectDatabase
+from airflow_provider_bigcommerce.targets.sql.direct import DirectDatabase
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
 from tests.airflow_memory import Airflow, StateStore
 

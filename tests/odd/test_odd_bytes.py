@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_bigcommerce.client import Page
+from airflow_provider_bigcommerce.client.verbs import Page
 from airflow_provider_bigcommerce.core import odd_bytes
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.core.fields import FieldSelection
@@ -23,12 +23,12 @@ from airflow_provider_bigcommerce.core.keys import KeyReader
 from airflow_provider_bigcommerce.core.messages import Request, Response
 from airflow_provider_bigcommerce.core.paging import dig, with_columns
 from airflow_provider_bigcommerce.core.reading import read_listing, read_record
+from airflow_provider_bigcommerce.engine.copying import columns_of
 from airflow_provider_bigcommerce.exceptions import UnexpectedAnswerError
-from airflow_provider_bigcommerce.files.copy_files import FileReader, record_values
-from airflow_provider_bigcommerce.files.destination import Destination
-from airflow_provider_bigcommerce.files.writers import JsonLinesWriter, ParquetWriter
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
-from airflow_provider_bigcommerce.transfers.copying import columns_of
+from airflow_provider_bigcommerce.targets.files.destination import Destination
+from airflow_provider_bigcommerce.targets.files.file_reader import FileReader, record_values
+from airflow_provider_bigcommerce.targets.files.writers import JsonLinesWriter, ParquetWriter
 from tests.listener import Answer, Arrived, Listener
 from tests.odd.values import ODD, PLACES, page
 from tests.sql.conftest import KINDS, mariadb_server, warehouse  # noqa: F401  # fixtures, asked for by name

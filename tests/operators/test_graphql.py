@@ -12,9 +12,9 @@ import pyarrow.parquet
 import pytest
 
 from airflow_provider_bigcommerce.exceptions import GraphQLError, InvalidQueryError, ServerError
-from airflow_provider_bigcommerce.files.manifest import committed
 from airflow_provider_bigcommerce.operators.graphql import BigCommerceGraphQLOperator
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
+from airflow_provider_bigcommerce.targets.files.commits import committed
 from tests.airflow_dag import known_to_airflow
 
 PRODUCTS = """

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_bigcommerce.client import BigCommerceStore, StoreSettings
+from airflow_provider_bigcommerce.client.sending import StoreSettings
+from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.core.messages import Request
 from airflow_provider_bigcommerce.core.planning import check_query

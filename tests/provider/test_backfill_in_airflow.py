@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_bigcommerce.files.manifest import Manifest, committed
+from airflow_provider_bigcommerce.engine.manifest import Manifest
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
+from airflow_provider_bigcommerce.targets.files.commits import committed
 from tests.airflow_server import AirflowServer, until
 
 LIVE = """

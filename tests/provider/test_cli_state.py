@@ -14,9 +14,9 @@ import pytest
 
 from airflow_provider_bigcommerce import cli, compat
 from airflow_provider_bigcommerce.compat import StoredState, stored_state
-from airflow_provider_bigcommerce.files.manifest import committed
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.state import state_asset, state_key
+from airflow_provider_bigcommerce.targets.files.commits import committed
 from tests.airflow_dag import known_to_airflow
 
 pytestmark = [pytest.mark.compat, pytest.mark.usefixtures("airflow_home")]

@@ -11,8 +11,8 @@ import airflow.sdk
 import duckdb
 import pytest
 
-from airflow_provider_bigcommerce.files.manifest import committed
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
+from airflow_provider_bigcommerce.targets.files.commits import committed
 from tests.airflow_dag import example_dags
 
 pytestmark = pytest.mark.compat

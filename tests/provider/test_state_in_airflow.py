@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_bigcommerce.files.manifest import committed
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.state import STATE_ASSET_NAME, state_asset, state_key
+from airflow_provider_bigcommerce.targets.files.commits import committed
 from tests.airflow_dag import known_to_airflow
 
 pytestmark = pytest.mark.usefixtures("airflow_home")

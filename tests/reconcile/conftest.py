@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_bigcommerce.files.manifest import committed
 from airflow_provider_bigcommerce.operators.reconcile import BigCommerceReconcileOperator
+from airflow_provider_bigcommerce.targets.files.commits import committed
 from tests.transfers.conftest import Night, night  # noqa: F401  # night is a fixture, asked for by name
 
 Row = dict[str, Any]

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_bigcommerce.exceptions import CopyMismatchError, InvalidQueryError, PermissionDeniedError
-from airflow_provider_bigcommerce.files.manifest import committed
 from airflow_provider_bigcommerce.operators.reconcile import BigCommerceReconcileOperator
+from airflow_provider_bigcommerce.targets.files.commits import committed
 from tests.reconcile.conftest import Archive, Row, every_format
 
 pytestmark = pytest.mark.bigcommerce_sandbox(products=40, orders=60, customers=30)
@@ -144,7 +144,7 @@ def test_what_changed_in_the_store_since_the_copy_was_made_is_no_mismatch(archiv
 
 
 def test_a_store_that_changes_while_it_is_read_raises_no_false_alarm(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    from airflow_provider_bigcommerce.client import BigCommerceStore
+    from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 
     archive.make()
     store = archive.night.sandbox.store
@@ -513,7 +513,7 @@ def test_a_difference_that_only_the_summary_tells_is_found_row_by_row(archive: A
 def test_a_summary_that_counts_otherwise_than_the_rows_is_passed_over_where_every_row_is_equal(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from airflow_provider_bigcommerce.client import BigCommerceStore
+    from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 
     archive.make("product_variants", mode="full")
     get = BigCommerceStore.get

@@ -10,10 +10,10 @@ import signal
 import sys
 from typing import Any
 
-from airflow_provider_bigcommerce.sql.any_database import AnyDatabase  # imported before the fork, so that a child is quick
-from airflow_provider_bigcommerce.sql.direct import DirectDatabase
-from airflow_provider_bigcommerce.sql.postgres import Postgres
-from airflow_provider_bigcommerce.sql.sqlite import Sqlite
+from airflow_provider_bigcommerce.targets.sql.any_database import AnyDatabase  # imported before the fork, so that a child is quick
+from airflow_provider_bigcommerce.targets.sql.direct import DirectDatabase
+from airflow_provider_bigcommerce.targets.sql.postgres import Postgres
+from airflow_provider_bigcommerce.targets.sql.sqlite import Sqlite
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
 from tests.sql import any_hook
 from tests.transfers.conftest import Airflow

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_bigcommerce.exceptions import DestinationError
 from airflow_provider_bigcommerce.operators.reconcile import BigCommerceReconcileOperator
-from airflow_provider_bigcommerce.sql.any_database import AnyDatabase
+from airflow_provider_bigcommerce.targets.sql.any_database import AnyDatabase
 from tests.sql import any_hook
 from tests.sql.conftest import KINDS
 from tests.sql.warehouse import CONN_ID, Warehouse
@@ -49,7 +49,7 @@ def test_a_retry_drops_the_staging_tables_of_the_killed_try_and_a_run_those_of_y
     warehouse.run("brands", "mine")
     assert leftovers(warehouse) == others
     now = time.time()
-    monkeypatch.setattr("airflow_provider_bigcommerce.sql.any_database.time.time", lambda: now + 25 * 3600)
+    monkeypatch.setattr("airflow_provider_bigcommerce.targets.sql.any_database.time.time", lambda: now + 25 * 3600)
     warehouse.run("brands", "next", after=HOUR)
     assert leftovers(warehouse) == set()
 

@@ -15,14 +15,14 @@ from airflow.sdk import BaseHook
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_bigcommerce.files.discrepancies import Discrepancies, below
-from airflow_provider_bigcommerce.files.schemas import Schema
-from airflow_provider_bigcommerce.files.writers import one_line_each
-from airflow_provider_bigcommerce.sql.database import open_database
-from airflow_provider_bigcommerce.sql.layout import Layout, layout_of
-from airflow_provider_bigcommerce.sql.rows import BlockReader
-from airflow_provider_bigcommerce.sql.storable import holds_odd_number, holds_odd_text, may_be_odd_json, repeated
-from airflow_provider_bigcommerce.sql.target import Target
+from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies, below
+from airflow_provider_bigcommerce.rows.lines import one_line_each
+from airflow_provider_bigcommerce.rows.schemas import Schema
+from airflow_provider_bigcommerce.targets.sql.block_reader import BlockReader
+from airflow_provider_bigcommerce.targets.sql.database import open_database
+from airflow_provider_bigcommerce.targets.sql.layout import Layout, layout_of
+from airflow_provider_bigcommerce.targets.sql.storable import holds_odd_number, holds_odd_text, may_be_odd_json, repeated
+from airflow_provider_bigcommerce.targets.sql.tables import Target
 from tests.sql.warehouse import CONN_ID, Warehouse
 
 THINGS = Schema(

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_bigcommerce.engine.manifest import Manifest
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
-from airflow_provider_bigcommerce.files.manifest import Manifest
 from tests.sql.warehouse import Warehouse
 
 HOUR = timedelta(hours=1)
@@ -57,7 +57,7 @@ def test_rows_loaded_before_there_were_hashes_are_written_once_more(warehouse: W
 def test_rows_that_became_columns_by_other_rules_are_written_once_more(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a price that was null by the old rules would stay so while the store's row does not change."""
     with monkeypatch.context() as before:
-        before.setattr("airflow_provider_bigcommerce.files.written._RULES", b"columns 1")
+        before.setattr("airflow_provider_bigcommerce.rows.row_digest._RULES", b"columns 1")
         warehouse.run("brands", mode="incremental")
 
     count = warehouse.sandbox.store.count("brands")

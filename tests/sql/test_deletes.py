@@ -120,7 +120,7 @@ def test_a_run_that_would_delete_too_much_stops_and_changes_nothing(warehouse: W
 
 
 def test_a_list_that_lacks_rows_deletes_nothing(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    from airflow_provider_bigcommerce.client import BigCommerceStore, Page
+    from airflow_provider_bigcommerce.client.verbs import BigCommerceStore, Page
 
     warehouse.run("brands", deletes="delete")
     before = warehouse.contents()

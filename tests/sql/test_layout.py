@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
-from airflow_provider_bigcommerce.sql.layout import LONGEST_NAME, NESTED, layout_of, short
-from airflow_provider_bigcommerce.transfers.copying import columns_of
+from airflow_provider_bigcommerce.engine.copying import columns_of
+from airflow_provider_bigcommerce.targets.sql.layout import LONGEST_NAME, NESTED, layout_of, short
 
 KEYED = sorted(name for name, row in CATALOG.items() if row.primary_key)
 

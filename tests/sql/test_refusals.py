@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_bigcommerce.exceptions import DestinationError
-from airflow_provider_bigcommerce.sql import refusals
+from airflow_provider_bigcommerce.targets.sql import refusals
 from tests.sql.warehouse import Warehouse
 
 #: What a customer's row may hold.

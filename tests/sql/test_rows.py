@@ -10,10 +10,10 @@ import msgspec
 import pytest
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
-from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
-from airflow_provider_bigcommerce.sql.layout import layout_of
-from airflow_provider_bigcommerce.sql.rows import BlockReader
-from airflow_provider_bigcommerce.transfers.copying import columns_of
+from airflow_provider_bigcommerce.engine.copying import columns_of
+from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies
+from airflow_provider_bigcommerce.targets.sql.block_reader import BlockReader
+from airflow_provider_bigcommerce.targets.sql.layout import layout_of
 
 LINK = b'{"url":"https://store.example/v2/orders/1/products","resource":"/orders/1/products"}'
 ADDRESS = b'{"city":"Berlin","zip":"10115"}'

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
-from airflow_provider_bigcommerce.transfers.selection import BigCommerceTransferOperator
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
+from airflow_provider_bigcommerce.transfers.transfer import BigCommerceTransferOperator
 from tests.sql.warehouse import CONN_ID, Warehouse
 
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_bigcommerce.core.windows import read_moment
-from airflow_provider_bigcommerce.files.manifest import Manifest
-from airflow_provider_bigcommerce.files.schemas import schema
+from airflow_provider_bigcommerce.engine.manifest import Manifest
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
-from airflow_provider_bigcommerce.sql.layout import kind_of
-from airflow_provider_bigcommerce.sql.target import Target
+from airflow_provider_bigcommerce.rows.schemas import schema
+from airflow_provider_bigcommerce.targets.sql.layout import kind_of
+from airflow_provider_bigcommerce.targets.sql.tables import Target
 from tests.sql.warehouse import Warehouse
 
 SIX = ("products", "product_variants", "brands", "categories", "customers", "orders")

@@ -15,11 +15,11 @@ from airflow_provider_bigcommerce.compat import RetryDecision
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.core.whole_store import asks_each_parent, has_all_it_needs, in_order, is_second_copy
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError
-from airflow_provider_bigcommerce.files.manifest import committed
 from airflow_provider_bigcommerce.operators.sync import BigCommerceReadableResourcesOperator
 from airflow_provider_bigcommerce.retry import BigCommerceRetryPolicy
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.sync import Tables, bigcommerce_sync
+from airflow_provider_bigcommerce.targets.files.commits import committed
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from tests.airflow_dag import known_to_airflow
 from tests.sync.conftest import events, returned, states

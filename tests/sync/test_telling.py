@@ -15,8 +15,9 @@ import msgspec
 import pytest
 
 from airflow_provider_bigcommerce.assets import DATA_ALIAS
+from airflow_provider_bigcommerce.engine.manifest import Manifest
+from airflow_provider_bigcommerce.engine.telling import copied, table_at
 from airflow_provider_bigcommerce.exceptions import PermissionDeniedError
-from airflow_provider_bigcommerce.files.manifest import Manifest
 from airflow_provider_bigcommerce.operators.partition import (
     BigCommerceCommitPartitionsOperator,
     BigCommercePartitionOperator,
@@ -25,7 +26,6 @@ from airflow_provider_bigcommerce.operators.partition import (
 )
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.state import state_asset
-from airflow_provider_bigcommerce.transfers.telling import copied, table_at
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
 from tests.airflow_dag import known_to_airflow
@@ -332,7 +332,7 @@ def test_openlineage_gets_the_directory_that_a_commit_of_ranges_filled(connected
     ],
 )
 def test_lineage_leaves_the_connection_out_of_a_bucket(url: str, namespace: str, name: str) -> None:
-    from airflow_provider_bigcommerce.transfers.telling import files_at
+    from airflow_provider_bigcommerce.engine.telling import files_at
 
     place = files_at(url)
     assert (place.namespace, place.name) == (namespace, name)

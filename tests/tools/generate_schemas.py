@@ -1,6 +1,6 @@
 """Derive the column types of every resource from BigCommerce's OpenAPI files and write them as compact data.
 
-It decides nothing at run time: the package ships the result (``files/schemas.json``), never the specs, and a test
+It decides nothing at run time: the package ships the result (``rows/schemas.json``), never the specs, and a test
 runs this again and compares. Run it as ``python -m tests.tools.generate_schemas``.
 """
 
@@ -22,7 +22,7 @@ from tests.tools.money_fields import is_exchange_rate, is_money
 Type = str | dict[str, Any] | list[Any]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-DATA = REPOSITORY / "airflow_provider_bigcommerce" / "files" / "schemas.json"
+DATA = REPOSITORY / "airflow_provider_bigcommerce" / "rows" / "schemas.json"
 
 #: Deepest nesting that becomes columns; below it, and where a schema contains itself, JSON text is kept.
 MAX_DEPTH = 7

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from airflow_provider_bigcommerce.files.careful import RecordCleaner
-from airflow_provider_bigcommerce.files.discrepancies import Discrepancies
-from airflow_provider_bigcommerce.files.schemas import Schema, schema
+from airflow_provider_bigcommerce.rows.careful import RecordCleaner
+from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies
+from airflow_provider_bigcommerce.rows.schemas import Schema, schema
 from tests.tools.generate_schemas import Spec, Type, openapi_folder, resource_rows
 
 _CHOICES = ("oneOf", "anyOf")

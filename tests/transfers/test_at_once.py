@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_bigcommerce.files.manifest import committed
+from airflow_provider_bigcommerce.targets.files.commits import committed
 from tests.airflow_memory import Airflow
 from tests.transfers.conftest import Night
 

@@ -250,8 +250,8 @@ def test_a_resource_without_dates_is_refused_where_the_dag_is_parsed(sync: Sync)
 
 
 def test_a_backfill_takes_a_quarter_of_the_quota_or_less_where_the_connection_says_so(sync: Sync, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow_provider_bigcommerce.engine.stoppable import store_settings
     from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
-    from airflow_provider_bigcommerce.transfers.reading import store_settings
 
     hook = BigCommerceHook()
     assert store_settings("backfill", None, hook) == {"quota_share": 0.25}

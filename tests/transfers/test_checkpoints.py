@@ -13,13 +13,13 @@ import pytest
 from airflow_provider_bigcommerce.compat import come_again
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, ConflictError, InvalidQueryError, ServerError, ValidationError
-from airflow_provider_bigcommerce.files.destination import Destination
-from airflow_provider_bigcommerce.files.keys import SeenKeys
-from airflow_provider_bigcommerce.files.manifest import committed
-from airflow_provider_bigcommerce.files.schemas import schema
-from airflow_provider_bigcommerce.files.writers import PartWriter
+from airflow_provider_bigcommerce.rows.row_keys import SeenKeys
+from airflow_provider_bigcommerce.rows.schemas import schema
 from airflow_provider_bigcommerce.state import Checkpoint, Part, Reached
-from airflow_provider_bigcommerce.transfers import into_files
+from airflow_provider_bigcommerce.targets.files import into_files
+from airflow_provider_bigcommerce.targets.files.commits import committed
+from airflow_provider_bigcommerce.targets.files.destination import Destination
+from airflow_provider_bigcommerce.targets.files.writers import PartWriter
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from tests.transfers.conftest import Night
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_bigcommerce.files.manifest import committed
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
+from airflow_provider_bigcommerce.targets.files.commits import committed
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from tests.airflow_dag import known_to_airflow
 

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.exceptions import ConcurrentRunError, InvalidQueryError
-from airflow_provider_bigcommerce.transfers.file_run import FileRun
+from airflow_provider_bigcommerce.targets.files.file_run import FileRun
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from tests.transfers.conftest import Night
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_bigcommerce.engine.copying import _ahead
 from airflow_provider_bigcommerce.exceptions import UnexpectedAnswerError
-from airflow_provider_bigcommerce.transfers.copying import _ahead
 
 
 class Pages:

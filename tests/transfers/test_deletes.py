@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_bigcommerce.client import BigCommerceStore, Page
+from airflow_provider_bigcommerce.client.verbs import BigCommerceStore, Page
 from airflow_provider_bigcommerce.exceptions import IncompleteReadError, InvalidQueryError, TooManyDeletedError
-from airflow_provider_bigcommerce.files.manifest import committed
+from airflow_provider_bigcommerce.targets.files.commits import committed
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from tests.transfers.conftest import Night
 

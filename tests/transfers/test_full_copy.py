@@ -17,6 +17,7 @@ import pyarrow.parquet
 import pytest
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
+from airflow_provider_bigcommerce.engine.manifest import Manifest
 from airflow_provider_bigcommerce.exceptions import (
     BigCommerceError,
     CredentialsError,
@@ -28,7 +29,7 @@ from airflow_provider_bigcommerce.exceptions import (
     UnknownResourceError,
     ValidationError,
 )
-from airflow_provider_bigcommerce.files.manifest import Manifest, committed
+from airflow_provider_bigcommerce.targets.files.commits import committed
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from tests.transfers.conftest import Night
 

@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from airflow_provider_bigcommerce.exceptions import IncompleteReadError
-from airflow_provider_bigcommerce.files.manifest import committed
 from airflow_provider_bigcommerce.sandbox.answers import Answer
 from airflow_provider_bigcommerce.sandbox.odd_answers import Exchange
+from airflow_provider_bigcommerce.targets.files.commits import committed
 from tests.sql.conftest import mariadb_server, warehouse  # noqa: F401  # fixtures
 from tests.sql.warehouse import Warehouse
 from tests.transfers.conftest import Night

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_bigcommerce.engine.manifest import run_key
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
-from airflow_provider_bigcommerce.files.destination import Destination
-from airflow_provider_bigcommerce.files.manifest import committed, run_key
 from airflow_provider_bigcommerce.state import Checkpoint, RunCheckpoint, state_key
+from airflow_provider_bigcommerce.targets.files.commits import committed
+from airflow_provider_bigcommerce.targets.files.destination import Destination
 from tests.airflow_memory import START, StateStore
 from tests.transfers.conftest import Night
 

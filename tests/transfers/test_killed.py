@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_bigcommerce.files.manifest import committed
+from airflow_provider_bigcommerce.targets.files.commits import committed
 from tests.airflow_memory import Airflow, StateStore
 from tests.cutting_proxy import CuttingProxy, Line
 from tests.transfers.conftest import Night

@@ -17,8 +17,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from airflow_provider_bigcommerce.files.manifest import committed
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
+from airflow_provider_bigcommerce.targets.files.commits import committed
 from tests.airflow_server import AirflowServer
 from tests.conftest import PROJECT
 from tests.cutting_proxy import CuttingProxy, Line

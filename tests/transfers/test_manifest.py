@@ -16,25 +16,27 @@ import jsonschema
 import msgspec
 import pytest
 
-from airflow_provider_bigcommerce.exceptions import DestinationError
-from airflow_provider_bigcommerce.files.destination import Destination, NewFile, is_temporary
-from airflow_provider_bigcommerce.files.manifest import (
+from airflow_provider_bigcommerce.engine.manifest import (
     Check,
     DataFile,
     FieldDrift,
     Manifest,
     ManifestWindow,
+    manifest_json_schema,
+    run_key,
+    task_key,
+)
+from airflow_provider_bigcommerce.exceptions import DestinationError
+from airflow_provider_bigcommerce.targets.files.commits import (
     begin_try,
     commit,
     committed,
-    manifest_json_schema,
     manifest_name,
     read_manifest,
     remove_orphans,
     run_folder,
-    run_key,
-    task_key,
 )
+from airflow_provider_bigcommerce.targets.files.destination import Destination, NewFile, is_temporary
 
 SCHEMA_FILE = Path(__file__).parents[2] / "docs" / "reference" / "manifest.schema.json"
 NOW = datetime(2026, 3, 29, 12, tzinfo=UTC)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_bigcommerce.exceptions import DestinationError, IncompleteReadError, InvalidQueryError
-from airflow_provider_bigcommerce.files.manifest import committed
 from airflow_provider_bigcommerce.operators.partition import BigCommerceCommitPartitionsOperator, BigCommercePartitionOperator
+from airflow_provider_bigcommerce.targets.files.commits import committed
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from tests.transfers.conftest import Night
 

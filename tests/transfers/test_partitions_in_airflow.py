@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from airflow_provider_bigcommerce.files.manifest import committed
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.sandbox.store import LoggedRequest
+from airflow_provider_bigcommerce.targets.files.commits import committed
 from tests.airflow_server import AirflowServer
 
 AT_ONCE = 4

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from airflow_provider_bigcommerce.client import ReadStats
-from airflow_provider_bigcommerce.transfers.progress import Progress, duration
+from airflow_provider_bigcommerce.client.sending import ReadStats
+from airflow_provider_bigcommerce.engine.progress import Progress, duration
 
 
 def test_a_line_tells_rows_of_how_many_pages_rate_quota_and_the_end() -> None:

@@ -13,12 +13,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from airflow_provider_bigcommerce.engine.manifest import Manifest, ManifestWindow
 from airflow_provider_bigcommerce.exceptions import ClockError
-from airflow_provider_bigcommerce.files.copy_files import newest_first
-from airflow_provider_bigcommerce.files.destination import Destination
-from airflow_provider_bigcommerce.files.manifest import Manifest, ManifestWindow, committed
 from airflow_provider_bigcommerce.sandbox import dates
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
+from airflow_provider_bigcommerce.targets.files.commits import committed
+from airflow_provider_bigcommerce.targets.files.destination import Destination
+from airflow_provider_bigcommerce.targets.files.file_reader import newest_first
 from airflow_provider_bigcommerce.triggers.changes_feed import ChangesFeed
 from tests.sql.warehouse import sqlite_warehouse
 from tests.transfers.conftest import Night

@@ -19,12 +19,13 @@ import fsspec  # type: ignore[import-untyped]
 import msgspec
 import pytest
 
+from airflow_provider_bigcommerce.engine.manifest import run_key
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
-from airflow_provider_bigcommerce.files.copy_files import newest_first
-from airflow_provider_bigcommerce.files.destination import Destination
-from airflow_provider_bigcommerce.files.manifest import committed, missing_file, read_manifest, run_key
-from airflow_provider_bigcommerce.files.partitions import commit_partitions
 from airflow_provider_bigcommerce.operators.partition import BigCommercePartitionOperator
+from airflow_provider_bigcommerce.targets.files.commits import committed, missing_file, read_manifest
+from airflow_provider_bigcommerce.targets.files.destination import Destination
+from airflow_provider_bigcommerce.targets.files.file_reader import newest_first
+from airflow_provider_bigcommerce.targets.files.pieces import commit_partitions
 from tests.airflow_memory import Airflow
 from tests.transfers.conftest import Night
 from tests.transfers.killing import PAGE, PART

@@ -1,0 +1,1 @@
+"""One store, awaited: the only room that sends a verb of ours to BigCommerce."""

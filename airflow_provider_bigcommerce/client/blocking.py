@@ -1,0 +1,128 @@
+"""The store's verbs for sync code, one line each, through a portal. Decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+from airflow_provider_bigcommerce.client.portal import Portal, is_loop_running
+from airflow_provider_bigcommerce.client.sending import ReadStats
+from airflow_provider_bigcommerce.client.verbs import BigCommerceStore, Page
+from airflow_provider_bigcommerce.core.messages import Query, Response
+from airflow_provider_bigcommerce.core.positions import ParentId, Position
+
+
+class BlockingStore:
+    """A :class:`BigCommerceStore` whose verbs return when they are done; see there for arguments and errors.
+
+    :param store: the async store, not yet open.
+    """
+
+    def __init__(self, store: BigCommerceStore) -> None:
+        self._store = store
+        self._portal = Portal()
+
+    def __enter__(self) -> Self:
+        if is_loop_running():
+            raise RuntimeError("hook.store() would block the running event loop; use 'async with hook.astore() as store' here.")
+        self._portal.__enter__()
+        try:
+            self._portal.call(self._store.__aenter__())
+        except BaseException:
+            self._portal.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            self._portal.call(self._store.__aexit__(kind, error, trace))
+        finally:
+            self._portal.__exit__(kind, error, trace)
+
+    @property
+    def store_hash(self) -> str:
+        """The store's hash."""
+        return self._store.store_hash
+
+    @property
+    def stats(self) -> ReadStats:
+        """What the store has done so far."""
+        return self._store.stats
+
+    def request(
+        self, method: str, path: str, *, params: Query | None = None, json: object = None, whole_collection: bool = False
+    ) -> Response:
+        """Send any request below the store."""
+        return self._portal.call(self._store.request(method, path, params=params, json=json, whole_collection=whole_collection))
+
+    def get(self, resource: str, id: int | str | None = None, *, query: Query | None = None) -> dict[str, Any]:  # noqa: A002  # BigCommerce's noun
+        """One record: a singleton, or the row of that id."""
+        return self._portal.call(self._store.get(resource, id, query=query))
+
+    def pages(
+        self,
+        resource: str,
+        *,
+        query: Query | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        parent_ids: Iterable[ParentId] | None = None,
+        parent_query: Query | None = None,
+        start: Position | None = None,
+    ) -> Iterator[Page]:
+        """The pages of a list, in order."""
+        return self._portal.walk(
+            self._store.pages(
+                resource, query=query, since=since, until=until, parent_ids=parent_ids, parent_query=parent_query, start=start
+            )
+        )
+
+    def rows(
+        self,
+        resource: str,
+        *,
+        query: Query | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        parent_ids: Iterable[ParentId] | None = None,
+        parent_query: Query | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """The rows of a list as dicts, in order."""
+        for page in self.pages(resource, query=query, since=since, until=until, parent_ids=parent_ids, parent_query=parent_query):
+            yield from page.rows()
+
+    def count(self, resource: str, *, query: Query | None = None, since: datetime | None = None, until: datetime | None = None) -> int:
+        """How many rows a list has."""
+        return self._portal.call(self._store.count(resource, query=query, since=since, until=until))
+
+    def now(self, *, last: datetime | None = None) -> datetime:
+        """The store's own time."""
+        return self._portal.call(self._store.now(last=last))
+
+    def began(self, *, last: datetime | None = None) -> datetime:
+        """The store's time of this object's first answer."""
+        return self._portal.call(self._store.began(last=last))
+
+    def graphql(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Run an Admin GraphQL query or mutation."""
+        return self._portal.call(self._store.graphql(query, variables))
+
+    def graphql_pages(
+        self, query: str, variables: Mapping[str, Any] | None = None, *, cursor_variable: str = "after", connection: str | None = None
+    ) -> Iterator[Page]:
+        """The nodes of a Relay connection, page by page."""
+        return self._portal.walk(self._store.graphql_pages(query, variables, cursor_variable=cursor_variable, connection=connection))
+
+    def create(self, resource: str, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Create one row."""
+        return self._portal.call(self._store.create(resource, row))
+
+    def update(self, resource: str, id: int | str, row: Mapping[str, Any]) -> dict[str, Any]:  # noqa: A002  # BigCommerce's noun
+        """Change one row."""
+        return self._portal.call(self._store.update(resource, id, row))
+
+    def delete(self, resource: str, *, ids: Sequence[int | str]) -> None:
+        """Delete (orders: archive) the rows of these ids."""
+        self._portal.call(self._store.delete(resource, ids=ids))

@@ -1,0 +1,1 @@
+"""One run of a copy, whatever it is copied into."""

@@ -1,0 +1,64 @@
+"""Which rows of the store a copy speaks of, by the manifests of its runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from airflow_provider_bigcommerce.core.catalog import Resource
+from airflow_provider_bigcommerce.core.reconciling import Bounds, bounding_dates
+from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, moment
+from airflow_provider_bigcommerce.engine.manifest import Manifest, ManifestWindow
+
+
+def runs_compared(runs: Sequence[Manifest], resource: Resource) -> list[Manifest]:
+    """The runs of a copy that the store can be asked about in one way: those with the newest one's filters.
+
+    :param runs: committed, newest first.
+    """
+    filters = filters_of(runs[0], resource)
+    return [run for run in runs if filters_of(run, resource) == filters]
+
+
+def filters_of(run: Manifest, resource: Resource) -> dict[str, str]:
+    """The part of its query that decides which rows there are."""
+    shape = {"include", "include_fields", "exclude_fields", *resource.include_companions}
+    return {name: value for name, value in run.query.items() if name not in shape}
+
+
+def began(run: Manifest) -> datetime:
+    """When a run began to read, and a little before: by the store's clock, or, in a manifest of an earlier version, by the worker's."""
+    return datetime.fromisoformat(run.read_at or run.started_at).astimezone(UTC) - DEFAULT_OVERLAP
+
+
+def bounds_of(runs: Sequence[Manifest], resource: Resource) -> Bounds:
+    """What a copy speaks of, by the manifests of its runs.
+
+    :param runs: from :func:`runs_compared`.
+    """
+    dates, filters = bounding_dates(resource), filters_of(runs[0], resource)
+    if dates is None:
+        return Bounds(filters)
+    backfilled = tuple(_span(run) for run in runs if run.mode == "backfill")
+    # A backfill, a repair, or a span that was read again: none says how far the copy goes.
+    live = [run for run in runs if run.watermark is not None or run.mode == "full"]
+    if not live:
+        return Bounds(filters, dates, None, min(map(began, runs)), is_whole=False, backfilled=backfilled)
+    live = [run for run in live if run.watermark is not None or run.window == ManifestWindow()] or live
+    begins = [moment(run.window.since, "since") for run in live]
+    since = None if None in begins else min(begin for begin in begins if begin is not None)
+    return Bounds(filters, dates, since, max(map(_end, live)), backfilled=backfilled)
+
+
+def _end(run: Manifest) -> datetime:
+    """The moment from which on a live run tells nothing."""
+    if (watermark := moment(run.watermark, "watermark")) is not None:
+        return watermark
+    until = moment(run.window.until, "window end")
+    return began(run) if until is None else min(began(run), until + timedelta(seconds=1))
+
+
+def _span(run: Manifest) -> tuple[float, float]:
+    since, until = moment(run.window.since, "since"), moment(run.window.until, "window end")
+    return since.timestamp() if since else -math.inf, until.timestamp() if until else math.inf

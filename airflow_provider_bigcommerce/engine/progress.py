@@ -1,0 +1,72 @@
+"""How far a read has come, in lines a person can read: about twenty for a read of twenty minutes, not one a page.
+
+Writes sentences; measures nothing but time and holds no state of the store.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.client.sending import ReadStats
+
+#: Seconds between two lines at first; a read that goes on tells its progress after each further quarter of its time ...
+EVERY = 10.0
+#: ... but does not keep silent for longer than this.
+RARELY = 300.0
+
+
+class Progress:
+    """Says when a line is due, and what it says.
+
+    :param resource: catalog name.
+    :param clock: monotonic seconds.
+    :param every: seconds between two lines at first.
+    """
+
+    def __init__(self, resource: str, *, clock: Callable[[], float] = time.monotonic, every: float = EVERY) -> None:
+        self._resource = resource
+        self._clock = clock
+        self._every = every
+        self._started = clock()
+        self._last = self._started
+
+    @property
+    def seconds(self) -> float:
+        """Since the beginning."""
+        return self._clock() - self._started
+
+    def line(self, rows: int, total: int | None, pages: int, stats: ReadStats) -> str | None:
+        """The line, where one is due.
+
+        :param rows: read so far.
+        :param total: rows in all, where the store tells.
+        :param pages: read so far.
+        :param stats: for the quota.
+        """
+        now = self._clock()
+        if now - self._last < max(self._every, min((self._last - self._started) / 4, RARELY)):
+            return None
+        self._last = now
+        rate = rows / max(now - self._started, 1e-9)
+        parts = [f"{rows:,} rows" if not total else f"{rows:,} of {total:,} rows ({min(100, 100 * rows // total)}%)", f"{pages:,} pages"]
+        parts.append(f"{rate:,.0f} rows/s")
+        if stats.quota is not None:
+            parts.append(f"quota {stats.quota_left if stats.quota_left is not None else '?'} of {stats.quota} left")
+        if total and rate and rows < total:
+            parts.append(f"about {duration((total - rows) / rate)} to go")
+        return f"{self._resource}: {', '.join(parts)}"
+
+
+def duration(seconds: float) -> str:
+    """``45 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    whole = max(1, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"

@@ -1,0 +1,275 @@
+"""What a task that commits data tells the rest of Airflow: asset events, lineage; of a transfer, metrics and its error to the summary too.
+
+Decides names and when something is said; moves no row and reads nothing but what the transfer learnt. Everything here follows
+the commit, so nothing here decides what is data.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+from urllib.parse import urlsplit
+
+from airflow.sdk import BaseOperator
+
+from airflow_provider_bigcommerce.assets import asset_of, data_alias, is_known, uri_of
+from airflow_provider_bigcommerce.compat import comes_again, hook_lineage, is_of_mapped, is_task, stats_sink
+from airflow_provider_bigcommerce.core.arguments import Checks, check_rendered, flag, is_pending, text
+from airflow_provider_bigcommerce.core.outside_text import one_line
+from airflow_provider_bigcommerce.core.planning import copied_resource, resource_of
+from airflow_provider_bigcommerce.core.windows import moment
+from airflow_provider_bigcommerce.engine.progress import duration
+from airflow_provider_bigcommerce.exceptions import BigCommerceError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Asset, AssetAlias, Connection
+
+    from airflow_provider_bigcommerce.client.sending import ReadStats
+    from airflow_provider_bigcommerce.engine.manifest import Manifest
+
+#: XCom of a task that failed: ``resource`` and ``error``, its type and text, which hold neither a secret nor a customer's data.
+ERROR_KEY: Final = "bigcommerce_error"
+
+#: Characters of the error's text in it.
+_LONGEST_ERROR: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where rows were written, as lineage names it.
+
+    :param uri: an asset URI without credentials.
+    :param namespace: OpenLineage's.
+    :param name: OpenLineage's, within the namespace.
+    """
+
+    uri: str
+    namespace: str
+    name: str
+
+
+def files_at(url: str) -> Place:
+    """A directory or a prefix of an object store; a connection id in the URL (``s3://aws_default@bucket``) is left out."""
+    parts = urlsplit(url if "://" in url else f"file://{url}")
+    bucket = parts.netloc.rpartition("@")[2]
+    if not bucket:
+        return Place(f"file://{parts.path}", "file", parts.path)
+    return Place(f"{parts.scheme}://{bucket}{parts.path}", f"{parts.scheme}://{bucket}", parts.path.strip("/"))
+
+
+#: As OpenLineage names these databases where a connection names no port.
+_PORTS = {"postgres": 5432, "mysql": 3306, "mssql": 1433, "oracle": 1521}
+
+
+def table_at(connection: Connection, schema: str, table: str) -> Place:
+    """A table of the database that a connection points to."""
+    kind, host = connection.conn_type or "", connection.host or ""
+    if kind == "sqlite":  # its host is a file
+        return Place(f"sqlite://{host}/{schema}/{table}", "sqlite", f"{host}.{schema}.{table}")
+    port = connection.port or _PORTS.get(kind)
+    authority = f"{kind}://{host or 'localhost'}" + (f":{port}" if port else "")
+    if kind == "mysql":  # its schemas are its databases
+        names: tuple[str, ...] = (schema, table)
+    else:
+        names = (connection.schema or connection.login or kind, schema, table)  # without a database's name, PostgreSQL takes the user's
+    return Place("/".join((authority, *names)), authority, ".".join(names))
+
+
+@dataclass(slots=True)
+class Learnt:
+    """What a try has learnt so far; of one that fails, this is all there is to tell.
+
+    :param store_hash: the store.
+    :param place: where rows go.
+    :param watermark: how far earlier runs came.
+    :param stats: the client's counts, which grow while it reads.
+    """
+
+    store_hash: str = ""
+    place: Place | None = None
+    watermark: datetime | None = None
+    stats: ReadStats | None = None
+
+
+class TellingTransfer(BaseOperator):
+    """A transfer that tells what it did: both transfers of this package are one.
+
+    Subclasses do the work in :meth:`transfer`, and note in ``learnt`` what they learn on the way.
+
+    :param resource: catalog name or path of what is read.
+    :param bigcommerce_conn_id: connection id of the store.
+    :param emit_empty: whether a run that brought no row announces itself too.
+    """
+
+    #: What each argument may be; subclasses add theirs.
+    argument_checks: ClassVar[Checks] = {
+        "resource": text("orders"),
+        "bigcommerce_conn_id": text("bigcommerce_default"),
+        "emit_empty": flag(),
+    }
+
+    def __init__(self, *, resource: str, bigcommerce_conn_id: str, emit_empty: bool, **kwargs: Any) -> None:
+        for name, value in (("resource", resource), ("bigcommerce_conn_id", bigcommerce_conn_id)):
+            if not is_pending(value):  # the asset is named after them
+                self.argument_checks[name](name, value)
+        # An outlet that is known when the DAG is parsed shows in Airflow's graph, but always has an event; the alias serves the rest.
+        is_fixed = emit_empty and not is_of_mapped(self) and is_known(resource, bigcommerce_conn_id)
+        own = asset_of(bigcommerce_conn_id, copied_resource(resource).name) if is_fixed else data_alias()
+        super().__init__(**with_outlet(kwargs, own))
+        self.resource = resource
+        self.bigcommerce_conn_id = bigcommerce_conn_id
+        self.emit_empty = emit_empty
+        self.learnt = Learnt()
+
+    @abstractmethod
+    def transfer(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Copy, commit, and return the manifest."""
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Copy, commit, tell, and return the manifest.
+
+        :param context: Airflow's; ``{}`` works too, without watermark and retries.
+        :raises BigCommerceError: see ``airflow_provider_bigcommerce.exceptions``.
+        """
+        self.learnt = Learnt()
+        try:
+            check_rendered(self, self.argument_checks)
+            manifest = self.transfer(context)
+        except BaseException as error:
+            if not comes_again(error):
+                self._tell_failure(context, error)
+            raise
+        _measure(self._tags(), self.learnt, manifest)
+        if "piece" not in manifest:  # a range of a list is no data yet
+            announce(self, context, manifest, self.bigcommerce_conn_id, self.learnt.place, emit_empty=self.emit_empty)
+        if is_task(context):  # elsewhere nobody collects, and Airflow would load its plugins for it
+            trace(self, self.bigcommerce_conn_id, resource_of(self.resource).name, self.learnt.place)
+        return manifest
+
+    def tell_copied(self, manifest: Manifest, into: str) -> None:
+        """The last lines of the log: what a run was, and what was not as expected.
+
+        :param into: what took the rows, ``2 files``.
+        """
+        self.log.info(copied(manifest, into, self.learnt.stats))
+        if manifest.drift:
+            fields = ", ".join(f"{drift.path} ({drift.seen_type})" for drift in manifest.drift[:20])
+            told = "%d fields were not as the schema has them; what came is kept in the column _extra (see the manifest's drift): %s"
+            self.log.info(told, len(manifest.drift), fields)
+        if manifest.rounded:
+            told = "%s amounts have more decimals than their column and stand in it rounded; _extra has them as they came."
+            self.log.info(told, f"{manifest.rounded:,}")
+
+    def _tags(self) -> dict[str, str]:
+        return {"conn_id": self.bigcommerce_conn_id, "resource": _name(self.resource)}
+
+    def _tell_failure(self, context: Mapping[str, Any], error: BaseException) -> None:
+        _measure(self._tags(), self.learnt, None)
+        if is_task(context) and isinstance(error, Exception):
+            text = f": {one_line(error, _LONGEST_ERROR)}" if isinstance(error, BigCommerceError) else ""  # other texts may quote a row
+            value = {"resource": _name(self.resource), "error": f"{type(error).__name__}{text}"}
+            context["ti"].xcom_push(key=ERROR_KEY, value=value)
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002  # OpenLineage's signature
+        """What OpenLineage asks after success, and, with what is known, after failure.
+
+        :returns: ``OperatorLineage``: the store's resource in, files or table out.
+        """
+        return openlineage(self.learnt.store_hash, resource_of(self.resource).name, self.learnt.place)
+
+
+def copied(manifest: Manifest, into: str, stats: ReadStats | None) -> str:
+    """A run in one line: what came, what it cost, and where the next run goes on.
+
+    :param into: what took the rows, ``2 files``.
+    :param stats: the client's counts, for the waits; None where this try asked for nothing.
+    """
+    came = [f"{manifest.rows:,} rows into {into}"]
+    if manifest.duplicates_dropped:
+        came.append(f"{manifest.duplicates_dropped:,} more were read that are there already")
+    if manifest.deleted:
+        came.append(f"{manifest.deleted:,} are no longer in the store")
+    cost = [f"{manifest.requests} requests in {manifest.seconds:.1f} s, {manifest.throttled} of them answered 429"]
+    if stats is not None and stats.waited_seconds >= 1:
+        cost.append(f"they waited {duration(stats.waited_seconds)} in all for the quota or to be repeated")
+    further = f" The next run goes on at {manifest.watermark}." if manifest.watermark else ""
+    return f"Copied {manifest.resource}: {', '.join(came)}; {', '.join(cost)}.{further}"
+
+
+def with_outlet(kwargs: dict[str, Any], own: Asset | AssetAlias) -> dict[str, Any]:
+    """A task's arguments with this outlet among those it was given."""
+    outlets = kwargs.get("outlets") or []
+    given = list(outlets) if isinstance(outlets, (list, tuple)) else [outlets]  # an asset is one, as for Airflow
+    return {**kwargs, "outlets": given if own in given else [*given, own]}
+
+
+def announce(
+    operator: BaseOperator, context: Mapping[str, Any], manifest: Mapping[str, Any], conn_id: str, place: Place | None, *, emit_empty: bool
+) -> None:
+    """The asset event of a run's data; consumers find counts and window in its ``extra``, never a row. Outside a task there is none.
+
+    :param operator: whose outlets say whether the event is the asset's own or goes through the alias.
+    :param conn_id: connection id of the store.
+    :param place: where the rows are.
+    :param emit_empty: whether a run that brought no row has one too.
+    """
+    if not is_task(context) or "outlet_events" not in context:
+        return
+    asset = asset_of(conn_id, manifest["resource"])
+    extra = {name: manifest[name] for name in ("resource", "store_hash", "mode", "rows", "window", "finished_at", "complete")}
+    extra["run_id"] = context["ti"].run_id
+    extra["to"] = place.uri if place is not None else None
+    if asset in operator.outlets:
+        context["outlet_events"][asset].extra = extra
+    elif manifest["rows"] or emit_empty:
+        context["outlet_events"][data_alias()].add(asset, extra=extra)
+    else:
+        operator.log.info("Nothing came, so there is no event of the asset %s (emit_empty=False).", asset.uri)
+
+
+def trace(operator: BaseOperator, conn_id: str, resource: str, place: Place | None) -> None:
+    """Hook lineage, for whatever collects it; nothing happens where nothing does."""
+    collector = hook_lineage()
+    collector.add_input_asset(context=operator, uri=uri_of(conn_id, resource))
+    if place is not None:
+        collector.add_output_asset(context=operator, uri=place.uri)
+
+
+def openlineage(store_hash: str, resource: str, place: Place | None) -> Any:
+    """``OperatorLineage`` of what is known: the store's resource in, files or table out."""
+    from airflow.providers.common.compat.openlineage.facet import Dataset
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
+    inputs = [Dataset(namespace=f"bigcommerce://{store_hash}", name=resource)] if store_hash else []
+    outputs = [Dataset(namespace=place.namespace, name=place.name)] if place is not None else []
+    return OperatorLineage(inputs=inputs, outputs=outputs)
+
+
+def _name(resource: str) -> str:
+    """The catalog's name, or, of what is in no catalog, what was asked for."""
+    try:
+        return resource_of(resource).name
+    except BigCommerceError:
+        return resource
+
+
+def _measure(tags: dict[str, str], learnt: Learnt, manifest: Mapping[str, Any] | None) -> None:
+    """Metrics through Airflow's own sink (docs/how-to/monitor.md lists them)."""
+    sink = stats_sink()
+    if manifest is not None:
+        sink.incr("bigcommerce.rows", manifest["rows"], tags=tags)
+        sink.timing("bigcommerce.duration", timedelta(seconds=manifest["seconds"]), tags=tags)
+    else:
+        sink.incr("bigcommerce.failures", tags=tags)
+    if learnt.stats is not None:
+        sink.incr("bigcommerce.requests", learnt.stats.requests, tags=tags)
+        sink.incr("bigcommerce.throttled", learnt.stats.throttled, tags=tags)
+        sink.incr("bigcommerce.retries", learnt.stats.retries, tags=tags)
+        sink.timing("bigcommerce.waited", timedelta(seconds=learnt.stats.waited_seconds), tags=tags)
+    reached = moment(manifest["watermark"], "watermark") if manifest is not None else None
+    reached = reached or learnt.watermark
+    if reached is not None:
+        sink.gauge("bigcommerce.watermark_lag", max(0.0, (datetime.now(UTC) - reached).total_seconds()), tags=tags)

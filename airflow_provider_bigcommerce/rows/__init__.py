@@ -1,0 +1,1 @@
+"""Raw rows as columns: schemas, and what does not fit them."""

@@ -1,0 +1,238 @@
+"""What one try of a run reads, on its way into part files: the writer, the checkpoints of its parts, what the last run knew.
+
+Awaits the store and writes files; its manifest says what came, and is committed by the caller.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow_provider_bigcommerce import __version__
+from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
+from airflow_provider_bigcommerce.core.clocks import Heard
+from airflow_provider_bigcommerce.core.windows import written
+from airflow_provider_bigcommerce.engine.copying import Copied, Copy, checked, columns_of, drift_of, require_whole, settled
+from airflow_provider_bigcommerce.engine.deletes import find_deleted
+from airflow_provider_bigcommerce.engine.manifest import DataFile, Manifest, ManifestWindow
+from airflow_provider_bigcommerce.engine.progress import Progress
+from airflow_provider_bigcommerce.engine.selection import Span, tell_window
+from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies
+from airflow_provider_bigcommerce.rows.row_keys import SeenKeys
+from airflow_provider_bigcommerce.state import Checkpoint, Watermark
+from airflow_provider_bigcommerce.targets.files.checkpoints import PartCheckpoints, what_is_read
+from airflow_provider_bigcommerce.targets.files.commits import last_read, next_sequence, read_manifest, run_folder
+from airflow_provider_bigcommerce.targets.files.destination import is_temporary
+from airflow_provider_bigcommerce.targets.files.file_run import FileRun
+from airflow_provider_bigcommerce.targets.files.known_keys import FileKeys, marker
+from airflow_provider_bigcommerce.targets.files.overlap import Overlap, written_by
+from airflow_provider_bigcommerce.targets.files.row_hashes import KnownRows, RowHashes, rows_known_to
+from airflow_provider_bigcommerce.targets.files.writers import FileFormat, PartWriter, Stamp
+from airflow_provider_bigcommerce.targets.files.written import SavedRows
+
+log = logging.getLogger(__name__)
+
+#: JSON bytes after which a new file begins. Of each row group Parquet keeps a kilobyte a column in memory until its file is closed:
+#: with 237 columns of products and without this bound, 60 MB before the 500,000th row (measured).
+FILE_BYTES = 512 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class FileShape:
+    """How rows lie in files.
+
+    :param format: of the files.
+    :param stamp: whether JSON lines get what Parquet always has.
+    :param max_rows: rows after which a new file begins, or None.
+    :param checkpoint_every: time after which a new file begins.
+    """
+
+    format: FileFormat
+    stamp: bool
+    max_rows: int | None
+    checkpoint_every: timedelta
+
+
+class IntoFiles:
+    """One try's way from the store into files.
+
+    :param run: the try.
+    :param span: the window, and what it follows.
+    :param fixed: what the first try of the run fixed.
+    :param shape: of the files.
+    :param meanwhile: what is done while the first page is on its way.
+    """
+
+    def __init__(self, run: FileRun, span: Span, fixed: Checkpoint, shape: FileShape, *, meanwhile: Callable[[], None]) -> None:
+        self._run, self._span = run, span
+        self._folder = run.selection.folder
+        self._discrepancies = Discrepancies()
+        self._heard = Heard()
+        self._read_at = ""
+        self._until = (span.window.until or span.watermark) if run.selection.mode == "incremental" else None
+        self._parts = self._checkpoints(fixed, shape)
+        earlier = self._parts.earlier
+        closed = self._parts.files(earlier) if earlier is not None else []
+        self._before = self._rows_before(closed, dropped=earlier.dropped if earlier is not None else 0)
+        self._writer = self._part_writer(shape, closed)
+        self._copy = Copy(
+            run.selection,
+            span.window,
+            self._writer,
+            before=self._before,
+            progress=Progress(run.selection.resource.name),
+            tell=log.info,
+            parts=self._parts,
+            meanwhile=meanwhile,
+        )
+        log.info(
+            "Copying %s of store %s%s into %s",
+            run.selection.resource.name,
+            run.store_hash,
+            tell_window(run.selection, span.window),
+            run.destination.full(run_folder(self._folder, run.key)),
+        )
+        if earlier is not None:
+            log.info("An earlier try had written %s rows in %d files; this one goes on behind them.", f"{self._writer.rows:,}", len(closed))
+
+    def _checkpoints(self, fixed: Checkpoint, shape: FileShape) -> PartCheckpoints:
+        run = self._run
+        compared_with = run.last.run if run.selection.is_compared and run.last is not None else None
+        return PartCheckpoints(
+            run.checkpoint,
+            fixed,
+            run.destination,
+            self._folder,
+            run.key,
+            what=what_is_read(run.selection, run.store_hash, shape.format, shape.stamp, compared_with),
+            mark=run.begun.this.mark,
+            discrepancies=self._discrepancies,
+            beside=self._save_written,
+            read_at=lambda: written(self._heard.began()) or "",
+        )
+
+    def _part_writer(self, shape: FileShape, closed: Sequence[DataFile]) -> PartWriter:
+        """Writes behind the parts that earlier tries closed."""
+        run = self._run
+        return PartWriter(
+            run.destination,
+            run_folder(self._folder, run.key),
+            shape.format,
+            columns_of(run.selection.resource),
+            stamp=Stamp(run.started_at, run.store_hash) if shape.stamp or shape.format == "parquet" else None,
+            first=len(closed),
+            mark=run.begun.this.mark,
+            rows=sum(file.rows for file in closed),
+            max_rows=shape.max_rows,
+            max_bytes=None if shape.max_rows is None else FILE_BYTES,
+            max_seconds=shape.checkpoint_every.total_seconds(),
+            discrepancies=self._discrepancies,
+        )
+
+    # -- the rows that stand in the copy already
+
+    def _rows_before(self, closed: Sequence[DataFile], *, dropped: int) -> SavedRows | None:
+        """What the last run found, and what earlier tries of this one did; None for a read that drops nothing."""
+        run, until = self._run, self._until
+        if until is None:
+            return None
+        last, selection = run.last, run.selection
+        manifest = read_manifest(run.destination, self._folder, last.run) if self._span.may_drop and last is not None else None
+        read: Callable[..., Any] = rows_known_to if selection.is_compared else written_by
+        known = None
+        if last is not None and manifest is not None:
+            known = read(run.destination, self._folder, last.run, manifest.files, last.watermark)
+            if selection.is_compared and (later := self._committed_since(last)) is not None:
+                log.warning("The run %s was committed after the one that the watermark is of: every row is written again.", later)
+                known = None
+        own = read(run.destination, self._folder, run.key, closed, written(until)) if closed else None
+        if selection.is_compared:
+            return RowHashes(known or KnownRows(), own, dropped)
+        return Overlap(until - selection.overlap, known or {}, own, dropped)
+
+    def _committed_since(self, last: Watermark) -> str | None:
+        """A run that was committed without its watermark, or behind which the watermark went back: what it wrote is not in ``last``."""
+        destination, folder = self._run.destination, self._folder
+        for entry in destination.entries(f"{folder}/_row_hashes"):
+            run = entry.name.rpartition("/")[2].removesuffix(".bin")
+            if is_temporary(entry.name) or run in (last.run, self._run.key):
+                continue
+            other = read_manifest(destination, folder, run)
+            if other is not None and (other.watermark or "") >= last.watermark and other.query == self._run.selection.query_text:
+                return run
+        return None
+
+    def _save_written(self, files: Sequence[DataFile]) -> None:
+        if self._before is not None and self._until is not None:
+            self._before.save(self._run.destination, self._folder, self._run.key, until=self._until, files=files)
+
+    # -- reading
+
+    async def read(self, store: BigCommerceStore, *, most_deleted_percent: float | None) -> Copied:
+        """Read all and write all.
+
+        :param most_deleted_percent: of the copy's rows, how many may be gone from the store; None where nobody looks for them.
+        :raises BigCommerceError: the store refused, the list is not whole, or too many rows are gone.
+        """
+        self._heard = store.heard
+        copied = await self._copy.run(store)
+        earlier = self._parts.earlier
+        if earlier is not None and earlier.read_at:
+            self._read_at = earlier.read_at
+        else:
+            self._read_at = written(await store.began(last=last_read(self._run.destination, self._folder))) or ""
+        if most_deleted_percent is not None:
+            await self._mark_deleted(store, copied, most_deleted_percent)
+        return self._copy.sum_up(store)
+
+    async def _mark_deleted(self, store: BigCommerceStore, copied: Copied, most_percent: float) -> None:
+        """Write a row with ``_deleted_at`` for each row of the copy that the store has no more."""
+        run, seen, writer = self._run, self._copy.seen, self._writer
+        row = run.selection.resource
+        if seen is not None:
+            require_whole(copied)  # a list that lacks rows must not delete them
+        keys = FileKeys(run.destination, self._folder, row, seen or SeenKeys(), run.replaced)
+        found = await find_deleted(
+            store, run.selection, keys, knows_all=seen is not None, most_percent=most_percent, completed=self._copy.completed
+        )
+        copied.files += [*writer.write(found.back), *writer.roll()]
+        copied.rows = writer.rows
+        gone = [*(marker(row, key) for key in found.gone), *found.archived]
+        copied.files += writer.write_deleted(gone, datetime.now(UTC))
+        copied.deleted = len(gone)
+
+    def manifest(self, copied: Copied, *, accept_incomplete: bool) -> Manifest:
+        """What came, once the file for the next run's overlap is written: no manifest is without.
+
+        :param accept_incomplete: whether a copy that is not complete moves the watermark.
+        """
+        run, window, checks = self._run, self._span.window.as_json(), checked(copied)
+        self._save_written(copied.files)
+        return Manifest(
+            resource=run.selection.resource.name,
+            store_hash=run.store_hash,
+            mode=run.selection.mode,
+            query=copied.query,
+            window=ManifestWindow(since=window["since"], until=window["until"]),
+            watermark=written(settled(self._span.watermark, checks, accept_incomplete=accept_incomplete)),
+            files=tuple(copied.files),
+            rows=copied.rows,
+            duplicates_dropped=copied.repeated + (self._before.dropped if self._before is not None else 0),
+            deleted=copied.deleted,
+            drift=drift_of(self._discrepancies),
+            rounded=self._discrepancies.rounded_values,
+            requests=copied.requests,
+            throttled=copied.throttled,
+            seconds=copied.seconds,
+            started_at=self._parts.started_at,
+            finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            provider_version=__version__,
+            complete=all(check.agrees for check in checks),
+            checked=checks,
+            read_at=self._read_at or None,
+            sequence=next_sequence(run.destination, self._folder) if run.piece is None else 0,
+            attempt=run.begun.this.number,
+        )
