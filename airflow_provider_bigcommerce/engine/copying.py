@@ -27,7 +27,7 @@ from airflow_provider_bigcommerce.core.windows import Window
 from airflow_provider_bigcommerce.engine.manifest import Check, DataFile, FieldDrift
 from airflow_provider_bigcommerce.engine.progress import Progress
 from airflow_provider_bigcommerce.engine.selection import Selection, without_include
-from airflow_provider_bigcommerce.engine.target import Parts, RowWriter, WrittenRows
+from airflow_provider_bigcommerce.engine.writing_rows import Parts, RowWriter, WrittenRows
 from airflow_provider_bigcommerce.exceptions import (
     BigCommerceError,
     CountDisagreesError,

@@ -17,7 +17,7 @@ from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.reconciling import Bounds, Group, Key, axis_of, bounding_dates, units
 from airflow_provider_bigcommerce.core.windows import read_moment
 from airflow_provider_bigcommerce.engine.manifest import DataFile, Manifest
-from airflow_provider_bigcommerce.engine.target import RowWriter
+from airflow_provider_bigcommerce.engine.writing_rows import RowWriter
 from airflow_provider_bigcommerce.rows.schemas import DELETED_AT, column_name
 
 #: Stands for "no date" and "no amount" in an array.

@@ -1,67 +1,162 @@
-"""What the engine asks of a place that a copy can go to."""
+"""A place that a copy can go to, as the engine sees it: what a target must be able to do, and what it is told.
+
+A run is told once, in ``engine.run``: *open*, *begin*, read, *mark* what is gone, *commit*, *end*. A target decides nothing about the
+store, and the engine nothing about the place. To write another target, implement :class:`Target` and :class:`Taking`; ``targets.files``
+and ``targets.sql`` are the examples. What a target cannot do it says as data (``Target.removes``), and never has to be asked for its type.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Protocol, Self
 
-import msgspec
-
-from airflow_provider_bigcommerce.core.positions import Position
-from airflow_provider_bigcommerce.engine.manifest import DataFile
-from airflow_provider_bigcommerce.rows.row_keys import Key, SeenKeys
-from airflow_provider_bigcommerce.state import Reached
-
-
-class RowWriter(Protocol):
-    """Where rows go: files in parts, or a database's staging tables."""
-
-    @property
-    def rows(self) -> int:
-        """Taken so far."""
-
-    def write(self, records: Sequence[msgspec.Raw]) -> list[DataFile]:
-        """Take records, one JSON object each; returns the files that this completed."""
-
-    def close(self) -> list[DataFile]:
-        """Finish; returns the last files."""
-
-    def abort(self) -> None:
-        """Give up what is not finished; after ``close`` there is nothing."""
+from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
+from airflow_provider_bigcommerce.compat import is_task
+from airflow_provider_bigcommerce.core.clocks import Heard
+from airflow_provider_bigcommerce.engine.copying import Copied
+from airflow_provider_bigcommerce.engine.deletes import CopyKeys, Deletions
+from airflow_provider_bigcommerce.engine.manifest import Manifest, run_key, task_key
+from airflow_provider_bigcommerce.engine.selection import Selection, Span
+from airflow_provider_bigcommerce.engine.writing_rows import Parts, RowWriter, WrittenRows
+from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies
+from airflow_provider_bigcommerce.rows.row_keys import SeenKeys
+from airflow_provider_bigcommerce.state import Checkpoint, RunCheckpoint, Watermark
 
 
-class WrittenRows(Protocol):
-    """The rows of the last run, and those of this one for the next.
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One try of a run.
 
-    :param dropped: rows that were left out, for they stand in the copy as they are.
+    :param key: run key, the same for all tries.
+    :param task: the part of it that all runs of the task share.
+    :param selection: which rows.
+    :param store_hash: of which store.
+    :param started_at: the worker's clock, UTC.
+    :param context: Airflow's; ``{}`` outside a task, where there is no state and no retry.
     """
 
-    dropped: int
+    key: str
+    task: str
+    selection: Selection
+    store_hash: str
+    started_at: datetime
+    context: Mapping[str, Any]
 
-    def is_new(self, record: msgspec.Raw, key: Key | None, modified: str | None) -> bool:
-        """Whether a row is to be written.
+    @classmethod
+    def of(cls, context: Mapping[str, Any], task_id: str, selection: Selection, store_hash: str, *, is_mapped: bool = True) -> Self:
+        """The run that a task's try belongs to.
 
-        :param key: None where the resource has none.
-        :param modified: its change date, as the store wrote it.
+        :param is_mapped: whether each element of a mapped task is a run; the tasks that read one list in ranges are one together.
+        """
+        now = datetime.now(UTC)
+        if is_task(context):
+            ti = context["ti"]
+            key = run_key(ti.dag_id, ti.run_id, ti.task_id, ti.map_index if is_mapped else None)
+            task = task_key(ti.dag_id, ti.task_id)
+        else:
+            key = run_key("no_dag", f"{now:%Y-%m-%dT%H-%M-%S}-{uuid.uuid4().hex[:6]}", task_id)
+            task = task_key("no_dag", task_id)
+        return cls(key, task, selection, store_hash, now, context)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stands in a place when a try begins.
+
+    :param last: how far earlier runs came, or None where this run begins at the beginning.
+    :param replaced: this run's own earlier commit, which the new one replaces: the task was cleared.
+    :param checkpoint: what the tries of the run leave for each other.
+    :param fixed: what an earlier try left there.
+    :param done: this run's commit, if an earlier try made it: nothing is left to be read.
+    """
+
+    last: Watermark | None
+    replaced: Manifest | None
+    checkpoint: RunCheckpoint
+    fixed: Checkpoint | None
+    done: Manifest | None = None
+
+
+class Taking(Protocol):
+    """What one try brings, on its way into the place; nothing of it is seen by readers before the commit."""
+
+    @property
+    def writer(self) -> RowWriter:
+        """Takes the rows."""
+
+    @property
+    def before(self) -> WrittenRows | None:
+        """Drops rows that stand there already; None where every row is taken."""
+
+    @property
+    def parts(self) -> Parts | None:
+        """What retries go on with; None where they begin anew."""
+
+    @property
+    def discrepancies(self) -> Discrepancies:
+        """What did not fit the schema."""
+
+    def listen(self, heard: Heard) -> None:
+        """The store is open; ``heard`` grows with each of its answers."""
+
+    async def have_read(self, store: BigCommerceStore) -> str:
+        """The list is read: the store's time at which its read began, ISO-8601."""
+
+    def keys(self, seen: SeenKeys | None) -> CopyKeys:
+        """The keys of the copy, to be held against the store's.
+
+        :param seen: the store's, where this try has read the whole list; None where they are still to come.
+        """
+
+    def mark(self, found: Deletions, copied: Copied) -> None:
+        """Note which rows are gone, and take those that are back; counts them in ``copied``."""
+
+    def commit(self, manifest: Manifest, copied: Copied, last_look: Callable[[], None]) -> Manifest:
+        """Make it part of the copy in one step: rows, deletes and watermark.
+
+        :param manifest: what came, as the engine knows it; the target sets its own numbers.
+        :param last_look: called when all that is left is to make it seen; raises where the task was told to stop.
+        :returns: the run's manifest as it stands there.
         """
 
 
-class Parts(Protocol):
-    """The parts of a run that are closed, kept for its retries.
+class Target(ABC):
+    """A place, for one try of one run; used by one thread at a time, ``cancel`` excepted."""
 
-    :param earlier: what earlier tries left and this one goes on with; None where the run begins anew.
-    """
+    #: Whether rows that the store has no more can be removed (``deletes="delete"``), or only marked.
+    removes: ClassVar[bool] = False
+    #: Whether the store's time must be known before the first row is taken, as it stands in the rows.
+    needs_time: ClassVar[bool] = False
 
-    earlier: Reached | None
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What a person calls the place."""
 
-    def begin_anew(self, reason: str) -> None:
-        """Forget what earlier tries left, and say why."""
+    @abstractmethod
+    def open(self) -> Standing:
+        """Connect, refuse what can be refused before a request is sent, put right what killed tries left.
 
-    def files(self, reached: Reached) -> list[DataFile]:
-        """The closed parts as a manifest names them."""
+        :raises InvalidQueryError: the place is not one to go on with: another store's, somebody else's, of another form.
+        """
 
-    def seen(self, reached: Reached) -> SeenKeys:
-        """The keys of rows that may come again."""
+    @abstractmethod
+    def begin(self, span: Span, fixed: Checkpoint, now: datetime | None) -> Taking:
+        """Begin to take rows.
 
-    def keep(self, position: Position, files: Sequence[DataFile], seen: SeenKeys, **counters: Any) -> None:
-        """Remember that these parts are closed and the walk goes on at ``position``."""
+        :param fixed: what the tries of the run have agreed on.
+        :param now: the store's time, where :attr:`needs_time`.
+        """
+
+    def end(self, manifest: Manifest) -> None:  # noqa: B027  # nothing is left to do where the watermark is part of the commit
+        """What follows a commit: a watermark that is kept elsewhere, tidying."""
+
+    def cancel(self) -> None:  # noqa: B027  # most places have nothing that runs by itself
+        """Stop what is under way; called from any thread or a signal handler."""
+
+    def close(self) -> None:  # noqa: B027  # likewise
+        """Let go of the place; what is not committed is gone."""

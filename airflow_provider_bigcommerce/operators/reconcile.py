@@ -42,8 +42,8 @@ from airflow_provider_bigcommerce.exceptions import CopyMismatchError, InvalidQu
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.files.file_copy import FileCopy
-from airflow_provider_bigcommerce.targets.sql.database import open_database
 from airflow_provider_bigcommerce.targets.sql.loading import OneThread
+from airflow_provider_bigcommerce.targets.sql.opening import open_database
 from airflow_provider_bigcommerce.targets.sql.table_copy import TableCopy
 
 if TYPE_CHECKING:

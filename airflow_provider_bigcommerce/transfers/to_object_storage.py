@@ -1,36 +1,31 @@
-"""The transfer from a BigCommerce resource to files in a directory or an object store.
+"""The transfer from a BigCommerce resource to files in a directory or an object store: arguments in, a manifest out.
 
-Decides in which order a run does things, so that a reader sees all of a run or nothing of it, whatever happens in between:
-data, then the overlap's rows, then the manifest (the commit), then the watermark, then the checkpoint goes. Rows go from the
-store to the files; XCom gets the manifest.
+Rows go from the store to the files (``targets.files``); XCom gets the manifest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_bigcommerce.compat import come_again, is_task
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, flag, integer, mapping, one_of, optional, place, span
 from airflow_provider_bigcommerce.core.partitions import Partition
-from airflow_provider_bigcommerce.engine.manifest import Manifest
-from airflow_provider_bigcommerce.engine.selection import Span, fixed_span, span_until, tell_nothing, within
-from airflow_provider_bigcommerce.engine.stoppable import StoppableReading, store_settings
+from airflow_provider_bigcommerce.engine.selection import within
+from airflow_provider_bigcommerce.engine.stoppable import StoppableReading
+from airflow_provider_bigcommerce.engine.target import Run
 from airflow_provider_bigcommerce.engine.telling import files_at
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, LongWaitError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
-from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink, control_panel_url
-from airflow_provider_bigcommerce.state import Checkpoint, state_asset
-from airflow_provider_bigcommerce.targets.files.commits import commit
+from airflow_provider_bigcommerce.state import state_asset
 from airflow_provider_bigcommerce.targets.files.destination import Destination
-from airflow_provider_bigcommerce.targets.files.file_run import FileRun, begin_run, end_run
-from airflow_provider_bigcommerce.targets.files.into_files import FileShape, IntoFiles
+from airflow_provider_bigcommerce.targets.files.file_target import FileTarget
+from airflow_provider_bigcommerce.targets.files.into_files import FileShape
 from airflow_provider_bigcommerce.targets.files.pieces import piece_of
 from airflow_provider_bigcommerce.transfers.transfer import BigCommerceTransferOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.engine.copying import Copied
     from airflow_provider_bigcommerce.targets.files.writers import FileFormat
 
 #: What ``file_format`` and ``compression`` together name.
@@ -124,96 +119,32 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
 
     def transfer(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Copy, commit, and return the manifest; for a range of the list, return it uncommitted."""
-        reading = self._reading = StoppableReading()
+        self._reading = StoppableReading()
         partition = None if self.partition is None else Partition.read(self.partition)
         selection = self.selection(context) if partition is None else within(self.selection(context), partition)
         destination = Destination.at(str(self.path))
         hook = BigCommerceHook(self.bigcommerce_conn_id)
         store_hash = self.learnt.store_hash = hook.credentials().store_hash
         self.learnt.place = files_at(destination.full(selection.folder))
-        run = begin_run(
-            context,
-            self.task_id,
-            selection,
-            destination,
-            partition=partition,
-            store_hash=store_hash,
-            conn_id=self.bigcommerce_conn_id,
-            learnt=self.learnt,
+        run = Run.of(context, self.task_id, selection, store_hash, is_mapped=partition is None)
+        shape = FileShape(self._format, self.stamp, self.max_rows_per_file, self.checkpoint_every)
+        target = FileTarget(
+            destination, run, shape, conn_id=self.bigcommerce_conn_id, partition=partition, learnt=self.learnt
         )
-        if (earlier := run.committed_before()) is not None:
-            self.log.info("An earlier try of this run had committed %s rows; only what follows the commit is left.", earlier.rows)
-            _push_link(context, run)
-            return self._end(context, run, earlier)
-        fixed = run.fixed
-        span = fixed_span(selection, fixed, run.replaced, run.last)
-        if span is None:
-            last = run.last.moment if run.last is not None else None
-            span = span_until(selection, reading.store_time(hook, last), run.replaced, run.last)
-        is_new = fixed is None
-        if fixed is None:
-            fixed = span.checkpoint(run.replaced)
-
-        def note() -> None:
-            """What Airflow is told of a run that begins; each word takes it some 10 ms, so the first page is asked for before."""
-            if is_new:
-                run.checkpoint.write(fixed)
-            _push_link(context, run)
-
+        patience = self.hand_back_after.total_seconds() if self.hand_back_after is not None and is_task(context) else None
         try:
-            manifest = self._copy(context, run, span, fixed, hook, reading, note)
+            manifest = self.copy(run, target, hook, self._reading, patience=patience)
         except LongWaitError as error:
             self.log.info("%s The task gives its slot back and comes again then.", error)
             raise come_again(datetime.now(UTC) + timedelta(seconds=error.seconds)) from error
-        return self._end(context, run, manifest)
+        self.tell_copied(manifest, f"{len(manifest.files)} file{'s' if len(manifest.files) != 1 else ''}")
+        piece = target.try_.piece
+        return manifest.as_json() if piece is None else piece_of(manifest.as_json(), piece)
 
     def on_kill(self) -> None:
         """Stop reading: requests under way are dropped, the session closes, and the unfinished file goes."""
         if self._reading is not None:
             self._reading.stop()
-
-    def _copy(
-        self,
-        context: Mapping[str, Any],
-        run: FileRun,
-        span: Span,
-        fixed: Checkpoint,
-        hook: BigCommerceHook,
-        reading: StoppableReading,
-        note: Callable[[], None],
-    ) -> Manifest:
-        """Read, write, and commit; a range of the list is committed with all the others."""
-        shape = FileShape(self._format, self.stamp, self.max_rows_per_file, self.checkpoint_every)
-        into = IntoFiles(run, span, fixed, shape, meanwhile=note)
-        patience = self.hand_back_after.total_seconds() if self.hand_back_after is not None and is_task(context) else None
-        settings = {**store_settings(self.mode, self.quota_share, hook), "hand_back_after": patience}
-
-        async def read() -> Copied:
-            async with hook.astore(**settings) as store:
-                self.learnt.stats = store.stats
-                return await into.read(store, most_deleted_percent=None if self.deletes == "ignore" else self.max_deleted_percent)
-
-        copied = reading.run(read)
-        if self.mode == "backfill" and not copied.rows:
-            tell_nothing(run.selection, span.window)
-        manifest = into.manifest(copied, accept_incomplete=self.accept_incomplete)
-        if run.piece is not None:
-            return manifest
-        run.refuse_to_mix()
-        begun = run.begun
-        return commit(run.destination, run.selection.folder, run.key, manifest, begun.replaced, mark=begun.this.mark, left=begun.left)
-
-    def _end(self, context: Mapping[str, Any], run: FileRun, manifest: Manifest) -> dict[str, Any]:
-        end_run(context, run, manifest)
-        self.tell_copied(manifest, f"{len(manifest.files)} file{'s' if len(manifest.files) != 1 else ''}")
-        return manifest.as_json() if run.piece is None else piece_of(manifest.as_json(), run.piece)
-
-
-def _push_link(context: Mapping[str, Any], run: FileRun) -> None:
-    if is_task(context):
-        resource = run.selection.resource
-        link = control_panel_url(run.store_hash, resource.name, resource.area)
-        context["ti"].xcom_push(key=BigCommerceControlPanelLink.key, value=link)
 
 
 def _format(file_format: str, compression: str | None) -> FileFormat:

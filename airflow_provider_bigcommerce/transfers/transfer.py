@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_bigcommerce.compat import is_task
 from airflow_provider_bigcommerce.core.arguments import (
     Checks,
     check_arguments,
@@ -30,11 +31,15 @@ from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.planning import ancestor_of, check_parameters, copied_resource, resource_of
 from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, backfill_filter, window_between
+from airflow_provider_bigcommerce.engine.manifest import Manifest
+from airflow_provider_bigcommerce.engine.run import CopyRun, Manner
 from airflow_provider_bigcommerce.engine.selection import MODES, Selection, dated, interval_of, select
-from airflow_provider_bigcommerce.engine.stoppable import QUOTA_SHARE
+from airflow_provider_bigcommerce.engine.stoppable import QUOTA_SHARE, StoppableReading
+from airflow_provider_bigcommerce.engine.target import Run, Target
 from airflow_provider_bigcommerce.engine.telling import TellingTransfer
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
-from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink
+from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
+from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink, control_panel_url
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.files.parents import parents_in
 
@@ -197,6 +202,28 @@ class BigCommerceTransferOperator(TellingTransfer):
             parent_query=self.parent_query,
             interval=interval_of(context),
         )
+
+    def copy(
+        self, run: Run, target: Target, hook: BigCommerceHook, reading: StoppableReading, *, patience: float | None = None
+    ) -> Manifest:
+        """Copy into a target, and return the manifest.
+
+        :param patience: seconds without an answer after which a wait is refused; None to keep waiting.
+        """
+        manner = Manner(
+            quota_share=self.quota_share,
+            most_deleted_percent=None if self.deletes == "ignore" else self.max_deleted_percent,
+            accept_incomplete=self.accept_incomplete,
+            patience=patience,
+        )
+
+        def told() -> None:
+            if is_task(run.context):
+                resource = run.selection.resource
+                link = control_panel_url(run.store_hash, resource.name, resource.area)
+                run.context["ti"].xcom_push(key=BigCommerceControlPanelLink.key, value=link)
+
+        return CopyRun(run, target, hook, manner, reading=reading, learnt=self.learnt, told=told).execute()
 
     def _check_deletes(self, row: Resource) -> None:
         """Refuse what cannot work before anything is sent.

@@ -72,15 +72,15 @@ def ours(nested: str) -> Callable[[Iterator[list[msgspec.Raw]]], None]:
         from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies
         from airflow_provider_bigcommerce.rows.row_keys import KeyReader, SeenKeys
         from airflow_provider_bigcommerce.targets.sql.block_reader import BlockReader
-        from airflow_provider_bigcommerce.targets.sql.database import open_database
         from airflow_provider_bigcommerce.targets.sql.layout import layout_of
         from airflow_provider_bigcommerce.targets.sql.loading import OneThread, StagingWriter
-        from airflow_provider_bigcommerce.targets.sql.tables import Target
+        from airflow_provider_bigcommerce.targets.sql.opening import open_database
+        from airflow_provider_bigcommerce.targets.sql.tables import Tables
 
         layout = layout_of(columns_of(CATALOG["orders"]), "orders", nested, ("id",))
         thread = OneThread()
         database = thread.run(open_database, BaseHook.get_connection(CONN_ID).get_hook(), None, "benchmark")
-        target = Target(database, layout)
+        target = Tables(database, layout)
         reader = BlockReader(
             layout,
             Discrepancies(),

@@ -19,10 +19,10 @@ from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies, below
 from airflow_provider_bigcommerce.rows.lines import one_line_each
 from airflow_provider_bigcommerce.rows.schemas import Schema
 from airflow_provider_bigcommerce.targets.sql.block_reader import BlockReader
-from airflow_provider_bigcommerce.targets.sql.database import open_database
 from airflow_provider_bigcommerce.targets.sql.layout import Layout, layout_of
+from airflow_provider_bigcommerce.targets.sql.opening import open_database
 from airflow_provider_bigcommerce.targets.sql.storable import holds_odd_number, holds_odd_text, may_be_odd_json, repeated
-from airflow_provider_bigcommerce.targets.sql.tables import Target
+from airflow_provider_bigcommerce.targets.sql.tables import Tables
 from tests.sql.warehouse import CONN_ID, Warehouse
 
 THINGS = Schema(
@@ -281,7 +281,7 @@ def load(warehouse: Warehouse, nested: str, records: list[bytes]) -> tuple[Layou
     database = open_database(hook, None, "run")
     layout = layout_of(THINGS, "things", nested, ("id",))
     try:
-        target = Target(database, layout)
+        target = Tables(database, layout)
         about = {"holds_any_text": database.holds_any_text, "holds_any_json": database.holds_any_json}
         reader = BlockReader(layout, Discrepancies(), synced_at=datetime(2026, 1, 1, tzinfo=UTC), store_hash="abc123", **about)
         target.create_staging()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError, UnknownResourceError
-from airflow_provider_bigcommerce.targets.sql.database import open_database
+from airflow_provider_bigcommerce.targets.sql.opening import open_database
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
 from tests.sql import any_hook
 from tests.sql.warehouse import CONN_ID, Warehouse

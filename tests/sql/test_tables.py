@@ -16,7 +16,7 @@ from airflow_provider_bigcommerce.engine.manifest import Manifest
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.rows.schemas import schema
 from airflow_provider_bigcommerce.targets.sql.layout import kind_of
-from airflow_provider_bigcommerce.targets.sql.tables import Target
+from airflow_provider_bigcommerce.targets.sql.tables import Tables
 from tests.sql.warehouse import Warehouse
 
 SIX = ("products", "product_variants", "brands", "categories", "customers", "orders")
@@ -243,13 +243,13 @@ def test_a_table_and_a_schema_may_be_named(warehouse: Warehouse) -> None:
 @pytest.mark.bigcommerce_sandbox(products=2500)
 def test_rows_of_many_blocks_are_all_there_once(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     staged: list[int] = []
-    stage = Target.stage
+    stage = Tables.stage
 
-    def counted(target: Target, table: str, rows: Any) -> None:
+    def counted(target: Tables, table: str, rows: Any) -> None:
         staged.append(rows.num_rows)
         stage(target, table, rows)
 
-    monkeypatch.setattr(Target, "stage", counted)
+    monkeypatch.setattr(Tables, "stage", counted)
     manifest = warehouse.run("products")
 
     assert len(staged) > 1, "one block held all rows: more are needed for this test"

@@ -100,7 +100,7 @@ def test_a_failed_try_leaves_the_hashes_of_the_last_run_and_its_retry_writes_wha
         raise OSError("no space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("airflow_provider_bigcommerce.transfers.to_object_storage.commit", full)
+        patch.setattr("airflow_provider_bigcommerce.targets.files.into_files.commit", full)
         with pytest.raises(OSError, match="no space"):
             night.run("r2", "brands", after=HOUR)
 

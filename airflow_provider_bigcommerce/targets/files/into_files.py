@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow_provider_bigcommerce import __version__
+import msgspec
+
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.core.clocks import Heard
 from airflow_provider_bigcommerce.core.windows import written
-from airflow_provider_bigcommerce.engine.copying import Copied, Copy, checked, columns_of, drift_of, require_whole, settled
-from airflow_provider_bigcommerce.engine.deletes import find_deleted
-from airflow_provider_bigcommerce.engine.manifest import DataFile, Manifest, ManifestWindow
-from airflow_provider_bigcommerce.engine.progress import Progress
-from airflow_provider_bigcommerce.engine.selection import Span, tell_window
+from airflow_provider_bigcommerce.engine.copying import Copied, columns_of
+from airflow_provider_bigcommerce.engine.deletes import Deletions
+from airflow_provider_bigcommerce.engine.manifest import DataFile, Manifest
+from airflow_provider_bigcommerce.engine.selection import Span
 from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.rows.row_keys import SeenKeys
 from airflow_provider_bigcommerce.state import Checkpoint, Watermark
 from airflow_provider_bigcommerce.targets.files.checkpoints import PartCheckpoints, what_is_read
-from airflow_provider_bigcommerce.targets.files.commits import last_read, next_sequence, read_manifest, run_folder
+from airflow_provider_bigcommerce.targets.files.commits import commit, last_read, next_sequence, read_manifest, run_folder
 from airflow_provider_bigcommerce.targets.files.destination import is_temporary
 from airflow_provider_bigcommerce.targets.files.file_run import FileRun
 from airflow_provider_bigcommerce.targets.files.known_keys import FileKeys, marker
@@ -57,46 +57,27 @@ class FileShape:
 
 
 class IntoFiles:
-    """One try's way from the store into files.
+    """One try's way into files.
 
     :param run: the try.
     :param span: the window, and what it follows.
     :param fixed: what the first try of the run fixed.
     :param shape: of the files.
-    :param meanwhile: what is done while the first page is on its way.
     """
 
-    def __init__(self, run: FileRun, span: Span, fixed: Checkpoint, shape: FileShape, *, meanwhile: Callable[[], None]) -> None:
+    def __init__(self, run: FileRun, span: Span, fixed: Checkpoint, shape: FileShape) -> None:
         self._run, self._span = run, span
         self._folder = run.selection.folder
-        self._discrepancies = Discrepancies()
+        self.discrepancies = Discrepancies()
         self._heard = Heard()
-        self._read_at = ""
         self._until = (span.window.until or span.watermark) if run.selection.mode == "incremental" else None
-        self._parts = self._checkpoints(fixed, shape)
-        earlier = self._parts.earlier
-        closed = self._parts.files(earlier) if earlier is not None else []
-        self._before = self._rows_before(closed, dropped=earlier.dropped if earlier is not None else 0)
-        self._writer = self._part_writer(shape, closed)
-        self._copy = Copy(
-            run.selection,
-            span.window,
-            self._writer,
-            before=self._before,
-            progress=Progress(run.selection.resource.name),
-            tell=log.info,
-            parts=self._parts,
-            meanwhile=meanwhile,
-        )
-        log.info(
-            "Copying %s of store %s%s into %s",
-            run.selection.resource.name,
-            run.store_hash,
-            tell_window(run.selection, span.window),
-            run.destination.full(run_folder(self._folder, run.key)),
-        )
+        self.parts = self._checkpoints(fixed, shape)
+        earlier = self.parts.earlier
+        closed = self.parts.files(earlier) if earlier is not None else []
+        self.before = self._rows_before(closed, dropped=earlier.dropped if earlier is not None else 0)
+        self.writer = self._part_writer(shape, closed)
         if earlier is not None:
-            log.info("An earlier try had written %s rows in %d files; this one goes on behind them.", f"{self._writer.rows:,}", len(closed))
+            log.info("An earlier try had written %s rows in %d files; this one goes on behind them.", f"{self.writer.rows:,}", len(closed))
 
     def _checkpoints(self, fixed: Checkpoint, shape: FileShape) -> PartCheckpoints:
         run = self._run
@@ -109,7 +90,7 @@ class IntoFiles:
             run.key,
             what=what_is_read(run.selection, run.store_hash, shape.format, shape.stamp, compared_with),
             mark=run.begun.this.mark,
-            discrepancies=self._discrepancies,
+            discrepancies=self.discrepancies,
             beside=self._save_written,
             read_at=lambda: written(self._heard.began()) or "",
         )
@@ -129,7 +110,7 @@ class IntoFiles:
             max_rows=shape.max_rows,
             max_bytes=None if shape.max_rows is None else FILE_BYTES,
             max_seconds=shape.checkpoint_every.total_seconds(),
-            discrepancies=self._discrepancies,
+            discrepancies=self.discrepancies,
         )
 
     # -- the rows that stand in the copy already
@@ -166,73 +147,52 @@ class IntoFiles:
         return None
 
     def _save_written(self, files: Sequence[DataFile]) -> None:
-        if self._before is not None and self._until is not None:
-            self._before.save(self._run.destination, self._folder, self._run.key, until=self._until, files=files)
+        if self.before is not None and self._until is not None:
+            self.before.save(self._run.destination, self._folder, self._run.key, until=self._until, files=files)
 
-    # -- reading
+    # -- what the engine tells
 
-    async def read(self, store: BigCommerceStore, *, most_deleted_percent: float | None) -> Copied:
-        """Read all and write all.
+    def listen(self, heard: Heard) -> None:
+        """Parts that are closed on the way tell the retries when the read began."""
+        self._heard = heard
 
-        :param most_deleted_percent: of the copy's rows, how many may be gone from the store; None where nobody looks for them.
-        :raises BigCommerceError: the store refused, the list is not whole, or too many rows are gone.
-        """
-        self._heard = store.heard
-        copied = await self._copy.run(store)
-        earlier = self._parts.earlier
+    async def have_read(self, store: BigCommerceStore) -> str:
+        """When the read began by the store's time: the first of the tries that the files are of."""
+        earlier = self.parts.earlier
         if earlier is not None and earlier.read_at:
-            self._read_at = earlier.read_at
-        else:
-            self._read_at = written(await store.began(last=last_read(self._run.destination, self._folder))) or ""
-        if most_deleted_percent is not None:
-            await self._mark_deleted(store, copied, most_deleted_percent)
-        return self._copy.sum_up(store)
+            return earlier.read_at
+        return written(await store.began(last=last_read(self._run.destination, self._folder))) or ""
 
-    async def _mark_deleted(self, store: BigCommerceStore, copied: Copied, most_percent: float) -> None:
+    def keys(self, seen: SeenKeys | None) -> FileKeys:
+        """The copy's keys, without those of the run that this one replaces."""
+        run = self._run
+        return FileKeys(run.destination, self._folder, run.selection.resource, seen or SeenKeys(), run.replaced)
+
+    def mark(self, found: Deletions, copied: Copied) -> None:
         """Write a row with ``_deleted_at`` for each row of the copy that the store has no more."""
-        run, seen, writer = self._run, self._copy.seen, self._writer
-        row = run.selection.resource
-        if seen is not None:
-            require_whole(copied)  # a list that lacks rows must not delete them
-        keys = FileKeys(run.destination, self._folder, row, seen or SeenKeys(), run.replaced)
-        found = await find_deleted(
-            store, run.selection, keys, knows_all=seen is not None, most_percent=most_percent, completed=self._copy.completed
-        )
+        row, writer = self._run.selection.resource, self.writer
         copied.files += [*writer.write(found.back), *writer.roll()]
         copied.rows = writer.rows
         gone = [*(marker(row, key) for key in found.gone), *found.archived]
         copied.files += writer.write_deleted(gone, datetime.now(UTC))
         copied.deleted = len(gone)
 
-    def manifest(self, copied: Copied, *, accept_incomplete: bool) -> Manifest:
-        """What came, once the file for the next run's overlap is written: no manifest is without.
+    def commit(self, manifest: Manifest, copied: Copied, last_look: Callable[[], None]) -> Manifest:
+        """Write the file for the next run's overlap, which no manifest is without, then the manifest.
 
-        :param accept_incomplete: whether a copy that is not complete moves the watermark.
+        A range of the list is committed with all the others; its manifest is returned as it would be.
         """
-        run, window, checks = self._run, self._span.window.as_json(), checked(copied)
+        run = self._run
         self._save_written(copied.files)
-        return Manifest(
-            resource=run.selection.resource.name,
-            store_hash=run.store_hash,
-            mode=run.selection.mode,
-            query=copied.query,
-            window=ManifestWindow(since=window["since"], until=window["until"]),
-            watermark=written(settled(self._span.watermark, checks, accept_incomplete=accept_incomplete)),
-            files=tuple(copied.files),
-            rows=copied.rows,
-            duplicates_dropped=copied.repeated + (self._before.dropped if self._before is not None else 0),
-            deleted=copied.deleted,
-            drift=drift_of(self._discrepancies),
-            rounded=self._discrepancies.rounded_values,
-            requests=copied.requests,
-            throttled=copied.throttled,
-            seconds=copied.seconds,
-            started_at=self._parts.started_at,
-            finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            provider_version=__version__,
-            complete=all(check.agrees for check in checks),
-            checked=checks,
-            read_at=self._read_at or None,
+        manifest = msgspec.structs.replace(
+            manifest,
+            started_at=self.parts.started_at,
             sequence=next_sequence(run.destination, self._folder) if run.piece is None else 0,
             attempt=run.begun.this.number,
         )
+        if run.piece is not None:
+            return manifest
+        run.refuse_to_mix()
+        last_look()
+        begun = run.begun
+        return commit(run.destination, self._folder, run.key, manifest, begun.replaced, mark=begun.this.mark, left=begun.left)

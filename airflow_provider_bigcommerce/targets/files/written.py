@@ -14,7 +14,7 @@ import msgspec
 
 from airflow_provider_bigcommerce.core.windows import written
 from airflow_provider_bigcommerce.engine.manifest import DataFile
-from airflow_provider_bigcommerce.engine.target import WrittenRows
+from airflow_provider_bigcommerce.engine.writing_rows import WrittenRows
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 
 

@@ -10,11 +10,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.targets.sql.layout import Column, Table
 
 if TYPE_CHECKING:
-    from airflow.providers.common.sql.hooks.sql import DbApiHook
+    pass
 
 
 class Database(ABC):
@@ -184,36 +183,3 @@ class Database(ABC):
         self, child: Table, staged_child: str, main: Table, staged_main: str, columns: Sequence[Column]
     ) -> list[tuple[Any, ...]]:
         """The keys of staged main rows that the main table has too and whose child rows are not the staged ones."""
-
-
-def open_database(hook: DbApiHook, schema: str | None, run: str) -> Database:
-    """Connect by an Airflow hook.
-
-    :param hook: of any SQL connection.
-    :param schema: schema of the tables, or None for the connection's own.
-    :param run: run key; staging tables that outlive a killed try are told by it.
-    :raises InvalidQueryError: there is no such schema; or no way to this kind of database, and the message says what else there is.
-    :raises DestinationError: it cannot be reached.
-    """
-    kind = getattr(hook, "conn_type", None)
-    if kind == "postgres":
-        from airflow_provider_bigcommerce.targets.sql.postgres import Postgres
-
-        return Postgres(hook, schema)
-    if kind == "sqlite":
-        from airflow_provider_bigcommerce.targets.sql.sqlite import Sqlite
-
-        return Sqlite(hook, schema)
-    if not hasattr(hook, "get_sqlalchemy_engine"):
-        raise InvalidQueryError(
-            f"{type(hook).__name__} is a hook of {kind or 'no known kind'!r}, which is no SQL connection. Accepted: the connection of a "
-            "database. Elsewhere, write files with BigCommerceToObjectStorageOperator: docs/how-to/load-a-warehouse.md."
-        )
-    try:
-        from airflow_provider_bigcommerce.targets.sql.any_database import AnyDatabase
-    except ModuleNotFoundError as error:
-        raise InvalidQueryError(
-            f"Connections of type {kind!r} are loaded through SQLAlchemy, which is missing ({error}). Install it: "
-            "pip install 'airflow-provider-bigcommerce[sql]'; or load files: docs/how-to/load-a-warehouse.md."
-        ) from error
-    return AnyDatabase(hook, schema, run)

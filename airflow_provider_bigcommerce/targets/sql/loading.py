@@ -17,7 +17,7 @@ from airflow_provider_bigcommerce.engine.manifest import DataFile
 from airflow_provider_bigcommerce.rows.row_keys import Key
 from airflow_provider_bigcommerce.targets.sql.block_reader import BlockReader
 from airflow_provider_bigcommerce.targets.sql.table_deletes import Deletes
-from airflow_provider_bigcommerce.targets.sql.tables import Target
+from airflow_provider_bigcommerce.targets.sql.tables import Tables
 
 T = TypeVar("T")
 
@@ -55,7 +55,7 @@ class StagingWriter:
     :param block_bytes: JSON bytes of a block.
     """
 
-    def __init__(self, target: Target, reader: BlockReader, thread: OneThread, *, block_bytes: int = BLOCK_BYTES) -> None:
+    def __init__(self, target: Tables, reader: BlockReader, thread: OneThread, *, block_bytes: int = BLOCK_BYTES) -> None:
         self.rows = 0
         self._target = target
         self._reader = reader

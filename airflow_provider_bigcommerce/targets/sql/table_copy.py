@@ -29,7 +29,7 @@ from airflow_provider_bigcommerce.targets.sql.database import Database
 from airflow_provider_bigcommerce.targets.sql.layout import ROW_HASH, Layout, layout_of, short
 from airflow_provider_bigcommerce.targets.sql.loading import OneThread, StagingWriter
 from airflow_provider_bigcommerce.targets.sql.syncs import SYNCS, Syncs
-from airflow_provider_bigcommerce.targets.sql.tables import Target
+from airflow_provider_bigcommerce.targets.sql.tables import Tables
 
 #: Rows that are asked for at once.
 _PAGE = 20_000
@@ -57,7 +57,7 @@ class TableCopy:
         is_hashed = ROW_HASH in thread.run(database.columns_of, table)
         self._layout = layout_of(schema, table, self._nested, resource.primary_key, is_hashed=is_hashed)
         self._columns = Columns(resource)
-        self._target = Target(database, self._layout)
+        self._target = Tables(database, self._layout)
         self._has_staging = False
 
     @property
@@ -231,7 +231,7 @@ class TableBatch:
 class TableRepair(Repair):
     """Repaired rows on their way into the table, in one transaction."""
 
-    def __init__(self, database: Database, target: Target, syncs: Syncs, layout: Layout, thread: OneThread, reader: BlockReader) -> None:
+    def __init__(self, database: Database, target: Tables, syncs: Syncs, layout: Layout, thread: OneThread, reader: BlockReader) -> None:
         super().__init__(StagingWriter(target, reader, thread))
         self._database, self._target, self._syncs, self._layout, self._thread = database, target, syncs, layout, thread
 

@@ -32,7 +32,7 @@ class Merged:
     overtaken: int = 0
 
 
-class Target:
+class Tables:
     """The tables of one layout in one database.
 
     :param database: where they are, or will be.
