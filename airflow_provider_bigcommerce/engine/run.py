@@ -145,9 +145,7 @@ class CopyRun:
         if seen is not None:
             require_whole(copied)  # a list that lacks rows must not delete them
         selection, keys = self._run.selection, taking.keys(seen)
-        found = await find_deleted(
-            store, selection, keys, knows_all=seen is not None, most_percent=most_percent, completed=copy.completed
-        )
+        found = await find_deleted(store, selection, keys, knows_all=seen is not None, most_percent=most_percent, completed=copy.completed)
         taking.mark(found, copied)
 
     def _manifest(self, span: Span, taking: Taking, copied: Copied, read_at: str) -> Manifest:

@@ -128,9 +128,7 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         self.learnt.place = files_at(destination.full(selection.folder))
         run = Run.of(context, self.task_id, selection, store_hash, is_mapped=partition is None)
         shape = FileShape(self._format, self.stamp, self.max_rows_per_file, self.checkpoint_every)
-        target = FileTarget(
-            destination, run, shape, conn_id=self.bigcommerce_conn_id, partition=partition, learnt=self.learnt
-        )
+        target = FileTarget(destination, run, shape, conn_id=self.bigcommerce_conn_id, partition=partition, learnt=self.learnt)
         patience = self.hand_back_after.total_seconds() if self.hand_back_after is not None and is_task(context) else None
         try:
             manifest = self.copy(run, target, hook, self._reading, patience=patience)

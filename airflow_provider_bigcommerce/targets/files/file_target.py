@@ -99,9 +99,7 @@ class FileTarget(Target):
                 "all is well; if the copy was lost, delete that key of the asset's state to read everything again.",
                 last.watermark, state.key, last.run, destination.url,
             )  # fmt: skip
-        self._try = FileRun(
-            key, begun, piece, selection, destination, run.store_hash, run.started_at, state, last, checkpoint, fixed
-        )
+        self._try = FileRun(key, begun, piece, selection, destination, run.store_hash, run.started_at, state, last, checkpoint, fixed)
         return Standing(last, begun.replaced, checkpoint, fixed, self._try.committed_before())
 
     def begin(self, span: Span, fixed: Checkpoint, now: datetime | None) -> IntoFiles:  # noqa: ARG002  # the protocol's

@@ -35,8 +35,6 @@ def parents_in(destination: Destination, child: Resource, parent: Resource) -> l
     found: list[dict[str, int | str]] = []
     for file in newest.files:
         found += [
-            dict(zip(names, keys, strict=True))
-            for *keys, deleted_at in reader.values(file, (*sources, DELETED_AT))
-            if not deleted_at
+            dict(zip(names, keys, strict=True)) for *keys, deleted_at in reader.values(file, (*sources, DELETED_AT)) if not deleted_at
         ]
     return found

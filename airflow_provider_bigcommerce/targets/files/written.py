@@ -46,5 +46,3 @@ class SavedRows(WrittenRows, Protocol):
 
         :param files: the data files that hold the rows.
         """
-
-
