@@ -36,7 +36,7 @@ _LONG_NUMBER = re.compile(rb"[:\[,]\s*-?[0-9.]{16}")
 #: What a number below 1e-99 has; its literal start is found twelve times as fast as the number (measured).
 _TINY = (re.compile(rb"e-\d{3}"), re.compile(rb"E-\d{3}"))
 #: What stands before the exponent of a number, of which so many bytes are looked at; digits alone are taken for one.
-_MANTISSA = re.compile(rb"(?:[:\[,\s-]|\A)[0-9.]+\Z")
+_MANTISSA = re.compile(rb"(?:[:\[,\s]|\A)-?[0-9.]+\Z")
 _LOOK_BACK = 64
 #: Below this, four decimal places stay within 15 significant digits.
 _LARGEST_MONEY = 1e11
