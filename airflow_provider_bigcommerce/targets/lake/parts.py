@@ -239,14 +239,11 @@ class StagingWriter:
         if self._tables:
             table, self._tables, self._tables_bytes = load_pyarrow().concat_tables(self._tables), [], 0
             self._encoded()
-            self._under_way = self._encoder.submit(self._put, table)
-
-    def _put(self, table: Any) -> None:
-        if self._part is None:
-            self._part = PartWriter(self._destination, self._folder, self._schema, self._reader.layout.key)
-        self._part.write(table)
-        if self._part.bytes >= self._part_bytes:
-            self._roll()
+            if self._part is not None and self._part.bytes >= self._part_bytes:
+                self._roll()
+            if self._part is None:
+                self._part = PartWriter(self._destination, self._folder, self._schema, self._reader.layout.key)
+            self._under_way = self._encoder.submit(self._part.write, table)
 
     def _roll(self) -> None:
         part, self._part = self._part, None
