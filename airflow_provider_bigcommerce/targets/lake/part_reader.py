@@ -10,8 +10,9 @@ from airflow_provider_bigcommerce.exceptions import DestinationError
 from airflow_provider_bigcommerce.rows.schemas import load_pyarrow
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 
-#: Encoded bytes of rows that are read at once, several times as many in memory; a row group that is larger is read alone.
+#: Encoded bytes and rows that are read at once; decoded they are several times as many. A row group that is larger is read alone.
 READ_BYTES: Final = 16 * 2**20
+READ_ROWS: Final = 10_000
 
 
 class PartReader:
@@ -61,13 +62,14 @@ class PartReader:
         """All rows of a part, a few row groups at a time, in order; Arrow tables."""
         with self._open(name) as part:
             groups: list[int] = []
-            size = 0
+            size = rows = 0
             for number in range(part.num_row_groups):
-                own = part.metadata.row_group(number).total_byte_size
-                if groups and size + own > READ_BYTES:
+                own = part.metadata.row_group(number)
+                if groups and (size + own.total_byte_size > READ_BYTES or rows + own.num_rows > READ_ROWS):
                     yield part.read_row_groups(groups)
-                    groups, size = [], 0
+                    groups, size, rows = [], 0, 0
                 groups.append(number)
-                size += own
+                size += own.total_byte_size
+                rows += own.num_rows
             if groups:
                 yield part.read_row_groups(groups)

@@ -96,7 +96,7 @@ class PartWriter:
     @property
     def bytes(self) -> int:
         """Written so far."""
-        return self._file.bytes
+        return self._buffer.tell()
 
     def write(self, table: Any) -> None:
         """Append rows as one row group."""
