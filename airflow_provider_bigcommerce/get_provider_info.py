@@ -95,6 +95,11 @@ def get_provider_info() -> dict[str, Any]:
                 "target-integration-name": "Common SQL",
                 "python-module": f"{package}.transfers.to_sql",
             },
+            {
+                "source-integration-name": "BigCommerce",
+                "target-integration-name": "Delta Lake",
+                "python-module": f"{package}.transfers.to_lake",
+            },
         ],
         "connection-types": [
             {

@@ -21,8 +21,10 @@ from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.operators.sync import BigCommerceReadableResourcesOperator, BigCommerceSyncSummaryOperator
 from airflow_provider_bigcommerce.retry import BigCommerceRetryPolicy
 from airflow_provider_bigcommerce.state import state_asset
+from airflow_provider_bigcommerce.transfers.to_lake import BigCommerceToLakeOperator
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
+from airflow_provider_bigcommerce.transfers.transfer import BigCommerceTransferOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import TaskGroup
@@ -54,10 +56,24 @@ class Tables:
     nested: str = "json"
 
 
+@dataclass(frozen=True, slots=True)
+class Lake:
+    """Delta Lake tables in a directory as a sync's destination, one a resource.
+
+    :param path: the directory, as ``BigCommerceToLakeOperator`` has it.
+    :param nested: ``struct`` or ``json``, likewise.
+    :param keep: for how long a file stays that is data no more, likewise.
+    """
+
+    path: str
+    nested: str = "struct"
+    keep: timedelta = timedelta(days=7)
+
+
 def bigcommerce_sync(
     resources: Sequence[str] | Mapping[str, Mapping[str, Any]] | Literal["all"],
     *,
-    to: str | Tables,
+    to: str | Tables | Lake,
     bigcommerce_conn_id: str = "bigcommerce_default",
     full_every: timedelta | None = timedelta(days=7),
     initial_since: str | datetime | None = None,
@@ -78,7 +94,8 @@ def bigcommerce_sync(
 
     :param resources: catalog names or paths; name -> arguments of its transfer alone (``{"orders": {"include": []}}``); or ``all``:
         what the token can read, which a task asks when the run begins.
-    :param to: a directory for files, as the ``path`` of ``BigCommerceToObjectStorageOperator``; or :class:`Tables`.
+    :param to: a directory for files, as the ``path`` of ``BigCommerceToObjectStorageOperator``; or :class:`Tables` of a
+        database, or :class:`Lake`.
     :param bigcommerce_conn_id: connection id of the store; may be a mapped task group's argument.
     :param full_every: how often a list with a change date is read whole all the same, each in a night of its own; None for never.
     :param initial_since: where the first runs of lists with a change date begin; the store's beginning if not given.
@@ -107,7 +124,7 @@ def bigcommerce_sync(
                 bigcommerce_conn_id=bigcommerce_conn_id,
                 exclude=[resource_of(name).name for name in exclude],
                 with_each_parent=with_each_parent,
-                needs_key=isinstance(to, Tables),
+                needs_key=isinstance(to, (Tables, Lake)),
                 initial_since=initial_since,
                 **{name: common[name] for name in _OF_ANY_TASK if name in common},
             )
@@ -149,7 +166,9 @@ def _each(resources: Iterable[str] | Mapping[str, Mapping[str, Any]]) -> dict[st
     return dict(resources) if isinstance(resources, Mapping) else {name: {} for name in resources}
 
 
-def _transfer(to: str | Tables) -> tuple[type[BigCommerceToObjectStorageOperator | BigCommerceToSqlOperator], dict[str, Any]]:
+def _transfer(to: str | Tables | Lake) -> tuple[type[BigCommerceTransferOperator], dict[str, Any]]:
+    if isinstance(to, Lake):
+        return BigCommerceToLakeOperator, {"path": to.path, "nested": to.nested, "keep": to.keep}
     if isinstance(to, Tables):
         return BigCommerceToSqlOperator, {"conn_id": to.conn_id, "schema": to.schema, "nested": to.nested}
     return BigCommerceToObjectStorageOperator, {"path": to}

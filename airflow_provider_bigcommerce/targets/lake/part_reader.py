@@ -1,0 +1,75 @@
+"""Rows of a table's parts, a bounded number of bytes at a time."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from airflow_provider_bigcommerce.exceptions import DestinationError
+from airflow_provider_bigcommerce.rows.schemas import load_pyarrow
+from airflow_provider_bigcommerce.targets.files.destination import Destination
+
+#: Encoded bytes and rows that are read at once; decoded they are several times as many. A row group that is larger is read alone.
+READ_BYTES: Final = 16 * 2**20
+READ_ROWS: Final = 10_000
+
+
+class PartReader:
+    """Reads parts of a table.
+
+    :param destination: the operator's path.
+    :param folder: the table's directory below it.
+    """
+
+    def __init__(self, destination: Destination, folder: str) -> None:
+        self._destination, self._folder = destination, folder
+
+    @contextlib.contextmanager
+    def _open(self, name: str) -> Iterator[Any]:
+        """A part, opened.
+
+        :raises DestinationError: it is not there, or is no Parquet file.
+        """
+        arrow = load_pyarrow()
+        import pyarrow.parquet
+
+        full = self._destination.full(f"{self._folder}/{name}")
+        try:
+            with self._destination.fs.open(full, "rb") as stream:
+                yield pyarrow.parquet.ParquetFile(stream, pre_buffer=False)
+        except FileNotFoundError as error:
+            raise DestinationError(
+                f"The table's log names {full}, which is not there: somebody removed it, or put the table back to a version whose "
+                "files are gone. Restore the file, or give another path and read the resource anew."
+            ) from error
+        except (OSError, arrow.ArrowInvalid) as error:
+            raise DestinationError(
+                f"{full} could not be read: {type(error).__name__}. The table is damaged, or the storage failed. Let the task try again; "
+                "if it fails again, restore the file."
+            ) from error
+
+    def columns(self, name: str, columns: Sequence[str]) -> Any:
+        """Some columns of all rows of a part, those that it has.
+
+        :returns: an Arrow table.
+        """
+        with self._open(name) as part:
+            there = set(part.schema_arrow.names)
+            return part.read(columns=[column for column in columns if column in there])
+
+    def batches(self, name: str) -> Iterator[Any]:
+        """All rows of a part, a few row groups at a time, in order; Arrow tables."""
+        with self._open(name) as part:
+            groups: list[int] = []
+            size = rows = 0
+            for number in range(part.num_row_groups):
+                own = part.metadata.row_group(number)
+                if groups and (size + own.total_byte_size > READ_BYTES or rows + own.num_rows > READ_ROWS):
+                    yield part.read_row_groups(groups)
+                    groups, size, rows = [], 0, 0
+                groups.append(number)
+                size += own.total_byte_size
+                rows += own.num_rows
+            if groups:
+                yield part.read_row_groups(groups)
