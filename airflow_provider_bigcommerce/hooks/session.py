@@ -21,6 +21,7 @@ from airflow_provider_bigcommerce.core.policy import redirect_refused, too_large
 from airflow_provider_bigcommerce.core.redirects import MOST_REDIRECTS, Refused, next_url
 from airflow_provider_bigcommerce.core.whole_collection import require_part
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, RedirectRefusedError
+from airflow_provider_bigcommerce.hooks.header_time import bound, headers_until
 
 #: Seconds that one call of ``run`` may take in all, and bytes that its answer may have, where the extra names none; as for the client.
 DEFAULT_TOTAL_TIMEOUT: Final = 300.0
@@ -36,7 +37,8 @@ class StoreSession(requests.Session):
     requests drops ``Authorization`` when a redirect leads to another host, but keeps all other headers: ``X-Auth-Token`` would follow.
 
     :param store_url: base of all paths of the store.
-    :param total_timeout: seconds that a request may take in all, counted while its body arrives. Not for one that is streamed.
+    :param total_timeout: seconds that a request may take in all, redirects and headers included. The body of one that is streamed is
+        the caller's to bound.
     :param max_answer_bytes: most bytes of one answer, decompressed. Not for one that is streamed.
     :param whole_collection: True lets a call through that empties or changes a whole collection.
     """
@@ -70,7 +72,7 @@ class StoreSession(requests.Session):
         until = time.monotonic() + self._total_timeout
         history: list[requests.Response] = []
         while True:
-            response = super().send(request, allow_redirects=False, stream=True, **kwargs)
+            response = self._headers(request, until, **kwargs)
             if not stream:
                 self._read(request, response, until)
             target = self._target(request, response, len(history)) if follow else None
@@ -80,6 +82,21 @@ class StoreSession(requests.Session):
             history.append(response)
             request = request.copy()
             request.prepare_url(target, {})
+
+    def mount(self, prefix: str | bytes, adapter: requests.adapters.BaseAdapter) -> None:
+        """Use an adapter, whose answers' headers are bounded too."""
+        bound(adapter)
+        super().mount(prefix, adapter)
+
+    def _headers(self, request: requests.PreparedRequest, until: float, **kwargs: Any) -> requests.Response:
+        """Send, and wait for the headers of the answer."""
+        try:
+            with headers_until(until):
+                return super().send(request, allow_redirects=False, stream=True, **kwargs)
+        except requests.ReadTimeout as error:
+            if time.monotonic() < until:
+                raise
+            raise requests.ReadTimeout("total_timeout", request=error.request) from None
 
     def resolve_redirects(self, *args: Any, **kwargs: Any) -> Iterator[Any]:  # noqa: ARG002  # the base class's signature
         """Nothing: the base class would read a redirect's body whole, and follow what may not be followed. :meth:`send` does it."""

@@ -229,6 +229,49 @@ def test_a_body_that_comes_a_byte_at_a_time_ends(connect: Connect, before: bytes
     assert time.monotonic() - began < 20
 
 
+DRIP = 2000
+
+
+@pytest.mark.parametrize(
+    "start",
+    [b"", b"HTTP/1.1 2", HEAD, HEAD + b"X-Long: ", b"HTTP/1.1 302 Found\r\nLocation: /stores/abc123/v2/time\r\n"],
+    ids=["nothing", "status", "line", "value", "redirect"],
+)
+@pytest.mark.parametrize("options", [{}, {"stream": True}], ids=["whole", "streamed"])
+def test_headers_that_come_a_byte_at_a_time_end(connect: Connect, start: bytes, options: dict[str, Any]) -> None:
+    began = time.monotonic()
+    with raw(start, *[b"x"] * DRIP, pause=0.02) as url:
+        connect(url, total_timeout=0.5, timeout=30)
+        with pytest.raises(TransportError, match="no answer in time") as found:
+            BigCommerceHook().run("/v2/store", extra_options=options)
+    assert found.value.cause == "timeout"
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize("keeps_alive", [True, False], ids=["keep-alive", "plain"])
+def test_headers_are_bounded_with_each_adapter_that_airflow_mounts(connect: Connect, keeps_alive: bool) -> None:
+    with raw(HEAD + b"X-Long: ", *[b"x"] * DRIP, pause=0.02) as url:
+        connect(url, total_timeout=0.5, timeout=30)
+        with pytest.raises(TransportError, match="no answer in time"):
+            BigCommerceHook(tcp_keep_alive=keeps_alive).run("/v2/store")
+
+
+def test_a_body_is_waited_for_as_long_as_the_session_says_once_the_headers_are_there(connect: Connect) -> None:
+    with raw(HEAD + b"Content-Length: 2\r\n\r\n", b"{", b"}", pause=0.6) as url:
+        connect(url, total_timeout=0.5, timeout=30)
+        response = BigCommerceHook().run("/v2/store", extra_options={"stream": True})
+        assert response.content == b"{}"
+
+
+def test_headers_that_come_through_a_proxy_a_byte_at_a_time_end(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    began = time.monotonic()
+    with raw(b"HTTP/1.1 2", *[b"x"] * DRIP, pause=0.02) as proxy:
+        connect("https://api.example.invalid", total_timeout=0.5, timeout=30, proxies={"https": proxy})
+        with pytest.raises(TransportError, match="no answer in time"):
+            BigCommerceHook().run("/v2/store")
+    assert time.monotonic() - began < 20
+
+
 BOMB = gzip.compress(b" " * 32 * MiB, mtime=0)
 
 

@@ -17,14 +17,14 @@ import hashlib
 import logging
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, CompileError, NoSuchModuleError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
-from sqlalchemy.schema import CreateColumn, CreateTable, DropTable
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable, DropTable
 
 from airflow_provider_bigcommerce.core.outside_text import one_line
 from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError
@@ -364,6 +364,30 @@ class AnyDatabase(Database):
         statement = self._text(f"ALTER TABLE {self.qualified(table.name)} ADD {self._plain(str(definition))}", ())
         self._unless(lambda: column.name in self.columns_of(table.name), statement)
 
+    def ensure_indexes(self, table: Table, indexes: Mapping[str, Sequence[str]]) -> None:
+        """Make those that the database does not list; a column store has none, and needs none."""
+        for name in sorted(indexes.keys() - self._index_names_of(table.name)):
+            self._make_index(table, name, indexes[name])
+
+    def _make_index(self, table: Table, name: str, columns: Sequence[str]) -> None:
+        here = self._core(table)
+        index = sa.Index(name, *(here.c[column] for column in columns))
+        try:
+            self._unless(lambda: name in self._index_names_of(table.name), CreateIndex(index))
+        except DestinationError as error:
+            log.info("The table %s is without the index %s: %s", self.qualified(table.name), name, error)
+
+    def _index_names_of(self, table: str) -> set[str]:
+        table = self.spelling_of(table)
+
+        def read(inspector: sa.Inspector) -> set[str]:
+            try:
+                return {str(index["name"]) for index in inspector.get_indexes(table, schema=self._schema)}
+            except NotImplementedError:  # a dialect without indexes
+                return set()
+
+        return self._inspect(table, read)
+
     def _core(self, table: Table, name: str | None = None, *, has_key: bool = True) -> sa.Table:
         """A table as SQLAlchemy knows it.
 
@@ -394,7 +418,7 @@ class AnyDatabase(Database):
         # Not unique: a key may come twice among those that are only compared.
         index = sa.Index(f"{staged.name}_key", *(staged.c[column] for column in table.key))
         try:
-            self._run(sa.schema.CreateIndex(index), lambda _: None)
+            self._run(CreateIndex(index), lambda _: None)
         except DestinationError as error:  # a column store has none, and needs none
             log.debug("No index on the staging table %s: %s", staged.name, error)
 

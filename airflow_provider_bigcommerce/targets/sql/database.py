@@ -7,13 +7,10 @@ resource and decides nothing about what is loaded. Where a parameter is called a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from airflow_provider_bigcommerce.targets.sql.layout import Column, Table
-
-if TYPE_CHECKING:
-    pass
 
 
 class Database(ABC):
@@ -45,6 +42,15 @@ class Database(ABC):
     @abstractmethod
     def rows(self, statement: str, parameters: Sequence[Any] = (), *, most: int | None = None) -> list[tuple[Any, ...]]:
         """Run a query and return its rows, or the first ``most`` of them."""
+
+    def greatest(self, column: str, source: str, parameters: Sequence[Any], *, fixed: str = "") -> Any:  # noqa: ARG002  # some need it
+        """The greatest value of a column, at an index's end; None where there is none.
+
+        :param column: a statement's part, as the others.
+        :param source: ``FROM ... WHERE ...``.
+        :param fixed: a column that has one value, or null, in all rows of the source, and stands before the other in the index.
+        """
+        return self.rows(f"SELECT max({column}) {source}", parameters)[0][0]
 
     @abstractmethod
     def begin(self, lock: str) -> None:
@@ -128,6 +134,13 @@ class Database(ABC):
     @abstractmethod
     def add_column(self, table: Table, column: Column) -> None:
         """Add a column, null in the rows that are there."""
+
+    @abstractmethod
+    def ensure_indexes(self, table: Table, indexes: Mapping[str, Sequence[str]]) -> None:
+        """Make the indexes that a table lacks, outside a transaction: an index's name -> its columns.
+
+        They only save time: where the database has none, or the connection may not make them, it is said in the log and that is all.
+        """
 
     # -- staging
 

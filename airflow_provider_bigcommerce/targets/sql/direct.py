@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from airflow_provider_bigcommerce.targets.sql.layout import Column, ColumnKind, 
 
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
+
+log = logging.getLogger(__name__)
 
 
 class DirectDatabase(Database):
@@ -77,6 +80,12 @@ class DirectDatabase(Database):
         self.execute(statement if most is None else f"{statement} LIMIT {most}", parameters)
         return [tuple(row) for row in self._cursor.fetchall()]
 
+    def greatest(self, column: str, source: str, parameters: Sequence[Any], *, fixed: str = "") -> Any:
+        """The first of an order: PostgreSQL reads all rows for a ``max`` where it has no statistics, or where a column is null in all."""
+        order = ", ".join(f"{name} DESC" for name in (fixed, column) if name)
+        found = self.rows(f"SELECT {column} {source} AND {column} IS NOT NULL ORDER BY {order}", parameters, most=1)
+        return found[0][0] if found else None
+
     def commit(self) -> None:
         """End the transaction."""
         self.execute("COMMIT")
@@ -105,9 +114,10 @@ class DirectDatabase(Database):
 
     def among(self, columns: Sequence[str], table: str, others: Sequence[str], source: str, where: str = "") -> str:  # noqa: ARG002
         """Row values, which need no names of the outer table."""
-        return f"({self._names(columns)}) IN (SELECT {self._names(others)} FROM {source} {where and f'WHERE {where}'})"
+        return f"({self.names(columns)}) IN (SELECT {self.names(others)} FROM {source} {where and f'WHERE {where}'})"
 
-    def _names(self, columns: Sequence[str]) -> str:
+    def names(self, columns: Sequence[str]) -> str:
+        """Columns as they stand in a list."""
         return ", ".join(map(self.quote, columns))
 
     # -- tables
@@ -124,7 +134,7 @@ class DirectDatabase(Database):
     def create_statement(self, table: Table) -> str:
         """What makes a table."""
         columns = [self._column(column) + (" NOT NULL" if column.name in table.key else "") for column in table.columns]
-        key = f"PRIMARY KEY ({self._names(table.key)})"
+        key = f"PRIMARY KEY ({self.names(table.key)})"
         return f"CREATE TABLE {self.qualified(table.name)} (\n  " + ",\n  ".join([*columns, key]) + "\n)"
 
     def create_table(self, table: Table) -> None:
@@ -134,6 +144,24 @@ class DirectDatabase(Database):
     def add_column(self, table: Table, column: Column) -> None:
         """Add a column, within the caller's transaction."""
         self.execute(f"ALTER TABLE {self.qualified(table.name)} ADD COLUMN {self._column(column)}")
+
+    def ensure_indexes(self, table: Table, indexes: Mapping[str, Sequence[str]]) -> None:
+        """Ask first: IF NOT EXISTS alone would lock the table, and fail where it is somebody else's."""
+        missing = indexes.keys() - self.index_names_of(table.name)
+        for name in sorted(missing):
+            try:
+                self.execute(self.index_statement(table, name, indexes[name]))
+            except DestinationError as error:
+                if name not in self.index_names_of(table.name):  # or another run has just made it
+                    log.info("The table %s is without the index %s: %s", self.qualified(table.name), name, error)
+
+    @abstractmethod
+    def index_names_of(self, table: str) -> set[str]:
+        """The names of a table's indexes."""
+
+    @abstractmethod
+    def index_statement(self, table: Table, name: str, columns: Sequence[str]) -> str:
+        """What makes an index that is not there yet."""
 
     def _column(self, column: Column) -> str:
         return f"{self.quote(column.name)} {self.types[column.kind]}"
@@ -149,27 +177,27 @@ class DirectDatabase(Database):
 
     def upsert(self, table: Table, staging: str) -> None:
         """INSERT ... ON CONFLICT DO UPDATE."""
-        names = self._names([column.name for column in table.columns])
+        names = self.names([column.name for column in table.columns])
         others = [self.quote(column.name) for column in table.columns if column.name not in table.key]
         changes = ", ".join(f"{name} = excluded.{name}" for name in others)
         # WHERE TRUE: without it SQLite takes ON CONFLICT for the ON of a join.
         self.execute(
             f"INSERT INTO {self.qualified(table.name)} ({names}) SELECT {names} FROM {self.staging(staging)} WHERE TRUE "
-            f"ON CONFLICT ({self._names(table.key)}) DO UPDATE SET {changes}"
+            f"ON CONFLICT ({self.names(table.key)}) DO UPDATE SET {changes}"
         )
 
     def absent(self, table: Table, source: str, where: str = "") -> list[tuple[Any, ...]]:
         """EXCEPT: quick without an index and whatever the planner believes."""
-        names = self._names(table.key)
+        names = self.names(table.key)
         return self.rows(
             f"SELECT {names} FROM {self.qualified(table.name)} {where and f'WHERE {where}'} EXCEPT SELECT {names} FROM {source}"
         )
 
     def page(self, table: Table, columns: Sequence[str], after: Sequence[Any], most: int) -> list[tuple[Any, ...]]:
         """The rows behind a row value, which an index finds at once."""
-        order = self._names(table.key)
+        order = self.names(table.key)
         where = f"WHERE ({order}) > ({', '.join('?' * len(after))})" if after else ""
-        names = self._names([*table.key, *columns])
+        names = self.names([*table.key, *columns])
         return self.rows(f"SELECT {names} FROM {self.qualified(table.name)} {where} ORDER BY {order}", after, most=most)
 
     def differences(self, table: Table, staging: str, columns: Sequence[Column]) -> list[tuple[Any, ...]]:

@@ -13,7 +13,7 @@ from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQue
 from airflow_provider_bigcommerce.rows.schemas import load_pyarrow
 from airflow_provider_bigcommerce.targets.sql import refusals
 from airflow_provider_bigcommerce.targets.sql.direct import DirectDatabase
-from airflow_provider_bigcommerce.targets.sql.layout import ColumnKind
+from airflow_provider_bigcommerce.targets.sql.layout import ColumnKind, Table
 
 _COLUMNS = """
 SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)
@@ -119,6 +119,15 @@ class Postgres(DirectDatabase):
         for index, column in self.rows(_KEYS, (self.schema, table)):
             keys.setdefault(index, set()).add(str(column))
         return [frozenset(columns) for columns in keys.values()]
+
+    def index_names_of(self, table: str) -> set[str]:
+        """The names, those of its keys among them."""
+        found = self.rows("SELECT indexname FROM pg_catalog.pg_indexes WHERE schemaname = ? AND tablename = ?", (self.schema, table))
+        return {str(name) for (name,) in found}
+
+    def index_statement(self, table: Table, name: str, columns: Sequence[str]) -> str:
+        """An index stands in its table's schema."""
+        return f"CREATE INDEX IF NOT EXISTS {self.quote(name)} ON {self.qualified(table.name)} ({self.names(columns)})"
 
     def put(self, staging: str, columns: Sequence[str], rows: Any) -> None:
         """Append by one COPY, from CSV that Arrow writes: nulls are empty, texts are quoted, also empty ones.

@@ -10,7 +10,7 @@ from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQue
 from airflow_provider_bigcommerce.rows.schemas import load_pyarrow
 from airflow_provider_bigcommerce.targets.sql import refusals
 from airflow_provider_bigcommerce.targets.sql.direct import DirectDatabase
-from airflow_provider_bigcommerce.targets.sql.layout import ColumnKind
+from airflow_provider_bigcommerce.targets.sql.layout import ColumnKind, Table
 
 #: Milliseconds to wait for another connection's transaction.
 _BUSY_MS = 60_000
@@ -91,6 +91,14 @@ class Sqlite(DirectDatabase):
             if is_unique and not is_partial:
                 keys.append(frozenset(str(row[2]) for row in self.rows(f"PRAGMA {schema}.index_info({self.quote(index)})")))
         return [key for key in keys if key]
+
+    def index_names_of(self, table: str) -> set[str]:
+        """The names, those of its own for keys among them."""
+        return {str(row[1]) for row in self.rows(f"PRAGMA {self.quote(self.schema)}.index_list({self.quote(table)})")}
+
+    def index_statement(self, table: Table, name: str, columns: Sequence[str]) -> str:
+        """SQLite names the schema before the index and not before the table."""
+        return f"CREATE INDEX IF NOT EXISTS {self.qualified(name)} ON {self.quote(table.name)} ({self.names(columns)})"
 
     def put(self, staging: str, columns: Sequence[str], rows: Any) -> None:
         """Append by one INSERT of many parameters; decimals and times go as text, which SQLite's column types read."""

@@ -1,16 +1,19 @@
 """The table ``_bigcommerce_syncs``: one row a committed run, written in the transaction that wrote the run's rows.
 
-It is the truth about how far a table was filled and from which store; Airflow's state is not asked.
+It is the truth about how far a table was filled and from which store; Airflow's state is not asked. A run asks it by indexes alone, so
+that a run after years costs what the second one did, and deletes rows that nobody asks for any more.
 """
 
 # ruff: noqa: S608  # statements are put together from quoted identifiers; every value is a parameter
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
@@ -36,10 +39,27 @@ SYNCS = Table(
         Column("watermark", "time"),
         Column("row_count", "int"),
         Column("finished_at", "time"),
+        Column("filters_hash", "text", 32),
+        Column("sequence", "int"),
+        Column("read_at", "time"),
         Column("manifest", "extra"),
     ),
     ("table_name", "run_key"),
 )
+
+#: Columns that tables of earlier versions lack; null in rows that such a version wrote.
+_ADDED = frozenset({"filters_hash", "sequence", "read_at"})
+
+#: What a run asks for, each by its end of an index. By the hash and not the text of the filters: a long text fits into no index.
+_INDEXES: Mapping[str, Sequence[str]] = {
+    "_bigcommerce_syncs_watermark": ("table_name", "filters_hash", "watermark"),
+    "_bigcommerce_syncs_full": ("table_name", "filters_hash", "window_since", "watermark"),
+    "_bigcommerce_syncs_sequence": ("table_name", "sequence"),
+    "_bigcommerce_syncs_read": ("table_name", "read_at"),
+}
+
+#: How long the rows of runs are kept that nothing asks for: a year, and a month to look back upon it.
+_KEPT = timedelta(days=400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,28 +101,57 @@ class Syncs:
         self._layout = layout
         self._store_hash = store_hash
         self._filters = json.dumps(dict(filters), sort_keys=True)
+        self._filters_hash = _hash(self._filters)
         self._run = run
         self._begins = written(begins)
         self._name = database.qualified(SYNCS.name)
 
     def create(self) -> None:
-        """Make the table of syncs where the schema has none.
+        """Make the table of syncs where the schema has none, and give the columns and indexes to one that lacks them.
 
         :raises InvalidQueryError: a table of that name is not ours.
+        :raises DestinationError: the table is of an earlier version, and the connection may not add columns to it.
         """
         database = self._database
         found = database.columns_of(SYNCS.name)
-        if not found:
-            # A table that somebody else makes in between is found within the lock.
-            database.begin(SYNCS.name)
-            if not database.columns_of(SYNCS.name):
-                database.create_table(SYNCS)
-            database.commit()
-        elif missing := [column.name for column in SYNCS.columns if column.name not in found]:
+        missing = [column.name for column in SYNCS.columns if column.name not in found]
+        if found and not _ADDED.issuperset(missing):
             raise InvalidQueryError(
                 f"The table {self._name} lacks the columns {', '.join(missing)}, so it was not made by this provider. "
                 "Rename it, or give another schema."
             )
+        if missing:
+            # A table or column that somebody else makes in between is found within the lock.
+            database.begin(SYNCS.name)
+            found = database.columns_of(SYNCS.name)
+            if not found:
+                database.create_table(SYNCS)
+            else:
+                for column in SYNCS.columns:
+                    if column.name not in found:
+                        database.add_column(SYNCS, column)
+            database.commit()
+        database.ensure_indexes(SYNCS, _INDEXES)
+        self._complete()
+
+    def _complete(self) -> None:
+        """Fill the columns that an earlier version of this package has left empty, whenever it ran."""
+        database, table = self._database, self._table
+        lacking = f"FROM {self._name} WHERE table_name = ? AND filters_hash IS NULL"
+        [(count,)] = database.rows(f"SELECT count(*) {lacking}", (table,))
+        if not count:
+            return
+        database.begin(SYNCS.name)
+        # That version counted the rows, so that no sequence of its own is greater than their count and one.
+        [(count,)] = database.rows(f"SELECT count(*) FROM {self._name} WHERE table_name = ?", (table,))
+        sequence = max(int(count), self._last_sequence(table)) + 1
+        for (filters,) in database.rows(f"SELECT DISTINCT filters {lacking}", (table,)):
+            database.execute(
+                f"UPDATE {self._name} SET filters_hash = ?, {database.quote('sequence')} = ? "
+                "WHERE table_name = ? AND filters = ? AND filters_hash IS NULL",
+                (_hash(str(filters)), sequence, table, filters),
+            )
+        database.commit()
 
     @property
     def _table(self) -> str:
@@ -116,28 +165,27 @@ class Syncs:
             or what is said of it cannot be read.
         """
         table, database = self._table, self._database
+        # One row speaks for all: a run that does not agree with those before it is refused, within the lock, before it writes its own.
+        [(first,)] = database.rows(f"SELECT min(run_key) FROM {self._name} WHERE table_name = ?", (table,))
+        if first is None:
+            return Past(is_known=False, watermark=None, replaced=None)
         reserved = database.quote("resource")  # a reserved word of Oracle
-        others = database.rows(
-            f"SELECT DISTINCT table_name, {reserved}, store_hash, nested FROM {self._name} WHERE table_name = ?", (table,)
-        )
-        for name, resource, store_hash, nested in others:
-            self._refuse(str(name), str(resource), str(store_hash), str(nested))
-        last = database.rows(
-            f"SELECT watermark, run_key, finished_at FROM {self._name} "
-            "WHERE table_name = ? AND filters = ? AND watermark IS NOT NULL ORDER BY watermark DESC, finished_at DESC",
-            (table, self._filters),
-            most=1,
-        )
+        for name, resource, store_hash, nested in database.rows(
+            f"SELECT table_name, {reserved}, store_hash, nested FROM {self._name} WHERE table_name = ? AND run_key = ?", (table, first)
+        ):
+            self._refuse(table, str(name), str(resource), str(store_hash), str(nested))
+        last = self._newest(table)
         watermark = None
         if last:
-            until, run, finished_at = last[0]
+            run, until, finished_at = last
+            full = self._newest(table, *self._is_full())
             try:
                 watermark = Watermark(
                     store_hash=self._store_hash,
-                    watermark=self._text(until),
+                    watermark=moment_text(until),
                     run=str(run),
-                    set_at=self._text(finished_at),
-                    full_at=self._last_full_read(),
+                    set_at=moment_text(finished_at),
+                    full_at=moment_text(full[1]) if full else "",
                 )
             except InvalidQueryError as error:
                 remedy = f"Set the watermark of run {run!r} right, or delete the run's row"
@@ -145,28 +193,35 @@ class Syncs:
         own = database.rows(f"SELECT manifest FROM {self._name} WHERE table_name = ? AND run_key = ?", (table, self._run))
         replaced = None
         if own:
-            value = own[0][0]
             try:
-                replaced = Manifest.decode(value.encode() if isinstance(value, str) else msgspec.json.encode(value))
+                replaced = manifest_of(own[0][0])
             except ValueError as error:
                 remedy = "Delete the run's row, and its window is read again"
                 raise self._damaged(f"manifest of run {self._run!r}", error, remedy) from error
-        return Past(bool(others), watermark, replaced)
+        return Past(is_known=True, watermark=watermark, replaced=replaced)
 
-    def _last_full_read(self) -> str:
-        """The end of the last window that held everything, or nothing."""
-        begins, values = (
-            ("window_since IS NULL", ()) if self._begins is None else ("window_since = ?", (self._database.moment(self._begins),))
-        )
+    def _is_full(self) -> tuple[str, tuple[Any, ...]]:
+        """The condition of a window that held everything, and its parameters."""
+        return ("window_since IS NULL", ()) if self._begins is None else ("window_since = ?", (self._database.moment(self._begins),))
+
+    def _newest(self, table: str, where: str = "", values: Sequence[Any] = (), *, by: str = "watermark") -> tuple[Any, ...] | None:
+        """Of the rows of this run's filters, the one with the greatest ``by``: its run, its watermark, and when it finished.
+
+        :param where: a condition, with its ``values``.
+        """
+        of_these = f"FROM {self._name} WHERE table_name = ? AND filters_hash = ?{where and f' AND {where}'}"
+        parameters = (table, self._filters_hash, *values)
+        greatest = self._database.greatest(by, of_these, parameters, fixed="window_since" if where.startswith("window_since") else "")
+        if greatest is None:
+            return None
         found = self._database.rows(
-            f"SELECT max(watermark) FROM {self._name} WHERE table_name = ? AND filters = ? AND {begins}",
-            (self._table, self._filters, *values),
+            f"SELECT run_key, watermark, finished_at {of_these} AND {by} = ? ORDER BY finished_at DESC", (*parameters, greatest), most=1
         )
-        return self._text(found[0][0]) if found[0][0] is not None else ""
+        return found[0] if found else None
 
-    def _refuse(self, name: str, resource: str, store_hash: str, nested: str) -> None:
+    def _refuse(self, spelling: str, name: str, resource: str, store_hash: str, nested: str) -> None:
         layout, table = self._layout, self._database.qualified(self._layout.main.name)
-        if name != self._table:
+        if name != spelling:
             raise InvalidQueryError(
                 f"The table {table} and the table {self._database.qualified(name)}, which was filled before, have names that this database "
                 f"takes for the same where it compares text, so that {self._name} cannot tell them apart. Give another table."
@@ -191,22 +246,23 @@ class Syncs:
     def _damaged(self, what: str, error: Exception, remedy: str) -> InvalidQueryError:
         return InvalidQueryError(f"The {what} in {self._name} cannot be read: {error}. {remedy}.")
 
-    def _text(self, value: object) -> str:
-        """A moment of the table as ISO-8601 text, whether the driver gives datetimes or text."""
-        found = moment(value if isinstance(value, datetime) else str(value), "watermark")
-        return written(found) or ""
-
     def forget(self) -> None:
         """Delete what is said of a table that no longer exists."""
         self._database.execute(f"DELETE FROM {self._name} WHERE table_name = ?", (self._table,))
 
     def next_sequence(self) -> int:
-        """The place of a run that is committed now among those that filled the table; within its transaction."""
-        [(count,)] = self._database.rows(f"SELECT count(*) FROM {self._name} WHERE table_name = ?", (self._layout.main.name,))
-        return int(count) + 1
+        """The place of a run that is committed now among those that filled the table; within its transaction.
+
+        Greater than that of each row, also of the run's own earlier one; retention leaves the greatest, so that none comes twice.
+        """
+        return self._last_sequence(self._table) + 1
+
+    def _last_sequence(self, table: str) -> int:
+        name = self._database.quote("sequence")
+        return int(self._database.greatest(name, f"FROM {self._name} WHERE table_name = ?", (table,)) or 0)
 
     def write(self, manifest: Manifest) -> None:
-        """Put this run's row in, in the place of the one it had."""
+        """Put this run's row in, in the place of the one it had, and delete rows of old that nothing asks for."""
         database, table = self._database, self._table
         database.execute(f"DELETE FROM {self._name} WHERE table_name = ? AND run_key = ?", (table, self._run))
         values = (
@@ -222,7 +278,74 @@ class Syncs:
             database.moment(manifest.watermark),
             manifest.rows,
             database.moment(manifest.finished_at),
+            self._filters_hash,
+            manifest.sequence,
+            database.moment(written(manifest.order[0])),
             msgspec.json.encode(manifest).decode(),
         )
         columns = ", ".join(database.quote(column.name) for column in SYNCS.columns)
         database.execute(f"INSERT INTO {self._name} ({columns}) VALUES ({', '.join('?' * len(values))})", values)
+        self._tidy(table, manifest.order[0])
+
+    def _tidy(self, table: str, now: datetime) -> None:
+        """Delete rows of runs with these filters that are older than :data:`_KEPT` and that neither a run nor a comparison needs.
+
+        :param now: the store's time at which this run began: the worker's clock may be wrong by years.
+        """
+        database = self._database
+        try:
+            before = database.moment(written(now - _KEPT))
+        except OverflowError:  # the beginning of time
+            return
+        old = f"FROM {self._name} WHERE table_name = ? AND filters_hash = ? AND"
+        # Rows of an earlier version do not tell when they began to read.
+        for is_old in ("read_at < ?", "read_at IS NULL AND finished_at < ?"):
+            parameters = (table, self._filters_hash, before)
+            [(count,)] = database.rows(f"SELECT count(*) {old} {is_old}", parameters)
+            if not count:
+                continue
+            kept = self._needed(table)
+            # Backfills tell which spans the copy holds; they do not come with the clock.
+            database.execute(
+                f"DELETE {old} {is_old} AND {database.quote('mode')} <> 'backfill' AND run_key NOT IN ({', '.join('?' * len(kept))})",
+                (*parameters, *kept),
+            )
+
+    def _needed(self, table: str) -> list[str]:
+        """The runs whose rows tell how far the table was filled, from when on, and when it was last read whole."""
+        mode = self._database.quote("mode")
+        unbounded = self._newest(table, "window_since IS NULL")
+        found = [
+            self._newest(table),
+            self._newest(table, *self._is_full()),
+            unbounded,
+            self._newest(table, f"window_since IS NULL AND {mode} = 'full'", by="finished_at"),
+            self._newest(table, f"{mode} = 'full'", by="finished_at"),
+        ]
+        if unbounded is None:
+            [(begin,)] = self._database.rows(
+                f"SELECT min(window_since) FROM {self._name} WHERE table_name = ? AND filters_hash = ? AND watermark IS NOT NULL",
+                (table, self._filters_hash),
+            )
+            found += [] if begin is None else [self._newest(table, "window_since = ?", (begin,))]
+        return sorted({self._run, *(str(row[0]) for row in found if row is not None)})
+
+
+def _hash(filters: str) -> str:
+    return hashlib.sha256(filters.encode()).hexdigest()[:32]
+
+
+def manifest_of(value: object) -> Manifest:
+    """The manifest of a row, whether the driver gives JSON decoded or as text.
+
+    :raises ValueError: it is none.
+    """
+    return Manifest.decode(value.encode() if isinstance(value, str) else msgspec.json.encode(value))
+
+
+def moment_text(value: object) -> str:
+    """A moment of the table as ISO-8601 text, whether the driver gives datetimes or text.
+
+    :raises InvalidQueryError: it is no moment.
+    """
+    return written(moment(value if isinstance(value, datetime) else str(value), "watermark")) or ""

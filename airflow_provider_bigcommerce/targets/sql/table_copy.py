@@ -18,7 +18,7 @@ from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.reconciling import Bounds, Key
 from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP
 from airflow_provider_bigcommerce.engine.bounds import bounds_of
-from airflow_provider_bigcommerce.engine.manifest import Manifest
+from airflow_provider_bigcommerce.engine.manifest import Manifest, ManifestWindow
 from airflow_provider_bigcommerce.engine.stored_copy import Columns, CopyIndex, Repair, seconds
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies, without_empty
@@ -28,7 +28,7 @@ from airflow_provider_bigcommerce.targets.sql.block_reader import BlockReader
 from airflow_provider_bigcommerce.targets.sql.database import Database
 from airflow_provider_bigcommerce.targets.sql.layout import ROW_HASH, Layout, layout_of, short
 from airflow_provider_bigcommerce.targets.sql.loading import OneThread, StagingWriter
-from airflow_provider_bigcommerce.targets.sql.syncs import SYNCS, Syncs
+from airflow_provider_bigcommerce.targets.sql.syncs import SYNCS, Syncs, manifest_of, moment_text
 from airflow_provider_bigcommerce.targets.sql.tables import Tables
 
 #: Rows that are asked for at once.
@@ -75,28 +75,53 @@ class TableCopy:
         return bounds_of(self._runs, self._resource)
 
     def _past(self) -> tuple[list[Manifest], str, Mapping[str, str]]:
-        """The runs that filled the table with the newest one's filters, newest first, and how they keep nested values."""
-        database = self._database
-        rows: list[tuple[Any, ...]] = []
-        if database.columns_of(SYNCS.name):
-            rows = database.rows(
-                f"SELECT {database.quote('resource')}, nested, filters, manifest FROM {database.qualified(SYNCS.name)} "
-                "WHERE table_name = ?",
-                (database.spelling_of(self._table),),
-            )
-        if not rows or not database.columns_of(self._table):
+        """The runs that filled the table with the newest one's filters, the newest first, and how they keep nested values.
+
+        Only the newest manifest is read: of the others, what the columns tell stands in copies of it.
+        """
+        database, name = self._database, self._database.qualified(SYNCS.name)
+        there = database.columns_of(SYNCS.name)
+        table = database.spelling_of(self._table)
+        # An earlier version's rows tell by their manifests alone when they began to read.
+        is_untold = "read_at IS NULL AND" if "read_at" in there else ""
+        whole = f"SELECT manifest, run_key, {database.quote('resource')}, nested, filters FROM {name} WHERE"
+        found: list[tuple[Manifest, Any, Any, Any, Any]] = []
+        if there:
+            rows = database.rows(f"{whole} {is_untold} table_name = ?", (table,))
+            if "read_at" in there:
+                [(last,)] = database.rows(f"SELECT max(read_at) FROM {name} WHERE table_name = ?", (table,))
+                if last is not None:
+                    rows += database.rows(f"{whole} table_name = ? AND read_at = ?", (table, last))
+            found = [(manifest_of(value), *others) for value, *others in rows]
+        if not found or not database.columns_of(self._table):
             raise InvalidQueryError(
                 f"The table {database.qualified(self._table)} holds no copy of {self._resource.name!r}: no run of BigCommerceToSqlOperator "
                 "has filled it. Name the table that one fills, and let this task come after it."
             )
-        found = [(Manifest.decode(value.encode() if isinstance(value, str) else msgspec.json.encode(value)), row) for *row, value in rows]
-        found.sort(key=lambda pair: pair[0].order, reverse=True)
-        resource, nested, filters = found[0][1]
+        newest, newest_run, resource, nested, filters = max(found, key=lambda each: each[0].order)
         if resource != self._resource.name:
             raise InvalidQueryError(
                 f"The table {database.qualified(self._table)} holds {resource!r}, not {self._resource.name!r}. Name the other table."
             )
-        return [run for run, (_, _, same) in found if same == filters], str(nested), json.loads(filters)
+        others = [run for run, key, *_, same in found if same == filters and key != newest_run]
+        if "read_at" in there:
+            others += self._told(newest, str(newest_run), table, str(filters))
+        return [newest, *others], str(nested), json.loads(filters)
+
+    def _told(self, newest: Manifest, newest_run: str, table: str, filters: str) -> list[Manifest]:
+        """The other runs with these filters whose columns tell what a comparison needs, as copies of the newest manifest."""
+        database = self._database
+        rows = database.rows(
+            f"SELECT {database.quote('mode')}, window_since, window_until, watermark, read_at FROM {database.qualified(SYNCS.name)} "
+            "WHERE table_name = ? AND filters = ? AND read_at IS NOT NULL AND run_key <> ?",
+            (table, filters, newest_run),
+        )
+        found = []
+        for mode, *moments in rows:
+            since, until, watermark, read_at = (None if each is None else moment_text(each) for each in moments)
+            window = ManifestWindow(since=since, until=until)
+            found.append(msgspec.structs.replace(newest, mode=mode, window=window, watermark=watermark, read_at=read_at))
+        return found
 
     # -- the index
 
@@ -209,6 +234,7 @@ class TableCopy:
             self._thread.run(self._target.create_staging)
             self._has_staging = True
         syncs = Syncs(self._database, self._layout, store_hash=self.manifest.store_hash, filters=self._filters, run=run)
+        self._thread.run(syncs.create)
         return TableRepair(self._database, self._target, syncs, self._layout, self._thread, self._reader(synced_at))
 
 
