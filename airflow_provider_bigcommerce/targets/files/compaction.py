@@ -1,8 +1,8 @@
 """Compaction of a copy in files: many small files become few, and what they replace is removed when nobody reads it any more.
 
-The copy is the same before and after, and at each moment between: to readers, to a proof, to ``deletes="detect"`` and to the next run. New files
-are a run of their own (``run=compact-...``), whose manifest names the runs that it stands for; the commit of that manifest is the one step in
-which they are replaced. What was killed before it is not data; what was killed after it has only left files that are removed later.
+The copy is the same before and after, and at each moment between: to readers, to a proof, to ``deletes="detect"`` and to the next run. New
+files are a run of their own (``run=compact-...``), whose manifest names the runs that it stands for; the commit of that manifest is the one
+step in which they are replaced. What was killed before it is not data; what was killed after it has only left files that are removed later.
 
 ``compaction_plan`` decides what is merged, ``merging`` reads and writes, ``retention`` removes.
 """
@@ -20,9 +20,9 @@ import msgspec
 from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.naming import kept_name
-from airflow_provider_bigcommerce.core.planning import resource_of
+from airflow_provider_bigcommerce.core.planning import copied_resource, resource_of
 from airflow_provider_bigcommerce.engine.manifest import Manifest
-from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError
+from airflow_provider_bigcommerce.exceptions import BigCommerceError, DestinationError, InvalidQueryError, UnknownResourceError
 from airflow_provider_bigcommerce.targets.files.commits import commit
 from airflow_provider_bigcommerce.targets.files.compaction_plan import (
     Segment,
@@ -89,24 +89,57 @@ def copies_below(destination: Destination) -> list[str]:
 
     :raises DestinationError: the path cannot be listed.
     """
+    return [name for name in _names(destination, destination.root) if _names(destination, destination.full(f"{name}/_manifests"))]
+
+
+def _names(destination: Destination, folder: str) -> list[str]:
+    """What is in a folder, without what is hidden; nothing where it is none."""
     try:
-        found = destination.fs.ls(destination.root, detail=False)
-    except FileNotFoundError:
+        found = destination.fs.ls(folder, detail=False)
+    except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         raise DestinationError(
             f"{destination.url} could not be listed: {error.strerror or type(error).__name__}. Check that the directory or bucket exists "
             "and that the worker may list it."
         ) from error
-    names = sorted({str(path).rstrip("/").rpartition("/")[2] for path in found})
-    return [name for name in names if not name.startswith(".") and _has_manifests(destination, name)]
+    names = {str(path).rstrip("/").rpartition("/")[2] for path in found}
+    return sorted(name for name in names if not name.startswith("."))
 
 
-def _has_manifests(destination: Destination, name: str) -> bool:
-    try:
-        return bool(destination.fs.ls(destination.full(f"{name}/_manifests"), detail=False))
-    except (FileNotFoundError, NotADirectoryError):
-        return False
+def compacted(
+    destination: Destination,
+    resources: Sequence[str] | None,
+    *,
+    keep: timedelta = KEEP,
+    every: timedelta | None = None,
+    dry_run: bool = False,
+    tell: Callable[[str], None] = log.info,
+) -> list[Compacted]:
+    """Compact copies below a transfer's path, one after the other; one that fails stops no other.
+
+    :param resources: catalog names, or paths that were copied; None for all that are there.
+    :returns: what was done to each; the other arguments are :class:`Compaction`'s.
+    :raises BigCommerceError: some could not be compacted; the first of their errors where it is the only one.
+    """
+    names = copies_below(destination) if resources is None else [copied_resource(name).name for name in resources]
+    done: list[Compacted] = []
+    failed: dict[str, BigCommerceError] = {}
+    for name in names:
+        try:
+            done.append(Compaction(destination, name, keep=keep, tell=tell).run(every=every, dry_run=dry_run))
+        except BigCommerceError as error:
+            log.error("%s could not be compacted: %s", name, error)  # noqa: TRY400  # the message says it; a traceback would not
+            failed[name] = error
+    if not failed:
+        return done
+    first = next(iter(failed.values()))
+    if len(names) == 1:
+        raise first
+    raise DestinationError(
+        f"{len(failed)} of {len(names)} copies at {destination.url} could not be compacted and stay as they were: {', '.join(failed)}. The "
+        f"first one: {first}"
+    ) from first
 
 
 class Compaction:
@@ -156,7 +189,10 @@ class Compaction:
         found = find_copy(self._destination, self._folder, look=look)
         if not found.runs:
             return self._skipped("no run is committed there")
-        resource = resource_of(found.runs[0].manifest.resource)
+        try:
+            resource = resource_of(found.runs[0].manifest.resource)
+        except UnknownResourceError:  # of a GraphQL connection
+            return self._skipped("it is no resource of the catalog, so it is not known by what its rows are told apart")
         self._refuse_two_stores(found)
         before, merged = size_of(found.runs), Size()
         work = segments(found.runs, resource, _with_files(look))

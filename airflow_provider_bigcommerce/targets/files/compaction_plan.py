@@ -15,6 +15,7 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.windows import written
@@ -31,6 +32,8 @@ LARGE = 128 * 2**20
 MOST_TIMES_LARGER = 4
 
 _PREFIX = "compact-"
+
+Mode = Literal["full", "incremental", "backfill"]
 
 #: Query parameters that decide which rows there are, sorted.
 Filters = tuple[tuple[str, str], ...]
@@ -190,7 +193,7 @@ def _without_holes(runs: Sequence[SnapshotRun]) -> list[list[SnapshotRun]]:
 class Stead:
     """What a run says that stands for others; see :class:`~airflow_provider_bigcommerce.engine.manifest.Manifest`."""
 
-    mode: str
+    mode: Mode
     query: dict[str, str]
     window: ManifestWindow
     watermark: str | None
@@ -202,7 +205,10 @@ def stead_of(group: Group) -> Stead:
     """What the run says that takes the place of a group: of bounds, spans and order, neither more nor less than all of them together."""
     manifests = group.manifests
     newest = manifests[0]
-    mode, window, watermark, as_of = "incremental", ManifestWindow(), None, first_read(manifests)
+    mode: Mode = "incremental"
+    window = ManifestWindow()
+    watermark: str | None = None
+    as_of: str | None = first_read(manifests)
     if group.kind == "live":
         since = written(first_since(manifests))
         window = ManifestWindow(since=since)

@@ -1,12 +1,12 @@
 """One pass over runs that follow each other: of each key the newest row, into few files.
 
-Rows are copied as they are: a line of JSON byte for byte, a row of Parquet into a file of the same columns. Files of an earlier schema are not
-brought into the present one, for their values of a column that came later are in ``_extra``; they get a file of their own. So do other formats.
-A row that marks a delete stays, for it hides older rows and tells ``deletes="detect"`` that the row may come back.
+Rows are copied as they are: a line of JSON byte for byte, a row of Parquet into a file of the same columns. Files of an earlier schema are
+not brought into the present one, for their values of a column that came later are in ``_extra``; they get a file of their own. So do other
+formats. A row that marks a delete stays, for it hides older rows and tells ``deletes="detect"`` that the row may come back.
 
-**Presence markers.** A proof compares the rows that runs of its filters had, in whatever run the newest row of a key stands. Where runs of two
-filters had a key, the newest row goes to its own run, and the newest row of the other filters to a run below all others: there it hides nothing
-and says that the key was among them.
+**Presence markers.** A proof compares the rows that runs of its filters had, in whatever run the newest row of a key stands. Where runs of
+two filters had a key, the newest row goes to its own run, and the newest row of the other filters to a run below all others: there it hides
+nothing and says that the key was among them.
 
 Memory holds the keys as bits, a row group of each open file, and one row group that is read.
 """
@@ -224,7 +224,7 @@ class Merge:
         self._reader = FileReader(destination)
         self._resource = resource
         self._segment = segment
-        self._new = lambda number: Merged(destination, folder, f"{key}.{number}")
+        self._destination, self._folder, self._key = destination, folder, key
         #: The new run of each group, in the order of the groups.
         self.groups = [self._new(number) for number in range(len(segment.groups))]
         #: The new run of presence markers of each filter that needs one.
@@ -233,6 +233,9 @@ class Merge:
         self._newest = SeenKeys()
         own = {filters(run, resource) for run in segment.runs}
         self._had = {each: SeenKeys() for each in own} if len(own) > 1 else {}
+
+    def _new(self, number: int) -> Merged:
+        return Merged(self._destination, self._folder, f"{self._key}.{number}")
 
     def run(self) -> None:
         """Read all, write all.
@@ -276,16 +279,16 @@ class Merge:
         """
         names = (*self._resource.primary_key, DELETED_AT)
         if place is None and not is_marker:  # its keys alone: its rows stay where they are
-            for *values, _ in self._reader.values(file, names):
-                self._takes(values, own)
+            for *key, _ in self._reader.values(file, names):
+                self._takes(key, own)
             return
         for rows, values in self._blocks(file, names):
             taken: dict[bool, list[int]] = {True: [], False: []}
             deleted = {True: 0, False: 0}
-            for at, (*key, deleted_at) in enumerate(values):
+            for number, (*key, deleted_at) in enumerate(values):
                 if (found := self._takes(key, own)) is not None:
                     is_newest = found and not is_marker
-                    taken[is_newest].append(at)
+                    taken[is_newest].append(number)
                     deleted[is_newest] += deleted_at is not None
             for is_newest, at in taken.items():
                 if at:
@@ -319,4 +322,3 @@ class Merge:
             return
         ending = next(each for each in ("jsonl.gz", "jsonl.zst", "jsonl") if file.path.endswith(f".{each}"))
         to.write_lines([bytes(rows[place]).rstrip(b"\r\n") for place in at], ending, deleted=deleted)
-

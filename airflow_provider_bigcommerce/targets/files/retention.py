@@ -1,7 +1,8 @@
 """What compactions have replaced, removed when nobody reads it any more.
 
-A run's files go first and its manifest last, so that a removal that was stopped goes on where it was; until then the manifest of the compaction
-says that the run is not data. Ages are told by the destination's own clock. A run that was committed anew meanwhile is another one and stays.
+A run's files go first and its manifest last, so that a removal that was stopped goes on where it was; until then the manifest of the
+compaction says that the run is not data. Ages are told by the destination's own clock. A run that was committed anew meanwhile is another
+one and stays.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from airflow_provider_bigcommerce.engine.manifest import Manifest
-from airflow_provider_bigcommerce.targets.files.commits import ORPHAN_AGE, manifest_name, missing_file, read_manifest, run_folder
+from airflow_provider_bigcommerce.targets.files.beginning import ORPHAN_AGE
+from airflow_provider_bigcommerce.targets.files.commits import manifest_name, missing_file, read_manifest, run_folder
 from airflow_provider_bigcommerce.targets.files.compaction_plan import is_compaction
 from airflow_provider_bigcommerce.targets.files.destination import Destination, Entry
 from airflow_provider_bigcommerce.targets.files.look import Look
