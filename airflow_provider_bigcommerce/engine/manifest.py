@@ -99,7 +99,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     :param attempt: which try of the run this is from, 1 for the first; of two of one run, the greater one counts.
     :param replaces: in the manifest of a compaction, the runs whose rows its files hold: run keys, each with ``@`` and the ``finished_at``
         of the manifest that was read. Those manifests are not part of the copy any more; one that the run commits later is.
-    :param as_of: of a compaction, the store's time at which the first of the reads that it stands for began; null where ``read_at`` says so.
+    :param as_of: of a compaction, the store's time at which the first of the reads that it stands for began; null where ``read_at`` says
+        it.
     """
 
     resource: str

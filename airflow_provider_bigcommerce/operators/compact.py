@@ -25,8 +25,9 @@ class BigCommerceCompactOperator(BaseOperator):
 
         BigCommerceCompactOperator(task_id="compact", path="s3://aws_default@my-bucket/bigcommerce")
 
-    The copy holds the same rows before and after. The newest day of runs, and the run that a watermark names, stay as they are. Readers of
-    the old files have ``keep`` to end. A kill harms nothing, nor do runs or another compaction beside it. See docs/how-to/compact-a-copy.md.
+    The copy holds the same rows before and after. The newest day of runs, and the run that a watermark names, stay as they are. Readers
+    of the old files have ``keep`` to end. A kill harms nothing, nor do runs or another compaction beside it. See
+    docs/how-to/compact-a-copy.md.
 
     XCom has, for each resource, how many runs, files and bytes there were before and are after, what was merged and what was removed.
 

@@ -234,7 +234,7 @@ class Compaction:
         return True
 
     def _is_changed(self, segment: Segment) -> bool:
-        """Whether another one has replaced a run of the segment, or a run was committed anew; then the next compaction takes what is left."""
+        """Whether another one has replaced a run of the segment, or a run was committed anew: the next compaction takes what is left."""
         now = {stands_for(run) for run in find_copy(self._destination, self._folder).runs}
         if all(stands_for(run) in now for run in segment.runs):
             return False
@@ -311,8 +311,8 @@ class Compaction:
                 late = run.manifest
                 if not is_compaction(run.run) and first <= late.order[0] < own.order[0] and late.sequence >= own.sequence:
                     log.warning(
-                        "The run %s of %s began at %s and was committed after runs that began up to %s had been compacted. Where both hold a "
-                        "row, the compacted one counts, which may be the older. Reconcile the copy with on_mismatch='repair'.",
+                        "The run %s of %s began at %s and was committed after runs that began up to %s had been compacted. Where both "
+                        "hold a row, the compacted one counts, which may be the older. Reconcile the copy with on_mismatch='repair'.",
                         run.run, self._name, late.read_at or late.started_at, own.read_at,
                     )  # fmt: skip
 

@@ -6,7 +6,8 @@ Decides by manifests alone; opens nothing. What a reader, a proof or the next ru
   is still under way may belong behind it.
 * **The runs that watermarks name stay**, for the next run needs their files of overlaps and digests. They are known by these files.
 * **Runs are merged that follow each other**, and the new run has the place of the newest of them, so that it hides nothing newer.
-* **A new run stands for runs of one kind and one filter**: how far the copy goes, and which spans were backfilled, is the sum of the old ones.
+* **A new run stands for runs of one kind and one filter**: how far the copy goes, and which spans were backfilled, is the sum of the old
+  ones.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def compaction_key(now: datetime, mark: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Runs of one kind and one filter, whose place one new run takes.
+    """Two or more runs of one kind and one filter, whose place one new run takes.
 
     :param filters: theirs.
     :param kind: ``live``, ``span``, ``backfill`` or ``other``; see :func:`_kind`.
@@ -105,9 +106,8 @@ def segments(runs: Sequence[SnapshotRun], resource: Resource, with_files: Collec
     for part in _parts(run for run in runs if run.manifest.order[0] <= limit):
         free = [run for run in part if run.run not in kept]
         markers = tuple(run for run in free if is_marker(run))
-        rest = [run for run in free if not is_marker(run)]
-        groups = _groups(rest, resource)
-        if len(groups) < len(rest):
+        groups = [group for group in _groups((run for run in free if not is_marker(run)), resource) if len(group.runs) > 1]
+        if groups:
             found.append(Segment(tuple(part), tuple(groups), markers))
     return found
 

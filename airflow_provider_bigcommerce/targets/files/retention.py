@@ -1,14 +1,14 @@
 """What compactions have replaced, removed when nobody reads it any more.
 
-A run's files go first and its manifest last, so that a removal that was stopped goes on where it was; until then the manifest of the
-compaction says that the run is not data. Ages are told by the destination's own clock. A run that was committed anew meanwhile is another
-one and stays.
+A run's manifest goes first, then its files, so that nobody who goes by manifests finds one whose files are gone; what a removal that was
+stopped has left is removed by the next one. Ages are told by the destination's own clock. A run that was committed anew meanwhile is
+another one and stays.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -59,18 +59,19 @@ def remove_outlived(destination: Destination, look: Look, keep: timedelta, *, no
     removed = Removed()
     if now is None:
         return removed
-    gone: list[tuple[str, str]] = []
+    gone: dict[str, str] = {}
+    replaced: set[str] = set()
     for compaction, entry in _compactions(look):
-        if entry.modified is None or now - entry.modified < keep:
-            continue
         manifest = read_manifest(destination, look.resource, compaction)
+        is_due = entry.modified is not None and now - entry.modified >= keep
         for run, finished_at in map(_parted, manifest.replaces if manifest is not None else ()):
-            if (run, finished_at) not in gone and _remove_run(destination, look, run, finished_at, removed, dry_run=dry_run):
-                gone.append((run, finished_at))
+            replaced.add(run)
+            if is_due and run not in gone and _remove_run(destination, look, run, finished_at, removed, dry_run=dry_run):
+                gone[run] = finished_at
     if gone and not dry_run:
-        _put_back(destination, look.resource, dict(gone))
-        _remove_copies(destination, look, {run for run, _ in gone}, now - keep)
-    _remove_unfinished(destination, look, now, removed, dry_run=dry_run)
+        _put_back(destination, look.resource, gone)
+        _remove_copies(destination, look, gone, now - keep)
+    _remove_left(destination, look, replaced, now, removed, dry_run=dry_run)
     return removed
 
 
@@ -93,9 +94,13 @@ def _remove_run(destination: Destination, look: Look, run: str, finished_at: str
     :returns: whether its manifest was there, and still the one that was replaced.
     """
     name = manifest_name(look.resource, run)
-    manifest = read_manifest(destination, look.resource, run) if look.get(name) is not None else None
+    if look.get(name) is None:
+        return False
+    manifest = read_manifest(destination, look.resource, run)
     if manifest is None or manifest.finished_at != finished_at:
         return False
+    if not dry_run:
+        destination.remove(name)
     removed.runs += 1
     for file in manifest.files:
         if look.get(file.path) is not None:
@@ -103,12 +108,8 @@ def _remove_run(destination: Destination, look: Look, run: str, finished_at: str
             removed.bytes += file.bytes
             if not dry_run:
                 destination.remove(file.path)
-    if dry_run:
-        return True
-    again = read_manifest(destination, look.resource, run)
-    if again is not None and again.finished_at == finished_at:
-        destination.remove(name)
-    destination.remove_empty(run_folder(look.resource, run))
+    if not dry_run:
+        destination.remove_empty(run_folder(look.resource, run))
     return True
 
 
@@ -132,7 +133,7 @@ def _put_back(destination: Destination, resource: str, gone: dict[str, str]) -> 
             break
 
 
-def _remove_copies(destination: Destination, look: Look, runs: set[str], before: datetime) -> None:
+def _remove_copies(destination: Destination, look: Look, runs: Iterable[str], before: datetime) -> None:
     """Remove what the tries of removed runs left, if it is old too."""
     for run in sorted(runs):
         for copy in copies(look, run):
@@ -140,17 +141,24 @@ def _remove_copies(destination: Destination, look: Look, runs: set[str], before:
                 destination.remove(copy.entry.name)
 
 
-def _remove_unfinished(destination: Destination, look: Look, now: datetime, removed: Removed, *, dry_run: bool) -> None:
-    """Remove the files of compactions that were killed before their manifest."""
+def _remove_left(
+    destination: Destination, look: Look, replaced: set[str], now: datetime, removed: Removed, *, dry_run: bool
+) -> None:
+    """Remove the files of killed compactions and of killed removals: of runs without a manifest, none of whose files is of today.
+
+    :param replaced: the runs that compactions stand for.
+    """
     runs: dict[str, list[Entry]] = {}
     for entry in look.entries:
         part = entry.name.split("/")[1]
         run = part.removeprefix("run=")
-        if part != run and is_compaction(run) and look.get(manifest_name(look.resource, run)) is None:
+        if part != run and (is_compaction(run) or run in replaced) and look.get(manifest_name(look.resource, run)) is None:
             runs.setdefault(run, []).append(entry)
     for run, entries in runs.items():
         if any(entry.modified is None or now - entry.modified < ORPHAN_AGE for entry in entries):
             continue
+        if not dry_run and destination.read(manifest_name(look.resource, run)) is not None:
+            continue  # it was committed since the look
         for entry in entries:
             removed.files += 1
             removed.bytes += entry.bytes
