@@ -13,18 +13,16 @@ from typing import Any
 import fsspec  # type: ignore[import-untyped]
 import msgspec
 import pytest
-from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
-from airflow_provider_bigcommerce.engine.manifest import Manifest, run_key
+from airflow_provider_bigcommerce.engine.manifest import DataFile, Manifest, run_key
 from airflow_provider_bigcommerce.exceptions import DestinationError
 from airflow_provider_bigcommerce.targets.files.beginning import begin
 from airflow_provider_bigcommerce.targets.files.commits import begin_try, commit, committed, manifest_name
-from airflow_provider_bigcommerce.targets.files.destination import Destination
+from airflow_provider_bigcommerce.targets.files.destination import Destination, Entry
 from airflow_provider_bigcommerce.targets.files.look import Look
 from airflow_provider_bigcommerce.targets.files.snapshots import (
     KEPT,
     KEPT_BYTES,
-    Snapshot,
     current,
     find_copy,
     outlived,
@@ -160,7 +158,8 @@ def test_a_snapshot_of_a_later_version_is_refused_with_what_to_do(destination: D
 
 def test_a_snapshot_that_names_a_file_elsewhere_is_refused(destination: Destination) -> None:
     a_run(destination, "a", 0)
-    text = (destination.read(snapshot_name("orders", 1)) or b"").replace(b"orders/run=a/part-00000.jsonl", b"orders/../../etc/passwd-000.jsonl")
+    text = destination.read(snapshot_name("orders", 1)) or b""
+    text = text.replace(b"orders/run=a/part-00000.jsonl", b"orders/../../etc/passwd-000.jsonl")
     destination.write(snapshot_name("orders", 2), text)
 
     with pytest.raises(DestinationError, match="passwd"):
@@ -315,8 +314,6 @@ def test_a_disk_without_hard_links_gets_its_snapshots_too(tmp_path: Path, monkey
 
 def look_of(ages: list[timedelta], size: int = 1000) -> Look:
     """Snapshots of these ages, the oldest first."""
-    from airflow_provider_bigcommerce.targets.files.destination import Entry
-
     entries = [Entry(snapshot_name("orders", number), size, START - age) for number, age in enumerate(ages, 1)]
     return Look("orders", entries, START)
 
@@ -371,62 +368,40 @@ def counted(destination: Destination) -> Iterator[list[str]]:
         yield calls
 
 
-def a_history(destination: Destination, runs: int, resource: str = "orders") -> None:
+def a_history(destination: Destination, runs: int, store_hash: str) -> None:
     """Earlier hourly runs of the same task, each with a file and a manifest, and the snapshot that they left."""
     for number in range(runs):
-        run = run_key("sync", f"scheduled-{number:06d}", resource)
-        name = f"{resource}/run={run}/part-00000.jsonl"
-        data = b'{"id": %d}\n' % (10_000_000 + number)
+        run = run_key("sync", f"scheduled-{number:06d}", "orders")
+        name, data = f"orders/run={run}/part-00000.jsonl", b'{"id": %d}\n' % (10_000_000 + number)
         destination.fs.pipe_file(destination.full(name), data)
-        read = START - timedelta(days=500) + timedelta(hours=number)
         manifest = a_manifest(
-            (msgspec.convert({"path": name, "rows": 1, "bytes": len(data), "sha256": "0" * 64}, type=a_file()),),
-            read_at=f"{read:%Y-%m-%dT%H:%M:%SZ}",
+            (DataFile(path=name, rows=1, bytes=len(data), sha256="0" * 64),),
+            read_at=f"{START - timedelta(days=500) + timedelta(hours=number):%Y-%m-%dT%H:%M:%SZ}",
             sequence=number + 1,
-            resource=resource,
+            store_hash=store_hash,
         )
-        destination.fs.pipe_file(destination.full(manifest_name(resource, run)), manifest.encode())
-    settle(destination, resource)
+        destination.fs.pipe_file(destination.full(manifest_name("orders", run)), manifest.encode())
+    settle(destination, "orders")
 
 
-def a_file() -> type:
-    from airflow_provider_bigcommerce.engine.manifest import DataFile
-
-    return DataFile
-
-
-def one_more_run(night: Night, monkeypatch: pytest.MonkeyPatch, history: int, **arguments: Any) -> list[str]:
-    """The calls of a run that has three new rows, after that many earlier ones and two of its own."""
-    objects, at = MemoryFileSystem(), Destination.at
+def one_more_run(night: Night, monkeypatch: pytest.MonkeyPatch, history: int) -> list[str]:
+    """The calls of an incremental run that has three changed rows, after that many earlier ones and two of its own."""
+    objects, at = fsspec.filesystem("memory"), Destination.at
     objects.store.clear()
 
     def in_memory(path: Any) -> Destination:
         return Destination(objects, "/bucket/copy", "memory://bucket/copy") if isinstance(path, str) else at(path)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Destination, "at", in_memory)
-        destination = Destination.at("memory")
-        manifest_hash = night.sandbox.store.store_hash if hasattr(night.sandbox.store, "store_hash") else None
-        assert manifest_hash is None or manifest_hash
-        night.airflow = type(night.airflow)()
-        night.run("first", after=timedelta(hours=1), **arguments)
-        hash_there = committed(destination, "orders")[0].store_hash
-        patch.setattr("tests.transfers.test_snapshots.a_manifest", lambda *args, **changes: a_manifest_of(hash_there, *args, **changes))
-        a_history(destination, history)
-        patch.undo()
-        patch.setattr(Destination, "at", in_memory)
-        night.run("second", after=timedelta(hours=1), **arguments)
-        for row in night.sandbox.store.rows("orders")[:3]:
-            night.sandbox.store.edit("orders", row["id"], staff_notes=f"edited {night.moment}")
-        with counted(destination) as calls:
-            assert night.run("third", after=timedelta(hours=1), **arguments)["rows"] == 3
+    monkeypatch.setattr(Destination, "at", in_memory)
+    night.run("first", after=timedelta(hours=1))
+    destination = in_memory("any")
+    a_history(destination, history, committed(destination, "orders")[0].store_hash)
+    night.run("second", after=timedelta(hours=1))
+    for row in night.sandbox.store.rows("orders")[:3]:
+        night.sandbox.store.edit("orders", row["id"], staff_notes="edited")
+    with counted(destination) as calls:
+        assert night.run("third", after=timedelta(hours=1))["rows"] == 3
     return calls
-
-
-def a_manifest_of(store_hash: str, *args: Any, **changes: Any) -> Manifest:
-    from tests.transfers import test_manifest
-
-    return test_manifest.a_manifest(*args, **{**changes, "store_hash": store_hash})
 
 
 LONG = pytest.param(10_000, marks=[pytest.mark.full, pytest.mark.timeout(600)])
@@ -448,6 +423,6 @@ def test_the_fields_of_a_snapshot_are_the_documented_ones(destination: Destinati
     a_run(destination, "a", 0)
     found = msgspec.json.decode(destination.read(snapshot_name("orders", 1)) or b"")
 
-    assert set(found) == {"version", "resource", "store_hash", "sequence", "written_at", "runs", "left_out"} == set(Snapshot.__struct_fields__)
+    assert set(found) == {"version", "resource", "store_hash", "sequence", "written_at", "runs", "left_out"}
     assert set(found["runs"][0]) == {"run", "manifest", "bytes", "modified"}
     assert msgspec.convert(found["runs"][0]["manifest"], Manifest) == committed(destination, "orders")[0]
