@@ -59,11 +59,7 @@ def read_manifest(destination: Destination, resource: str, run: str) -> Manifest
 
 def _read(destination: Destination, resource: str, run: str, name: str) -> Manifest | None:
     data = destination.read(name)
-    found = None if data is None else decoded_manifest(data, destination.full(name), resource)
-    if found is not None:
-        for file in found.files:  # what a run replaces is removed: another run's files are not its own
-            require_within(file.path, run_folder(resource, run), destination.full(name))
-    return found
+    return None if data is None else decoded_manifest(data, destination.full(name), run_folder(resource, run))
 
 
 def committed(path: str | Path | ObjectStoragePath | Destination, resource: str) -> list[Manifest]:

@@ -319,12 +319,12 @@ class _Version(msgspec.Struct):
     version: int
 
 
-def decoded_manifest(data: bytes, name: str, resource: str) -> Manifest | None:
+def decoded_manifest(data: bytes, name: str, folder: str) -> Manifest | None:
     """A manifest's file; one that is not whole is None, and is warned of.
 
     :param name: for the warning.
-    :param resource: the resource's directory.
-    :raises DestinationError: it names a file that is not below the directory.
+    :param folder: the run's: what a run replaces is removed, and another run's files are not its own.
+    :raises DestinationError: it names a file that is not below that folder.
     """
     try:
         found = Manifest.decode(data)
@@ -332,7 +332,7 @@ def decoded_manifest(data: bytes, name: str, resource: str) -> Manifest | None:
         log.warning("%s is not a whole manifest (%s): its run is taken as not committed.", name, error)
         return None
     for file in found.files:
-        require_within(file.path, resource, name)
+        require_within(file.path, folder, name)
     return found
 
 
@@ -349,7 +349,8 @@ def _read(destination: Destination, resource: str, files: Sequence[Entry]) -> li
         with ThreadPoolExecutor(_AT_ONCE) as threads:
             read = list(threads.map(destination.read, names))
     return [
-        None if data is None else decoded_manifest(data, destination.full(name), resource) for name, data in zip(names, read, strict=True)
+        None if data is None else decoded_manifest(data, destination.full(file.name), f"{resource}/run={_run_of(file)}")
+        for file, data in zip(files, read, strict=True)
     ]
 
 
