@@ -232,7 +232,7 @@ class Directory(Protocol):
     def write(self, name: str, data: bytes) -> None:
         """Write it whole."""
 
-    def remove(self, name: str) -> bool:
+    def remove(self, name: str) -> None:
         """Remove it, where it is there."""
 
 

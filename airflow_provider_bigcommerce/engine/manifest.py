@@ -159,7 +159,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 def manifest_json_schema() -> dict[str, Any]:
     """The JSON schema of a manifest, as in ``docs/reference/manifest.schema.json``."""
-    schema = msgspec.json.schema(Manifest)
+    schema = json.loads(json.dumps(msgspec.json.schema(Manifest)))  # lists, where defaults are tuples
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Manifest of one run of BigCommerceToObjectStorageOperator",
