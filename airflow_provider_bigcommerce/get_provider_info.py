@@ -74,7 +74,7 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": "BigCommerce",
-                "python-modules": [f"{package}.operators.{name}" for name in ("graphql", "partition", "request", "sync")],
+                "python-modules": [f"{package}.operators.{name}" for name in ("compact", "graphql", "partition", "request", "sync")],
             }
         ],
         "sensors": [{"integration-name": "BigCommerce", "python-modules": [f"{package}.sensors.resource"]}],

@@ -18,6 +18,7 @@ from airflow_provider_bigcommerce.core.naming import kept_name
 from airflow_provider_bigcommerce.core.planning import copied_resource, resource_of
 from airflow_provider_bigcommerce.core.whole_store import in_order
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
+from airflow_provider_bigcommerce.operators.compact import BigCommerceCompactOperator
 from airflow_provider_bigcommerce.operators.sync import BigCommerceReadableResourcesOperator, BigCommerceSyncSummaryOperator
 from airflow_provider_bigcommerce.retry import BigCommerceRetryPolicy
 from airflow_provider_bigcommerce.state import state_asset
@@ -36,6 +37,7 @@ _OF_ANY_TASK: Final = ("retries", "retry_delay", "retry_policy", "pool", "queue"
 #: Of those arguments that no task has.
 ARGUMENT_CHECKS: Final[Checks] = {
     "full_every": optional(span(example="timedelta(days=7)")),
+    "compact_every": optional(span(example="timedelta(days=7)")),
     "initial_since": optional(pending_or(when())),
     "with_each_parent": flag(),
     "group_id": text("bigcommerce_sync"),
@@ -76,6 +78,7 @@ def bigcommerce_sync(
     to: str | Tables | Lake,
     bigcommerce_conn_id: str = "bigcommerce_default",
     full_every: timedelta | None = timedelta(days=7),
+    compact_every: timedelta | None = timedelta(days=7),
     initial_since: str | datetime | None = None,
     exclude: Sequence[str] = (),
     with_each_parent: bool = True,
@@ -89,8 +92,9 @@ def bigcommerce_sync(
         with DAG("shop", schedule="@daily", catchup=False, max_active_runs=1, default_args={"retries": 4}):
             bigcommerce_sync(["orders", "customers", "products", "brands"], to="s3://aws_default@my-bucket/bigcommerce")
 
-    There is one task a resource, named after it, and a last one, ``summary``, which runs always and fails if a resource failed. Where
-    slots are scarce, small reads go first. See docs/how-to/sync-a-whole-store.md.
+    There is one task a resource, named after it, and two after them, which run always: ``summary`` fails if a resource failed, and
+    ``compact`` makes few files of many, now and then (docs/how-to/compact-a-copy.md); tables have none. Where slots are scarce, small reads
+    go first. See docs/how-to/sync-a-whole-store.md.
 
     :param resources: catalog names or paths; name -> arguments of its transfer alone (``{"orders": {"include": []}}``); or ``all``:
         what the token can read, which a task asks when the run begins.
@@ -98,6 +102,7 @@ def bigcommerce_sync(
         database, or :class:`Lake`.
     :param bigcommerce_conn_id: connection id of the store; may be a mapped task group's argument.
     :param full_every: how often a list with a change date is read whole all the same, each in a night of its own; None for never.
+    :param compact_every: how often copies in files are compacted; the task does nothing while the last time is less ago. None for never.
     :param initial_since: where the first runs of lists with a change date begin; the store's beginning if not given.
     :param exclude: with ``all``, resources to leave out.
     :param with_each_parent: with ``all``, whether lists that cost a request for each parent (``order_taxes``: one an order) are read.
@@ -108,7 +113,13 @@ def bigcommerce_sync(
     """
     from airflow.sdk import TaskGroup
 
-    own_arguments = {"full_every": full_every, "initial_since": initial_since, "with_each_parent": with_each_parent, "group_id": group_id}
+    own_arguments = {
+        "full_every": full_every,
+        "compact_every": compact_every,
+        "initial_since": initial_since,
+        "with_each_parent": with_each_parent,
+        "group_id": group_id,
+    }
     for name, check in ARGUMENT_CHECKS.items():
         check(name, own_arguments[name])
     resources, exclude = _resources(resources), names("['orders']")("exclude", exclude)
@@ -117,6 +128,10 @@ def bigcommerce_sync(
     basic = {"bigcommerce_conn_id": bigcommerce_conn_id, "mode": "incremental", "full_every": full_every}
     common = {**basic, **place, **_retry_policy(), **arguments}
     summary: dict[str, Any] = {"task_id": "summary", "bigcommerce_conn_id": bigcommerce_conn_id, "trigger_rule": "all_done", "retries": 0}
+    of_any_task = {name: common[name] for name in _OF_ANY_TASK if name in common}
+    after_all = {"task_id": "compact", "path": common.get("path"), "trigger_rule": "all_done"}
+    compaction: dict[str, Any] = {**after_all, "every": compact_every, **of_any_task}
+    is_compacted = compact_every is not None and not isinstance(to, Tables)
     with TaskGroup(group_id) as group:
         if resources == "all":
             readable = BigCommerceReadableResourcesOperator(
@@ -126,11 +141,13 @@ def bigcommerce_sync(
                 with_each_parent=with_each_parent,
                 needs_key=isinstance(to, (Tables, Lake)),
                 initial_since=initial_since,
-                **{name: common[name] for name in _OF_ANY_TASK if name in common},
+                **of_any_task,
             )
             mapped = {"inlets": [state_asset()], "outlets": [data_alias()], "map_index_template": "{{ task.resource }}", **common}
             copies: Any = operator.partial(task_id="copy", **mapped).expand_kwargs(readable.output)
             copies >> BigCommerceSyncSummaryOperator(copies=copies.task_id, readable=readable.task_id, **summary)
+            if is_compacted:
+                copies >> BigCommerceCompactOperator(**compaction)
             return group
         own = {copied_resource(name): (name, extra) for name, extra in _each(resources).items()}
         # Runs of one task are kept apart, so that they do not read the same window; in a mapped group that would put stores in a queue.
@@ -144,6 +161,9 @@ def bigcommerce_sync(
             tasks[row.name] = operator(task_id=kept_name(row.name), **given)
         named = {name: str(task.task_id) for name, task in tasks.items()}
         list(tasks.values()) >> BigCommerceSyncSummaryOperator(copies=named, **summary)
+        here = [name for name, (_, extra) in ((row.name, own[row]) for row in own) if "path" not in extra]
+        if is_compacted and here:
+            [tasks[name] for name in here] >> BigCommerceCompactOperator(resource=here, **compaction)
     return group
 
 

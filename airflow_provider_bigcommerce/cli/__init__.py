@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from airflow_provider_bigcommerce import __version__
+from airflow_provider_bigcommerce.cli.compact import compact
 from airflow_provider_bigcommerce.cli.output import only_results, print_table, say, stdout
 from airflow_provider_bigcommerce.cli.state import state
 from airflow_provider_bigcommerce.exceptions import (
@@ -51,6 +52,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(state, name="state")
+app.command()(compact)
 
 ConnId = Annotated[str | None, typer.Option(help=f"Airflow connection; {DEFAULT_CONN_ID} unless a store hash is given.")]
 StoreHash = Annotated[

@@ -28,8 +28,11 @@ def filters_of(run: Manifest, resource: Resource) -> dict[str, str]:
 
 
 def began(run: Manifest) -> datetime:
-    """When a run began to read, and a little before: by the store's clock, or, in a manifest of an earlier version, by the worker's."""
-    return datetime.fromisoformat(run.read_at or run.started_at).astimezone(UTC) - DEFAULT_OVERLAP
+    """When a run began to read, and a little before: by the store's clock, or, in a manifest of an earlier version, by the worker's.
+
+    Of a compaction, the first of the reads that it stands for: no row of it is older.
+    """
+    return datetime.fromisoformat(run.as_of or run.read_at or run.started_at).astimezone(UTC) - DEFAULT_OVERLAP
 
 
 def bounds_of(runs: Sequence[Manifest], resource: Resource) -> Bounds:
@@ -40,18 +43,22 @@ def bounds_of(runs: Sequence[Manifest], resource: Resource) -> Bounds:
     dates, filters = bounding_dates(resource), filters_of(runs[0], resource)
     if dates is None:
         return Bounds(filters)
-    backfilled = tuple(_span(run) for run in runs if run.mode == "backfill")
+    backfilled = tuple(span_of(run) for run in runs if run.mode == "backfill")
     # A backfill, a repair, or a span that was read again: none says how far the copy goes.
     live = [run for run in runs if run.watermark is not None or run.mode == "full"]
     if not live:
         return Bounds(filters, dates, None, min(map(began, runs)), is_whole=False, backfilled=backfilled)
     live = [run for run in live if run.watermark is not None or run.window == ManifestWindow()] or live
-    begins = [moment(run.window.since, "since") for run in live]
-    since = None if None in begins else min(begin for begin in begins if begin is not None)
-    return Bounds(filters, dates, since, max(map(_end, live)), backfilled=backfilled)
+    return Bounds(filters, dates, first_since(live), max(map(end_of, live)), backfilled=backfilled)
 
 
-def _end(run: Manifest) -> datetime:
+def first_since(runs: Sequence[Manifest]) -> datetime | None:
+    """Where the first of the windows of some runs begins; None for the beginning of the store."""
+    begins = [moment(run.window.since, "since") for run in runs]
+    return None if None in begins else min(begin for begin in begins if begin is not None)
+
+
+def end_of(run: Manifest) -> datetime:
     """The moment from which on a live run tells nothing."""
     if (watermark := moment(run.watermark, "watermark")) is not None:
         return watermark
@@ -59,6 +66,7 @@ def _end(run: Manifest) -> datetime:
     return began(run) if until is None else min(began(run), until + timedelta(seconds=1))
 
 
-def _span(run: Manifest) -> tuple[float, float]:
+def span_of(run: Manifest) -> tuple[float, float]:
+    """First and last second of a run's window, infinite where it is open."""
     since, until = moment(run.window.since, "since"), moment(run.window.until, "window end")
     return since.timestamp() if since else -math.inf, until.timestamp() if until else math.inf

@@ -97,6 +97,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         in a manifest of an earlier version, whose ``started_at`` stands in for it.
     :param sequence: greater than those of the runs that were committed there before; decides where ``read_at`` is the same second.
     :param attempt: which try of the run this is from, 1 for the first; of two of one run, the greater one counts.
+    :param replaces: in the manifest of a compaction, the runs whose rows its files hold: run keys, each with ``@`` and the ``finished_at``
+        of the manifest that was read. Those manifests are not part of the copy any more; one that the run commits later is.
+    :param as_of: of a compaction, the store's time at which the first of the reads that it stands for began; null where ``read_at`` says
+        it.
     """
 
     resource: str
@@ -122,6 +126,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     read_at: str | None = None
     sequence: int = 0
     attempt: int = 1
+    replaces: tuple[str, ...] = ()
+    as_of: str | None = None
 
     @property
     def order(self) -> tuple[datetime, int, str]:
@@ -153,7 +159,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 def manifest_json_schema() -> dict[str, Any]:
     """The JSON schema of a manifest, as in ``docs/reference/manifest.schema.json``."""
-    schema = msgspec.json.schema(Manifest)
+    schema = json.loads(json.dumps(msgspec.json.schema(Manifest)))  # lists, where defaults are tuples
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Manifest of one run of BigCommerceToObjectStorageOperator",

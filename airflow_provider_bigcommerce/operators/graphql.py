@@ -41,15 +41,8 @@ from airflow_provider_bigcommerce.engine.stoppable import StoppableReading
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies
-from airflow_provider_bigcommerce.targets.files.commits import (
-    begin_try,
-    commit,
-    discard_unfinished,
-    next_sequence,
-    put_right,
-    remove_orphans,
-    run_folder,
-)
+from airflow_provider_bigcommerce.targets.files.beginning import begin, discard_unfinished
+from airflow_provider_bigcommerce.targets.files.commits import begin_try, commit, run_folder
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.files.writers import FileFormat, PartWriter, Stamp
 
@@ -199,10 +192,8 @@ class BigCommerceGraphQLOperator(BaseOperator):
         key = run_key(dag_id, run_id, task_id, index)
         hook = BigCommerceHook(self.bigcommerce_conn_id)
         store_hash = hook.credentials().store_hash
-        there, task = destination.require_writable(f"{folder}/_manifests"), task_key(dag_id, task_id)
-        put_right(destination, folder, task, now=there)
-        remove_orphans(destination, folder, task, now=there)
-        begun = begin_try(destination, folder, key, number=try_number(context))
+        found, _ = begin(destination, folder, task_key(dag_id, task_id), store_hash=None)
+        begun = begin_try(destination, folder, key, number=try_number(context), found=found)
         this = begun.this
         discard_unfinished(destination, run_folder(folder, key))
         discrepancies, progress = Discrepancies(), Progress(row.name)
@@ -245,10 +236,11 @@ class BigCommerceGraphQLOperator(BaseOperator):
             complete=True,
             checked=(),
             read_at=written(read_at),
-            sequence=next_sequence(destination, folder),
             attempt=this.number,
         )
-        manifest = commit(destination, folder, key, manifest, begun.replaced, mark=this.mark, left=begun.left)
+        manifest = commit(
+            destination, folder, key, manifest, begun.replaced, mark=this.mark, left=begun.left, known=begun.found, is_numbered=False
+        )
         self.log.info("Wrote %d nodes of %s in %d files, with %d requests.", copied.rows, row.name, len(copied.files), stats.requests)
         return manifest.as_json()
 

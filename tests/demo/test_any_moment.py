@@ -60,7 +60,7 @@ class Clock:
 def arguments() -> dict[str, Any]:
     """What the DAGs that the demo runs give to their transfers and proofs."""
     dags = example_dags()
-    sync = {task.resource: task for task in dags["bigcommerce_sync"].tasks if task.task_id != "store.summary"}
+    sync = {task.resource: task for task in dags["bigcommerce_sync"].tasks if task.task_id not in ("store.summary", "store.compact")}
     prove = {task.resource: task for task in dags["bigcommerce_prove"].tasks}
     assert {sync[name].full_every for name in INCREMENTAL} == {timedelta(days=7)}
     return {

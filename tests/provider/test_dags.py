@@ -40,8 +40,8 @@ def test_the_sync_dag_is_a_daily_one_that_does_not_fight_itself(dags: dict[str, 
     dag = dags["bigcommerce_sync"]
 
     assert (dag.catchup, dag.max_active_runs) == (False, 1)
-    assert set(dag.task_ids) == {f"store.{name}" for name in (*RESOURCES, "summary")}
-    tasks = [task for task in dag.tasks if task.task_id != "store.summary"]
+    assert set(dag.task_ids) == {f"store.{name}" for name in (*RESOURCES, "summary", "compact")}
+    tasks = [task for task in dag.tasks if task.task_id not in ("store.summary", "store.compact")]
     assert {task.resource: task.mode for task in tasks} == dict.fromkeys(RESOURCES, "incremental")
     for task in tasks:
         assert task.max_active_tis_per_dag == 1

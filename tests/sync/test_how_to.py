@@ -35,10 +35,12 @@ def test_the_examples_of_a_whole_store_are_what_the_page_says() -> None:
     listed, with_own_arguments, everything = dags_of("sync-a-whole-store.md")
 
     assert {task.task_id for task in listed.tasks} == {
-        f"bigcommerce_sync.{name}" for name in ("orders", "customers", "products", "brands", "summary")
+        f"bigcommerce_sync.{name}" for name in ("orders", "customers", "products", "brands", "summary", "compact")
     }
     orders, variants = (with_own_arguments.get_task(f"bigcommerce_sync.{name}") for name in ("orders", "product_variants"))
     assert (orders.nested, orders.initial_since) == ("tables", "2025-01-01T00:00:00Z")
     assert (variants.nested, variants.initial_since, variants.include) == ("json", None, [])
-    assert {task.task_id for task in everything.tasks} == {f"bigcommerce_sync.{name}" for name in ("readable", "copy", "summary")}
+    assert {task.task_id for task in everything.tasks} == {
+        f"bigcommerce_sync.{name}" for name in ("readable", "copy", "summary", "compact")
+    }
     assert everything.get_task("bigcommerce_sync.readable").with_each_parent is False

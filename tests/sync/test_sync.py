@@ -33,6 +33,10 @@ def a_dag(name: str, **arguments: Any) -> Any:
     return DAG(name, start_date=datetime(2026, 1, 1, tzinfo=UTC), schedule=None, **arguments)
 
 
+def _copies(task: Any) -> bool:
+    return isinstance(task, BigCommerceToObjectStorageOperator)
+
+
 def refuse(sandbox: Sandbox, path: str) -> None:
     """Let the store refuse a list, once and for good."""
     sandbox.store.fail_next(1, "answer", match=path, status=403, body=b"{}")
@@ -46,9 +50,10 @@ def test_a_sync_is_a_task_a_resource_and_a_summary() -> None:
         bigcommerce_sync(NAMES, to="/data", retries=2)
 
     tasks = {task.task_id: task for task in dag.tasks}
-    assert set(tasks) == {f"bigcommerce_sync.{name}" for name in (*NAMES, "summary")}
-    summary = tasks.pop("bigcommerce_sync.summary")
-    assert summary.upstream_task_ids == set(tasks)
+    assert set(tasks) == {f"bigcommerce_sync.{name}" for name in (*NAMES, "summary", "compact")}
+    summary, compact = tasks.pop("bigcommerce_sync.summary"), tasks.pop("bigcommerce_sync.compact")
+    assert summary.upstream_task_ids == compact.upstream_task_ids == set(tasks)
+    assert (compact.path, compact.resource, compact.every, compact.trigger_rule) == ("/data", sorted(NAMES), timedelta(days=7), "all_done")
     assert (summary.trigger_rule, summary.retries) == ("all_done", 0)
     assert {task.resource: task.mode for task in tasks.values()} == dict.fromkeys(NAMES, "incremental")
     for task in tasks.values():
@@ -61,9 +66,9 @@ def test_small_reads_go_first_and_what_costs_a_request_for_each_parent_goes_last
     with a_dag("order") as dag:
         bigcommerce_sync(["order_taxes", "brands", "orders", "store_information", "customers"], to="/data")
 
-    weights = {task.task_id.partition(".")[2]: task.priority_weight for task in dag.tasks if task.task_id != "bigcommerce_sync.summary"}
+    weights = {task.task_id.partition(".")[2]: task.priority_weight for task in dag.tasks if _copies(task)}
     assert sorted(weights, key=lambda name: -weights[name]) == ["store_information", "orders", "customers", "brands", "order_taxes"]
-    assert {str(task.weight_rule) for task in dag.tasks if "summary" not in task.task_id} != {"downstream"}
+    assert {str(task.weight_rule) for task in dag.tasks if _copies(task)} != {"downstream"}
 
 
 def test_one_resource_can_have_arguments_of_its_own() -> None:
@@ -142,6 +147,7 @@ def test_a_resource_that_fails_stops_no_other_and_the_summary_says_so(connected:
     assert states(run) == {
         "bigcommerce_sync.customers": "failed",
         **{f"bigcommerce_sync.{name}": "success" for name in NAMES if name != "customers"},
+        "bigcommerce_sync.compact": "success",
         "bigcommerce_sync.summary": "failed",
     }
     for name in NAMES:
@@ -205,6 +211,7 @@ def test_all_is_what_the_token_can_read_asked_when_the_run_begins(
     assert states(run) == {
         "bigcommerce_sync.readable": "success",
         **{f"bigcommerce_sync.copy[{n}]": "failed" if n == failed else "success" for n in range(len(names))},
+        "bigcommerce_sync.compact": "success",
         "bigcommerce_sync.summary": "failed",
     }
     assert [manifest.rows for manifest in committed(str(tmp_path), "coupons")] == [connected.store.count("coupons")]
@@ -228,6 +235,7 @@ def test_a_token_that_reads_nothing_fails_with_what_to_do(connected: Sandbox, tm
     assert states(run) == {
         "bigcommerce_sync.readable": "failed",
         "bigcommerce_sync.copy": "upstream_failed",
+        "bigcommerce_sync.compact": "success",
         "bigcommerce_sync.summary": "failed",
     }
     assert returned(run, "bigcommerce_sync.summary")["failed"] == ["all"]
@@ -255,7 +263,8 @@ def test_a_store_that_fails_stops_no_other_store(connected: Sandbox, tmp_path: P
 
     expected = {0: "success", 1: "failed", 2: "success"}
     assert states(run) == {
-        f"store.bigcommerce_sync.{name}[{index}]": state for index, state in expected.items() for name in ("orders", "brands", "summary")
+        **{f"store.bigcommerce_sync.{name}[{n}]": state for n, state in expected.items() for name in ("orders", "brands", "summary")},
+        **{f"store.bigcommerce_sync.compact[{n}]": "success" for n in expected},
     }
     for index, conn_id in ((0, "shop_a"), (2, "shop_c")):
         for name in ("orders", "brands"):

@@ -26,7 +26,7 @@ _WHO: ContextVar[StoppedTry | None] = ContextVar("who", default=None)
 STEPS: dict[type, tuple[str, ...]] = {
     LocalFileSystem: ("open", "rm_file", "find", "cat_file", "pipe_file", "info"),
     MemoryFileSystem: ("open", "rm_file", "find", "cat_file", "pipe_file", "info"),
-    Path: ("replace",),
+    Path: ("replace", "hardlink_to"),
     StateStore: ("get", "set", "delete"),
 }
 

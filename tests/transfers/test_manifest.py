@@ -27,16 +27,17 @@ from airflow_provider_bigcommerce.engine.manifest import (
     task_key,
 )
 from airflow_provider_bigcommerce.exceptions import DestinationError
+from airflow_provider_bigcommerce.targets.files.beginning import remove_orphans
 from airflow_provider_bigcommerce.targets.files.commits import (
     begin_try,
     commit,
     committed,
     manifest_name,
     read_manifest,
-    remove_orphans,
     run_folder,
 )
 from airflow_provider_bigcommerce.targets.files.destination import Destination, NewFile, is_temporary
+from airflow_provider_bigcommerce.targets.files.snapshots import find_copy
 
 SCHEMA_FILE = Path(__file__).parents[2] / "docs" / "reference" / "manifest.schema.json"
 NOW = datetime(2026, 3, 29, 12, tzinfo=UTC)
@@ -99,7 +100,7 @@ def test_a_manifest_has_exactly_the_documented_fields() -> None:
     expected = {
         "resource", "store_hash", "mode", "query", "window", "watermark", "files", "rows", "duplicates_dropped", "deleted", "drift",
         "rounded", "requests", "throttled", "seconds", "started_at", "finished_at", "provider_version", "complete", "checked",
-        "read_at", "sequence", "attempt",
+        "read_at", "sequence", "attempt", "replaces",
     }  # fmt: skip
     file = DataFile(path="orders/run=x/part-00000.jsonl", rows=1, bytes=9, sha256="0" * 64)
 
@@ -237,19 +238,19 @@ def _crashing(destination: Destination, monkeypatch: pytest.MonkeyPatch, step: i
     class Killed(BaseException):
         """The end of the process."""
 
-    for verb in ("write", "remove"):
+    for verb in ("write", "write_new", "remove"):
         real = getattr(destination, verb)
 
-        def change(*args: Any, _real: Any = real) -> None:
+        def change(*args: Any, _real: Any = real) -> Any:
             if left[0] == 0:
                 raise Killed
             left[0] -= 1
-            _real(*args)
+            return _real(*args)
 
         monkeypatch.setattr(destination, verb, change)
 
 
-@pytest.mark.parametrize("step", [0, 1, 2, 3])
+@pytest.mark.parametrize("step", [0, 1, 2, 3, 4])
 def test_a_cleared_run_shows_the_old_or_the_new_whole_wherever_it_crashes(
     destination: Destination, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
@@ -270,7 +271,7 @@ def test_a_cleared_run_shows_the_old_or_the_new_whole_wherever_it_crashes(
             assert type(error).__name__ == "Killed"  # noqa: PT017
             crashed = True
 
-    assert crashed == (step < 3)
+    assert crashed == (step < 4)
     assert visible(destination) == ({"old0", "old1"} if step == 0 else {"new0", "new1"})
 
     begun = begin_try(destination, "orders", "run1", number=1)
@@ -324,7 +325,7 @@ def test_orphans_older_than_a_day_of_the_same_task_go_and_nothing_else(tmp_path:
         moment = NOW.timestamp() if f"run={running}/" in entry.name else old
         os.utime(tmp_path / entry.name, (moment, moment))
 
-    removed = remove_orphans(destination, "orders", mine, now=NOW)
+    removed = remove_orphans(destination, find_copy(destination, "orders"), mine, now=NOW)
 
     left = {entry.name.split("/")[1] + "/" + entry.name.split("/")[2] for entry in destination.entries("orders") if "run=" in entry.name}
     assert removed == 2

@@ -26,6 +26,7 @@ from airflow_provider_bigcommerce.targets.files.commits import committed, missin
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.files.file_reader import newest_first
 from airflow_provider_bigcommerce.targets.files.pieces import commit_partitions
+from airflow_provider_bigcommerce.targets.files.snapshots import current
 from tests.airflow_memory import Airflow
 from tests.transfers.conftest import Night
 from tests.transfers.killing import PAGE, PART
@@ -253,6 +254,7 @@ def stopped_at(
     store.delete(resource, added)
     retry = run("r1", try_number=2)
     assert_names_what_is_there(path, resource, at)
+    assert_is_told_by_its_snapshot(path, resource, at)
     if is_followed:
         store.edit(resource, third, **{field: f"for the next run {step}"})
         run("r2", after=hour)
@@ -260,6 +262,7 @@ def stopped_at(
 
     assert zombie.surprise is None, (at, zombie.surprise)
     assert_names_what_is_there(path, resource, at)
+    assert_is_told_by_its_snapshot(path, resource, at)
     stands = read_manifest(Destination.at(path), resource, run_key("sync", "r1", resource))
     assert stands is not None, at
     if is_past:  # it had ended before its retry began, which is a clear
@@ -271,6 +274,7 @@ def stopped_at(
     store.edit(resource, row, **{field: f"at the end {step}"})
     run("r3", after=hour)
     assert_names_what_is_there(path, resource, at)
+    assert_is_told_by_its_snapshot(path, resource, at)
     assert copy_of(path, resource) == {row["id"]: row[field] for row in store.rows(resource)}, at
     stands = read_manifest(Destination.at(path), resource, run_key("sync", "r1", resource))
     if zombie.manifest is None:
@@ -282,6 +286,13 @@ def stopped_at(
 def assert_names_what_is_there(path: str, resource: str, at: str) -> None:
     for manifest in committed(path, resource):
         assert missing_file(Destination.at(path), manifest) is None, at
+
+
+def assert_is_told_by_its_snapshot(path: str, resource: str, at: str) -> None:
+    """A reader of the highest snapshot alone finds what the manifests say."""
+    snapshot = current(path, resource)
+    assert snapshot is not None, at
+    assert [run.manifest for run in snapshot.runs] == committed(path, resource), at
 
 
 def copy_of(path: str, resource: str) -> dict[int, str]:
@@ -323,6 +334,7 @@ def test_a_commit_of_ranges_that_stops_at_any_step_harms_nothing(night: Night, f
 
             assert zombie.surprise is None, (at, zombie.surprise)
             assert_names_what_is_there(path, "orders", at)
+            assert_is_told_by_its_snapshot(path, "orders", at)
             found = committed(path, "orders")
             assert len(found) == 1, (at, zombie.error, zombie.steps[number - 3 :])
             [stands] = found

@@ -24,7 +24,8 @@ from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.rows.row_keys import SeenKeys
 from airflow_provider_bigcommerce.state import Checkpoint, Part, Reached, RunCheckpoint
-from airflow_provider_bigcommerce.targets.files.commits import ORPHAN_AGE, run_folder
+from airflow_provider_bigcommerce.targets.files.beginning import ORPHAN_AGE
+from airflow_provider_bigcommerce.targets.files.commits import run_folder
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 
 log = logging.getLogger(__name__)

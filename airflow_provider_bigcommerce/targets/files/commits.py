@@ -1,7 +1,8 @@
 """The manifest of a run: the one file whose presence makes the run's files data.
 
 It is written last and replaced whole. Readers take the files that manifests name and nothing else; this module says how they
-are laid out, which manifests are committed, and which files no manifest will ever name.
+are laid out, which manifests are committed, and which files no manifest will ever name. What all manifests say together stands in the
+snapshot (``targets.files.snapshots``), which each commit brings up to date before it removes anything.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,17 +18,16 @@ import msgspec
 from airflow_provider_bigcommerce.core.file_names import require_within
 from airflow_provider_bigcommerce.core.naming import kept_name
 from airflow_provider_bigcommerce.engine.manifest import DataFile, Manifest
-from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError
-from airflow_provider_bigcommerce.targets.files.destination import Destination, Entry, is_temporary
-from airflow_provider_bigcommerce.targets.files.tries import Try, copies, copies_of_task, copy_name, is_outlived
+from airflow_provider_bigcommerce.exceptions import DestinationError
+from airflow_provider_bigcommerce.targets.files.destination import Destination, is_temporary
+from airflow_provider_bigcommerce.targets.files.look import Look
+from airflow_provider_bigcommerce.targets.files.snapshots import Found, decoded_manifest, find_copy, put, settled
+from airflow_provider_bigcommerce.targets.files.tries import Try, copies, copy_name
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
 log = logging.getLogger(__name__)
-
-#: A file that no manifest names is left alone this long: its run may still be writing.
-ORPHAN_AGE = timedelta(days=1)
 
 
 def run_folder(resource: str, run: str) -> str:
@@ -60,88 +59,30 @@ def read_manifest(destination: Destination, resource: str, run: str) -> Manifest
 
 def _read(destination: Destination, resource: str, run: str, name: str) -> Manifest | None:
     data = destination.read(name)
-    found = None if data is None else _decoded(data, destination.full(name), resource)
-    if found is not None:
-        for file in found.files:  # what a run replaces is removed: another run's files are not its own
-            require_within(file.path, run_folder(resource, run), destination.full(name))
-    return found
-
-
-def _decoded(data: bytes, name: str, resource: str) -> Manifest | None:
-    try:
-        found = Manifest.decode(data)
-    except ValueError as error:
-        log.warning("%s is not a whole manifest (%s): its run is taken as not committed.", name, error)
-        return None
-    for file in found.files:
-        require_within(file.path, resource, name)
-    return found
+    return None if data is None else decoded_manifest(data, destination.full(name), run_folder(resource, run))
 
 
 def committed(path: str | Path | ObjectStoragePath | Destination, resource: str) -> list[Manifest]:
-    """All committed manifests of a resource below a transfer's ``path``, newest first.
+    """The committed manifests of a resource below a transfer's ``path``, newest first: what its copy consists of.
+
+    Those that a compaction's manifest stands for are left out. One listing and one read, and a read for each manifest that is not in the
+    snapshot yet.
 
     :param path: as given to the transfer.
     :param resource: catalog name, or the path that was copied.
     :raises DestinationError: the directory cannot be listed or read, or a manifest names a file that is not below it.
     """
-    destination = Destination.at(path)
-    found: list[Manifest] = []
-    for entry in destination.entries(f"{kept_name(resource)}/_manifests"):
-        if not entry.name.endswith(".json"):
-            continue
-        data = destination.read(entry.name)
-        if data is not None and (manifest := _decoded(data, destination.full(entry.name), resource)) is not None:
-            found.append(manifest)
-    return sorted(found, key=lambda manifest: manifest.order, reverse=True)
+    return [run.manifest for run in find_copy(Destination.at(path), kept_name(resource)).runs]
 
 
-def next_sequence(destination: Destination, resource: str) -> int:
-    """The place of a run that is committed now among the runs of a copy.
+def missing_file(destination: Destination, manifest: Manifest, look: Look | None = None) -> DataFile | None:
+    """The first file of a manifest that is not there, or not of its size; None where the run is whole.
 
-    Greater than that of the manifest that was written last, by the destination's own clock, and than how many there are.
+    :param look: a listing of the resource's directory; None to list the files' folders now.
     """
-    count, last = _last_committed(destination, resource)
-    return 1 + max([count, *(manifest.sequence for manifest in last)])
-
-
-def last_read(destination: Destination, resource: str) -> datetime:
-    """When the run that was committed last began to read, by the store's clock; the beginning of all time where there is none."""
-    _, last = _last_committed(destination, resource)
-    return max((manifest.order[0] for manifest in last if manifest.read_at), default=datetime.min.replace(tzinfo=UTC))
-
-
-def _last_committed(destination: Destination, resource: str) -> tuple[int, list[Manifest]]:
-    """How many manifests there are, and those that were written last, by the destination's own clock."""
-    there = {entry.name: entry.modified for entry in destination.entries(f"{resource}/_manifests") if entry.name.endswith(".json")}
-    latest = max((when for when in there.values() if when is not None), default=None)
-    # A destination may tell whole seconds.
-    last = [name for name, when in there.items() if when is not None and latest is not None and latest - when < timedelta(seconds=1)]
-    found = (_decoded(destination.read(name) or b"", destination.full(name), resource) for name in last)
-    return len(there), [manifest for manifest in found if manifest is not None]
-
-
-def refuse_another_store(destination: Destination, resource: str, store_hash: str) -> None:
-    """A copy is made of all manifests of its directory, so one of another store does not belong there.
-
-    :param store_hash: the store that the connection points to.
-    :raises InvalidQueryError: the directory holds another store's.
-    :raises DestinationError: the directory cannot be listed or read.
-    """
-    for entry in destination.entries(f"{resource}/_manifests"):
-        data = destination.read(entry.name) if entry.name.endswith(".json") else None
-        if data is not None and (manifest := _decoded(data, destination.full(entry.name), resource)) is not None:
-            if manifest.store_hash != store_hash:
-                raise InvalidQueryError(
-                    f"{destination.full(resource)} holds a copy of the store {manifest.store_hash!r}, and the connection now points to "
-                    f"{store_hash!r}: going on would mix two stores in one copy. Give another path for the new store. To start over here, "
-                    "empty the directory."
-                )
-            return  # the others were held against it when they were written
-
-
-def missing_file(destination: Destination, manifest: Manifest) -> DataFile | None:
-    """The first file of a manifest that is not there, or not of its size; None where the run is whole."""
+    if look is not None:
+        entries = {file.path: look.get(file.path) for file in manifest.files}
+        return next((file for file in manifest.files if (entry := entries[file.path]) is None or entry.bytes != file.bytes), None)
     folders = {file.path.rpartition("/")[0] for file in manifest.files}
     there = {entry.name: entry.bytes for folder in folders for entry in destination.entries(folder)}
     return next((file for file in manifest.files if there.get(file.path) != file.bytes), None)
@@ -153,24 +94,32 @@ class Begun(msgspec.Struct, frozen=True):
     :param this: its number among the tries, and what ends the names of its files.
     :param replaced: the manifest that it may replace.
     :param left: the files that others left in the run's directory.
+    :param found: the copy as it was then.
     """
 
     this: Try
     replaced: Manifest | None
     left: tuple[str, ...]
+    found: Found
 
 
-def begin_try(destination: Destination, resource: str, run: str, *, number: int, is_first: bool = True) -> Begun:
+def begin_try(
+    destination: Destination, resource: str, run: str, *, number: int, is_first: bool = True, found: Found | None = None
+) -> Begun:
     """Begin a try of a run; what an earlier one left undone is put right.
 
     :param number: Airflow's count of tries.
     :param is_first: whether nothing else tells of an earlier try.
+    :param found: the copy as it was a moment ago; None to look.
     """
-    replaced = _settle(destination, resource, run)
-    last = max([*(copy.of.number for copy in copies(destination, resource, run)), replaced.attempt if replaced is not None else 0])
+    found = find_copy(destination, resource) if found is None else found
+    replaced, is_changed = what_counts(destination, found.look, run)
+    found = settled(destination, resource, None if is_changed else found)
+    look = found.look
+    last = max([*(copy.of.number for copy in copies(look, run)), replaced.attempt if replaced is not None else 0])
     mark = try_mark(is_first=is_first and not last and number == 1)
-    left = tuple(entry.name for entry in destination.entries(run_folder(resource, run)) if not is_temporary(entry.name))
-    return Begun(Try(max(number, last + 1, 2 if mark else 1), mark), replaced, left)
+    left = tuple(entry.name for entry in look.below(f"run={run}") if not is_temporary(entry.name))
+    return Begun(Try(max(number, last + 1, 2 if mark else 1), mark), replaced, left, found)
 
 
 def commit(
@@ -182,24 +131,34 @@ def commit(
     *,
     mark: str = "",
     left: Iterable[str] = (),
+    known: Found | None = None,
+    is_numbered: bool = True,
 ) -> Manifest:
-    """Make a run's files data: put the manifest, look again, then remove the files that it replaces.
+    """Make a run's files data: put the manifest and the snapshot that names it, look again, then remove the files that it replaces.
 
     A reader sees the old manifest or the new one, never a mixture. Where another try of the run has committed meanwhile, that stays and
-    this one's files go; where one that this try follows was about to, this one stays (see ``targets.files.tries``).
+    this one's files go; where one that this try follows was about to, this one stays (see ``targets.files.tries``). Nothing is removed
+    before the snapshot says what counts.
 
     :param replaced: what stood there when this try began.
     :param mark: of this try's files.
     :param left: from :func:`begin_try`.
+    :param known: the copy as it was when the run began, so that what is the same need not be read again.
+    :param is_numbered: whether the manifest has its ``sequence``; else it gets it here.
     :returns: the run's manifest as it stands now.
     :raises DestinationError: a file is not there any more, or the manifest cannot be written; then nothing has changed for readers.
     """
-    this, own = Try(manifest.attempt, mark), manifest_name(resource, run)
-    if (other := _committed_meanwhile(destination, resource, run, replaced)) is not None:
+    own = manifest_name(resource, run)
+    found = find_copy(destination, resource, known=known)
+    if not is_numbered:
+        manifest = msgspec.structs.replace(manifest, sequence=found.next_sequence())
+    this = Try(manifest.attempt, mark)
+    if (other := _committed_meanwhile(destination, found.look, run, replaced)) is not None:
         return _step_back(destination, resource, run, manifest, other)
 
     def require_whole() -> None:
-        if (missing := missing_file(destination, manifest)) is not None:  # one made anew has not the files that a removed directory had
+        # One made anew has not the files that a removed directory had. On the local disk this is asked in the moment before the rename.
+        if (missing := missing_file(destination, manifest, None if destination.is_local else found.look)) is not None:
             raise _gone(destination, missing.path)
 
     if not this.is_first:
@@ -208,49 +167,53 @@ def commit(
     try:
         destination.write(own, manifest.encode(), require_whole)
     except DestinationError:
-        if (other := _committed_meanwhile(destination, resource, run, replaced)) is None:
+        if (other := _committed_meanwhile(destination, Look.at(destination, resource), run, replaced)) is None:
             raise
         return _step_back(destination, resource, run, manifest, other)
+    written = put(destination, found.plus(run, manifest))
     # Whatever happened since the look above, what counts stands from here on, or is put back by the next try or run that looks.
-    stands = _settle(destination, resource, run, otherwise=manifest)
+    stands, found = _settle(destination, find_copy(destination, resource, known=found, written=written), run, otherwise=manifest)
     if stands is None:  # never removed by a try: one that hung before that would remove another's
         raise _gone(destination, own)
     if stands != manifest:
         return _step_back(destination, resource, run, manifest, stands)
     if replaced is None and not left:
         return manifest
-    return _remove_replaced(destination, resource, run, manifest, replaced, left)
+    return _remove_replaced(destination, found, run, manifest, replaced, left)
 
 
-def _committed_meanwhile(destination: Destination, resource: str, run: str, replaced: Manifest | None) -> Manifest | None:
+def _committed_meanwhile(destination: Destination, look: Look, run: str, replaced: Manifest | None) -> Manifest | None:
     """What another try has committed since this one began, if that is whole."""
-    present = read_manifest(destination, resource, run)
+    if look.get(manifest_name(look.resource, run)) is None:
+        return None
+    present = read_manifest(destination, look.resource, run)
     known = replaced.finished_at if replaced is not None else None
     is_new = present is not None and present.finished_at != known and missing_file(destination, present) is None
     return present if is_new else None
 
 
 def _remove_replaced(
-    destination: Destination, resource: str, run: str, manifest: Manifest, replaced: Manifest | None, left: Iterable[str]
+    destination: Destination, found: Found, run: str, manifest: Manifest, replaced: Manifest | None, left: Iterable[str]
 ) -> Manifest:
     """Remove what the run held before this try: only what no other try can give a manifest to any more.
 
     On the local disk a manifest on its way is stopped before and after. Elsewhere nothing can be stopped, so a run of several tries keeps
     all their files until they are a day old.
     """
+    resource = found.look.resource
     folder, own = run_folder(resource, run), manifest_name(resource, run)
     kept = {file.path for file in manifest.files}
     old = {*left, *(file.path for file in (replaced.files if replaced is not None else ()))} - kept
-    is_alone = replaced is not None and replaced.attempt == 1 and len(copies(destination, resource, run)) <= 1
+    is_alone = replaced is not None and replaced.attempt == 1 and len(copies(found.look, run)) <= 1
     if not destination.is_local and not (is_alone or manifest.attempt == 1):
         return manifest
     destination.forestall(own)
-    stands = _settle(destination, resource, run, otherwise=manifest)
+    stands, found = _settle(destination, find_copy(destination, resource, known=found), run, otherwise=manifest)
     if stands != manifest:  # a try that this one follows cannot count more: a later one has committed
         return stands if stands is not None else manifest
-    _remove(destination, (require_within(name, folder, own) for name in sorted(old)))
+    destination.remove_all(require_within(name, folder, own) for name in sorted(old))
     destination.forestall(own)
-    return _settle(destination, resource, run, otherwise=manifest) or manifest
+    return _settle(destination, find_copy(destination, resource, known=found), run, otherwise=manifest)[0] or manifest
 
 
 def _gone(destination: Destination, name: str) -> DestinationError:
@@ -263,119 +226,47 @@ def _gone(destination: Destination, name: str) -> DestinationError:
 def _step_back(destination: Destination, resource: str, run: str, manifest: Manifest, stands: Manifest) -> Manifest:
     """Leave the run to the try whose manifest stands: what this one alone wrote goes."""
     log.warning("Another try of this run has committed %s rows meanwhile; what this one wrote is dropped.", f"{stands.rows:,}")
-    others = [_read(destination, resource, run, copy.entry.name) for copy in copies(destination, resource, run)]
+    others = [_read(destination, resource, run, copy.entry.name) for copy in copies(Look.at(destination, resource), run)]
     _drop(destination, manifest, [stands, *(other for other in others if other is not None and other != manifest)])
     return stands
 
 
-def _settle(destination: Destination, resource: str, run: str, otherwise: Manifest | None = None) -> Manifest | None:
-    """The manifest of a run that counts; it is put back where another one stands.
+def _settle(destination: Destination, found: Found, run: str, otherwise: Manifest) -> tuple[Manifest | None, Found]:
+    """The manifest of a run that counts, put back where another one stands; then the snapshot that says so.
 
     :param otherwise: what was just put, where no try left a copy that counts more.
     """
+    resource = found.look.resource
     while True:
-        stands = read_manifest(destination, resource, run)
-        counts = None
-        for copy in copies(destination, resource, run):
-            found = _read(destination, resource, run, copy.entry.name)
-            if found is not None and missing_file(destination, found) is None:
-                counts = found
-                break
-        if counts is None or (stands is not None and (stands == counts or stands.attempt > counts.attempt)):
-            return stands
-        if stands is None and otherwise is None:
-            return None  # a manifest that a person removed stays away, and one that never came was never told
-        log.warning(
-            "The manifest %s is of an earlier try of its run (%s) than the one that counts (%s), which is put back.",
-            manifest_name(resource, run), stands.attempt if stands is not None else "none", counts.attempt,
-        )  # fmt: skip
-        destination.write(manifest_name(resource, run), counts.encode())
+        stands, is_changed = what_counts(destination, found.look, run, otherwise)
+        if not is_changed:
+            return stands, settled(destination, resource, found)
+        found = find_copy(destination, resource, known=found)
 
 
-def put_right(destination: Destination, resource: str, task: str, *, now: datetime | None) -> None:
-    """Put back what counts in all runs of a task: a try that was killed after it had overwritten a later one's manifest cannot.
-
-    :param task: from :func:`task_key`.
-    :param now: the destination's own time, or None where it does not tell.
-    """
-    found = copies_of_task(destination, resource, task)
-    there = {entry.name: entry for entry in destination.entries(f"{resource}/_manifests")} if found else {}
-    for run, left in found.items():
-        stands = there.get(manifest_name(resource, run))
-        if stands is not None and not _was_put_with(stands, left[0].entry):
-            _settle(destination, resource, run)
-        for copy in left:
-            if is_outlived(copy, now):
-                destination.remove(copy.entry.name)
-
-
-def _was_put_with(stands: Entry, copy: Entry) -> bool:
-    """Whether a manifest is as long as a copy and was written right after it: then it is the same, and need not be read."""
-    if stands.modified is None or copy.modified is None:
-        return False
-    return stands.bytes == copy.bytes and stands.modified - copy.modified < timedelta(seconds=10)
+def what_counts(destination: Destination, look: Look, run: str, otherwise: Manifest | None = None) -> tuple[Manifest | None, bool]:
+    """The manifest of a run that counts, and whether it was put back now, so that the look is out of date."""
+    resource = look.resource
+    stands = read_manifest(destination, resource, run) if otherwise is not None or look.get(manifest_name(resource, run)) else None
+    counts = None
+    for copy in copies(look, run):
+        found = _read(destination, resource, run, copy.entry.name)
+        if found is not None and missing_file(destination, found) is None:
+            counts = found
+            break
+    if counts is None or (stands is not None and (stands == counts or stands.attempt > counts.attempt)):
+        return stands, False
+    if stands is None and otherwise is None:
+        return None, False  # a manifest that a person removed stays away, and one that never came was never told
+    log.warning(
+        "The manifest %s is of an earlier try of its run (%s) than the one that counts (%s), which is put back.",
+        manifest_name(resource, run), stands.attempt if stands is not None else "none", counts.attempt,
+    )  # fmt: skip
+    destination.write(manifest_name(resource, run), counts.encode())
+    return counts, True
 
 
 def _drop(destination: Destination, old: Manifest, kept_by: Iterable[Manifest]) -> None:
     """Remove the files that only the old manifest names."""
     kept = {file.path for manifest in kept_by for file in manifest.files}
-    _remove(destination, (file.path for file in old.files if file.path not in kept))
-
-
-def discard_unfinished(destination: Destination, folder: str) -> int:
-    """Remove the files that earlier tries had begun in a directory and not closed: no manifest can name one.
-
-    What they closed stays until another try has committed: one that Airflow took for dead may yet do so itself.
-
-    :param folder: below ``path``.
-    :returns: how many were removed.
-    """
-    return _remove(destination, (entry.name for entry in destination.entries(folder) if is_temporary(entry.name)))
-
-
-def remove_orphans(
-    destination: Destination, resource: str, task: str, *, now: datetime | None, age: timedelta = ORPHAN_AGE, but: str | None = None
-) -> int:
-    """Remove what killed runs of a task left: files no manifest names, none of whose run changed for ``age``, and their checkpoints' keys.
-
-    :param task: from :func:`task_key`; other tasks' files are not touched.
-    :param now: the destination's own time, for the worker's may be a day ahead; None, where it does not tell, removes nothing.
-    :param but: the run that is under way, whose mapped tasks may have waited long for each other.
-    :returns: how many files were removed.
-    """
-    if now is None:
-        return 0
-    runs: dict[str, list[Entry]] = {}
-    start, keys = f"{resource}/run={task}--", f"{resource}/_checkpoints/{task}--"
-    removed = 0
-    for entry in destination.entries(resource):
-        if entry.name.startswith(start):
-            runs.setdefault(entry.name.split("/")[1].removeprefix("run="), []).append(entry)
-        elif entry.name.startswith(keys) and ".keys-" in entry.name and _is_older(entry, now, age):
-            removed += _remove(destination, [entry.name])
-    for run, files in runs.items():
-        if run == but:
-            continue
-        if not all(_is_older(entry, now, age) for entry in files):
-            continue
-        manifest = read_manifest(destination, resource, run)
-        if manifest is None and destination.read(manifest_name(resource, run)) is not None:
-            continue  # a manifest that cannot be read may belong to a later version of this package
-        kept = {file.path for file in manifest.files} if manifest is not None else set()
-        removed += _remove(destination, (entry.name for entry in files if entry.name not in kept))
-        if manifest is None:
-            destination.remove_empty(run_folder(resource, run))
-    return removed
-
-
-def _is_older(entry: Entry, now: datetime, age: timedelta) -> bool:
-    """A store that does not tell when a file was written gets no file removed."""
-    return entry.modified is not None and now.astimezone(UTC) - entry.modified >= age
-
-
-def _remove(destination: Destination, names: Iterable[str]) -> int:
-    count = 0
-    for name in names:
-        destination.remove(name)
-        count += 1
-    return count
+    destination.remove_all(file.path for file in old.files if file.path not in kept)

@@ -11,7 +11,7 @@ import hashlib
 import io
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -215,10 +215,48 @@ class Destination:
                 new.write(data)
             return
         last_look()
+        self._put(name, data)
+
+    def _put(self, name: str, data: bytes) -> None:
         try:
             self.fs.pipe_file(self.full(name), data)  # one put
         except OSError as error:
             raise _failed("written", f"{_shown(self.url)}/{name}", error) from error
+
+    def write_new(self, name: str, data: bytes) -> bool:
+        """Write a small file whole under a name that nothing has yet, as far as the place can tell.
+
+        On the local disk the name is taken by one alone. A store of objects replaces what stands there, and so does a disk without hard
+        links: the caller looks again.
+
+        :returns: False where something has the name, which stays as it is.
+        :raises DestinationError: it cannot be written.
+        """
+        if not self.is_local:
+            self._put(name, data)
+            return True
+        final = self.full(name)
+        folder, _, leaf = final.rpartition("/")
+        temporary = f"{folder}/.{leaf}.{uuid.uuid4().hex[:8]}{_TEMPORARY}"
+        try:
+            self.fs.makedirs(folder, exist_ok=True)
+            with self.fs.open(temporary, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            try:
+                Path(final).hardlink_to(temporary)
+            except FileExistsError:
+                return False
+            except OSError:
+                Path(temporary).replace(final)
+            _sync_folder(folder)
+        except OSError as error:
+            raise _failed("written", f"{_shown(self.url)}/{name}", error) from error
+        finally:
+            with contextlib.suppress(OSError):
+                self.fs.rm_file(temporary)
+        return True
 
     def forestall(self, name: str) -> None:
         """On the local disk, have every write of that file fail that is under way in any process: its rename finds nothing to rename."""
@@ -269,6 +307,13 @@ class Destination:
         except OSError as error:
             raise _failed("removed", f"{_shown(self.url)}/{name}", error) from error
 
+    def remove_all(self, names: Iterable[str]) -> int:
+        """Remove files; how many that were."""
+        count = 0
+        for count, name in enumerate(names, 1):  # noqa: B007  # the last one is the result
+            self.remove(name)
+        return count
+
     def remove_empty(self, folder: str) -> None:
         """Remove a folder if nothing is in it; object stores have no folders, so there it does nothing."""
         if self.is_local:
@@ -282,16 +327,30 @@ class Destination:
             are is told by this clock alone: the worker's may be another.
         :raises DestinationError: that is not possible there.
         """
+        return self.probe(folder, listed=folder)[1]
+
+    def probe(self, folder: str, *, listed: str) -> tuple[list[Entry], datetime | None]:
+        """Write and remove a small file, and list in between.
+
+        :param folder: where the file is written.
+        :param listed: the folder to list; ``folder`` is that one, or below it.
+        :returns: what is there beside that file, and the destination's own time; see :meth:`require_writable`.
+        :raises DestinationError: that is not possible there.
+        """
         probe = f"{folder}/.writable-{uuid.uuid4().hex[:8]}"
         try:
             # Not write(): whether it is on the disk, which takes its time, matters for what stays.
-            self.fs.makedirs(self.full(folder), exist_ok=True)
-            self.fs.pipe_file(self.full(probe), b"")
-            now = _when(self.fs.info(self.full(probe)))
+            try:
+                self.fs.pipe_file(self.full(probe), b"")
+            except FileNotFoundError:
+                self.fs.makedirs(self.full(folder), exist_ok=True)
+                self.fs.pipe_file(self.full(probe), b"")
         except OSError as error:
             raise _failed("created", f"{_shown(self.url)}/{probe}", error) from error
+        found = {entry.name: entry for entry in self.entries(listed)}
         self.remove(probe)
-        return now
+        own = found.pop(probe, None)
+        return list(found.values()), own.modified if own is not None else None
 
 
 def is_temporary(name: str) -> bool:

@@ -25,7 +25,7 @@ from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies, witho
 from airflow_provider_bigcommerce.rows.lines import one_line_each
 from airflow_provider_bigcommerce.rows.row_keys import key_of
 from airflow_provider_bigcommerce.rows.schemas import EXTRA, OURS, SYNCED_AT, Schema
-from airflow_provider_bigcommerce.targets.files.commits import commit, committed, next_sequence, run_folder
+from airflow_provider_bigcommerce.targets.files.commits import commit, committed, run_folder
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.files.file_reader import BLOCK_ROWS, FileReader, column_values, newest_first, record_values
 from airflow_provider_bigcommerce.targets.files.writers import FileFormat, PartWriter, Stamp
@@ -173,8 +173,7 @@ class FileRepair(Repair):
 
     def commit(self, manifest: Manifest) -> None:
         """Write the manifest."""
-        sequence = next_sequence(self._destination, self._folder)
-        commit(self._destination, self._folder, self._run, msgspec.structs.replace(manifest, sequence=sequence), None)
+        commit(self._destination, self._folder, self._run, manifest, None, is_numbered=False)
 
 
 class _Decoded:

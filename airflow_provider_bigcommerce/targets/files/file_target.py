@@ -16,15 +16,8 @@ from airflow_provider_bigcommerce.engine.selection import Span, full_at
 from airflow_provider_bigcommerce.engine.target import Run, Standing, Target
 from airflow_provider_bigcommerce.engine.telling import Learnt
 from airflow_provider_bigcommerce.state import Checkpoint, RunCheckpoint, WatermarkState, state_key, watermark_of
-from airflow_provider_bigcommerce.targets.files.commits import (
-    begin_try,
-    discard_unfinished,
-    put_right,
-    read_manifest,
-    refuse_another_store,
-    remove_orphans,
-    run_folder,
-)
+from airflow_provider_bigcommerce.targets.files.beginning import begin, discard_unfinished
+from airflow_provider_bigcommerce.targets.files.commits import begin_try, manifest_name, run_folder
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.files.file_run import FileRun
 from airflow_provider_bigcommerce.targets.files.into_files import FileShape, IntoFiles
@@ -77,23 +70,20 @@ class FileTarget(Target):
         """
         run, destination, partition = self._run, self._destination, self._partition
         selection, folder, context = run.selection, run.selection.folder, run.context
-        there = destination.require_writable(f"{folder}/_manifests")
         watermark_key = state_key(self._conn_id, selection.resource.name, destination.url, selection.filters)
         state = WatermarkState.of(context, watermark_key) if selection.mode == "incremental" else WatermarkState(None, watermark_key)
         last = state.read(run.store_hash)
         self._learnt.watermark = last.moment if last is not None else None
-        refuse_another_store(destination, folder, run.store_hash)
-        put_right(destination, folder, run.task, now=there)
-        removed = remove_orphans(destination, folder, run.task, now=there, but=run.key)
+        found, removed = begin(destination, folder, run.task, store_hash=run.store_hash, but=run.key)
         piece = None if partition is None else Piece(partition=partition, run=run.key, folder=folder, conn_id=self._conn_id)
         key = run.key if partition is None else piece_key(run.key, partition)
         checkpoint = RunCheckpoint.of(context, destination, folder, key)
         fixed = checkpoint.read()
-        begun = begin_try(destination, folder, run.key, number=try_number(context), is_first=fixed is None)
-        removed += discard_unfinished(destination, run_folder(folder, key))
+        begun = begin_try(destination, folder, run.key, number=try_number(context), is_first=fixed is None, found=found)
+        removed += discard_unfinished(destination, run_folder(folder, key), begun.found.look)
         if removed:
             log.info("Removed %d files that earlier, killed tries of this task had left.", removed)
-        if last is not None and last.run != key and read_manifest(destination, folder, last.run) is None:
+        if last is not None and last.run != key and found.look.get(manifest_name(folder, last.run)) is None:
             log.warning(
                 "The watermark %s (state key %r) was set by run %s, whose manifest is not at %s. If the files were removed on purpose, "
                 "all is well; if the copy was lost, delete that key of the asset's state to read everything again.",

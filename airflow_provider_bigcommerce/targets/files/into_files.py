@@ -24,7 +24,7 @@ from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.rows.row_keys import SeenKeys
 from airflow_provider_bigcommerce.state import Checkpoint, Watermark
 from airflow_provider_bigcommerce.targets.files.checkpoints import PartCheckpoints, what_is_read
-from airflow_provider_bigcommerce.targets.files.commits import commit, last_read, next_sequence, read_manifest, run_folder
+from airflow_provider_bigcommerce.targets.files.commits import commit, manifest_name, read_manifest, run_folder
 from airflow_provider_bigcommerce.targets.files.destination import is_temporary
 from airflow_provider_bigcommerce.targets.files.file_run import FileRun
 from airflow_provider_bigcommerce.targets.files.known_keys import FileKeys, marker
@@ -110,8 +110,13 @@ class IntoFiles:
             max_rows=shape.max_rows,
             max_bytes=None if shape.max_rows is None else FILE_BYTES,
             max_seconds=shape.checkpoint_every.total_seconds(),
+            writes_empty=run.selection.mode == "full" or not self._has_parquet(),
             discrepancies=self.discrepancies,
         )
+
+    def _has_parquet(self) -> bool:
+        """Whether the copy has a Parquet file already, from which a reader learns the columns."""
+        return any(file.path.endswith(".parquet") for run in self._run.begun.found.runs for file in run.manifest.files)
 
     # -- the rows that stand in the copy already
 
@@ -121,7 +126,7 @@ class IntoFiles:
         if until is None:
             return None
         last, selection = run.last, run.selection
-        manifest = read_manifest(run.destination, self._folder, last.run) if self._span.may_drop and last is not None else None
+        manifest = self._manifest_of(last.run) if self._span.may_drop and last is not None else None
         read: Callable[..., Any] = rows_known_to if selection.is_compared else written_by
         known = None
         if last is not None and manifest is not None:
@@ -134,14 +139,21 @@ class IntoFiles:
             return RowHashes(known or KnownRows(), own, dropped)
         return Overlap(until - selection.overlap, known or {}, own, dropped)
 
+    def _manifest_of(self, run: str) -> Manifest | None:
+        """The manifest of a run, also of one that a compaction has replaced: the rows that it remembers are of this manifest's files."""
+        begun, folder = self._run.begun, self._folder
+        if (found := begun.found.manifest(run)) is not None:
+            return found
+        is_there = begun.found.look.get(manifest_name(folder, run)) is not None
+        return read_manifest(self._run.destination, folder, run) if is_there else None
+
     def _committed_since(self, last: Watermark) -> str | None:
         """A run that was committed without its watermark, or behind which the watermark went back: what it wrote is not in ``last``."""
-        destination, folder = self._run.destination, self._folder
-        for entry in destination.entries(f"{folder}/_row_hashes"):
+        for entry in self._run.begun.found.look.below("_row_hashes"):
             run = entry.name.rpartition("/")[2].removesuffix(".bin")
             if is_temporary(entry.name) or run in (last.run, self._run.key):
                 continue
-            other = read_manifest(destination, folder, run)
+            other = self._manifest_of(run)
             if other is not None and (other.watermark or "") >= last.watermark and other.query == self._run.selection.query_text:
                 return run
         return None
@@ -161,7 +173,7 @@ class IntoFiles:
         earlier = self.parts.earlier
         if earlier is not None and earlier.read_at:
             return earlier.read_at
-        return written(await store.began(last=last_read(self._run.destination, self._folder))) or ""
+        return written(await store.began(last=self._run.begun.found.last_read())) or ""
 
     def keys(self, seen: SeenKeys | None) -> FileKeys:
         """The copy's keys, without those of the run that this one replaces."""
@@ -187,7 +199,6 @@ class IntoFiles:
         manifest = msgspec.structs.replace(
             manifest,
             started_at=self.parts.started_at,
-            sequence=next_sequence(run.destination, self._folder) if run.piece is None else 0,
             attempt=run.begun.this.number,
         )
         if run.piece is not None:
@@ -195,4 +206,14 @@ class IntoFiles:
         run.refuse_to_mix()
         last_look()
         begun = run.begun
-        return commit(run.destination, self._folder, run.key, manifest, begun.replaced, mark=begun.this.mark, left=begun.left)
+        return commit(
+            run.destination,
+            self._folder,
+            run.key,
+            manifest,
+            begun.replaced,
+            mark=begun.this.mark,
+            left=begun.left,
+            known=begun.found,
+            is_numbered=False,
+        )

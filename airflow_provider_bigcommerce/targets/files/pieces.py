@@ -18,7 +18,7 @@ from airflow_provider_bigcommerce.core.file_names import is_leaf, is_within, sho
 from airflow_provider_bigcommerce.core.partitions import Partition, without_bounds
 from airflow_provider_bigcommerce.engine.manifest import Check, FieldDrift, Manifest
 from airflow_provider_bigcommerce.exceptions import IncompleteReadError, InvalidQueryError
-from airflow_provider_bigcommerce.targets.files.commits import begin_try, commit, missing_file, next_sequence, run_folder
+from airflow_provider_bigcommerce.targets.files.commits import begin_try, commit, missing_file, run_folder
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 
 
@@ -70,11 +70,11 @@ def commit_partitions(destination: Destination, returned: Iterable[object], *, n
     about = pieces[0].piece
     begun = begin_try(destination, about.folder, about.run, number=number)
     this, replaced = begun.this, begun.replaced
-    sequence = next_sequence(destination, about.folder)
+    sequence = begun.found.next_sequence()
     manifest = msgspec.structs.replace(_merged(pieces, now), attempt=this.number, sequence=sequence)
     if replaced is not None and replaced.files == manifest.files and missing_file(destination, replaced) is None:
         return replaced, about
-    return commit(destination, about.folder, about.run, manifest, replaced, mark=this.mark, left=begun.left), about
+    return commit(destination, about.folder, about.run, manifest, replaced, mark=this.mark, left=begun.left, known=begun.found), about
 
 
 def _read(value: object) -> _Read:

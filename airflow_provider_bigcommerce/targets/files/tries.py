@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from airflow_provider_bigcommerce.targets.files.destination import Destination, Entry
+from airflow_provider_bigcommerce.targets.files.destination import Entry
+from airflow_provider_bigcommerce.targets.files.look import Look
 
 #: A copy is kept so long: no try hangs longer between its last look and its put.
 KEPT = timedelta(days=7)
@@ -57,20 +58,25 @@ def copy_name(resource: str, run: str, of: Try) -> str:
     return f"{resource}/{_FOLDER}/{run}/{of.number:06d}{of.mark}{_END}"
 
 
-def copies(destination: Destination, resource: str, run: str) -> list[Copy]:
+def copies(look: Look, run: str) -> list[Copy]:
     """The copies that the tries of a run left, the one that counts first."""
-    return _sorted(destination.entries(f"{resource}/{_FOLDER}/{run}"))
+    return _sorted(look.below(f"{_FOLDER}/{run}"))
 
 
-def copies_of_task(destination: Destination, resource: str, task: str) -> dict[str, list[Copy]]:
+def copies_of_task(look: Look, task: str) -> dict[str, list[Copy]]:
     """Those of all runs of a task: run key -> copies, the one that counts first.
 
     :param task: from ``task_key``.
     """
     found: dict[str, list[Copy]] = {}
-    for copy in _sorted(entry for entry in destination.entries(f"{resource}/{_FOLDER}") if f"/{_FOLDER}/{task}--" in entry.name):
+    for copy in _sorted(entry for entry in look.below(_FOLDER) if f"/{_FOLDER}/{task}--" in entry.name):
         found.setdefault(copy.run, []).append(copy)
     return found
+
+
+def runs_with_copies(look: Look) -> frozenset[str]:
+    """The runs, of any task, whose manifest another try may have replaced."""
+    return frozenset(copy.run for copy in _sorted(look.below(_FOLDER)))
 
 
 def _sorted(entries: Iterable[Entry]) -> list[Copy]:

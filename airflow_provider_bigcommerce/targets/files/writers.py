@@ -315,6 +315,7 @@ class PartWriter:
     :param max_rows: rows after which a part is closed, or None.
     :param max_bytes: JSON bytes after which a part is closed, or None.
     :param max_seconds: seconds after which a part is closed, or None.
+    :param writes_empty: whether a run without rows leaves an empty Parquet file, which holds the schema.
     :param discrepancies: collects drift and contradictions of all parts.
     :param clock: monotonic seconds.
     """
@@ -333,6 +334,7 @@ class PartWriter:
         max_rows: int | None = None,
         max_bytes: int | None = None,
         max_seconds: float | None = None,
+        writes_empty: bool = True,
         discrepancies: Discrepancies | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -354,6 +356,7 @@ class PartWriter:
         self._max_rows = max_rows
         self._max_bytes = max_bytes
         self._max_seconds = max_seconds
+        self._writes_empty = writes_empty and file_format == "parquet"
         self._clock = clock
         self._writer: Writer | None = None
         self._bytes = 0
@@ -393,8 +396,8 @@ class PartWriter:
         return [part]
 
     def close(self) -> list[DataFile]:
-        """Close the last part. A run without rows has none, but for Parquet, whose one empty part holds the schema."""
-        if self._writer is None and self.rows == 0 and self._format == "parquet":
+        """Close the last part. A run without rows has none, or one that holds the schema: see ``writes_empty``."""
+        if self._writer is None and self.rows == 0 and self._writes_empty:
             self._writer = self._open()
         return self.roll()
 
