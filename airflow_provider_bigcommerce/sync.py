@@ -93,7 +93,7 @@ def bigcommerce_sync(
             bigcommerce_sync(["orders", "customers", "products", "brands"], to="s3://aws_default@my-bucket/bigcommerce")
 
     There is one task a resource, named after it, and two after them, which run always: ``summary`` fails if a resource failed, and
-    ``compact`` makes few files of many, now and then (docs/how-to/compact-a-copy.md); tables have none. Where slots are scarce, small reads
+    ``compact`` makes few files of many, now and then (docs/how-to/compact-a-copy.md); tables and lakes have none. Where slots are scarce, small reads
     go first. See docs/how-to/sync-a-whole-store.md.
 
     :param resources: catalog names or paths; name -> arguments of its transfer alone (``{"orders": {"include": []}}``); or ``all``:
@@ -128,10 +128,10 @@ def bigcommerce_sync(
     basic = {"bigcommerce_conn_id": bigcommerce_conn_id, "mode": "incremental", "full_every": full_every}
     common = {**basic, **place, **_retry_policy(), **arguments}
     summary: dict[str, Any] = {"task_id": "summary", "bigcommerce_conn_id": bigcommerce_conn_id, "trigger_rule": "all_done", "retries": 0}
-    of_any_task = {name: common[name] for name in _OF_ANY_TASK if name in common}
+    of_any_task: dict[str, Any] = {name: common[name] for name in _OF_ANY_TASK if name in common}
     after_all = {"task_id": "compact", "path": common.get("path"), "trigger_rule": "all_done"}
     compaction: dict[str, Any] = {**after_all, "every": compact_every, **of_any_task}
-    is_compacted = compact_every is not None and not isinstance(to, Tables)
+    is_compacted = compact_every is not None and not isinstance(to, (Tables, Lake))
     with TaskGroup(group_id) as group:
         if resources == "all":
             readable = BigCommerceReadableResourcesOperator(
