@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 #: Staged bytes up to which rows are put beside the keys that they replace; what is more stays in its own parts, for that takes no memory.
 MERGED_BYTES: Final = 32 * 2**20
 #: Bytes up to which the newest part takes rows with new keys.
-GROWING_BYTES: Final = 64 * 2**20
+GROWING_BYTES: Final = 48 * 2**20
 #: Parts that are smaller are folded into one when there are more than so many.
 SMALL_BYTES: Final = 16 * 2**20
 MOST_SMALL: Final = 8
@@ -174,7 +174,7 @@ class Rewriter:
                 if writer is None:
                     writer = PartWriter(self._destination, self._folder, self._schema, self._layout.key)
                 writer.write(table)
-                if writer.bytes >= self._part_bytes:
+                if writer.is_full(self._part_bytes):
                     closing, writer = writer, None
                     self._take(closing)
             if writer is not None:
