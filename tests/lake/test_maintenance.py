@@ -79,7 +79,7 @@ def test_parts_are_of_bounded_size_and_only_those_that_hold_a_changed_row_are_wr
     before = set(lake.parts("customers"))
     assert len(before) >= 5
     monkeypatch.setattr(rewrite, "SMALL_BYTES", 0)
-    edited(lake, 5)
+    edited(lake, 2)
     opened = Counter[str]()
     plain = PartReader.columns
     monkeypatch.setattr(PartReader, "columns", lambda self, name, columns: opened.update([name]) or plain(self, name, columns))

@@ -98,15 +98,8 @@ class LakeTable:
         except deltalake.exceptions.DeltaProtocolError as error:
             raise InvalidQueryError(self._newer()) from error
         except (deltalake.exceptions.DeltaError, OSError) as error:
-            raise self.failed("read", error) from error
+            raise failed(storage.uri, "read", error) from error
         return self._opened[1]
-
-    def failed(self, verb: str, error: Exception) -> DestinationError:
-        """What is told of an error of ``deltalake``; its words may quote an answer of the store, so only plain ones are let through."""
-        return DestinationError(
-            f"The table {self.uri} could not be {verb}: {type(error).__name__}: {message(str(error).partition(chr(10))[0])} "
-            "Check the bucket, the connection's rights and its region, and that the log (_delta_log) is whole."
-        )
 
     def _newer(self) -> str:
         return (
@@ -176,6 +169,11 @@ class LakeTable:
         data = self._destination.read(f"{self._folder}/_delta_log/{version:020d}.json")
         found = (msgspec.json.decode(line).get("commitInfo") for line in (data or b"").splitlines())
         return next((info for info in found if info is not None), None)
+
+    def runs(self, snapshot: Snapshot) -> list[Manifest]:
+        """The manifests of the runs that the log still has, whatever their filters."""
+        infos = (info.get(_INFO) for info in snapshot.table.history())
+        return [Manifest.decode(msgspec.json.encode(info)) for info in infos if info is not None]
 
     def before_restore(self, snapshot: Snapshot, commit: int) -> tuple[bool, Snapshot | None]:
         """Whether somebody has put the table back to an earlier version since a run's commit: rows went back, and numbers did not.
@@ -299,11 +297,33 @@ class LakeTable:
         try:
             return len(table.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=True))
         except (deltalake.exceptions.DeltaError, OSError) as error:
-            raise self.failed("tidied", error) from error
+            raise failed(self.uri, "tidied", error) from error
 
 
 #: A file that is written to see whether that is possible; its name tells readers that it is no data.
 PROBE: Final = "_bigcommerce_probe"
+
+
+def identity_of(storage: TableStorage) -> dict[str, Any] | None:
+    """What a table says of itself: resource, store and the way of nesting; None where no run of ours has made one.
+
+    :raises DestinationError: it cannot be read.
+    """
+    deltalake = load_deltalake()
+    try:
+        return _identity(deltalake.DeltaTable(storage.uri, storage_options=dict(storage.options)).metadata().description)
+    except deltalake.exceptions.TableNotFoundError:
+        return None
+    except (deltalake.exceptions.DeltaError, OSError) as error:
+        raise failed(storage.uri, "read", error) from error
+
+
+def failed(uri: str, verb: str, error: Exception) -> DestinationError:
+    """What is told of an error of ``deltalake``; its words may quote an answer of the store, so only plain ones are let through."""
+    return DestinationError(
+        f"The table {uri} could not be {verb}: {type(error).__name__}: {message(str(error).partition(chr(10))[0])} "
+        "Check the bucket, the connection's rights and its region, and that the log (_delta_log) is whole."
+    )
 
 
 def _identity(description: str | None) -> dict[str, Any] | None:
