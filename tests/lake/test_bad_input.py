@@ -99,6 +99,16 @@ def test_a_directory_with_a_copy_in_files_is_refused(lake: Lake) -> None:
     assert sorted(lake.path.rglob("*")) == before
 
 
+def test_a_directory_with_parquet_files_of_somebody_else_is_refused(lake: Lake) -> None:
+    """Tidying would remove them a week later."""
+    (lake.path / "brands").mkdir(parents=True)
+    theirs = lake.path / "brands" / "part-00000-0d8c6d5e-aaaa-bbbb-cccc-c000.snappy.parquet"
+    theirs.write_bytes(b"theirs")
+
+    refused(lake, "holds files that are no table of a lake")
+    assert theirs.exists()
+
+
 def test_what_killed_first_tries_left_is_no_hindrance(lake: Lake) -> None:
     (lake.path / "brands").mkdir(parents=True)
     (lake.path / "brands" / f"part-{'0' * 32}.parquet").write_bytes(b"left")

@@ -77,6 +77,8 @@ class LakeTarget(Target):
         checkpoint = RunCheckpoint.of(run.context, self._destination, selection.folder, run.key)
         fixed = checkpoint.read()
         is_done = fixed is not None and replaced is not None and replaced.finished_at != fixed.replaces
+        if is_done and stands is not None:
+            self._version = stands.transaction(names.run)
         return Standing(self._last, replaced, checkpoint, fixed, replaced if is_done else None)
 
     def _own_commit(self, stands: Snapshot | None) -> Manifest | None:
@@ -110,9 +112,10 @@ class LakeTarget(Target):
 
     def end(self, manifest: Manifest) -> None:  # noqa: ARG002  # the protocol's
         """Remove files that are data no more, at most once a day."""
-        self._version = self._taking.version if self._taking is not None else None
-        if self._taking is not None and self._taking.is_to_tidy:
-            tidy(self._table)
+        if self._taking is not None:
+            self._version = self._taking.version
+            if self._taking.is_to_tidy:
+                tidy(self._table)
 
     def close(self) -> None:
         """Remove the parts that no commit names."""

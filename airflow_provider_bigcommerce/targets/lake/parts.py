@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -33,6 +34,8 @@ Record = bytes | msgspec.Raw
 #: part: 20 us a row of products (measured).
 PART_BYTES: Final = 64 * 2**20
 PART_ROWS: Final = 160_000
+#: What our parts are called; nothing else in a directory is taken for a part that a killed try left.
+PART_NAME: Final = re.compile(r"part-[0-9a-f]{32}\.parquet")
 #: JSON bytes that become one Arrow table; the first block is smaller, and each twice the one before.
 BLOCK_BYTES: Final = 4 * 2**20
 _FIRST_BLOCK_BYTES: Final = BLOCK_BYTES // 8

@@ -21,8 +21,10 @@ from airflow_provider_bigcommerce.targets.lake.planning import Coming, Plan, Tou
 
 log = logging.getLogger(__name__)
 
-#: Staged bytes up to which rows are put beside the keys that they replace; what is more stays in its own parts, for that takes no memory.
+#: Staged bytes and rows up to which these are put beside the keys that they replace, which takes them all into memory; more of them stay
+#: in their own parts.
 MERGED_BYTES: Final = 32 * 2**20
+MERGED_ROWS: Final = 100_000
 #: Bytes up to which the newest part takes rows with new keys.
 GROWING_BYTES: Final = 48 * 2**20
 #: Parts that are smaller are folded into one when there are more than so many.
@@ -87,7 +89,7 @@ class Rewriter:
         self._at = coming.at
         try:
             units = [Unit([touched]) for touched in plan.touched]
-            if not parts or sum(part.bytes for part in coming.parts) > MERGED_BYTES:
+            if not parts or sum(part.bytes for part in coming.parts) > MERGED_BYTES or len(coming.keys) > MERGED_ROWS:
                 self._register(coming, plan)
             else:
                 self._distribute(coming, plan, parts, units)

@@ -24,7 +24,7 @@ from airflow_provider_bigcommerce.targets.files.destination import Destination, 
 from airflow_provider_bigcommerce.targets.lake.layout import FORMAT, MADE_BY, Layout, as_identity
 from airflow_provider_bigcommerce.targets.lake.log_columns import lacking_columns
 from airflow_provider_bigcommerce.targets.lake.log_records import Change, OvertakenError, Snapshot
-from airflow_provider_bigcommerce.targets.lake.parts import Part
+from airflow_provider_bigcommerce.targets.lake.parts import PART_NAME, Part
 from airflow_provider_bigcommerce.targets.lake.storage import TableStorage, load_deltalake
 
 #: Commits after which the log is summed up in a checkpoint, which a reader then begins with.
@@ -145,7 +145,7 @@ class LakeTable:
         for entry in self._destination.entries(self._folder):
             name = entry.name.removeprefix(f"{self._folder}/")
             is_ours = name.startswith(("_checkpoints/", "_delta_log/", PROBE)) or is_temporary(name)
-            if not is_ours and not (name.startswith("part-") and "/" not in name):
+            if not is_ours and PART_NAME.fullmatch(name) is None:
                 raise InvalidQueryError(
                     f"The directory {self.uri} holds files that are no table of a lake, such as the copy of "
                     "BigCommerceToObjectStorageOperator: the table would be made among them, and its tidying would remove them. Give "
