@@ -42,6 +42,7 @@ from airflow_provider_bigcommerce.exceptions import CopyMismatchError, InvalidQu
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.files.file_copy import FileCopy
+from airflow_provider_bigcommerce.targets.lake.lake_copy import LakeCopy
 from airflow_provider_bigcommerce.targets.sql.loading import OneThread
 from airflow_provider_bigcommerce.targets.sql.opening import open_database
 from airflow_provider_bigcommerce.targets.sql.table_copy import TableCopy
@@ -62,12 +63,13 @@ _MOST_KEYS = 100
 
 
 class BigCommerceReconcileOperator(BaseOperator):
-    """Hold a copy of a resource, in files or in a table, against the store: counts, totals, and a sample of rows field by field.
+    """Hold a copy of a resource, in files, in a table or in a lake, against the store: counts, totals, and a sample of rows field by field.
 
     ::
 
         BigCommerceReconcileOperator(task_id="prove_orders", resource="orders", path="/data/bigcommerce", on_mismatch="repair")
         BigCommerceReconcileOperator(task_id="prove_orders", resource="orders", conn_id="warehouse")
+        BigCommerceReconcileOperator(task_id="prove_orders", resource="orders", lake="s3://aws_default@bucket/shop")
 
     Rows that changed in the store since the copy was made are left out, and whatever seems to differ is read once more, so that a store
     which changes meanwhile raises no false alarm. Keys and names of fields are told, values never. See docs/how-to/prove-the-copy.md.
@@ -75,6 +77,7 @@ class BigCommerceReconcileOperator(BaseOperator):
     :param resource: catalog name. (templated)
     :param path: the ``path`` of the task that copies it into files. (templated)
     :param conn_id: or the connection of the database with its table. (templated)
+    :param lake: or the ``path`` of the task that keeps its table of a lakehouse. (templated)
     :param table: name of the table; the resource's if not given. (templated)
     :param schema: schema of the table; the connection's own if not given. (templated)
     :param sample: rows that are compared field by field; None for all. It decides most of what this costs in requests.
@@ -93,6 +96,7 @@ class BigCommerceReconcileOperator(BaseOperator):
         "resource": text("orders"),
         "path": optional(place("/data/bigcommerce")),
         "conn_id": optional(text("warehouse")),
+        "lake": optional(place("/data/shop")),
         "table": optional(text("orders")),
         "schema": optional(text("public")),
         "sample": optional(integer(0)),
@@ -109,6 +113,7 @@ class BigCommerceReconcileOperator(BaseOperator):
         "resource",
         "path",
         "conn_id",
+        "lake",
         "table",
         "schema",
         "seed",
@@ -126,6 +131,7 @@ class BigCommerceReconcileOperator(BaseOperator):
         resource: str,
         path: str | None = None,
         conn_id: str | None = None,
+        lake: str | None = None,
         table: str | None = None,
         schema: str | None = None,
         sample: int | None = 200,
@@ -143,6 +149,7 @@ class BigCommerceReconcileOperator(BaseOperator):
         self.resource = resource
         self.path = path
         self.conn_id = conn_id
+        self.lake = lake
         self.table = table
         self.schema = schema
         self.sample = sample
@@ -154,8 +161,10 @@ class BigCommerceReconcileOperator(BaseOperator):
         self.ignore_fields = ignore_fields
         self.report_path = report_path
         self.bigcommerce_conn_id = bigcommerce_conn_id
-        if (path is None) == (conn_id is None):
-            raise InvalidQueryError("Say where the copy is: path for files, or conn_id for a table, and not both.")
+        if sum(where is not None for where in (path, conn_id, lake)) != 1:
+            raise InvalidQueryError(
+                "Say where the copy is: path for files, conn_id for a table, or lake for a lakehouse's; one of them, and not both."
+            )
         check_arguments(self, self.argument_checks)
         if not is_pending(resource):
             _comparable(resource)
@@ -200,6 +209,10 @@ class BigCommerceReconcileOperator(BaseOperator):
         if self.path is not None:
             destination = Destination.at(str(self.path))
             yield lambda: FileCopy(destination, row, folder_of(row), columns_of(row))
+            return
+        if self.lake is not None:
+            lake = str(self.lake)
+            yield lambda: LakeCopy(lake, row, folder_of(row))
             return
         from airflow.sdk import BaseHook
 

@@ -212,7 +212,9 @@ def load(environment: dict[str, str], resource: str, path: str, start: Barrier, 
 
 
 @pytest.mark.bigcommerce_sandbox(latency_ms=50)
-@pytest.mark.parametrize(("resource", "arguments"), [("orders", {"mode": "full"}), ("brands", {"mode": "incremental", "deletes": "delete"})])
+@pytest.mark.parametrize(
+    ("resource", "arguments"), [("orders", {"mode": "full"}), ("brands", {"mode": "incremental", "deletes": "delete"})]
+)
 def test_runs_in_processes_at_once_leave_the_store_in_the_table(lake: Lake, resource: str, arguments: dict[str, Any]) -> None:
     name = "AIRFLOW_CONN_BIGCOMMERCE_DEFAULT"
     context = multiprocessing.get_context("spawn")

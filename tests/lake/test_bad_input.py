@@ -48,7 +48,9 @@ def test_a_connection_swapped_to_another_store_is_refused(lake: Lake, monkeypatc
     assert lake.rows("brands") == before
 
 
-@pytest.mark.parametrize("description", [None, "our brands", '{"made_by": "somebody"}', "[1]", '{"made_by": "airflow-provider-bigcommerce"}'])
+@pytest.mark.parametrize(
+    "description", [None, "our brands", '{"made_by": "somebody"}', "[1]", '{"made_by": "airflow-provider-bigcommerce"}']
+)
 def test_a_table_that_somebody_else_made_is_refused(lake: Lake, description: str | None) -> None:
     made(lake, layout_of(CATALOG["brands"], "struct").arrow, description)
 
@@ -97,6 +99,16 @@ def test_a_directory_with_a_copy_in_files_is_refused(lake: Lake) -> None:
     assert sorted(lake.path.rglob("*")) == before
 
 
+def test_a_directory_with_parquet_files_of_somebody_else_is_refused(lake: Lake) -> None:
+    """Tidying would remove them a week later."""
+    (lake.path / "brands").mkdir(parents=True)
+    theirs = lake.path / "brands" / "part-00000-0d8c6d5e-aaaa-bbbb-cccc-c000.snappy.parquet"
+    theirs.write_bytes(b"theirs")
+
+    refused(lake, "holds files that are no table of a lake")
+    assert theirs.exists()
+
+
 def test_what_killed_first_tries_left_is_no_hindrance(lake: Lake) -> None:
     (lake.path / "brands").mkdir(parents=True)
     (lake.path / "brands" / f"part-{'0' * 32}.parquet").write_bytes(b"left")
@@ -128,7 +140,7 @@ def test_a_full_read_of_a_resource_without_a_key_that_began_earlier_leaves_the_l
 
 @pytest.mark.parametrize("arguments", [{"nested": "tables"}, {"keep": 7}, {"path": ""}, {"deletes": "purge"}])
 def test_arguments_that_cannot_work_are_refused_where_the_dag_is_parsed(arguments: dict[str, Any]) -> None:
-    with pytest.raises(InvalidQueryError, match="Accepted|path=|keep="):
+    with pytest.raises(InvalidQueryError, match=r"Accepted|path=|keep="):
         BigCommerceToLakeOperator(task_id="t", resource="orders", **{"path": "/data/shop", **arguments})
 
 
@@ -166,7 +178,7 @@ def test_a_part_that_is_missing_is_told_and_nothing_is_committed(lake: Lake) -> 
     lake.moment += HOUR
     lake.sandbox.store.edit("customers", lake.sandbox.store.rows("customers")[0]["id"], notes="edited")
 
-    with pytest.raises(DestinationError, match="names .*part-.*, which is not there"):
+    with pytest.raises(DestinationError, match=r"names .*part-.*, which is not there"):
         lake.run("customers", mode="incremental")
     assert DeltaTable(str(lake.path / "customers")).version() == 0
     assert lake.files("customers") == []

@@ -46,8 +46,8 @@ def test_a_quiet_run_commits_its_watermark_and_no_file(lake: Lake) -> None:
     quiet = lake.run("orders", "r2", after=HOUR, mode="incremental")
 
     assert quiet["rows"] == 0
-    assert [[*action] for action in lake.commit(1)] == [["commitInfo"], ["txn"]]
-    assert [*lake.transactions(1).values()] == [int(lake.moment.timestamp())]
+    assert [[*action] for action in lake.commit(1)] == [["commitInfo"], ["txn"], ["txn"]]
+    assert [*lake.transactions(1).values()] == [int(lake.moment.timestamp()), 1]
     assert lake.files() == before
 
 
@@ -129,3 +129,29 @@ def test_a_cleared_run_reads_its_window_again_up_to_now(lake: Lake) -> None:
     assert cleared["window"] == {"since": "2026-03-29T11:55:00Z", "until": "2026-03-29T14:00:00Z"}
     assert cleared["rows"] == 1
     assert len(lake.rows()) == lake.sandbox.store.count("orders")
+
+
+def test_a_retry_of_a_try_that_had_committed_reads_nothing(lake: Lake) -> None:
+    manifest = lake.run("orders", "r1", mode="incremental")
+    window = manifest["window"]
+    checkpoint = {"until": window["until"], "since": window["since"], "replaces": None}
+    lake.airflow.context("r1", "orders")["task_state_store"].set("bigcommerce_checkpoint", checkpoint)
+    lake.sandbox.store.requests.clear()
+
+    again = lake.run("orders", "r1", after=HOUR, try_number=2, mode="incremental")
+
+    assert again == manifest
+    assert lake.sandbox.store.requests == []
+    assert lake.table().version() == 0
+
+
+def test_a_backfill_adds_what_was_created_in_its_interval_and_moves_no_watermark(lake: Lake) -> None:
+    lake.run("orders", "r1", mode="incremental", initial_since="2026-03-29T11:00:00Z")
+    known = set(lake.rows())
+    interval = {"since": "2020-01-01T00:00:00Z", "until": "2026-03-29T11:59:59Z"}
+
+    backfill = lake.run("orders", "b1", mode="backfill", **interval)
+
+    assert backfill["watermark"] is None
+    assert len(known) < len(lake.rows()) <= lake.sandbox.store.count("orders")
+    assert lake.run("orders", "r2", after=HOUR, mode="incremental")["window"]["since"] == "2026-03-29T11:55:00Z"

@@ -27,12 +27,13 @@ from airflow_provider_bigcommerce.state import Watermark
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.lake.lake_keys import LakeKeys
 from airflow_provider_bigcommerce.targets.lake.layout import Layout, keys_as_array
+from airflow_provider_bigcommerce.targets.lake.log_records import Change, Names, OvertakenError, Snapshot
 from airflow_provider_bigcommerce.targets.lake.maintenance import is_due
 from airflow_provider_bigcommerce.targets.lake.part_reader import PartReader
 from airflow_provider_bigcommerce.targets.lake.parts import RecordReader, StagingWriter
 from airflow_provider_bigcommerce.targets.lake.planning import Coming, Plan, planned
 from airflow_provider_bigcommerce.targets.lake.rewrite import Rewriter, Rewritten
-from airflow_provider_bigcommerce.targets.lake.table import Change, LakeTable, Names, OvertakenError, Snapshot
+from airflow_provider_bigcommerce.targets.lake.table import LakeTable
 
 log = logging.getLogger(__name__)
 
@@ -270,7 +271,8 @@ class IntoLake:
             numbers[names.tidied] = int(self._now.timestamp())
             self.is_to_tidy = stands is not None
         # A first run has its id in the log even without a row, since it makes the table.
-        return Change(parts.added, parts.removed, numbers, names.run if has_rows or stands is None else None, done, schema)
+        run = names.run if has_rows or stands is None else None
+        return Change(parts.added, parts.removed, numbers, [names.commit], run, done, schema)
 
     def discard(self) -> None:
         """Remove the staged parts that no commit names, unless one may yet; what stays is tidied when it is old."""

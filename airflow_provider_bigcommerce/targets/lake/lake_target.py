@@ -19,8 +19,9 @@ from airflow_provider_bigcommerce.state import Checkpoint, RunCheckpoint, Waterm
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.lake.into_lake import IntoLake
 from airflow_provider_bigcommerce.targets.lake.layout import Layout
+from airflow_provider_bigcommerce.targets.lake.log_records import Names, Snapshot
 from airflow_provider_bigcommerce.targets.lake.maintenance import tidy
-from airflow_provider_bigcommerce.targets.lake.table import LakeTable, Names, Snapshot
+from airflow_provider_bigcommerce.targets.lake.table import LakeTable
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,8 @@ class LakeTarget(Target):
         checkpoint = RunCheckpoint.of(run.context, self._destination, selection.folder, run.key)
         fixed = checkpoint.read()
         is_done = fixed is not None and replaced is not None and replaced.finished_at != fixed.replaces
+        if is_done and stands is not None:
+            self._version = stands.transaction(names.run)
         return Standing(self._last, replaced, checkpoint, fixed, replaced if is_done else None)
 
     def _own_commit(self, stands: Snapshot | None) -> Manifest | None:
@@ -84,7 +87,15 @@ class LakeTarget(Target):
         return None if version is None else self._table.manifest(version)
 
     def _watermark(self, stands: Snapshot, names: Names) -> Watermark | None:
-        until, full = stands.transaction(names.watermark), stands.transaction(names.full)
+        commit = stands.transaction(names.commit)
+        is_restored, of = (False, stands) if commit is None else self._table.before_restore(stands, commit)
+        until, full = (None, None) if of is None else (of.transaction(names.watermark), of.transaction(names.full))
+        if is_restored:
+            log.warning(
+                "The table %s was put back to an earlier version: this run goes on where its rows end, at %s.",
+                self._table.uri,
+                "the beginning" if until is None else _text(until),
+            )
         if until is None:
             return None
         text = _text(until)
@@ -101,9 +112,10 @@ class LakeTarget(Target):
 
     def end(self, manifest: Manifest) -> None:  # noqa: ARG002  # the protocol's
         """Remove files that are data no more, at most once a day."""
-        self._version = self._taking.version if self._taking is not None else None
-        if self._taking is not None and self._taking.is_to_tidy:
-            tidy(self._table)
+        if self._taking is not None:
+            self._version = self._taking.version
+            if self._taking.is_to_tidy:
+                tidy(self._table)
 
     def close(self) -> None:
         """Remove the parts that no commit names."""

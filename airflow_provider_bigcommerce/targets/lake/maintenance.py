@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from airflow_provider_bigcommerce.exceptions import DestinationError
-from airflow_provider_bigcommerce.targets.lake.table import LakeTable, Names, Snapshot
+from airflow_provider_bigcommerce.targets.lake.log_records import Names, Snapshot
+from airflow_provider_bigcommerce.targets.lake.table import LakeTable
 
 log = logging.getLogger(__name__)
 

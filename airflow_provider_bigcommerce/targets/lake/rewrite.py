@@ -21,10 +21,12 @@ from airflow_provider_bigcommerce.targets.lake.planning import Coming, Plan, Tou
 
 log = logging.getLogger(__name__)
 
-#: Staged bytes up to which rows are put beside the keys that they replace; what is more stays in its own parts, for that takes no memory.
+#: Staged bytes and rows up to which these are put beside the keys that they replace, which takes them all into memory; more of them stay
+#: in their own parts.
 MERGED_BYTES: Final = 32 * 2**20
+MERGED_ROWS: Final = 100_000
 #: Bytes up to which the newest part takes rows with new keys.
-GROWING_BYTES: Final = 64 * 2**20
+GROWING_BYTES: Final = 48 * 2**20
 #: Parts that are smaller are folded into one when there are more than so many.
 SMALL_BYTES: Final = 16 * 2**20
 MOST_SMALL: Final = 8
@@ -87,7 +89,7 @@ class Rewriter:
         self._at = coming.at
         try:
             units = [Unit([touched]) for touched in plan.touched]
-            if not parts or sum(part.bytes for part in coming.parts) > MERGED_BYTES:
+            if not parts or sum(part.bytes for part in coming.parts) > MERGED_BYTES or len(coming.keys) > MERGED_ROWS:
                 self._register(coming, plan)
             else:
                 self._distribute(coming, plan, parts, units)
@@ -174,7 +176,7 @@ class Rewriter:
                 if writer is None:
                     writer = PartWriter(self._destination, self._folder, self._schema, self._layout.key)
                 writer.write(table)
-                if writer.bytes >= self._part_bytes:
+                if writer.is_full(self._part_bytes):
                     closing, writer = writer, None
                     self._take(closing)
             if writer is not None:

@@ -7,11 +7,10 @@ the caller looks again.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -23,7 +22,9 @@ from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQue
 from airflow_provider_bigcommerce.rows.schemas import load_pyarrow
 from airflow_provider_bigcommerce.targets.files.destination import Destination, is_temporary
 from airflow_provider_bigcommerce.targets.lake.layout import FORMAT, MADE_BY, Layout, as_identity
-from airflow_provider_bigcommerce.targets.lake.parts import Part
+from airflow_provider_bigcommerce.targets.lake.log_columns import lacking_columns
+from airflow_provider_bigcommerce.targets.lake.log_records import Change, OvertakenError, Snapshot
+from airflow_provider_bigcommerce.targets.lake.parts import PART_NAME, Part
 from airflow_provider_bigcommerce.targets.lake.storage import TableStorage, load_deltalake
 
 #: Commits after which the log is summed up in a checkpoint, which a reader then begins with.
@@ -34,89 +35,6 @@ LOG_DAYS: Final = 30
 _PROTOCOL: Final = (1, 2)
 #: The member of a commit's information that holds the run's manifest.
 _INFO: Final = "bigcommerce"
-
-
-class OvertakenError(Exception):
-    """The commit was not made, as far as is known: look again what stands there.
-
-    :param is_certain: whether it is known that the files that it would have named are not part of the table.
-    """
-
-    def __init__(self, cause: Exception, *, is_certain: bool) -> None:
-        super().__init__(type(cause).__name__)
-        self.cause, self.is_certain = cause, is_certain
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """The names of a resource's transactions.
-
-    :param watermark: how far runs with these filters have come, seconds since 1970.
-    :param full: where the last of them that read everything ended, likewise.
-    :param run: of the run: the version that its commit made.
-    :param tidied: when old files were last removed, likewise seconds.
-    """
-
-    watermark: str
-    full: str
-    run: str
-    tidied: str
-
-    @classmethod
-    def of(cls, resource: str, filters: Mapping[str, str], run: str) -> Names:
-        """The names of a run.
-
-        :param filters: the part of the query that decides which rows there are.
-        :param run: run key.
-        """
-        start = f"bigcommerce/{resource}"
-        watermark = f"{start}/{_hash(json.dumps(dict(filters), sort_keys=True), 12)}"
-        return cls(watermark, f"{watermark}/full", f"{start}/run/{_hash(run, 16)}", f"{start}/tidied")
-
-
-def _hash(text: str, digits: int) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:digits]
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The table as it stood when it was looked at.
-
-    :param table: ``deltalake``'s; it moves on when the table is looked at again, the rest does not.
-    :param version: of it.
-    :param parts: its data files.
-    :param schema: Arrow schema of its columns.
-    """
-
-    table: Any
-    version: int
-    parts: Sequence[Part]
-    schema: Any
-
-    def transaction(self, name: str) -> int | None:
-        """The number of a transaction, or None where there is none."""
-        found: int | None = self.table.transaction_version(name)
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a commit makes of the table.
-
-    :param added: parts that become data.
-    :param removed: parts that are data no more.
-    :param numbers: transaction -> number, which stay.
-    :param run: the name of the run's transaction, or None where the commit changes no row.
-    :param manifest: what people find in the commit.
-    :param schema: Arrow schema of the added parts.
-    """
-
-    added: Sequence[Part]
-    removed: Sequence[Part]
-    numbers: Mapping[str, int]
-    run: str | None
-    manifest: Manifest
-    schema: Any
 
 
 class LakeTable:
@@ -180,15 +98,8 @@ class LakeTable:
         except deltalake.exceptions.DeltaProtocolError as error:
             raise InvalidQueryError(self._newer()) from error
         except (deltalake.exceptions.DeltaError, OSError) as error:
-            raise self.failed("read", error) from error
+            raise failed(storage.uri, "read", error) from error
         return self._opened[1]
-
-    def failed(self, verb: str, error: Exception) -> DestinationError:
-        """What is told of an error of ``deltalake``; its words may quote an answer of the store, so only plain ones are let through."""
-        return DestinationError(
-            f"The table {self.uri} could not be {verb}: {type(error).__name__}: {message(str(error).partition(chr(10))[0])} "
-            "Check the bucket, the connection's rights and its region, and that the log (_delta_log) is whole."
-        )
 
     def _newer(self) -> str:
         return (
@@ -234,7 +145,7 @@ class LakeTable:
         for entry in self._destination.entries(self._folder):
             name = entry.name.removeprefix(f"{self._folder}/")
             is_ours = name.startswith(("_checkpoints/", "_delta_log/", PROBE)) or is_temporary(name)
-            if not is_ours and not (name.startswith("part-") and "/" not in name):
+            if not is_ours and PART_NAME.fullmatch(name) is None:
                 raise InvalidQueryError(
                     f"The directory {self.uri} holds files that are no table of a lake, such as the copy of "
                     "BigCommerceToObjectStorageOperator: the table would be made among them, and its tidying would remove them. Give "
@@ -251,12 +162,44 @@ class LakeTable:
 
     def manifest(self, version: int) -> Manifest | None:
         """The manifest of the run that made that version, or None where the log has it no more."""
+        info = self._commit_info(version) or {}
+        return Manifest.decode(msgspec.json.encode(info[_INFO])) if _INFO in info else None
+
+    def _commit_info(self, version: int) -> dict[str, Any] | None:
         data = self._destination.read(f"{self._folder}/_delta_log/{version:020d}.json")
-        for line in (data or b"").splitlines():
-            info = msgspec.json.decode(line).get("commitInfo")
-            if info is not None and _INFO in info:
-                return Manifest.decode(msgspec.json.encode(info[_INFO]))
-        return None
+        found = (msgspec.json.decode(line).get("commitInfo") for line in (data or b"").splitlines())
+        return next((info for info in found if info is not None), None)
+
+    def runs(self, snapshot: Snapshot) -> list[Manifest]:
+        """The manifests of the runs that the log still has, whatever their filters."""
+        infos = (info.get(_INFO) for info in snapshot.table.history())
+        return [Manifest.decode(msgspec.json.encode(info)) for info in infos if info is not None]
+
+    def before_restore(self, snapshot: Snapshot, commit: int) -> tuple[bool, Snapshot | None]:
+        """Whether somebody has put the table back to an earlier version since a run's commit: rows went back, and numbers did not.
+
+        :param commit: the version of the last commit of a run.
+        :returns: that, and the version which the rows are of; None where it cannot be read any more.
+        """
+        for version in range(snapshot.version, commit, -1):
+            info = self._commit_info(version) or {}
+            if info.get("operation") == "RESTORE":
+                return True, self._at(info.get("operationParameters") or {})
+        return False, snapshot
+
+    def _at(self, parameters: Mapping[str, Any]) -> Snapshot | None:
+        deltalake, storage = load_deltalake(), self._storage()
+        when: int | datetime
+        try:
+            if parameters.get("version") is not None:
+                when = int(parameters["version"])
+            else:
+                when = datetime.fromtimestamp(int(parameters["datetime"]) / 1000, UTC)
+            table = deltalake.DeltaTable(storage.uri, storage_options=dict(storage.options))
+            table.load_as_version(when)
+        except (deltalake.exceptions.DeltaError, OSError, KeyError, ValueError):
+            return None
+        return Snapshot(table, table.version(), [], None)
 
     # -- columns
 
@@ -271,18 +214,7 @@ class LakeTable:
         :raises OvertakenError: somebody else has committed.
         """
         deltalake = load_deltalake()
-        have, want = _fields(snapshot.table.schema()), deltalake.Schema.from_arrow(self._layout.arrow)
-        lacking, wrong = [], []
-        for field in want.fields:
-            column = json.loads(field.to_json())
-            found = have.get(column["name"])
-            if found is None:
-                lacking.append(deltalake.Field(column["name"], field.type, nullable=True))
-            elif (difference := _difference(found["type"], column["type"], column["name"])) is not None:
-                if difference:
-                    wrong.append(difference)
-                else:
-                    lacking.append(deltalake.Field(column["name"], field.type, nullable=bool(found["nullable"])))
+        lacking, wrong = lacking_columns(snapshot.table.schema(), self._layout.arrow)
         if wrong:
             raise InvalidQueryError(
                 f"The table {self.uri} has columns of other types than {self._layout.resource!r} needs: {'; '.join(wrong)}. A Delta "
@@ -308,6 +240,7 @@ class LakeTable:
         version = 0 if snapshot is None else snapshot.version + 1
         now = int(time.time() * 1000)  # for people, and for the end of a run's id; no row is ordered by it
         numbers = [deltalake.Transaction(name, number) for name, number in change.numbers.items()]
+        numbers += [deltalake.Transaction(name, version) for name in change.versions]
         if change.run is not None:
             # With a time it may be forgotten once it is older than the log, so that their number is bounded.
             numbers.append(deltalake.Transaction(change.run, version, now))
@@ -364,11 +297,33 @@ class LakeTable:
         try:
             return len(table.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=True))
         except (deltalake.exceptions.DeltaError, OSError) as error:
-            raise self.failed("tidied", error) from error
+            raise failed(self.uri, "tidied", error) from error
 
 
 #: A file that is written to see whether that is possible; its name tells readers that it is no data.
 PROBE: Final = "_bigcommerce_probe"
+
+
+def identity_of(storage: TableStorage) -> dict[str, Any] | None:
+    """What a table says of itself: resource, store and the way of nesting; None where no run of ours has made one.
+
+    :raises DestinationError: it cannot be read.
+    """
+    deltalake = load_deltalake()
+    try:
+        return _identity(deltalake.DeltaTable(storage.uri, storage_options=dict(storage.options)).metadata().description)
+    except deltalake.exceptions.TableNotFoundError:
+        return None
+    except (deltalake.exceptions.DeltaError, OSError) as error:
+        raise failed(storage.uri, "read", error) from error
+
+
+def failed(uri: str, verb: str, error: Exception) -> DestinationError:
+    """What is told of an error of ``deltalake``; its words may quote an answer of the store, so only plain ones are let through."""
+    return DestinationError(
+        f"The table {uri} could not be {verb}: {type(error).__name__}: {message(str(error).partition(chr(10))[0])} "
+        "Check the bucket, the connection's rights and its region, and that the log (_delta_log) is whole."
+    )
 
 
 def _identity(description: str | None) -> dict[str, Any] | None:
@@ -399,29 +354,3 @@ def _statistics(part: Part, layout: Layout) -> str:
 def _nested(path: str, value: Any) -> dict[str, Any]:
     name, _, below = path.partition(".")
     return {name: _nested(below, value) if below else value}
-
-
-def _fields(schema: Any) -> dict[str, Any]:
-    return {field["name"]: field for field in json.loads(schema.to_json())["fields"]}
-
-
-def _difference(have: Any, want: Any, path: str) -> str | None:
-    """What keeps a column from holding values of a type: "" if it only lacks fields of objects, None if nothing."""
-    if have == want:
-        return None
-    if isinstance(have, dict) and isinstance(want, dict) and have.get("type") == want.get("type"):
-        if have["type"] == "array":
-            return _difference(have["elementType"], want["elementType"], f"{path}[]")
-        if have["type"] == "struct":
-            known = {field["name"]: field for field in have["fields"]}
-            found = [
-                "" if field["name"] not in known else _difference(known[field["name"]]["type"], field["type"], f"{path}.{field['name']}")
-                for field in want["fields"]
-            ]
-            told = [difference for difference in found if difference is not None]
-            return max(told, default=None)  # a text that says something comes before the empty one
-    return f"{path} is {_type(have)}, needed is {_type(want)}"
-
-
-def _type(kind: Any) -> str:
-    return str(kind.get("type")) if isinstance(kind, dict) else str(kind)
