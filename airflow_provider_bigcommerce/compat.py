@@ -213,6 +213,9 @@ class StoredState(KeyValueState, Protocol):
     def keys(self) -> list[str]:
         """All keys, in alphabetical order."""
 
+    def items(self) -> dict[str, Any]:
+        """All keys with their values, in alphabetical order, by one query."""
+
 
 class _AssetRows:
     """The state of an asset in the metadata database, Airflow 3.3; read and written as Airflow's own REST API does."""
@@ -220,14 +223,12 @@ class _AssetRows:
     def __init__(self, asset: Asset) -> None:
         self._asset = asset
 
-    def _asset_id(self) -> int | None:
+    def _asset_ids(self) -> Any:
+        """The query of the asset's id."""
         from airflow.models.asset import AssetModel
-        from airflow.utils.session import create_session
         from sqlalchemy import select
 
-        with create_session() as session:
-            found = session.scalar(select(AssetModel.id).where(AssetModel.name == self._asset.name, AssetModel.uri == self._asset.uri))
-        return None if found is None else int(found)
+        return select(AssetModel.id).where(AssetModel.name == self._asset.name, AssetModel.uri == self._asset.uri)
 
     def _rows(self, *conditions: Any) -> list[tuple[str, str]]:
         from airflow.models.asset_state_store import AssetStateStoreModel as Row
@@ -235,11 +236,14 @@ class _AssetRows:
         from sqlalchemy import select
 
         with create_session() as session:
-            query = select(Row.key, Row.value).where(Row.asset_id == self._asset_id(), *conditions).order_by(Row.key)
+            query = select(Row.key, Row.value).where(Row.asset_id.in_(self._asset_ids()), *conditions).order_by(Row.key)
             return [(str(key), str(value)) for key, value in session.execute(query)]
 
     def keys(self) -> list[str]:
         return [key for key, _ in self._rows()]
+
+    def items(self) -> dict[str, Any]:
+        return {key: _decoded(value) for key, value in self._rows()}
 
     def get(self, key: str) -> Any:
         from airflow.models.asset_state_store import AssetStateStoreModel as Row
@@ -256,8 +260,11 @@ class _AssetRows:
     def _change(self, change: Callable[..., None]) -> None:
         from airflow._shared.state import AssetScope, AssetStateStoreWriterKind
         from airflow.state.metastore import MetastoreBackend
+        from airflow.utils.session import create_session
 
-        if (asset_id := self._asset_id()) is not None:  # without the asset there is no key to change
+        with create_session() as session:
+            asset_id = session.scalar(self._asset_ids())
+        if asset_id is not None:  # without the asset there is no key to change
             change(MetastoreBackend(), AssetScope(asset_id=asset_id), kind=AssetStateStoreWriterKind.API)
 
 
@@ -277,6 +284,15 @@ class _VariableRows:
         with create_session() as session:
             found = session.scalars(select(self._row.key).where(self._row.key.startswith(self._start, autoescape=True)))
             return sorted(str(key).removeprefix(self._start) for key in found)
+
+    def items(self) -> dict[str, Any]:
+        from airflow.utils.session import create_session
+        from sqlalchemy import select
+
+        with create_session() as session:
+            found = session.scalars(select(self._row).where(self._row.key.startswith(self._start, autoescape=True)))
+            kept = {str(row.key).removeprefix(self._start): row.get_val() for row in found}  # type: ignore[no-untyped-call]  # Airflow's
+        return {key: _decoded(kept[key] or "") for key in sorted(kept)}
 
     def get(self, key: str) -> Any:
         from airflow.utils.session import create_session

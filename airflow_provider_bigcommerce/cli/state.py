@@ -43,7 +43,7 @@ def list_(as_json: AsJson = False) -> None:
     airflow-bigcommerce state list --json
     """
     with _opened() as stored:
-        found = {key: stored.get(key) for key in stored.keys()}  # noqa: SIM118  # a store, not a mapping
+        found = stored.items()
     if as_json:
         say(json.dumps(found, indent=2))
     elif not found:

@@ -257,6 +257,11 @@ class CopyIndex:
         slot = self._slots.get(key)
         return slot is not None and self._place[slot] == place and not self._flags[slot] & _LEFT_OUT
 
+    def places(self, keys: Iterable[Key]) -> Iterator[int]:
+        """Where the rows of these keys stand that count."""
+        slots = (self._slots[key] for key in keys if key in self._slots)
+        return (self._place[slot] for slot in slots if not self._flags[slot] & _LEFT_OUT)
+
     def parents_of(self, keys: Iterable[Key]) -> list[dict[str, Any]]:
         """For a child resource, the parents of these rows: placeholder -> value."""
         found = dict.fromkeys(self._parents[self._slots[key]] for key in keys if key in self._slots)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -208,7 +208,8 @@ class BigCommerceReconcileOperator(BaseOperator):
         """The copy, in files opened anew each time it is asked for: after a repair there is one run more."""
         if self.path is not None:
             destination = Destination.at(str(self.path))
-            yield lambda: FileCopy(destination, row, folder_of(row), columns_of(row))
+            with ExitStack() as opened:
+                yield lambda: opened.enter_context(closing(FileCopy(destination, row, folder_of(row), columns_of(row))))
             return
         if self.lake is not None:
             lake = str(self.lake)

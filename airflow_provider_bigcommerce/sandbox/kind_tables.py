@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zlib import crc32
 
 from airflow_provider_bigcommerce.sandbox import dates
@@ -10,19 +10,17 @@ from airflow_provider_bigcommerce.sandbox.contract import contract, schema_of
 from airflow_provider_bigcommerce.sandbox.dice import Dice
 from airflow_provider_bigcommerce.sandbox.kinds import KINDS, Kind
 from airflow_provider_bigcommerce.sandbox.made_up import MadeUp
+from airflow_provider_bigcommerce.sandbox.seeding import SeededStore
 from airflow_provider_bigcommerce.sandbox.table import Row, SeededIds, Table
 
-if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.sandbox.store import Store
 
-
-def add_tables(store: Store) -> None:
+def add_tables(store: SeededStore) -> None:
     """Give a store the tables of every kind; rows are made when they are asked for."""
     for kind in KINDS:
         store.add_table(_table(store, kind))
 
 
-def _table(store: Store, kind: Kind) -> Table:
+def _table(store: SeededStore, kind: Kind) -> Table:
     path = kind.item if kind.path not in contract() or "get" not in contract()[kind.path] else kind.path
     schema, _ = schema_of(path or kind.path)
     if schema.get("type") == "array":

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_bigcommerce.sandbox import dates
 from airflow_provider_bigcommerce.sandbox.order_data import EUR_RATE, STATUSES
+from airflow_provider_bigcommerce.sandbox.seeding import SeededStore
 from airflow_provider_bigcommerce.sandbox.table import Row
 from airflow_provider_bigcommerce.sandbox.vocabulary import PLACES
 
-if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.sandbox.store import Store
-
-Fit = Callable[["Store", Row, int], Row]
+Fit = Callable[[SeededStore, Row, int], Row]
 
 
 @dataclass(frozen=True)
@@ -49,13 +47,13 @@ class Kind:
     hidden: tuple[str, ...] = ()
 
 
-def nth(store: Store, table: str, number: int) -> Any:
+def nth(store: SeededStore, table: str, number: int) -> Any:
     """Give the key of the row at a place of a table, round and round; 0 for an empty table."""
     ids = store.tables[table].ids()
     return ids[number % len(ids)] if len(ids) else 0
 
 
-def _currency(store: Store, row: Row, n: int) -> Row:
+def _currency(store: SeededStore, row: Row, n: int) -> Row:
     euro = n == 1
     return {
         "is_default": not euro,
@@ -74,12 +72,12 @@ def _currency(store: Store, row: Row, n: int) -> Row:
     }
 
 
-def _status(store: Store, row: Row, n: int) -> Row:
+def _status(store: SeededStore, row: Row, n: int) -> Row:
     name = STATUSES[n % len(STATUSES)][1]
     return {"id": n, "name": name, "system_label": name, "custom_label": name}
 
 
-def _country(store: Store, row: Row, n: int) -> Row:
+def _country(store: SeededStore, row: Row, n: int) -> Row:
     place = PLACES[n % len(PLACES)]
     iso3 = {"US": "USA", "CA": "CAN", "DE": "DEU", "JP": "JPN", "GB": "GBR", "AU": "AUS"}
     return {
@@ -90,11 +88,11 @@ def _country(store: Store, row: Row, n: int) -> Row:
     }
 
 
-def _state(store: Store, row: Row, n: int) -> Row:
+def _state(store: SeededStore, row: Row, n: int) -> Row:
     return {"state": f"{PLACES[row['country_id'] - 1 if row['country_id'] <= len(PLACES) else 0][2]} {n}", "state_abbreviation": f"S{n}"}
 
 
-def _channel(store: Store, row: Row, n: int) -> Row:
+def _channel(store: SeededStore, row: Row, n: int) -> Row:
     return {
         "name": ("Storefront", "Büro B2B", "Marketplace")[n % 3],
         "type": ("storefront", "storefront", "marketplace")[n % 3],
@@ -105,7 +103,7 @@ def _channel(store: Store, row: Row, n: int) -> Row:
     }
 
 
-def _listing(store: Store, row: Row, n: int) -> Row:
+def _listing(store: SeededStore, row: Row, n: int) -> Row:
     product_id = nth(store, "products", n)
     variants = store.variants_of(product_id)[:2]
     variant = row["variants"][0] if row["variants"] else {}
@@ -119,7 +117,7 @@ _PRICE_CURRENCIES = (
 )  # fmt: skip
 
 
-def _price_record(store: Store, row: Row, n: int) -> Row:
+def _price_record(store: SeededStore, row: Row, n: int) -> Row:
     variant_id = nth(store, "product_variants", n)
     times_round = n // max(1, len(store.tables["product_variants"].ids()))
     variant = store.tables["product_variants"].get(variant_id) or {"sku": "", "product_id": 0}
@@ -138,26 +136,26 @@ def _price_record(store: Store, row: Row, n: int) -> Row:
     }
 
 
-def _customs(store: Store, row: Row, n: int) -> Row:
+def _customs(store: SeededStore, row: Row, n: int) -> Row:
     return {"product_id": nth(store, "products", n)}
 
 
-def _buyer(store: Store, row: Row, n: int) -> Row:
+def _buyer(store: SeededStore, row: Row, n: int) -> Row:
     return {"customer_id": nth(store, "customers", n)}
 
 
-def _wishlist(store: Store, row: Row, n: int) -> Row:
+def _wishlist(store: SeededStore, row: Row, n: int) -> Row:
     items = [
         {**item, "id": row["id"] * 10 + place, "product_id": nth(store, "products", n + place)} for place, item in enumerate(row["items"])
     ]
     return {"customer_id": nth(store, "customers", n), "items": items}
 
 
-def _subscriber(store: Store, row: Row, n: int) -> Row:
+def _subscriber(store: SeededStore, row: Row, n: int) -> Row:
     return {"email": f"subscriber{row['id']}@example.com", "channel_id": 1, "order_id": nth(store, "orders", n) if n % 3 == 0 else None}
 
 
-def _group(store: Store, row: Row, n: int) -> Row:
+def _group(store: SeededStore, row: Row, n: int) -> Row:
     at = dates.SEED_START + n * 123_457
     return {
         "name": ("Retail", "Großhandel", "VIP")[n % 3],
@@ -170,7 +168,7 @@ def _group(store: Store, row: Row, n: int) -> Row:
     }
 
 
-def _coupon(store: Store, row: Row, n: int) -> Row:
+def _coupon(store: SeededStore, row: Row, n: int) -> Row:
     return {
         "code": f"SAVE{row['id']}",
         "name": f"Coupon {row['id']}",
@@ -181,11 +179,11 @@ def _coupon(store: Store, row: Row, n: int) -> Row:
     }
 
 
-def _gift(store: Store, row: Row, n: int) -> Row:
+def _gift(store: SeededStore, row: Row, n: int) -> Row:
     return {"code": f"GIFT-{row['id']}", "amount": "25.0000", "balance": "25.0000", "currency_code": "USD"}
 
 
-def _promotion(store: Store, row: Row, n: int) -> Row:
+def _promotion(store: SeededStore, row: Row, n: int) -> Row:
     """A discount on the whole cart; the first three need a coupon."""
     by_coupon = n < 3
     found = {name: row[name] for name in ("id", "start_date", "end_date", "current_uses", "max_uses", "created_from")}
@@ -213,11 +211,11 @@ def _promotion(store: Store, row: Row, n: int) -> Row:
     return found
 
 
-def _location(store: Store, row: Row, n: int) -> Row:
+def _location(store: SeededStore, row: Row, n: int) -> Row:
     return {"code": f"LOCATION-{row['id']}", "label": ("Hauptlager", "Store Austin", "倉庫")[n % 3], "enabled": True}
 
 
-def _webhook(store: Store, row: Row, n: int) -> Row:
+def _webhook(store: SeededStore, row: Row, n: int) -> Row:
     return {
         "scope": ("store/order/*", "store/product/updated", "store/customer/created")[n % 3],
         "store_hash": store.store_hash,
@@ -227,28 +225,28 @@ def _webhook(store: Store, row: Row, n: int) -> Row:
     }
 
 
-def _theme(store: Store, row: Row, n: int) -> Row:
+def _theme(store: SeededStore, row: Row, n: int) -> Row:
     return {"is_active": n == 0}
 
 
-def _theme_configuration(store: Store, row: Row, n: int) -> Row:
+def _theme_configuration(store: SeededStore, row: Row, n: int) -> Row:
     return {"site_id": 1000}
 
 
-def _tax_rate(store: Store, row: Row, n: int) -> Row:
+def _tax_rate(store: SeededStore, row: Row, n: int) -> Row:
     return {"name": f"Rate {row['id']}", "priority": 1, "enabled": True}
 
 
-def _site(store: Store, row: Row, n: int) -> Row:
+def _site(store: SeededStore, row: Row, n: int) -> Row:
     return {"channel_id": n + 1, "url": f"https://shop{n + 1}.example.com"}
 
 
-def _cart(store: Store, row: Row, n: int) -> Row:
+def _cart(store: SeededStore, row: Row, n: int) -> Row:
     return {"customer_id": nth(store, "customers", n), "channel_id": 1, "currency": {"code": "USD"}}
 
 
 def _refers(resource_type: str) -> Fit:
-    def fit(store: Store, row: Row, n: int) -> Row:
+    def fit(store: SeededStore, row: Row, n: int) -> Row:
         return {
             "resource_type": resource_type,
             "key": f"key-{row['id']}",

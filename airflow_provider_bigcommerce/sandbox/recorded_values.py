@@ -1,17 +1,13 @@
 """Values as recorded answers of real stores have them, where they are wider than, or other than, what the files document.
 
-A store has them when it is told to (`recorded_values`): text, numbers and lists in the form fields of an order's addresses, PHP's `[]`
-for an empty object, a price with more decimals than money has.
+A store has them unless it is told otherwise (`recorded_values`): text, numbers and lists in the form fields of an order's addresses,
+PHP's `[]` for an empty object, a price with more decimals than money has.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from airflow_provider_bigcommerce.sandbox.seeding import SeededStore
 from airflow_provider_bigcommerce.sandbox.table import Row
-
-if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.sandbox.store import Store
 
 LONG_PRICE = 13.858823529412
 
@@ -26,7 +22,7 @@ def form_fields() -> list[Row]:
     ]
 
 
-def apply(store: Store) -> None:
+def apply(store: SeededStore) -> None:
     """Change seeded rows of a new store; no date of modification moves, and nothing is kept in a database file."""
     products, coupons = store.tables["products"], store.tables["coupons"]
     for product_id in list(products.ids()[:1]):

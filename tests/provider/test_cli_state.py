@@ -251,3 +251,33 @@ def test_below_airflow_3_3_the_same_is_kept_in_variables(monkeypatch: pytest.Mon
         assert json.loads(row.get_val())["watermark"] == "2026-05-01T00:00:00Z"
     assert run("clear", "shop/orders/0123456789ab", "--yes")[0] == 0
     assert "shop/orders/0123456789ab" not in stored.keys()  # noqa: SIM118  # a store, not a mapping
+
+
+@pytest.mark.parametrize("is_below", [False, True], ids=["the installed airflow", "below 3.3"])
+def test_all_watermarks_are_listed_by_one_query(monkeypatch: pytest.MonkeyPatch, run: Run, orders: Callable[[], str], is_below: bool) -> None:
+    from sqlalchemy import Engine, event
+
+    orders()
+    if is_below:
+        monkeypatch.setattr(compat, "airflow", SimpleNamespace(sdk=SimpleNamespace()))
+    stored = stored_state(state_asset())
+    keys = [f"shop/{letter}rders/0123456789ab" for letter in "bcdef"]
+    for key in keys:
+        stored.set(key, {"watermark": "2026-05-02T00:00:00Z", "store_hash": "abc123", "run": "r", "set_at": ""})
+    asked: list[str] = []
+
+    def record(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", record)
+    try:
+        status, out, err = run("list", "--json")
+    finally:
+        event.remove(Engine, "before_cursor_execute", record)
+        for key in keys:
+            stored.delete(key)
+
+    assert (status, err) == (0, "")
+    assert {key: json.loads(out).get(key, {}).get("watermark") for key in keys} == dict.fromkeys(keys, "2026-05-02T00:00:00Z")
+    assert list(json.loads(out)) == sorted(json.loads(out))
+    assert len([statement for statement in asked if statement.startswith("SELECT")]) == 1, asked

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
+from airflow_provider_bigcommerce.core.catalog import CATALOG
+from airflow_provider_bigcommerce.engine.copying import columns_of
 from airflow_provider_bigcommerce.exceptions import CopyMismatchError, InvalidQueryError, PermissionDeniedError
 from airflow_provider_bigcommerce.operators.reconcile import BigCommerceReconcileOperator
+from airflow_provider_bigcommerce.targets.files import kept_files
 from airflow_provider_bigcommerce.targets.files.commits import committed
+from airflow_provider_bigcommerce.targets.files.destination import Destination
+from airflow_provider_bigcommerce.targets.files.file_copy import FileCopy
 from tests.reconcile.conftest import Archive, Row, every_format
 
 pytestmark = pytest.mark.bigcommerce_sandbox(products=40, orders=60, customers=30)
@@ -528,3 +536,53 @@ def test_a_summary_that_counts_otherwise_than_the_rows_is_passed_over_where_ever
 
     (line,) = [line for line in report["summary"] if line["name"] == "highest_variant_price"]
     assert (report["equal"], line["store"] != line["copy"], line["equal"]) == (True, True, True)
+
+
+@pytest.mark.parametrize("small", [0, 256 * 1024], ids=["large files stay open", "small files are kept"])
+@every_format
+def test_each_file_is_opened_once_however_often_it_is_looked_into(archive: Archive, monkeypatch: pytest.MonkeyPatch, small: int) -> None:
+    for _ in range(3):
+        archive.night.sandbox.store.add_order()
+        archive.make(mode="incremental")
+    [victim, *_] = [row["id"] for row in archive.night.sandbox.listed("/v2/orders")]
+    archive.damage(changed(victim, staff_notes="x"))  # so that there is a second look
+    opened = counted_opens(monkeypatch)
+    monkeypatch.setattr(kept_files, "_SMALL", small)
+
+    report = archive.reconcile(sample=None)
+
+    assert [row["key"] for row in report["changed"]] == [victim]
+    assert len(opened) == 3
+    assert set(opened.values()) == {1}
+
+
+def test_beyond_what_is_kept_only_files_with_a_row_that_is_looked_at_are_opened_again(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        order = archive.night.sandbox.store.add_order()
+        archive.make(mode="incremental")
+    opened = counted_opens(monkeypatch)
+    monkeypatch.setattr(kept_files, "_SMALL", 0)
+    monkeypatch.setattr(kept_files, "_OPEN", 0)
+    destination, row = Destination.at(str(archive.night.path)), CATALOG["orders"]
+
+    with contextlib.closing(FileCopy(destination, row, "orders", columns_of(row))) as copy:
+        copy.index()
+        assert [list(batch.keys) for batch in copy.batches({order["id"], 987_654_321})] == [[order["id"]]]
+
+    assert sorted(opened.values()) == [1, 1, 2]
+
+
+def counted_opens(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each data file is opened from now on."""
+    opened: Counter[str] = Counter()
+    usual = LocalFileSystem._open
+
+    def record(self: Any, path: str, mode: str = "rb", **arguments: Any) -> Any:
+        if "/run=" in path and mode == "rb":
+            opened[path] += 1
+        return usual(self, path, mode, **arguments)
+
+    monkeypatch.setattr(LocalFileSystem, "_open", record)
+    return opened

@@ -28,7 +28,11 @@ from airflow_provider_bigcommerce.rows.schemas import EXTRA, OURS, SYNCED_AT, Sc
 from airflow_provider_bigcommerce.targets.files.commits import commit, committed, run_folder
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.files.file_reader import BLOCK_ROWS, FileReader, column_values, newest_first, record_values
+from airflow_provider_bigcommerce.targets.files.kept_files import KeptFiles
 from airflow_provider_bigcommerce.targets.files.writers import FileFormat, PartWriter, Stamp
+
+#: A row's place is the number of its file, and below these bits its number there.
+_PLACE_BITS = 32
 
 
 class FileCopy:
@@ -49,13 +53,18 @@ class FileCopy:
                 "a task that copies it, and let this task come after it."
             )
         self._destination = destination
-        self._reader = FileReader(destination)
+        self._kept = KeptFiles(destination)  # an index is read first, rows of chosen keys afterwards
+        self._reader = FileReader(destination, self._kept)
         self._resource = resource
         self._folder = folder
         self._schema = schema
         self._compared = runs_compared(self._runs, resource)
         self._columns = Columns(resource)
         self._index = CopyIndex(self._columns)
+
+    def close(self) -> None:
+        """Close the files that were kept open."""
+        self._kept.close()
 
     @property
     def title(self) -> str:
@@ -74,7 +83,7 @@ class FileCopy:
     def _files(self) -> Iterator[tuple[int, Manifest, DataFile]]:
         """The files, each with the place of its first row; how many it has is not taken from the manifest, which may be wrong."""
         for number, (run, file) in enumerate(newest_first(self._runs)):
-            yield number << 32, run, file
+            yield number << _PLACE_BITS, run, file
 
     def index(self) -> CopyIndex:
         """Read the keys, dates and amounts of all rows.
@@ -95,11 +104,14 @@ class FileCopy:
     # -- rows
 
     def batches(self, keys: Collection[Key] | None) -> Iterator[FileBatch]:
-        """The rows of these keys, or all, in the order of the index.
+        """The rows of these keys, or all, in the order of the index; only files that hold such a row are looked into.
 
         :raises DestinationError: a file cannot be read.
         """
+        needed = None if keys is None else {place >> _PLACE_BITS for place in self._index.places(keys)}
         for before, _, file in self._files():
+            if needed is not None and before >> _PLACE_BITS not in needed:
+                continue
             read = self._parquet_batches if file.path.endswith(".parquet") else self._json_batches
             yield from read(file, before, keys)
 

@@ -21,6 +21,7 @@ from airflow_provider_bigcommerce.engine.manifest import DataFile, Manifest
 from airflow_provider_bigcommerce.exceptions import DestinationError
 from airflow_provider_bigcommerce.rows.schemas import load_pyarrow
 from airflow_provider_bigcommerce.targets.files.destination import Destination
+from airflow_provider_bigcommerce.targets.files.kept_files import KeptFiles
 from airflow_provider_bigcommerce.targets.files.writers import load_zstd
 
 #: Rows that are held at once.
@@ -41,10 +42,12 @@ class FileReader:
     """Reads data files that manifests name, JSON lines or Parquet, a block at a time.
 
     :param destination: the transfer's path.
+    :param kept: keeps files that are read more than once; None where each is read once.
     """
 
-    def __init__(self, destination: Destination) -> None:
+    def __init__(self, destination: Destination, kept: KeptFiles | None = None) -> None:
         self._destination = destination
+        self._kept = kept
 
     def values(self, file: DataFile, fields: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         """The values of some fields of each row of a file, in its order; None where a row has none.
@@ -102,7 +105,7 @@ class FileReader:
     def _open(self, file: DataFile) -> Iterator[IO[bytes]]:
         name = self._destination.full(file.path)
         try:
-            with self._destination.fs.open(name, "rb") as stream:
+            with self._destination.fs.open(name, "rb") if self._kept is None else self._kept.open(file.path) as stream:
                 yield stream
         except FileNotFoundError as error:
             raise DestinationError(
