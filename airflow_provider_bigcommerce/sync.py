@@ -93,8 +93,8 @@ def bigcommerce_sync(
             bigcommerce_sync(["orders", "customers", "products", "brands"], to="s3://aws_default@my-bucket/bigcommerce")
 
     There is one task a resource, named after it, and two after them, which run always: ``summary`` fails if a resource failed, and
-    ``compact`` makes few files of many, now and then (docs/how-to/compact-a-copy.md); tables and lakes have none. Where slots are scarce, small reads
-    go first. See docs/how-to/sync-a-whole-store.md.
+    ``compact`` makes few files of many, now and then (docs/how-to/compact-a-copy.md); tables and lakes have none. Where slots are scarce,
+    small reads go first. See docs/how-to/sync-a-whole-store.md.
 
     :param resources: catalog names or paths; name -> arguments of its transfer alone (``{"orders": {"include": []}}``); or ``all``:
         what the token can read, which a task asks when the run begins.

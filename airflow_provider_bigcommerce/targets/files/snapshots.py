@@ -310,7 +310,7 @@ def _decoded(data: bytes, name: str, resource: str) -> Snapshot | None:
         if version > VERSION:
             raise DestinationError(
                 f"{name} has version {version}, and this version of the provider knows up to {VERSION}: a later one writes there. Upgrade "
-                "apache-airflow-provider-bigcommerce on this worker to the version of the others."
+                "airflow-provider-bigcommerce on this worker to the version of the others."
             )
         found = msgspec.json.decode(data, type=Snapshot)
         for manifest in (run.manifest for run in found.runs):
