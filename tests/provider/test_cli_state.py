@@ -254,7 +254,9 @@ def test_below_airflow_3_3_the_same_is_kept_in_variables(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("is_below", [False, True], ids=["the installed airflow", "below 3.3"])
-def test_all_watermarks_are_listed_by_one_query(monkeypatch: pytest.MonkeyPatch, run: Run, orders: Callable[[], str], is_below: bool) -> None:
+def test_all_watermarks_are_listed_by_one_query(
+    monkeypatch: pytest.MonkeyPatch, run: Run, orders: Callable[[], str], is_below: bool
+) -> None:
     from sqlalchemy import Engine, event
 
     orders()
