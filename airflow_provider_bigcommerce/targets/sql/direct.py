@@ -52,7 +52,7 @@ class DirectDatabase(Database):
     def _connect(self, hook: DbApiHook) -> Any:
         try:
             return hook.get_conn()
-        except (*self.connect_errors(), OSError) as error:
+        except self.connect_errors() as error:
             why = refusals.told(error)
         # Here and not above: the driver's exception, which names the host and may quote the login, is then not this one's context.
         raise DestinationError(refusals.unreachable(self.title, hook, why))

@@ -81,7 +81,7 @@ class Postgres(DirectDatabase):
     @classmethod
     def connect_errors(cls) -> tuple[type[Exception], ...]:
         """Those of the drivers that are loaded: which one the hook uses, it has not told yet."""
-        return tuple(sys.modules[name].Error for name in ("psycopg", "psycopg2") if name in sys.modules)
+        return (OSError, *(sys.modules[name].Error for name in ("psycopg", "psycopg2") if name in sys.modules))
 
     def prepare(self) -> None:
         """Transactions by hand, UTF-8 on the wire, and the faster compression for large values where the server has it."""

@@ -56,7 +56,7 @@ class Sqlite(DirectDatabase):
     @classmethod
     def connect_errors(cls) -> tuple[type[Exception], ...]:
         """The module's own."""
-        return (sqlite3.Error,)
+        return (sqlite3.Error, OSError)
 
     def prepare(self) -> None:
         """Transactions by hand, and patience with other connections."""
