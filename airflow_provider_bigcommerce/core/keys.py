@@ -32,6 +32,24 @@ def key_of(values: Sequence[Any]) -> Key:
     return found
 
 
+#: Characters of a text in a key that are shown; BigCommerce's own keys are ids, UUIDs and short names.
+MOST_KEY_TEXT = 500
+
+
+def shown_key(key: Key) -> Key:
+    """A key as reports and events show it: a longer text is cut, and its length told."""
+    if isinstance(key, tuple):
+        return tuple(part if part is None else _shown_part(part) for part in key)
+    return _shown_part(key)
+
+
+def _shown_part(part: int | str) -> int | str:
+    if isinstance(part, str) and len(part) > MOST_KEY_TEXT:
+        end = f"... ({len(part):,} characters)"
+        return part[: MOST_KEY_TEXT - len(end)] + end  # not longer than that, so that what was cut stays as it is
+    return part
+
+
 class KeyReader:
     """Reads the key and the change date of raw records by a struct that names only these fields.
 

@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from airflow_provider_bigcommerce.core.catalog import DateFilter, Figure, Resource
+from airflow_provider_bigcommerce.core.keys import shown_key
 from airflow_provider_bigcommerce.core.messages import Query, QueryValue
 from airflow_provider_bigcommerce.core.windows import in_format, written
 
@@ -357,6 +358,19 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         """Rows that differ, are missing or are too many."""
         return len(self.changed) + len(self.missing) + len(self.deleted)
 
+    def shown(self) -> Report:
+        """The report as it leaves the task: very long keys are cut."""
+        return msgspec.structs.replace(
+            self,
+            changed=[msgspec.structs.replace(row, key=_cut(row.key)) for row in self.changed],
+            missing=list(map(_cut, self.missing)),
+            deleted=list(map(_cut, self.deleted)),
+        )
+
+
+def _cut(key: int | str | list[int | str | None]) -> int | str | list[int | str | None]:
+    return told(shown_key(tuple(key) if isinstance(key, list) else key))
+
 
 def told(key: Key) -> int | str | list[int | str | None]:
     """A key as it stands in JSON."""
@@ -422,5 +436,6 @@ def first_differences(report: Report, most: int = 10) -> str:
     return "; ".join(parts) + (f"; and {more:,} more" if more > 0 else "")
 
 
-def _shown(key: object) -> str:
-    return ", ".join(map(str, key)) if isinstance(key, list) else str(key)
+def _shown(key: int | str | list[int | str | None]) -> str:
+    cut = _cut(key)
+    return ", ".join(map(str, cut)) if isinstance(cut, list) else str(cut)

@@ -184,7 +184,7 @@ class BigCommerceReconcileOperator(BaseOperator):
         reading = self._reading = StoppableReading()
         row = _comparable(self.resource)
         with self._opened(row, run) as copies:
-            report = self._compared(copies, hook, reading, run)
+            report = self._compared(copies, hook, reading, run).shown()
         self._tell(report)
         record_metrics(
             "bigcommerce.reconcile",

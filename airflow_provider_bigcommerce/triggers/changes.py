@@ -22,6 +22,7 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from airflow_provider_bigcommerce.compat import TriggerState, trigger_state
 from airflow_provider_bigcommerce.core.arguments import Checks, filters, mapping, optional, seconds, text
 from airflow_provider_bigcommerce.core.conditions import Conditions, check_conditions, meets, top_fields
+from airflow_provider_bigcommerce.core.keys import shown_key
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.planning import check_query, resource_of
 from airflow_provider_bigcommerce.core.waiting import KeepWaiting, Poller
@@ -206,7 +207,7 @@ class BigCommerceChangesTrigger(BaseEventTrigger):
             "since": written(since),
             "until": written(max(since, poll.until)),
             "count": len(ids),
-            "ids": list(ids[:MOST_IDS]),
+            "ids": [shown_key(each) for each in ids[:MOST_IDS]],
             "is_whole": len(ids) <= MOST_IDS,
         }
 

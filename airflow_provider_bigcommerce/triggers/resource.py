@@ -19,6 +19,7 @@ from airflow_provider_bigcommerce.core.conditions import Conditions, check_condi
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.waiting import Done, Failed, KeepWaiting, Outcome, Poller, TimedOut, is_permanent
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
+from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.triggers.looking import LOOK_SETTINGS, Sought, look
 
 
@@ -126,8 +127,6 @@ class BigCommerceResourceTrigger(BaseTrigger):
 
 async def look_once(conn_id: str, sought: Sought, poller: Poller, clock: Callable[[], float]) -> tuple[int, Outcome]:
     """Look at the store once: how many rows match, and what that means for the wait."""
-    from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
-
     try:
         sought.check()
         async with BigCommerceHook(conn_id).astore(**LOOK_SETTINGS) as store:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -142,6 +143,32 @@ def test_the_first_differences_are_told_and_the_others_counted() -> None:
         "1 differs in a, b; 2 is missing in the copy; 3, 4 is missing in the copy; 5 is not in the store any more"
     )
     assert first_differences(report, 2) == "1 differs in a, b; 2 is missing in the copy; and 2 more"
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        (7, 7),
+        ("x" * 500, "x" * 500),
+        ("x" * 501, "x" * 480 + "... (501 characters)"),
+        ("é" * 12_000, "é" * 477 + "... (12,000 characters)"),
+        ([1, None, "y" * 600], [1, None, "y" * 480 + "... (600 characters)"]),
+    ],
+    ids=["number", "as long as may be", "longer", "much longer", "of several fields"],
+)
+def test_a_very_long_key_is_cut_where_it_is_shown_and_its_length_told(key: Any, shown: Any) -> None:
+    report = Report(
+        resource="orders", store_hash="s", copy="c", as_of=None, equal=False, rows=0, counts=[], counts_checked=0, compared=0, seed="",
+        totals=None, changed=[Changed(key=key, fields=["a"])], missing=[key], deleted=[key, 1], newer=0, passed=0, repaired=0,
+        requests=0, seconds=0, summary=[],
+    )  # fmt: skip
+
+    told = report.shown()
+
+    assert (told.changed, told.missing, told.deleted) == ([Changed(key=shown, fields=["a"])], [shown], [shown, 1])
+    assert first_differences(report) == first_differences(told)
+    assert len(first_differences(report)) < 3 * 700
+    assert report.missing == [key]  # a repair goes by the whole keys
 
 
 @pytest.mark.parametrize("row", [row for row in CATALOG.values() if row.count_by or row.total], ids=lambda row: row.name)

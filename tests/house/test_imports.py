@@ -69,7 +69,12 @@ def test_importing_and_constructing_an_operator_opens_nothing():
 PACKAGE = Path(airflow_provider_bigcommerce.__file__).parent
 
 
-@pytest.mark.parametrize("path", sorted([*PACKAGE.glob("operators/*.py"), *PACKAGE.glob("transfers/*.py"), *PACKAGE.glob("hooks/*.py")]))
+#: A DAG file that watches for changes has tasks of its own, none of which needs the hook; the triggerer imports it once.
+LATE = {PACKAGE / "triggers/changes_feed.py"}
+ROOMS = ("operators", "transfers", "sensors", "triggers", "hooks")
+
+
+@pytest.mark.parametrize("path", sorted({path for room in ROOMS for path in PACKAGE.glob(f"{room}/*.py")} - LATE))
 def test_a_task_imports_nothing_of_ours_while_it_works(path: Path):
     """Airflow imports the DAG file before a task runs; what is imported in ``execute`` is time that the task's user waits for."""
     functions = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]

@@ -14,6 +14,7 @@ import structlog
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.triggers.changes import MOST_IDS, BigCommerceChangesTrigger
+from airflow_provider_bigcommerce.triggers.changes_feed import Poll
 
 pytestmark = pytest.mark.compat
 
@@ -123,6 +124,14 @@ async def test_v2_orders_are_watched_by_their_dates(world: World) -> None:
     order = store.rows("orders")[0]["id"]
     [event] = await world.watch(BigCommerceChangesTrigger("orders"), world.earlier(lambda: store.set_status(order, 2)), None, None)
     assert event["ids"] == [order]
+
+
+async def test_a_very_long_key_is_cut_in_the_event_and_its_length_told(world: World) -> None:
+    trigger, noon = BigCommerceChangesTrigger("products"), datetime.fromtimestamp(world.now, UTC)
+    payload = trigger._payload(Poll("s", noon, noon, []), noon, [7, "k" * 600, (1, "m" * 70_000)])
+
+    assert payload["ids"] == [7, "k" * 480 + "... (600 characters)", (1, "m" * 477 + "... (70,000 characters)")]
+    assert (payload["count"], payload["is_whole"]) == (3, True)
 
 
 async def test_a_row_that_changes_again_in_the_second_of_the_answer_is_told_again(world: World) -> None:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from airflow.sdk import BaseHook
 
 from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError, UnknownResourceError
 from airflow_provider_bigcommerce.targets.sql.opening import open_database
@@ -203,10 +204,25 @@ def test_a_database_without_a_dialect_or_driver_is_refused_with_what_to_install_
     assert "secret" not in str(told.value)
 
 
-def test_a_database_that_cannot_be_reached_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(any_hook.connection_to("mysql+pymysql://somebody:secret@127.0.0.1:1/db")))
+#: Connections to nothing, by their forms; none may tell where it leads, as whom, or with what.
+UNREACHABLE = {
+    "mysql": any_hook.connection_to("mysql+pymysql://somebody:secret@127.0.0.1:1/hidden"),
+    "sqlite": any_hook.connection_to("sqlite:////hidden/folder/secret.db"),
+    "SQLite": {"conn_type": "sqlite", "host": "/hidden/folder/secret.db"},
+    "PostgreSQL": {"conn_type": "postgres", "host": "127.0.0.1", "port": 1, "login": "somebody", "password": "secret", "schema": "hidden"},
+}
 
-    with pytest.raises(DestinationError, match=r"mysql cannot be reached .*Check the Airflow connection") as told:
-        open_database(any_hook.AnySqlHook(any_sql_conn_id=CONN_ID), None, "run")
 
-    assert "secret" not in str(told.value)
+@pytest.mark.parametrize("title", list(UNREACHABLE))
+def test_a_database_that_cannot_be_reached_is_told_by_its_connection(title: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    any_hook.register(monkeypatch.setattr)
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(UNREACHABLE[title]))
+    hook = BaseHook.get_connection(CONN_ID).get_hook()  # type: ignore[no-untyped-call]  # Airflow's
+
+    with pytest.raises(
+        DestinationError, match=rf"^{title} cannot be reached by the connection '{CONN_ID}' \(\w*Error.*Check the Airflow"
+    ) as told:
+        open_database(hook, None, "run")
+
+    assert [word for word in ("secret", "somebody", "hidden", "127.0.0.1") if word in str(told.value)] == []
+    assert told.value.__context__ is None

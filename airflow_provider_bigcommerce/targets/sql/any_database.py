@@ -79,7 +79,7 @@ class AnyDatabase(Database):
         self._owner = hashlib.sha256(run.encode()).hexdigest()[:8]
         self._prefix = f"_bigcommerce_tmp_{self._owner}_{int(time.time()):08x}"
         self._lock_rows: set[str] = set()
-        self._connection = self._connect()
+        self._connection = self._connect(hook)
         try:
             self._driver: Any = self._connection.connection.dbapi_connection
             self.schema, self._schema = self._find_schema(schema)
@@ -87,13 +87,13 @@ class AnyDatabase(Database):
             self.close()
             raise
 
-    def _connect(self) -> sa.Connection:
+    def _connect(self, hook: DbApiHook) -> sa.Connection:
         try:
             return self._engine.connect()
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OSError) as error:
             why = refusals.told(error)
         # Here and not above, as everywhere in this module: the driver's exception is then not this one's context.
-        raise DestinationError(f"{self.title} cannot be reached ({why}). Check the Airflow connection.")
+        raise DestinationError(refusals.unreachable(self.title, hook, why))
 
     def _find_schema(self, wanted: str | None) -> tuple[str, str | None]:
         """The schema's name, and how SQLAlchemy is to name it: not at all where it is the connection's own."""

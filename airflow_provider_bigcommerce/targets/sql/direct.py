@@ -26,6 +26,7 @@ class DirectDatabase(Database):
     :param hook: an Airflow hook of that database.
     :param schema: the schema that the caller named, or None for the connection's own.
     :raises InvalidQueryError: there is no such schema.
+    :raises DestinationError: the database cannot be reached.
     """
 
     ddl_is_transactional = True
@@ -39,7 +40,7 @@ class DirectDatabase(Database):
     temporary: str
 
     def __init__(self, hook: DbApiHook, schema: str | None) -> None:
-        self._connection: Any = hook.get_conn()
+        self._connection: Any = self._connect(hook)
         try:
             self._cursor = self._connection.cursor()
             self.prepare()
@@ -47,6 +48,19 @@ class DirectDatabase(Database):
         except BaseException:
             self._connection.close()
             raise
+
+    def _connect(self, hook: DbApiHook) -> Any:
+        try:
+            return hook.get_conn()
+        except self.connect_errors() as error:
+            why = refusals.told(error)
+        # Here and not above: the driver's exception, which names the host and may quote the login, is then not this one's context.
+        raise DestinationError(refusals.unreachable(self.title, hook, why))
+
+    @classmethod
+    @abstractmethod
+    def connect_errors(cls) -> tuple[type[Exception], ...]:
+        """What the driver raises where it cannot connect; asked for after that."""
 
     @abstractmethod
     def prepare(self) -> None:

@@ -6,6 +6,7 @@ Works with psycopg 3 and with psycopg2, whichever the hook's connection is of; i
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -76,6 +77,11 @@ class Postgres(DirectDatabase):
 
         driver = importlib.import_module(type(self._connection).__module__.partition(".")[0])
         return (driver.Error,)
+
+    @classmethod
+    def connect_errors(cls) -> tuple[type[Exception], ...]:
+        """Those of the drivers that are loaded: which one the hook uses, it has not told yet."""
+        return (OSError, *(sys.modules[name].Error for name in ("psycopg", "psycopg2") if name in sys.modules))
 
     def prepare(self) -> None:
         """Transactions by hand, UTF-8 on the wire, and the faster compression for large values where the server has it."""

@@ -55,6 +55,16 @@ def told(error: BaseException) -> str:
     return ", ".join([type(found).__name__, *_parts(found)])
 
 
+def unreachable(title: str, hook: Any, why: str) -> str:
+    """The message where a database cannot be reached: by which Airflow connection, and why; no host, no login.
+
+    :param hook: an Airflow hook of it.
+    :param why: from :func:`told`.
+    """
+    conn_id = getattr(hook, str(getattr(hook, "conn_name_attr", "")), "")
+    return f"{title} cannot be reached by the connection {str(conn_id)!r} ({why}). Check the Airflow connection."
+
+
 def _parts(error: BaseException) -> Iterator[str]:
     if isinstance(error, sqlite3.Error):
         yield from _sqlite(error)

@@ -53,6 +53,11 @@ class Sqlite(DirectDatabase):
         """What the driver raises."""
         return (sqlite3.Error,)
 
+    @classmethod
+    def connect_errors(cls) -> tuple[type[Exception], ...]:
+        """The module's own."""
+        return (sqlite3.Error, OSError)
+
     def prepare(self) -> None:
         """Transactions by hand, and patience with other connections."""
         self._connection.isolation_level = None
