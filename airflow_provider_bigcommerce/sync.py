@@ -111,9 +111,9 @@ def bigcommerce_sync(
     basic = {"bigcommerce_conn_id": bigcommerce_conn_id, "mode": "incremental", "full_every": full_every}
     common = {**basic, **place, **_retry_policy(), **arguments}
     summary: dict[str, Any] = {"task_id": "summary", "bigcommerce_conn_id": bigcommerce_conn_id, "trigger_rule": "all_done", "retries": 0}
-    of_any_task = {name: common[name] for name in _OF_ANY_TASK if name in common}
-    after_all = {"task_id": "compact", "path": common.get("path"), "trigger_rule": "all_done"}
-    compaction: dict[str, Any] = {**after_all, "every": compact_every, **of_any_task}
+    of_any_task: dict[str, Any] = {name: common[name] for name in _OF_ANY_TASK if name in common}
+    after_all: dict[str, Any] = {"task_id": "compact", "path": common.get("path"), "trigger_rule": "all_done"}
+    compaction = {**after_all, "every": compact_every, **of_any_task}
     is_compacted = compact_every is not None and not isinstance(to, Tables)
     with TaskGroup(group_id) as group:
         if resources == "all":
