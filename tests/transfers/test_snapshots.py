@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -14,8 +15,8 @@ import fsspec  # type: ignore[import-untyped]
 import msgspec
 import pytest
 
-from airflow_provider_bigcommerce.engine.manifest import DataFile, Manifest, run_key
-from airflow_provider_bigcommerce.exceptions import DestinationError
+from airflow_provider_bigcommerce.engine.manifest import DataFile, Manifest, run_key, task_key
+from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError
 from airflow_provider_bigcommerce.targets.files.beginning import begin
 from airflow_provider_bigcommerce.targets.files.commits import begin_try, commit, committed, manifest_name
 from airflow_provider_bigcommerce.targets.files.destination import Destination, Entry
@@ -341,6 +342,69 @@ def test_where_the_destination_tells_no_time_all_stay() -> None:
     look.now = None
 
     assert outlived(look) == []
+
+
+def test_a_run_removes_the_snapshots_that_are_outlived_and_what_killed_commits_had_begun(tmp_path: Path) -> None:
+    destination = Destination.at(str(tmp_path))
+    for hour in range(12):
+        a_run(destination, f"run{hour}", hour)
+    begun = tmp_path / "orders" / "_snapshots" / f".{13:020d}.json.0123abcd.tmp"
+    begun.write_bytes(b"half")
+    long_ago = (datetime.now(UTC) - KEPT - timedelta(hours=1)).timestamp()
+    for name in names(destination, "_snapshots"):
+        os.utime(tmp_path / "orders" / "_snapshots" / name, (long_ago, long_ago))
+
+    found, _ = begin(destination, "orders", "any-task", store_hash="abc123")
+
+    assert names(destination, "_snapshots") == [f"{12:020d}.json"]
+    assert len(found.runs) == 12
+
+
+def test_files_of_runs_that_a_compaction_stands_for_are_no_orphans(tmp_path: Path) -> None:
+    destination = Destination.at(str(tmp_path))
+    runs = [run_key("sync", f"r{number}", "orders") for number in range(3)]
+    for hour, run in enumerate(runs):
+        a_run(destination, run, hour)
+    a_run(destination, "compact", 2, replaces=tuple(map(stands_for, find_copy(destination, "orders").runs)))
+    write_part(destination, part_name("orders", run_key("sync", "killed", "orders"), 0))
+    for entry in destination.entries("orders"):
+        os.utime(tmp_path / entry.name, (1, 1))
+
+    _, removed = begin(destination, "orders", task_key("sync", "orders"), store_hash="abc123")
+
+    assert removed == 1
+    assert [destination.read(part_name("orders", run, hour)) is not None for hour, run in enumerate(runs)] == [True] * 3
+    assert told(destination) == ["compact"]
+
+
+def test_another_stores_copy_is_refused_by_its_snapshot_without_reading_a_manifest(destination: Destination) -> None:
+    a_run(destination, "a", 0)
+    a_run(destination, "b", 1)
+
+    with counted(destination) as calls, pytest.raises(InvalidQueryError, match="holds a copy of the store 'abc123'"):
+        begin(destination, "orders", "any-task", store_hash="another")
+    assert len([call for call in calls if call.startswith("cat_file") and "_manifests" in call]) <= 1  # the newest may not be known yet
+
+
+# -- quiet runs
+
+
+@pytest.mark.bigcommerce_sandbox(orders=3)
+@pytest.mark.parametrize(("mode", "files"), [("incremental", [1, 0, 0]), ("full", [1, 1, 1])])
+def test_a_quiet_run_writes_no_file_into_a_copy_that_has_one(night: Night, mode: str, files: list[int]) -> None:
+    made = [night.run(f"r{number}", after=timedelta(hours=1), mode=mode, file_format="parquet") for number in range(3)]
+
+    assert [len(manifest["files"]) for manifest in made] == files
+    assert len(committed(str(night.path), "orders")) == 3
+
+
+@pytest.mark.bigcommerce_sandbox(orders=3)
+def test_the_first_run_of_a_copy_without_rows_leaves_the_schema(night: Night) -> None:
+    none_has = max(set(range(15)) - {row["status_id"] for row in night.sandbox.store.rows("orders")})
+    for number in range(2):
+        night.run(f"r{number}", mode="incremental", file_format="parquet", query={"status_id": none_has}, after=timedelta(hours=1))
+
+    assert [[file.rows for file in manifest.files] for manifest in committed(str(night.path), "orders")] == [[], [0]]
 
 
 # -- what a run costs

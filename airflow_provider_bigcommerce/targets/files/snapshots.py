@@ -252,16 +252,25 @@ def put(destination: Destination, found: Found) -> Snapshot | None:
 
 
 def outlived(look: Look) -> list[str]:
-    """The snapshots that may be removed now, oldest first: at most a few, and none before some have gathered."""
+    """The snapshots that may be removed now, oldest first: at most a few, and none before some have gathered.
+
+    Beside them, what commits that were killed had begun to write there.
+    """
     old: list[str] = []
+    begun = [entry.name for entry in look.below("_snapshots") if is_temporary(entry.name) and _age(look, entry) >= timedelta(days=1)]
     kept = 0
     fewest, most = REMOVED_AT_ONCE
     for place, entry in enumerate(_snapshots(look)):
         kept += entry.bytes
-        age = look.now - entry.modified if look.now is not None and entry.modified is not None else timedelta()
+        age = _age(look, entry)
         if place > 0 and (age >= KEPT or (kept > KEPT_BYTES and age >= timedelta(hours=1))):
             old.append(entry.name)
-    return old[::-1][:most] if len(old) >= fewest else []
+    return [*begun, *(old[::-1][:most] if len(old) >= fewest else [])]
+
+
+def _age(look: Look, entry: Entry) -> timedelta:
+    """By the destination's own clock; none where it does not tell."""
+    return look.now - entry.modified if look.now is not None and entry.modified is not None else timedelta()
 
 
 # -- what is read
