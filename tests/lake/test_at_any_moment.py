@@ -56,6 +56,7 @@ def equals_store(lake: Lake) -> bool:
 ARGUMENTS: dict[str, Any] = {"mode": "incremental", "deletes": "detect", "max_deleted_percent": 50}
 
 
+@pytest.mark.timeout(900)  # three runs a step, some 25 steps
 @pytest.mark.usefixtures("steps")
 @pytest.mark.parametrize(
     ("fate", "is_first"),
