@@ -1,6 +1,6 @@
 """Values as recorded answers of real stores have them, where they are wider than, or other than, what the files document.
 
-A store has them unless it is told otherwise (`recorded_values`): text, numbers and lists in the form fields of an order's addresses,
+A store has them when it is told to (`recorded_values`): text, numbers and lists in the form fields of an order's addresses,
 PHP's `[]` for an empty object, a price with more decimals than money has.
 """
 
