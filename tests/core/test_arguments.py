@@ -17,10 +17,11 @@ from airflow.triggers.base import BaseEventTrigger, BaseTrigger
 
 from airflow_provider_bigcommerce.core.arguments import Check, check_arguments, check_rendered, ids, included, is_pending, names, optional
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError
-from airflow_provider_bigcommerce.operators import graphql, partition, reconcile, request
+from airflow_provider_bigcommerce.operators import compact, graphql, partition, reconcile, request
 from airflow_provider_bigcommerce.operators import sync as sync_operators
 from airflow_provider_bigcommerce.sensors import resource as sensors
 from airflow_provider_bigcommerce.sync import ARGUMENT_CHECKS, bigcommerce_sync
+from airflow_provider_bigcommerce.transfers.to_lake import BigCommerceToLakeOperator
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
 from airflow_provider_bigcommerce.triggers import changes, until
@@ -30,6 +31,8 @@ from airflow_provider_bigcommerce.triggers import resource as triggers
 WORKING: dict[type, dict[str, Any]] = {
     BigCommerceToObjectStorageOperator: {"resource": "orders", "path": "/x", "mode": "incremental"},
     BigCommerceToSqlOperator: {"resource": "orders", "conn_id": "w", "mode": "incremental"},
+    BigCommerceToLakeOperator: {"resource": "orders", "path": "/x", "mode": "incremental"},
+    compact.BigCommerceCompactOperator: {"path": "/x"},
     graphql.BigCommerceGraphQLOperator: {"query": "query { store { id } }"},
     partition.BigCommercePartitionOperator: {"resource": "orders", "into": 4},
     partition.BigCommerceCommitPartitionsOperator: {"returned": [], "path": "/x"},
@@ -79,6 +82,7 @@ DATES: list[Any] = [
 #: Values that an argument of that name may not have, beside the nonsense.
 WRONG: dict[str, list[Any]] = {
     **{name: [*NUMBERS, timedelta(days=10**6), timedelta(-1)] for name in ("overlap", "full_every", "checkpoint_every", "hand_back_after")},
+    **{name: [*NUMBERS, timedelta(-1)] for name in ("keep", "every")},
     **dict.fromkeys(("since", "until", "initial_since", "end_time", "moment"), DATES),
     **{name: [0, -5, 1.5, True, "x", "7", timedelta(1)] for name in ("into", "max_rows_per_file", "at_least", "max_failures")},
     **{name: [-1, 1.5, True, "x", timedelta(1)] for name in ("sample", "days")},
@@ -89,7 +93,8 @@ WRONG: dict[str, list[Any]] = {
     "quota_share": [0, -1, 1.5, True, "0.5"],
     "max_deleted_percent": [150, -1, True, "20", float("inf"), None],
     **{name: ["", "None", 5, ["a"], None] for name in ("resource", "bigcommerce_conn_id", "method", "cursor_variable")},
-    **{name: ["", "None", 5, ["a"]] for name in ("conn_id", "table", "schema", "name", "connection", "readable", "path", "report_path")},
+    **{name: ["", "None", 5, ["a"]] for name in ("conn_id", "table", "schema", "name", "connection", "readable")},
+    **{name: ["", "None", 5, ["a"]] for name in ("path", "report_path", "lake")},
     "parents_from": ["", "None", 5],
     **{
         name: [{"a": 1}, "", "None", True, [None], [""], [7]]
@@ -139,8 +144,10 @@ def cases() -> Iterator[Any]:
     for made in WORKING:
         for name in sorted(own_arguments(made) - FREE.keys()):
             wrong = [*NONSENSE, *WRONG.get(name, [])]
-            if made is reconcile.BigCommerceReconcileOperator and name in ("path", "conn_id"):
+            if made is reconcile.BigCommerceReconcileOperator and name in ("path", "conn_id", "lake"):
                 wrong = NONSENSE if name == "path" else []
+            if made is compact.BigCommerceCompactOperator and name == "resource":
+                wrong = [each for each in wrong if each is not None]
             if made is graphql.BigCommerceGraphQLOperator and name == "query":
                 wrong = [*NONSENSE, "", 5, {"a": 1}]
             if name in ("id",) and made in (sensors.BigCommerceResourceSensor, triggers.BigCommerceResourceTrigger):
@@ -315,7 +322,7 @@ def test_alike_paths_have_a_task_each() -> None:
     with DAG("d", schedule=None) as dag:
         bigcommerce_sync(["/v3/foo-bar", "/v3/foo_bar", "/v3/foo/bar"], to="/x")
 
-    assert len(dag.task_ids) == 4
+    assert len(dag.task_ids) == 5  # three copies, the summary, the compaction
 
 
 def test_an_asset_as_outlet_or_inlet_is_one() -> None:

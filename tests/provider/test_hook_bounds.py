@@ -38,7 +38,7 @@ Connect = Callable[..., None]
 @pytest.fixture
 def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
     def connect(host: str, **extra: object) -> None:
-        connection = {"conn_type": "bigcommerce", "host": host, "extra": {"store_hash": "abc123", "access_token": "tok-5ecret", **extra}}
+        connection = {"conn_type": "bigcommerce", "host": host, "extra": {"store_hash": "abc123", "access_token": "tok-of-bounds", **extra}}
         monkeypatch.setenv("AIRFLOW_CONN_BIGCOMMERCE_DEFAULT", json.dumps(connection))
 
     return connect

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_bigcommerce.engine.manifest import Manifest
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
+from airflow_provider_bigcommerce.targets.sql.sql_target import IntoTables, SqlTarget
 from tests.sql.warehouse import Warehouse
 
 HOUR = timedelta(hours=1)
@@ -64,19 +64,19 @@ def test_rows_that_became_columns_by_other_rules_are_written_once_more(warehouse
     assert [warehouse.run("brands", after=HOUR, mode="incremental")["rows"] for _ in range(2)] == [count, 0]
 
 
-def test_a_slower_run_moves_nothing_back(warehouse: Warehouse) -> None:
+def test_a_slower_run_moves_nothing_back(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     store = warehouse.sandbox.store
     [brand, *_] = store.rows("brands")
     warehouse.run("brands", mode="incremental")
-    slow = warehouse.operator("brands", mode="incremental")
-    copy = slow._copy
+    slow, begin = warehouse.operator("brands", mode="incremental"), SqlTarget.begin
 
-    def overtaken(*arguments: Any) -> Manifest:
+    def overtaken(*arguments: Any) -> IntoTables:
+        monkeypatch.setattr(SqlTarget, "begin", begin)
         warehouse.run("brands", after=HOUR, mode="incremental")
         store.edit("brands", brand["id"], name="as a run that began earlier read it")
-        return copy(*arguments)
+        return begin(*arguments)
 
-    slow._copy = overtaken  # type: ignore[method-assign]  # it began, and another one ends before it reads on
+    monkeypatch.setattr(SqlTarget, "begin", overtaken)  # it began, and another one ends before it reads on
 
     assert slow.execute({})["rows"] == 0
     assert warehouse.column(f"SELECT name FROM brands WHERE id = {brand['id']}") == [brand["name"]]
