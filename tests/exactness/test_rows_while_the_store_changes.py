@@ -124,7 +124,7 @@ def test_each_row_that_stays_comes_once(bigcommerce_sandbox: Sandbox, name: str)
 
 
 @pytest.mark.full
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.bigcommerce_sandbox(products=FULL, orders=FULL, customers=FULL)
 @pytest.mark.parametrize("name", WAYS)
 def test_each_of_100000_rows_that_stay_comes_once(bigcommerce_sandbox: Sandbox, name: str) -> None:
