@@ -25,9 +25,9 @@ from airflow_provider_bigcommerce.rows.row_keys import Key, SeenKeys, key_of
 from airflow_provider_bigcommerce.rows.schemas import DELETED_AT, load_pyarrow
 from airflow_provider_bigcommerce.targets.files.commits import run_folder
 from airflow_provider_bigcommerce.targets.files.compaction_plan import Filters, Segment, filters
-from airflow_provider_bigcommerce.targets.files.destination import Destination, NewFile
+from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.files.file_reader import FileReader, column_values, newest_first, record_values
-from airflow_provider_bigcommerce.targets.files.writers import JsonLinesWriter
+from airflow_provider_bigcommerce.targets.files.writers import JsonLinesWriter, Output
 
 #: Bytes after which a new file begins.
 FILE_BYTES = 256 * 2**20
@@ -89,23 +89,21 @@ class _Columns:
         load_pyarrow()
         import pyarrow.parquet
 
-        self._name = name
         self._rows = 0
         self._tables: list[Any] = []
         self._bytes = 0
-        self._stack = contextlib.ExitStack()
-        self._file: NewFile = self._stack.enter_context(destination.create(name))
+        self._output = Output(destination, name)
         # Parquet writes each page of each column by itself, a few hundred bytes at a time.
-        self._buffer = io.BufferedWriter(self._file, _BUFFER_BYTES)
+        self._buffer = io.BufferedWriter(self._output.file, _BUFFER_BYTES)
         try:
             self._parquet = pyarrow.parquet.ParquetWriter(self._buffer, schema, compression="zstd")
-        except BaseException as error:
-            self._stack.__exit__(type(error), error, None)
+        except BaseException:
+            self._output.abandon()
             raise
 
     @property
     def is_full(self) -> bool:
-        return self._file.bytes >= FILE_BYTES
+        return self._output.file.bytes >= FILE_BYTES
 
     def write(self, rows: Any) -> None:
         self._rows += rows.num_rows
@@ -128,15 +126,13 @@ class _Columns:
         self._flush()
         self._parquet.close()
         self._buffer.flush()
-        self._stack.close()
-        return DataFile(path=self._name, rows=self._rows, bytes=self._file.bytes, sha256=self._file.sha256)
+        return self._output.publish(self._rows)
 
     def abort(self) -> None:
         # pyarrow closes by writing the footer, which may fail as the file did.
         with contextlib.suppress(DestinationError, OSError, ValueError, load_pyarrow().ArrowException):
             self._parquet.close()
-        error = DestinationError("The file is given up.")
-        self._stack.__exit__(DestinationError, error, None)
+        self._output.abandon()
 
 
 class Merged:

@@ -86,8 +86,13 @@ class _AbandonedError(Exception):
     """Tells a destination that a file will not be finished."""
 
 
-class _Output:
-    """The file under a writer: appears on ``publish``, vanishes on ``abandon``."""
+class Output:
+    """The file under a writer: appears on ``publish``, vanishes on ``abandon``.
+
+    :param destination: where.
+    :param name: the file's path below it.
+    :raises DestinationError: it cannot be created.
+    """
 
     def __init__(self, destination: Destination, name: str) -> None:
         self.name = name
@@ -95,10 +100,12 @@ class _Output:
         self.file: NewFile = self._stack.enter_context(destination.create(name))
 
     def publish(self, rows: int) -> DataFile:
+        """Let it appear."""
         self._stack.close()
         return DataFile(path=self.name, rows=rows, bytes=self.file.bytes, sha256=self.file.sha256)
 
     def abandon(self) -> None:
+        """Let nothing of it remain."""
         error = _AbandonedError()
         self._stack.__exit__(_AbandonedError, error, None)
 
@@ -124,7 +131,7 @@ class JsonLinesWriter:
             self._compressor = zlib.compressobj(wbits=31)  # 31: a gzip file, without name and time
         elif compression == "zstd":
             self._compressor = load_zstd().ZstdCompressor()
-        self._output = _Output(destination, name)
+        self._output = Output(destination, name)
 
     def write(self, records: Sequence[Record]) -> None:
         """Append records.
@@ -231,7 +238,7 @@ class ParquetWriter:
         self._tables_bytes = 0
         self._encoder = ThreadPoolExecutor(1, "bigcommerce-parquet")
         self._under_way: Future[None] | None = None
-        self._output = _Output(destination, name)
+        self._output = Output(destination, name)
         # Parquet writes each page of each column by itself, a few hundred bytes at a time.
         self._buffer = io.BufferedWriter(self._output.file, _BUFFER_BYTES)
         try:

@@ -25,7 +25,8 @@ from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.rows.lines import one_line_each
 from airflow_provider_bigcommerce.rows.row_digest import digest
 from airflow_provider_bigcommerce.rows.schemas import DELETED_AT, STORE_HASH, SYNCED_AT, load_pyarrow
-from airflow_provider_bigcommerce.targets.files.destination import Destination, NewFile
+from airflow_provider_bigcommerce.targets.files.destination import Destination
+from airflow_provider_bigcommerce.targets.files.writers import Output
 from airflow_provider_bigcommerce.targets.lake.layout import ROW_HASH, Layout, column_at, key_array
 
 Record = bytes | msgspec.Raw
@@ -68,10 +69,6 @@ class Part:
     modified: int = 0
 
 
-class _AbandonedError(Exception):
-    """Tells a destination that a file will not be finished."""
-
-
 class PartWriter:
     """One part being written.
 
@@ -89,13 +86,12 @@ class PartWriter:
         self._name = f"part-{uuid.uuid4().hex}.parquet"
         self._key = key[0] if key else None
         self._bounds: list[Any] = []
-        self._stack = contextlib.ExitStack()
-        self._file: NewFile = self._stack.enter_context(destination.create(f"{folder}/{self._name}"))
-        self._buffer = io.BufferedWriter(self._file, _BUFFER_BYTES)
+        self._output = Output(destination, f"{folder}/{self._name}")
+        self._buffer = io.BufferedWriter(self._output.file, _BUFFER_BYTES)
         try:
             self._parquet = pyarrow.parquet.ParquetWriter(self._buffer, schema, compression="zstd", compression_level=_LEVEL)
         except BaseException:
-            self._abandon()
+            self._output.abandon()
             raise
 
     def is_full(self, most_bytes: int) -> bool:
@@ -120,24 +116,20 @@ class PartWriter:
             self._parquet.close()
             self._buffer.flush()
         except BaseException:
-            self._abandon()
+            self._output.abandon()
             raise
-        self._stack.close()
+        size = self._output.publish(self.rows).bytes
         lowest, highest = (min(self._bounds), max(self._bounds)) if self._bounds else (None, None)
         if isinstance(lowest, str) and max(len(lowest), len(str(highest))) > _LONGEST_STATISTIC:
             lowest = highest = None
-        return Part(self._name, self.rows, self._file.bytes, lowest, highest)
+        return Part(self._name, self.rows, size, lowest, highest)
 
     def abort(self) -> None:
         """Give the part up; nothing of it remains."""
         # pyarrow closes by writing the footer, which may fail as the file did.
         with contextlib.suppress(DestinationError, OSError, ValueError, load_pyarrow().ArrowException):
             self._parquet.close()
-        self._abandon()
-
-    def _abandon(self) -> None:
-        error = _AbandonedError()
-        self._stack.__exit__(_AbandonedError, error, None)
+        self._output.abandon()
 
 
 class RecordReader:
