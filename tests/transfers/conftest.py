@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import fsspec  # type: ignore[import-untyped]
 import msgspec
 import pytest
 
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.targets.files.commits import committed
+from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from tests.airflow_memory import START, Airflow
 
@@ -69,3 +72,15 @@ def night(bigcommerce_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.Monk
     night = Night(bigcommerce_sandbox, tmp_path / "copy")
     bigcommerce_sandbox.store.clock = night.seconds
     return night
+
+
+@pytest.fixture(params=["local", "memory"])
+def destination(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Destination]:
+    """A place on the disk, and an object store (no rename, no folders)."""
+    if request.param == "local":
+        yield Destination.at(str(tmp_path / "copy"))
+        return
+    fs = fsspec.filesystem("memory")
+    fs.store.clear()
+    yield Destination(fs, "/bucket/copy", "memory://bucket/copy")
+    fs.store.clear()

@@ -6,12 +6,10 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import jsonschema
 import msgspec
 import pytest
@@ -41,18 +39,6 @@ from airflow_provider_bigcommerce.targets.files.snapshots import find_copy
 
 SCHEMA_FILE = Path(__file__).parents[2] / "docs" / "reference" / "manifest.schema.json"
 NOW = datetime(2026, 3, 29, 12, tzinfo=UTC)
-
-
-@pytest.fixture(params=["local", "memory"])
-def destination(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Destination]:
-    """A place on the disk, and an object store (no rename, no folders)."""
-    if request.param == "local":
-        yield Destination.at(str(tmp_path / "copy"))
-        return
-    fs = fsspec.filesystem("memory")
-    fs.store.clear()
-    yield Destination(fs, "/bucket/copy", "memory://bucket/copy")
-    fs.store.clear()
 
 
 def a_manifest(files: tuple[DataFile, ...] = (), **changes: Any) -> Manifest:

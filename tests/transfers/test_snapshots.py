@@ -38,17 +38,6 @@ from tests.transfers.test_manifest import a_manifest, part_name, write_part
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-@pytest.fixture(params=["local", "memory"])
-def destination(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Destination]:
-    if request.param == "local":
-        yield Destination.at(str(tmp_path / "copy"))
-        return
-    fs = fsspec.filesystem("memory")
-    fs.store.clear()
-    yield Destination(fs, "/bucket/copy", "memory://bucket/copy")
-    fs.store.clear()
-
-
 def a_run(destination: Destination, run: str, hour: int, **changes: Any) -> Manifest:
     """Commit a run with one file, whose read began in that hour."""
     begun = begin_try(destination, "orders", run, number=1)
