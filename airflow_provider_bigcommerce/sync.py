@@ -129,8 +129,8 @@ def bigcommerce_sync(
     common = {**basic, **place, **_retry_policy(), **arguments}
     summary: dict[str, Any] = {"task_id": "summary", "bigcommerce_conn_id": bigcommerce_conn_id, "trigger_rule": "all_done", "retries": 0}
     of_any_task: dict[str, Any] = {name: common[name] for name in _OF_ANY_TASK if name in common}
-    after_all = {"task_id": "compact", "path": common.get("path"), "trigger_rule": "all_done"}
-    compaction: dict[str, Any] = {**after_all, "every": compact_every, **of_any_task}
+    compaction: dict[str, Any] = {"task_id": "compact", "path": common.get("path"), "every": compact_every, "trigger_rule": "all_done"}
+    compaction |= of_any_task
     is_compacted = compact_every is not None and not isinstance(to, (Tables, Lake))
     with TaskGroup(group_id) as group:
         if resources == "all":
@@ -161,7 +161,7 @@ def bigcommerce_sync(
             tasks[row.name] = operator(task_id=kept_name(row.name), **given)
         named = {name: str(task.task_id) for name, task in tasks.items()}
         list(tasks.values()) >> BigCommerceSyncSummaryOperator(copies=named, **summary)
-        here = [name for name, (_, extra) in ((row.name, own[row]) for row in own) if "path" not in extra]
+        here = [row.name for row, (_, extra) in own.items() if "path" not in extra]
         if is_compacted and here:
             [tasks[name] for name in here] >> BigCommerceCompactOperator(resource=here, **compaction)
     return group

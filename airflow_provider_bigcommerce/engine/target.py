@@ -2,7 +2,7 @@
 
 A run is told once, in ``engine.run``: *open*, *begin*, read, *mark* what is gone, *commit*, *end*. A target decides nothing about the
 store, and the engine nothing about the place. To write another target, implement :class:`Target` and :class:`Taking`; ``targets.files``
-and ``targets.sql`` are the examples. What a target cannot do it says as data (``Target.removes``), and never has to be asked for its type.
+and ``targets.sql`` are the examples. What it needs it says as data (``Target.needs_time``), and it never has to be asked for its type.
 """
 
 from __future__ import annotations
@@ -127,8 +127,6 @@ class Taking(Protocol):
 class Target(ABC):
     """A place, for one try of one run; used by one thread at a time, ``cancel`` excepted."""
 
-    #: Whether rows that the store has no more can be removed (``deletes="delete"``), or only marked.
-    removes: ClassVar[bool] = False
     #: Whether the store's time must be known before the first row is taken, as it stands in the rows.
     needs_time: ClassVar[bool] = False
 

@@ -36,7 +36,6 @@ class LakeTarget(Target):
     :param deletes: ``ignore``, ``detect`` or ``delete``.
     """
 
-    removes: ClassVar[bool] = True
     needs_time: ClassVar[bool] = True
 
     def __init__(self, destination: Destination, table: LakeTable, layout: Layout, run: Run, *, deletes: str) -> None:

@@ -65,7 +65,6 @@ class SqlTarget(Target):
     :param learnt: is told the place.
     """
 
-    removes: ClassVar[bool] = True
     needs_time: ClassVar[bool] = True
 
     def __init__(self, conn_id: str, schema: str | None, layout: Layout, run: Run, *, deletes: str, learnt: Learnt) -> None:
