@@ -51,7 +51,7 @@ class Options:
     tls: bool = False
     db: Path | None = None
     unknown_filters: Unknown = "ignore"
-    recorded_values: bool = False
+    recorded_values: bool = True
 
 
 def serve(options: Options, out: TextIO | None = None) -> int:
@@ -146,8 +146,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--db", type=Path, default=None, help="SQLite file that keeps changes over a restart")
     parser.add_argument(
         "--recorded-values",
-        action="store_true",
-        help="some rows have values that real stores were seen to send and the published files do not document",
+        action=argparse.BooleanOptionalAction,
+        default=defaults.recorded_values,
+        help="whether some rows have values that real stores were seen to send and the published files do not document",
     )
     parser.add_argument(
         "--unknown-filters",

@@ -19,7 +19,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "bigcommerce_sandbox(products=10, orders=5, customers=5, seed=1, quota='none', latency_ms=0, fault_rate=0, tls=False, db=None, "
-        "client_id=None, client_secret=None, unknown_filters='ignore', recorded_values=False): "
+        "client_id=None, client_secret=None, unknown_filters='ignore', recorded_values=True): "
         "what the store of the bigcommerce_sandbox fixture is like",
     )
 
@@ -48,7 +48,7 @@ def bigcommerce_sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Itera
         "client_id": None,
         "client_secret": None,
         "unknown_filters": "ignore",
-        "recorded_values": False,
+        "recorded_values": True,
     }
     marker = request.node.get_closest_marker("bigcommerce_sandbox")
     given = dict(marker.kwargs) if marker is not None else {}

@@ -80,7 +80,7 @@ class Store:
         clock: Callable[[], float] = time.time,
         db: str | Path | None = None,
         unknown_filters: Unknown = "ignore",
-        recorded_values: bool = False,
+        recorded_values: bool = True,
     ) -> None:
         if unknown_filters not in UNKNOWN:
             raise ValueError(f"unknown_filters is one of {', '.join(UNKNOWN)}, got {unknown_filters!r}")
