@@ -60,8 +60,8 @@ def test_an_endpoint_that_refuses_above_four_at_once_is_kept_below_with_few_refu
     assert [entry.status for entry in late if entry.status == 429] == []  # settled
     (line,) = said(caplog, "at once")
     found = re.fullmatch(
-        "GET /v3/catalog/variants: it answered 429 with quota left: it takes fewer requests at once. At most ([0-9]+) requests at once go there "
-        "from now on, not 20, and slowly more again while its answers are good.",
+        "GET /v3/catalog/variants: it answered 429 with quota left: it takes fewer requests at once. At most ([0-9]+) requests at once go "
+        "there from now on, not 20, and slowly more again while its answers are good.",
         line.getMessage(),
     )
     assert found is not None, line.getMessage()
