@@ -22,7 +22,8 @@ from airflow_provider_bigcommerce.core.catalog import Resource, Write
 from airflow_provider_bigcommerce.core.clocks import Answer, date_of, moment_of, settle
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials
 from airflow_provider_bigcommerce.core.ends import told_total
-from airflow_provider_bigcommerce.core.graphql import ConnectionWalk, GraphQLAnswer, graphql_request, read_graphql
+from airflow_provider_bigcommerce.core.connection_walk import ConnectionWalk
+from airflow_provider_bigcommerce.core.graphql import GraphQLAnswer, graphql_request, read_graphql
 from airflow_provider_bigcommerce.core.id_ranges import count_of
 from airflow_provider_bigcommerce.core.messages import METHODS, Query, Request, Response
 from airflow_provider_bigcommerce.core.odd_bytes import python_value
@@ -299,14 +300,14 @@ class BigCommerceStore:
         :param connection: dotted path of the connection in the answer, where there is more than one.
         """
         walk = ConnectionWalk(query, variables, cursor_variable=cursor_variable, connection=connection)
-        cursor: str | None = None
         number = 0
-        while number == 0 or cursor is not None:
-            nodes, cursor = walk.absorb(await self._graphql(walk.request(cursor)))
-            number += 1
-            self.stats.pages += 1
-            self.stats.rows += len(nodes)
-            yield Page(nodes, number)
+        while not walk.is_done:
+            nodes = walk.absorb(await self._graphql(walk.request()))
+            if nodes:
+                number += 1
+                self.stats.pages += 1
+                self.stats.rows += len(nodes)
+                yield Page(nodes, number)
 
     async def _graphql(self, request: Request) -> GraphQLAnswer:
         answer = await self._sender.send(request, read_graphql)

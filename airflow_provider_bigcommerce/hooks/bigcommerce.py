@@ -33,6 +33,7 @@ from airflow_provider_bigcommerce.core.credentials import StoreCredentials, from
 from airflow_provider_bigcommerce.core.extras import check_extras, settings_of, value_of
 from airflow_provider_bigcommerce.core.messages import Request, Response, query_text
 from airflow_provider_bigcommerce.core.paths import checked
+from airflow_provider_bigcommerce.core.planning import unknown_filters
 from airflow_provider_bigcommerce.core.policy import is_strange, strange_status
 from airflow_provider_bigcommerce.core.reading import error_from, header_number
 from airflow_provider_bigcommerce.core.redaction import redact, redacted
@@ -291,6 +292,8 @@ class BigCommerceHook(HttpHook):
                 data = query
             else:
                 request_kwargs["params"], data = query, None
+            if warning := unknown_filters(self.method, endpoint, query):
+                self.log.warning("%s", warning)
         elif isinstance(data, (dict, list)) and "json" not in request_kwargs:
             request_kwargs["json"], data = data, None
         options = {**(extra_options or {}), "whole_collection": whole_collection}

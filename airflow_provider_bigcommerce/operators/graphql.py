@@ -31,7 +31,8 @@ from airflow_provider_bigcommerce.core.arguments import (
     text,
 )
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
-from airflow_provider_bigcommerce.core.graphql import GRAPHQL_PATH, ConnectionWalk
+from airflow_provider_bigcommerce.core.connection_walk import ConnectionWalk
+from airflow_provider_bigcommerce.core.graphql import GRAPHQL_PATH
 from airflow_provider_bigcommerce.core.windows import Window, written
 from airflow_provider_bigcommerce.engine.copying import Copied, Copy, columns_of, drift_of
 from airflow_provider_bigcommerce.engine.manifest import Manifest, ManifestWindow, run_key, task_key

@@ -7,7 +7,6 @@ makes an object visible when its upload ends. It never logs or stores a path's c
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import os
 import uuid
@@ -20,6 +19,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_bigcommerce.core.file_names import is_plain, shown
 from airflow_provider_bigcommerce.exceptions import DestinationError
+from airflow_provider_bigcommerce.targets.files.digest import Digest
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -57,7 +57,7 @@ class NewFile(io.RawIOBase):
         self.bytes = 0
         self._hastens = is_local and hasattr(os, "posix_fadvise")
         self._hastened = 0
-        self._digest = hashlib.sha256()
+        self._digest = Digest()
         self._stream = stream
 
     def writable(self) -> bool:
@@ -74,7 +74,7 @@ class NewFile(io.RawIOBase):
             self._stream.write(view)
         except OSError as error:
             raise _failed("written", self.name, error) from error
-        self._digest.update(view)
+        self._digest.update(data if isinstance(data, bytes) else view)
         self.bytes += view.nbytes
         if self._hastens and self.bytes - self._hastened >= _BYTES_BEFORE_DISK:
             self._hasten()
@@ -89,6 +89,10 @@ class NewFile(io.RawIOBase):
     def tell(self) -> int:
         """Bytes written so far."""
         return self.bytes
+
+    def end_digest(self) -> None:
+        """End the thread that works out the digest, which can still be asked for."""
+        self._digest.close()
 
     @property
     def sha256(self) -> str:
@@ -190,6 +194,7 @@ class Destination:
                 raise _failed("written", new.name, error) from error
             done = True
         finally:
+            new.end_digest()
             if not done:
                 self._abandon(stream, written_to)
 
