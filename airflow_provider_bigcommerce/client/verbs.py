@@ -20,9 +20,9 @@ from airflow_provider_bigcommerce.client.walking import Walker, chunks
 from airflow_provider_bigcommerce.core.arguments import ids, one_id, optional
 from airflow_provider_bigcommerce.core.catalog import Resource, Write
 from airflow_provider_bigcommerce.core.clocks import Answer, date_of, moment_of, settle
+from airflow_provider_bigcommerce.core.connection_walk import ConnectionWalk
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials
 from airflow_provider_bigcommerce.core.ends import told_total
-from airflow_provider_bigcommerce.core.connection_walk import ConnectionWalk
 from airflow_provider_bigcommerce.core.graphql import GraphQLAnswer, graphql_request, read_graphql
 from airflow_provider_bigcommerce.core.id_ranges import count_of
 from airflow_provider_bigcommerce.core.messages import METHODS, Query, Request, Response

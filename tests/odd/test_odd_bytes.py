@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from airflow_provider_bigcommerce.client.verbs import Page
 from airflow_provider_bigcommerce.core import odd_bytes
 from airflow_provider_bigcommerce.core.catalog import CATALOG
-from airflow_provider_bigcommerce.core.fields import FieldSelection
 from airflow_provider_bigcommerce.core.connection_walk import ConnectionWalk
+from airflow_provider_bigcommerce.core.fields import FieldSelection
 from airflow_provider_bigcommerce.core.graphql import read_graphql
 from airflow_provider_bigcommerce.core.keys import KeyReader
 from airflow_provider_bigcommerce.core.messages import Request, Response
