@@ -132,7 +132,8 @@ class ConnectionWalk:
         nodes = found.nodes if found.nodes is not None else None if found.edges is None else [edge.node for edge in found.edges]
         if nodes is None or any(bytes(memoryview(node)[:1]) != b"{" for node in nodes):
             raise UnexpectedAnswerError(
-                f"POST /graphql answered a connection at {self._where} without a list of nodes: ask for nodes {{ ... }} or edges {{ node {{ ... }} }}."
+                f"POST /graphql answered a connection at {self._where} without a list of nodes: ask for nodes {{ ... }} or "
+                "edges { node { ... } }."
             )
         return nodes, info
 

@@ -144,7 +144,7 @@ def test_two_different_last_pages_are_an_error(second: GraphQLAnswer) -> None:
     walk = ConnectionWalk(QUERY)
     walk.absorb(page([1, 2], None, more=False))
 
-    with pytest.raises(UnexpectedAnswerError, match="two different pages for one cursor at 'store.products'"):
+    with pytest.raises(UnexpectedAnswerError, match=r"two different pages for one cursor at 'store\.products'"):
         walk.absorb(second)
 
 

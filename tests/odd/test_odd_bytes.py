@@ -194,7 +194,8 @@ def test_json_lines_keep_what_is_json_as_it_came(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", ODD)
 def test_a_graphql_answer_with_an_odd_value_is_read(value: str) -> None:
-    body = b'{"data":{"store":{"products":{"pageInfo":{"hasNextPage":false,"endCursor":"3"},"nodes":[{"id":1},{"id":2,"name":%b},{"id":3}]}}}}' % ODD[value]
+    page = b'{"pageInfo":{"hasNextPage":false,"endCursor":"3"},"nodes":[{"id":1},{"id":2,"name":%b},{"id":3}]}' % ODD[value]
+    body = b'{"data":{"store":{"products":%b}}}' % page
     answer = read_graphql(Response(200, {}, body))
     query = "query ($after: String) { store { products(after: $after) { pageInfo { hasNextPage endCursor } nodes { id name } } } }"
 
