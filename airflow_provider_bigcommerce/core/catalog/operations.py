@@ -1,0 +1,55 @@
+"""Every call that writes, found by its method and path, and by the resource it changes.
+
+Reads the ``writes_*`` modules, which are data.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal
+from urllib.parse import unquote
+
+from airflow_provider_bigcommerce.core.catalog.write import Write
+
+#: Every call by method and path, as BigCommerce's files have them.
+OPERATIONS: Mapping[tuple[str, str], Write] = MappingProxyType({})
+
+#: A path's segments; None stands for an id.
+_Shape = tuple[str | None, ...]
+
+
+def operation(method: Literal["POST", "PUT", "DELETE"], path: str) -> Write:
+    """The call of that method and path, with its placeholders.
+
+    :raises KeyError: BigCommerce's files have none.
+    """
+    return OPERATIONS[method, path]
+
+
+def operation_of(method: str, path: str) -> Write | None:
+    """The call that a request is, by its path as it is sent (``/v3/catalog/products/77``), or None where no file has it."""
+    # As BigCommerce reads a path: encoded letters, V2's old endings, and, to be safe, any case.
+    segments = unquote(path).lower().removesuffix(".json").removesuffix(".xml").strip("/").split("/")
+    for shape, write in _shapes().get((method.upper(), len(segments)), ()):
+        if all(part is None or part == segment for part, segment in zip(shape, segments, strict=True)):
+            return write
+    return None
+
+
+def operations_of(resource: str) -> tuple[Write, ...]:
+    """All calls that change the resource of that catalog name."""
+    return tuple(write for write in OPERATIONS.values() if write.resource == resource)
+
+
+@functools.cache
+def _shapes() -> Mapping[tuple[str, int], list[tuple[_Shape, Write]]]:
+    """By method and number of segments; a name goes before an id (``/products/channel-assignments`` is no product)."""
+    shapes: dict[tuple[str, int], list[tuple[_Shape, Write]]] = {}
+    for write in OPERATIONS.values():
+        shape = tuple(None if part.startswith("{") else part.lower() for part in write.path.strip("/").split("/"))
+        shapes.setdefault((write.method, len(shape)), []).append((shape, write))
+    for known in shapes.values():
+        known.sort(key=lambda item: [part is None for part in item[0]])
+    return shapes
