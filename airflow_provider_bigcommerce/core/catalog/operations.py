@@ -11,10 +11,43 @@ from types import MappingProxyType
 from typing import Literal
 from urllib.parse import unquote
 
+from airflow_provider_bigcommerce.core.catalog import (
+    writes_carts,
+    writes_catalog,
+    writes_channels,
+    writes_content,
+    writes_customers,
+    writes_inventory,
+    writes_marketing,
+    writes_orders,
+    writes_products,
+    writes_settings,
+    writes_store,
+    writes_tax,
+)
 from airflow_provider_bigcommerce.core.catalog.write import Write
 
 #: Every call by method and path, as BigCommerce's files have them.
-OPERATIONS: Mapping[tuple[str, str], Write] = MappingProxyType({})
+OPERATIONS: Mapping[tuple[str, str], Write] = MappingProxyType(
+    {
+        (write.method, write.path): write
+        for writes in (
+            writes_products.WRITES,
+            writes_catalog.WRITES,
+            writes_inventory.WRITES,
+            writes_customers.WRITES,
+            writes_orders.WRITES,
+            writes_carts.WRITES,
+            writes_marketing.WRITES,
+            writes_channels.WRITES,
+            writes_content.WRITES,
+            writes_store.WRITES,
+            writes_settings.WRITES,
+            writes_tax.WRITES,
+        )
+        for write in writes
+    }
+)
 
 #: A path's segments; None stands for an id.
 _Shape = tuple[str | None, ...]

@@ -82,8 +82,10 @@ class Write:
     :param body: what the body is.
     :param list_field: field of the body that holds the rows, or None where the body is the row or the list itself.
     :param required_filters: query parameters without which the call must not be sent (a bulk DELETE that would empty the store, or take
-        more than was meant); for a DELETE of many, the first one takes the keys. All of them are needed: two mean pairs of keys.
-    :param filters: other query parameters of a DELETE of many, of which one with a value means only some rows.
+        more than was meant). All of them are needed: two mean pairs of keys. One that ends in ``:in`` takes a list of keys.
+    :param filters: other query parameters of a DELETE of many, of which one with a value means only some rows. Documented parameters that
+        choose a container or what stays are not among them: ``site_id`` of redirects, ``tree_id:in`` of categories, ``id:not_in``.
+    :param replaces_list: whether the body is the whole list: what it leaves out goes.
     :param concurrency: documented requests at once, or None.
     :param put: what becomes of fields that are left out; None for other methods.
     :param repeat: what a second sending does.
@@ -110,6 +112,7 @@ class Write:
     list_field: str | None = None
     required_filters: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
+    replaces_list: bool = False
     concurrency: int | None = None
     put: PutKind | None = None
     repeat: RepeatKind = "unknown"
@@ -138,3 +141,8 @@ class Write:
     def name(self) -> str:
         """``PUT /v3/catalog/products``."""
         return f"{self.method} {self.path}"
+
+
+def metafield_keys(path: str) -> tuple[Lookup, ...]:
+    """How metafields are found: by key and namespace, which the store keeps unique for one object and one API client."""
+    return (Lookup(path, ("key", "namespace", "resource_id"), filter="key:in", many=True, unique=True),)
