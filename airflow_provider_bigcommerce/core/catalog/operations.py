@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote
 
 from airflow_provider_bigcommerce.core.catalog import (
@@ -26,6 +26,12 @@ from airflow_provider_bigcommerce.core.catalog import (
     writes_tax,
 )
 from airflow_provider_bigcommerce.core.catalog.write import Write
+
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.core.catalog.resource import Resource
+
+#: What a caller does to many rows.
+Done = Literal["create", "update", "upsert", "delete", "increment", "replace"]
 
 #: Every call by method and path, as BigCommerce's files have them.
 OPERATIONS: Mapping[tuple[str, str], Write] = MappingProxyType(
@@ -85,6 +91,26 @@ def fits(shape: Shape, segments: Sequence[str]) -> bool:
 def operations_of(resource: str) -> tuple[Write, ...]:
     """All calls that change the resource of that catalog name."""
     return tuple(write for write in OPERATIONS.values() if write.resource == resource)
+
+
+def operation_for(row: Resource, done: Done) -> Write | None:
+    """The call by which rows of a resource are changed in bulk: the one that takes many, where there is a choice.
+
+    The resource's own ``create`` and ``update`` come before others of that role, ``delete`` is its own; an upsert goes to its list.
+
+    :param done: what is done to the rows.
+    :returns: None where BigCommerce has no such call.
+    """
+    own = {"create": row.create, "update": row.update, "delete": row.delete}.get(done)
+    if done == "delete":  # never another one: a DELETE of many may go further than the rows that it is given
+        return own
+    of_role = [write for write in operations_of(row.name) if write.role == done]
+    if done == "upsert":
+        at_home = shape_of(row.path)
+        of_role.sort(key=lambda write: (shape_of(write.path) != at_home, not write.is_batch))
+        return of_role[0] if of_role else None
+    choice = [write for write in (own, *of_role) if write is not None]
+    return next((write for write in choice if write.is_batch), choice[0] if choice else None)
 
 
 @functools.cache
