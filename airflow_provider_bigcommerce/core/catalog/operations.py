@@ -94,23 +94,16 @@ def operations_of(resource: str) -> tuple[Write, ...]:
 
 
 def operation_for(row: Resource, done: Done) -> Write | None:
-    """The call by which rows of a resource are changed in bulk: the one that takes many, where there is a choice.
-
-    The resource's own ``create`` and ``update`` come before others of that role, ``delete`` is its own; an upsert goes to its list.
+    """The call by which rows of a resource are changed: the one that takes many, where there is a choice.
 
     :param done: what is done to the rows.
     :returns: None where BigCommerce has no such call.
     """
-    own = {"create": row.create, "update": row.update, "delete": row.delete}.get(done)
-    if done == "delete":  # never another one: a DELETE of many may go further than the rows that it is given
-        return own
-    of_role = [write for write in operations_of(row.name) if write.role == done]
     if done == "upsert":
-        at_home = shape_of(row.path)
-        of_role.sort(key=lambda write: (shape_of(write.path) != at_home, not write.is_batch))
-        return of_role[0] if of_role else None
-    choice = [write for write in (own, *of_role) if write is not None]
-    return next((write for write in choice if write.is_batch), choice[0] if choice else None)
+        return next((write for write in (row.update, row.create) if write is not None and write.role == "upsert"), None)
+    if done in ("increment", "replace"):
+        return next((write for write in operations_of(row.name) if write.role == done), None)
+    return {"create": row.create, "update": row.update, "delete": row.delete}[done]
 
 
 @functools.cache
