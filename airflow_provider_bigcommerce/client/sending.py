@@ -460,6 +460,8 @@ def _fault(error: Exception, settings: StoreSettings) -> Fault:
     if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError, aiohttp.ClientSSLError)):
         reason = getattr(error, "certificate_error", None) or getattr(error, "os_error", None)
         return Fault("tls", getattr(reason, "verify_message", "") or type(reason).__name__)
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return Fault("timeout", "no connection", was_sent=False)
     if isinstance(error, aiohttp.ServerTimeoutError):
         return Fault("timeout")
     if isinstance(error, TimeoutError):
