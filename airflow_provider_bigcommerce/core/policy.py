@@ -152,7 +152,8 @@ def judge(
         return _judge_429(outcome, error, attempt=attempt, waited=waited, limits=limits, random=random)
     if outcome.status not in RETRYABLE_STATUSES or isinstance(error, StoreSuspendedError):
         if was_unclear and not request.changes_nothing:
-            error = _with_note(error, "An earlier attempt of this request brought no clear answer and may have been carried out.")
+            note = "An earlier attempt of this request brought no clear answer and may have been carried out."
+            return Fail(_with_note(error, note))
         return Fail(error)
     if not may_repeat(request, write):
         return Fail(unclear(request, write, error))
