@@ -21,16 +21,29 @@ import aiohttp
 import msgspec
 
 from airflow_provider_bigcommerce import __version__
+from airflow_provider_bigcommerce.client.once import Once, once_only
 from airflow_provider_bigcommerce.core.arguments import Checks, integer, number, optional, seconds
 from airflow_provider_bigcommerce.core.budget import Budget, Ticket
 from airflow_provider_bigcommerce.core.catalog import Resource, Write
+from airflow_provider_bigcommerce.core.catalog.operations import operation_of
 from airflow_provider_bigcommerce.core.clocks import Heard
 from airflow_provider_bigcommerce.core.concurrency import Change, Concurrency, Endpoint, Place
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials, is_loopback
 from airflow_provider_bigcommerce.core.messages import Request, Response
 from airflow_provider_bigcommerce.core.outside_text import content_type
 from airflow_provider_bigcommerce.core.paths import checked
-from airflow_provider_bigcommerce.core.policy import Deliver, Fail, Fault, Limits, Wait, is_doubtful, judge, quota_too_late, sign_of
+from airflow_provider_bigcommerce.core.policy import (
+    Deliver,
+    Fail,
+    Fault,
+    Limits,
+    Wait,
+    is_doubtful,
+    is_unclear,
+    judge,
+    quota_too_late,
+    sign_of,
+)
 from airflow_provider_bigcommerce.core.reading import NoListError
 from airflow_provider_bigcommerce.core.redaction import redacted
 from airflow_provider_bigcommerce.core.redirects import Refused, next_url
@@ -184,6 +197,7 @@ class Sender:
             read_bufsize=_READ_BUFFER,
             # Not trust_env: it sends the host's entry of ~/.netrc as Authorization. The hook looks up the environment's proxy instead.
             trust_env=False,
+            trace_configs=[once_only()],
         )
         return self
 
@@ -201,14 +215,19 @@ class Sender:
         write: Write | None = None,
         whole_collection: bool = False,
     ) -> T:
-        """One request until it is delivered or judged hopeless; ``parse`` belongs to the attempt, for a cut body is a fault."""
+        """One request until it is delivered or judged hopeless; ``parse`` belongs to the attempt, for a cut body is a fault.
+
+        :param write: the call that the request is, where the caller knows; else it is looked up by method and path.
+        :raises UnclearWriteError: it may have been carried out, and a second sending could do it twice.
+        """
         checked(request.path)
         require_part(request.method, request.path, request.params, request.body, whole_collection=whole_collection)
+        write = write or (None if request.changes_nothing else operation_of(request.method, request.path))
         concurrency = write.concurrency if write else (resource.concurrency if resource and request.method == "GET" else None)
         scopes = () if resource is None else resource.modify_scopes if write else resource.read_scopes
         path = write.path if write else resource.path if resource else _DIGITS.sub("/{id}", request.path)
         endpoint = self._concurrency.endpoint(request.method, path, concurrency)
-        attempt, waited, may_doubt = 1, 0.0, True
+        attempt, waited, may_doubt, was_unclear = 1, 0.0, True, False
         while True:
             place, outcome = await self._enter(endpoint), None
             try:
@@ -226,8 +245,12 @@ class Sender:
                 random=self._random,
                 scopes=scopes,
                 is_doubted=doubted,
+                write=write,
+                was_unclear=was_unclear,
             )
             if isinstance(verdict, Deliver) and isinstance(outcome, Response):
+                if outcome.status >= 400:  # a 404 that says "deleted": the answer that an earlier attempt lost
+                    outcome = Response(204, outcome.headers, b"")
                 try:
                     delivered = parse(outcome)
                     self._delivered_at = self._clock()
@@ -237,11 +260,15 @@ class Sender:
                     is_empty = isinstance(error, NoListError)
                     detail = str(error) if is_empty else content_type(outcome.headers.get("content-type"))
                     fault = Fault("empty" if is_empty else "not_json", detail)
-                    verdict = judge(request, fault, attempt=attempt, waited=waited, limits=self._limits, random=self._random)
+                    outcome = fault
+                    verdict = judge(
+                        request, fault, attempt=attempt, waited=waited, limits=self._limits, random=self._random, write=write
+                    )
             if isinstance(verdict, Fail):
                 raise redacted(verdict.error, self._credentials.secrets)
             if isinstance(verdict, Deliver):
                 raise TypeError("a fault cannot be delivered")
+            was_unclear = was_unclear or is_unclear(outcome)
             self._tell(request, verdict)
             self._require_patience(verdict.seconds)
             if not verdict.is_quota:
@@ -302,6 +329,7 @@ class Sender:
                     headers={"Content-Type": "application/json"} if request.body is not None else None,
                     allow_redirects=False,
                     proxy=self._proxy,
+                    trace_request_ctx=None if request.changes_nothing else Once(),
                 ) as answer:
                     place.latency = self._clock() - ticket.sent_at
                     headers = {name.lower(): value for name, value in answer.headers.items()}
@@ -427,6 +455,8 @@ def _fault(error: Exception, settings: StoreSettings) -> Fault:
     if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError, aiohttp.ClientSSLError)):
         reason = getattr(error, "certificate_error", None) or getattr(error, "os_error", None)
         return Fault("tls", getattr(reason, "verify_message", "") or type(reason).__name__)
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return Fault("timeout", "no connection", was_sent=False)
     if isinstance(error, aiohttp.ServerTimeoutError):
         return Fault("timeout")
     if isinstance(error, TimeoutError):

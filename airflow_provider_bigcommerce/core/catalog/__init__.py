@@ -37,8 +37,8 @@ from airflow_provider_bigcommerce.core.catalog.resource import (
     SpecException,
     Summary,
     Total,
-    Write,
 )
+from airflow_provider_bigcommerce.core.catalog.write import Lookup, Write
 from airflow_provider_bigcommerce.exceptions import UnknownResourceError
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "Figure",
     "Guarantee",
     "Kind",
+    "Lookup",
     "Paging",
     "Resource",
     "Scopes",

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import dataclass, field
 from typing import Literal
+
+from airflow_provider_bigcommerce.core.catalog.write import Write
 
 Kind = Literal["collection", "singleton", "by_id", "lookup"]
 
@@ -62,28 +64,6 @@ class DateFilter:
     until: str | None
     field: str
     format: DateFormat
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """One way to change a resource.
-
-    :param method: HTTP method.
-    :param path: as in :class:`Resource`. A placeholder that ends the path is the row's key; any other is the row's column of that name.
-    :param batch_size: rows a request may carry, 1 where the body is one object, None where a list's limit is unpublished.
-    :param list_field: field of the body that holds the rows, or None where the body is the row or the list itself.
-    :param required_filters: query parameters without which the call must not be sent (a bulk DELETE that would empty the store);
-        for a DELETE of many, the first one takes the keys. A DELETE of many without any takes the keys as a list in the body.
-    :param concurrency: documented requests at once, or None.
-    """
-
-    method: Literal["POST", "PUT", "DELETE"]
-    path: str
-    _: KW_ONLY
-    batch_size: int | None = 1
-    list_field: str | None = None
-    required_filters: tuple[str, ...] = ()
-    concurrency: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ Rows only; the fields are explained in ``resource.py``.
 
 from __future__ import annotations
 
-from airflow_provider_bigcommerce.core.catalog.resource import CARTS, CHECKOUTS, CREATED, INFORMATION, MODIFIED, Resource, Write
+from airflow_provider_bigcommerce.core.catalog.operations import operation
+from airflow_provider_bigcommerce.core.catalog.resource import CARTS, CHECKOUTS, CREATED, INFORMATION, MODIFIED, Resource
 
 ROWS: tuple[Resource, ...] = (
     Resource(
@@ -19,9 +20,9 @@ ROWS: tuple[Resource, ...] = (
             "store/channel/{channel_id}/cart/deleted", "store/channel/{channel_id}/cart/abandoned",
             "store/channel/{channel_id}/cart/converted",
         ),
-        create=Write("POST", "/v3/carts"),
-        update=Write("PUT", "/v3/carts/{cartId}"),
-        delete=Write("DELETE", "/v3/carts/{cartId}"),
+        create=operation("POST", "/v3/carts"),
+        update=operation("PUT", "/v3/carts/{cartId}"),
+        delete=operation("DELETE", "/v3/carts/{cartId}"),
         spec_file="carts.v3.yml",
         note="No list: ids come from webhooks. A cart lives 30 days after its last change and ends with the order.",
     ),
@@ -35,9 +36,9 @@ ROWS: tuple[Resource, ...] = (
             "store/cart/metafield/created", "store/cart/metafield/updated", "store/cart/metafield/deleted", "store/metafield/created",
             "store/metafield/updated", "store/metafield/deleted",
         ),
-        create=Write("POST", "/v3/carts/metafields", batch_size=None),
-        update=Write("PUT", "/v3/carts/metafields", batch_size=None),
-        delete=Write("DELETE", "/v3/carts/metafields", batch_size=None),
+        create=operation("POST", "/v3/carts/metafields"),
+        update=operation("PUT", "/v3/carts/metafields"),
+        delete=operation("DELETE", "/v3/carts/metafields"),
         spec_file="carts.v3.yml",
         note=(
             "Shows the metafields that the token's own API account may see; store_metafield_write_all lifts that. BigCommerce's text "
@@ -54,16 +55,16 @@ ROWS: tuple[Resource, ...] = (
             "store/cart/metafield/created", "store/cart/metafield/updated", "store/cart/metafield/deleted", "store/metafield/created",
             "store/metafield/updated", "store/metafield/deleted",
         ),
-        create=Write("POST", "/v3/carts/{cart_id}/metafields"),
-        update=Write("PUT", "/v3/carts/{cart_id}/metafields/{metafield_id}"),
-        delete=Write("DELETE", "/v3/carts/{cart_id}/metafields/{metafield_id}"),
+        create=operation("POST", "/v3/carts/{cart_id}/metafields"),
+        update=operation("PUT", "/v3/carts/{cart_id}/metafields/{metafield_id}"),
+        delete=operation("DELETE", "/v3/carts/{cart_id}/metafields/{metafield_id}"),
         spec_file="carts.v3.yml", spec_exception="list_typed_as_object",
     ),
     Resource(
         name="cart_settings", area="carts", path="/v3/carts/settings",
         kind="singleton", paging="single", page_size=0, primary_key=(), scopes=INFORMATION,
         webhook_scopes=("store/channel/{channel_id}/settings/checkout/updated",),
-        update=Write("PUT", "/v3/carts/settings"),
+        update=operation("PUT", "/v3/carts/settings"),
         spec_file="carts.v3.yml", spec_exception="scope_name_conflict",
         note="The file prints the modifying scope in the read-only row.",
     ),
@@ -71,7 +72,7 @@ ROWS: tuple[Resource, ...] = (
         name="cart_channel_settings", area="carts", path="/v3/carts/settings/channels/{channel_id}",
         kind="singleton", parent="channels", parent_keys={"channel_id": "id"}, paging="single", page_size=0, primary_key=("channel_id",),
         scopes=INFORMATION,
-        update=Write("PUT", "/v3/carts/settings/channels/{channel_id}"),
+        update=operation("PUT", "/v3/carts/settings/channels/{channel_id}"),
         spec_file="carts.v3.yml", spec_exception="scope_name_conflict",
         note="The file prints the modifying scope in the read-only row.",
     ),
@@ -88,14 +89,14 @@ ROWS: tuple[Resource, ...] = (
     Resource(
         name="checkout_settings", area="carts", path="/v3/checkouts/settings",
         kind="singleton", paging="single", page_size=0, primary_key=(), scopes=CHECKOUTS,
-        update=Write("PUT", "/v3/checkouts/settings"),
+        update=operation("PUT", "/v3/checkouts/settings"),
         spec_file="checkouts.v3.yml", spec_exception="scope_name_conflict",
     ),
     Resource(
         name="checkout_channel_settings", area="carts", path="/v3/checkouts/settings/channels/{channelId}",
         kind="singleton", parent="channels", parent_keys={"channelId": "id"}, paging="single", page_size=0, primary_key=("channel_id",),
         scopes=CHECKOUTS,
-        update=Write("PUT", "/v3/checkouts/settings/channels/{channelId}"),
+        update=operation("PUT", "/v3/checkouts/settings/channels/{channelId}"),
         spec_file="checkouts.v3.yml", spec_exception="scope_name_conflict",
     ),
     Resource(
@@ -110,23 +111,23 @@ ROWS: tuple[Resource, ...] = (
         kind="singleton", paging="single", page_size=0, primary_key=(), scopes=INFORMATION,
         filters=("pagination",),
         webhook_scopes=("store/channel/{channel_id}/notifications/abandonedCart/updated",),
-        update=Write("PUT", "/v3/abandoned-carts/settings"),
+        update=operation("PUT", "/v3/abandoned-carts/settings"),
         spec_file="abandoned_carts.v3.yml",
     ),
     Resource(
         name="abandoned_cart_channel_settings", area="carts", path="/v3/abandoned-carts/settings/channels/{channel_id}",
         kind="singleton", parent="channels", parent_keys={"channel_id": "id"}, paging="single", page_size=0, primary_key=("channel_id",),
         scopes=INFORMATION,
-        update=Write("PUT", "/v3/abandoned-carts/settings/channels/{channel_id}"),
+        update=operation("PUT", "/v3/abandoned-carts/settings/channels/{channel_id}"),
         spec_file="abandoned_carts.v3.yml",
     ),
     Resource(
         name="abandoned_cart_emails", area="carts", path="/v3/marketing/abandoned-cart-emails",
         item_path="/v3/marketing/abandoned-cart-emails/{id}", paging="single", page_size=0, scopes=INFORMATION,
         channel_filter="channel_id",
-        create=Write("POST", "/v3/marketing/abandoned-cart-emails"),
-        update=Write("PUT", "/v3/marketing/abandoned-cart-emails/{id}"),
-        delete=Write("DELETE", "/v3/marketing/abandoned-cart-emails/{id}"),
+        create=operation("POST", "/v3/marketing/abandoned-cart-emails"),
+        update=operation("PUT", "/v3/marketing/abandoned-cart-emails/{id}"),
+        delete=operation("DELETE", "/v3/marketing/abandoned-cart-emails/{id}"),
         spec_file="abandoned_cart_emails.v3.yaml",
     ),
 )

@@ -5,7 +5,8 @@ Rows only; the fields are explained in ``resource.py``.
 
 from __future__ import annotations
 
-from airflow_provider_bigcommerce.core.catalog.resource import CREATED, INVENTORY, LOCATIONS, MODIFIED, PRODUCTS, Resource, Write
+from airflow_provider_bigcommerce.core.catalog.operations import operation
+from airflow_provider_bigcommerce.core.catalog.resource import CREATED, INVENTORY, LOCATIONS, MODIFIED, PRODUCTS, Resource
 
 ROWS: tuple[Resource, ...] = (
     Resource(
@@ -17,7 +18,7 @@ ROWS: tuple[Resource, ...] = (
             "store/channel/*/inventory/product/stock_changed", "store/channel/*/inventory/product/low_stock_reached",
             "store/channel/*/inventory/product/out_of_stock_reached", "store/channel/*/inventory/product/settings_changed",
         ),
-        update=Write("PUT", "/v3/inventory/adjustments/absolute", batch_size=2000, list_field="items", concurrency=1),
+        update=operation("PUT", "/v3/inventory/adjustments/absolute"),
         spec_file="inventory.v3.yml",
         note="No date filter. Stock by location is nested in locations. Updates are absolute adjustments in an envelope with a reason.",
     ),
@@ -31,7 +32,7 @@ ROWS: tuple[Resource, ...] = (
             "store/channel/*/inventory/product/stock_changed", "store/channel/*/inventory/product/low_stock_reached",
             "store/channel/*/inventory/product/out_of_stock_reached", "store/channel/*/inventory/product/settings_changed",
         ),
-        update=Write("PUT", "/v3/inventory/locations/{location_id}/items", batch_size=2000, list_field="settings"),
+        update=operation("PUT", "/v3/inventory/locations/{location_id}/items"),
         spec_file="inventory.v3.yml",
         note="Updates change settings (safety stock, warning level), never quantities.",
     ),
@@ -42,9 +43,9 @@ ROWS: tuple[Resource, ...] = (
         filters=("location_code:in", "is_default", "type_id:in", "managed_by_external_source", "is_active", "storefront_visibility"),
         concurrency=50,
         webhook_scopes=("store/inventory/location/created", "store/inventory/location/updated"),
-        create=Write("POST", "/v3/inventory/locations", batch_size=None, concurrency=50),
-        update=Write("PUT", "/v3/inventory/locations", batch_size=None, concurrency=50),
-        delete=Write("DELETE", "/v3/inventory/locations", batch_size=None, required_filters=("location_id:in",)),
+        create=operation("POST", "/v3/inventory/locations"),
+        update=operation("PUT", "/v3/inventory/locations"),
+        delete=operation("DELETE", "/v3/inventory/locations"),
         spec_file="locations.v3.yml",
         note="Writes answer with a transaction id only. Deleting a location deletes its stock.",
     ),
@@ -59,9 +60,9 @@ ROWS: tuple[Resource, ...] = (
             "store/inventory/location/metafield/deleted", "store/metafield/created", "store/metafield/updated",
             "store/metafield/deleted",
         ),
-        create=Write("POST", "/v3/inventory/locations/metafields", batch_size=None),
-        update=Write("PUT", "/v3/inventory/locations/metafields", batch_size=None),
-        delete=Write("DELETE", "/v3/inventory/locations/metafields", batch_size=None),
+        create=operation("POST", "/v3/inventory/locations/metafields"),
+        update=operation("PUT", "/v3/inventory/locations/metafields"),
+        delete=operation("DELETE", "/v3/inventory/locations/metafields"),
         spec_file="locations.v3.yml",
         note=(
             "Shows the metafields that the token's own API account may see; store_metafield_write_all lifts that. BigCommerce's text "
@@ -81,9 +82,9 @@ ROWS: tuple[Resource, ...] = (
             "store/inventory/location/metafield/deleted", "store/metafield/created", "store/metafield/updated",
             "store/metafield/deleted",
         ),
-        create=Write("POST", "/v3/inventory/locations/{location_id}/metafields"),
-        update=Write("PUT", "/v3/inventory/locations/{location_id}/metafields/{metafield_id}"),
-        delete=Write("DELETE", "/v3/inventory/locations/{location_id}/metafields/{metafield_id}"),
+        create=operation("POST", "/v3/inventory/locations/{location_id}/metafields"),
+        update=operation("PUT", "/v3/inventory/locations/{location_id}/metafields/{metafield_id}"),
+        delete=operation("DELETE", "/v3/inventory/locations/{location_id}/metafields/{metafield_id}"),
         spec_file="locations.v3.yml",
     ),
     Resource(
@@ -95,9 +96,9 @@ ROWS: tuple[Resource, ...] = (
             "store/priceList/created", "store/priceList/updated", "store/priceList/activated", "store/priceList/deactivated",
             "store/priceList/deleted", "store/priceLists/deleted",
         ),
-        create=Write("POST", "/v3/pricelists"),
-        update=Write("PUT", "/v3/pricelists/{price_list_id}"),
-        delete=Write("DELETE", "/v3/pricelists", batch_size=None, required_filters=("id:in",), concurrency=1),
+        create=operation("POST", "/v3/pricelists"),
+        update=operation("PUT", "/v3/pricelists/{price_list_id}"),
+        delete=operation("DELETE", "/v3/pricelists"),
         spec_file="price_lists.v3.yml",
         note="A DELETE without a filter would remove every list.",
     ),
@@ -117,9 +118,9 @@ ROWS: tuple[Resource, ...] = (
             "store/priceList/record/created", "store/priceList/record/updated", "store/priceList/record/deleted",
             "store/priceList/records/created", "store/priceList/records/updated", "store/priceList/records/deleted",
         ),
-        create=Write("POST", "/v3/pricelists/{price_list_id}/records", batch_size=100, concurrency=10),
-        update=Write("PUT", "/v3/pricelists/{price_list_id}/records", batch_size=1000, concurrency=2),
-        delete=Write("DELETE", "/v3/pricelists/{price_list_id}/records/{variant_id}/{currency_code}", concurrency=25),
+        create=operation("POST", "/v3/pricelists/{price_list_id}/records"),
+        update=operation("PUT", "/v3/pricelists/{price_list_id}/records"),
+        delete=operation("DELETE", "/v3/pricelists/{price_list_id}/records/{variant_id}/{currency_code}"),
         upsert=True, spec_file="price_lists.v3.yml",
         note=(
             "BigCommerce names both one and two concurrent upserts: two by the operation itself. Only the plural record webhooks "
@@ -143,9 +144,9 @@ ROWS: tuple[Resource, ...] = (
         filters=("id", "price_list_id", "customer_group_id", "channel_id", "customer_group_id:in", "price_list_id:in"),
         channel_filter="channel_id:in",
         webhook_scopes=("store/priceList/assignment/updated", "store/priceList/assignment/deleted"),
-        create=Write("POST", "/v3/pricelists/assignments", batch_size=25),
-        update=Write("PUT", "/v3/pricelists/{price_list_id}/assignments", concurrency=25),
-        delete=Write("DELETE", "/v3/pricelists/assignments", required_filters=("id",)),
+        create=operation("POST", "/v3/pricelists/assignments"),
+        update=operation("PUT", "/v3/pricelists/{price_list_id}/assignments"),
+        delete=operation("DELETE", "/v3/pricelists/assignments"),
         upsert=True, spec_file="price_lists.v3.yml",
         note="A DELETE needs at least one filter; the list takes id:in, the DELETE a single id.",
     ),

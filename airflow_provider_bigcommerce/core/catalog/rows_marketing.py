@@ -5,7 +5,8 @@ Rows only; the fields are explained in ``resource.py``.
 
 from __future__ import annotations
 
-from airflow_provider_bigcommerce.core.catalog.resource import MARKETING, Resource, Write
+from airflow_provider_bigcommerce.core.catalog.operations import operation
+from airflow_provider_bigcommerce.core.catalog.resource import MARKETING, Resource
 
 ROWS: tuple[Resource, ...] = (
     Resource(
@@ -14,9 +15,9 @@ ROWS: tuple[Resource, ...] = (
         sort_by_id={"sort": "id", "direction": "asc"},
         filters=("id", "name", "code", "currency_code", "redemption_type", "status", "sort", "direction", "query"),
         channel_filter="channels", concurrency=40, count_by=("status",),
-        create=Write("POST", "/v3/promotions", concurrency=40),
-        update=Write("PUT", "/v3/promotions/{id}", concurrency=40),
-        delete=Write("DELETE", "/v3/promotions", batch_size=50, required_filters=("id:in",), concurrency=40),
+        create=operation("POST", "/v3/promotions"),
+        update=operation("PUT", "/v3/promotions/{id}"),
+        delete=operation("DELETE", "/v3/promotions"),
         spec_file="promotions.v3.yml",
         note="No date filter. Sorted by id when nothing else is asked, but without an id range.",
     ),
@@ -25,8 +26,8 @@ ROWS: tuple[Resource, ...] = (
         parent="promotions", parent_keys={"promotion_id": "id"}, paging="v3_cursor", scopes=MARKETING,
         filters=("code",),
         concurrency=10,
-        create=Write("POST", "/v3/promotions/{promotion_id}/codes", concurrency=40),
-        delete=Write("DELETE", "/v3/promotions/{promotion_id}/codes", batch_size=250, required_filters=("id:in",), concurrency=40),
+        create=operation("POST", "/v3/promotions/{promotion_id}/codes"),
+        delete=operation("DELETE", "/v3/promotions/{promotion_id}/codes"),
         spec_file="promotions.v3.yml",
         note="page is deprecated in favour of the cursors.",
     ),
@@ -35,13 +36,13 @@ ROWS: tuple[Resource, ...] = (
         may_have_pages=True,
         kind="lookup", paging="single", page_size=0, scopes=MARKETING,
         required_params=("code",), concurrency=40,
-        delete=Write("DELETE", "/v3/promotions/codes", required_filters=("code",), concurrency=40),
+        delete=operation("DELETE", "/v3/promotions/codes"),
         spec_file="promotions.v3.yml",
     ),
     Resource(
         name="promotion_settings", area="marketing", path="/v3/promotions/settings",
         kind="singleton", paging="single", page_size=0, envelope="bare", primary_key=(), scopes=MARKETING,
-        update=Write("PUT", "/v3/promotions/settings"),
+        update=operation("PUT", "/v3/promotions/settings"),
         spec_file="promotion_settings.v3.yml",
     ),
     Resource(
@@ -51,9 +52,9 @@ ROWS: tuple[Resource, ...] = (
         id_min="min_id", id_max="max_id",
         filters=("id", "code", "name", "type", "exclude_type"),
         count_path="/v2/coupons/count",
-        create=Write("POST", "/v2/coupons"),
-        update=Write("PUT", "/v2/coupons/{id}"),
-        delete=Write("DELETE", "/v2/coupons/{id}"),
+        create=operation("POST", "/v2/coupons"),
+        update=operation("PUT", "/v2/coupons/{id}"),
+        delete=operation("DELETE", "/v2/coupons/{id}"),
         spec_file="marketing.v2.yml",
         note="Keyset by min_id is what BigCommerce recommends. A DELETE of the list without ids would empty it.",
     ),
@@ -63,9 +64,9 @@ ROWS: tuple[Resource, ...] = (
         sort_by_id={"sort": "id", "direction": "asc"},
         id_min="min_id", id_max="max_id",
         filters=("code", "order_id", "to_name", "to_email", "from_name", "from_email", "sort", "direction"),
-        create=Write("POST", "/v2/gift_certificates"),
-        update=Write("PUT", "/v2/gift_certificates/{id}"),
-        delete=Write("DELETE", "/v2/gift_certificates/{id}"),
+        create=operation("POST", "/v2/gift_certificates"),
+        update=operation("PUT", "/v2/gift_certificates/{id}"),
+        delete=operation("DELETE", "/v2/gift_certificates/{id}"),
         spec_file="marketing.v2.yml",
         note="Balances change without a date: read in full. purchase_date is a Unix time. A DELETE of the list would empty it.",
     ),
@@ -75,9 +76,9 @@ ROWS: tuple[Resource, ...] = (
         sort_by_id={},
         id_min="min_id", id_max="max_id",
         count_path="/v2/banners/count",
-        create=Write("POST", "/v2/banners"),
-        update=Write("PUT", "/v2/banners/{id}"),
-        delete=Write("DELETE", "/v2/banners/{id}"),
+        create=operation("POST", "/v2/banners"),
+        update=operation("PUT", "/v2/banners/{id}"),
+        delete=operation("DELETE", "/v2/banners/{id}"),
         spec_file="marketing.v2.yml",
         note="A DELETE of the list would empty it.",
     ),

@@ -5,6 +5,7 @@ Rows only; the fields are explained in ``resource.py``.
 
 from __future__ import annotations
 
+from airflow_provider_bigcommerce.core.catalog.operations import operation
 from airflow_provider_bigcommerce.core.catalog.resource import (
     CREATED,
     INFORMATION,
@@ -12,7 +13,6 @@ from airflow_provider_bigcommerce.core.catalog.resource import (
     LOGS,
     MODIFIED,
     Resource,
-    Write,
 )
 
 ROWS: tuple[Resource, ...] = (
@@ -39,9 +39,9 @@ ROWS: tuple[Resource, ...] = (
             "store/store/metafield/created", "store/store/metafield/updated", "store/store/metafield/deleted", "store/metafield/created",
             "store/metafield/updated", "store/metafield/deleted",
         ),
-        create=Write("POST", "/v3/store/metafields", batch_size=None),
-        update=Write("PUT", "/v3/store/metafields", batch_size=None),
-        delete=Write("DELETE", "/v3/store/metafields", batch_size=None),
+        create=operation("POST", "/v3/store/metafields"),
+        update=operation("PUT", "/v3/store/metafields"),
+        delete=operation("DELETE", "/v3/store/metafields"),
         spec_file="store_information.v3.yml",
         note=(
             "Shows the metafields that the token's own API account may see; store_metafield_write_all lifts that. BigCommerce's text "
@@ -60,9 +60,9 @@ ROWS: tuple[Resource, ...] = (
         name="currencies", area="store", path="/v2/currencies",
         item_path="/v2/currencies/{id}", paging="v2_page", envelope="bare", scopes=INFORMATION,
         webhook_scopes=("store/channel/{channel_id}/settings/currency/updated",),
-        create=Write("POST", "/v2/currencies"),
-        update=Write("PUT", "/v2/currencies/{id}"),
-        delete=Write("DELETE", "/v2/currencies/{id}"),
+        create=operation("POST", "/v2/currencies"),
+        update=operation("PUT", "/v2/currencies/{id}"),
+        delete=operation("DELETE", "/v2/currencies/{id}"),
         spec_file="currencies.v2.yml",
     ),
     Resource(
@@ -92,8 +92,8 @@ ROWS: tuple[Resource, ...] = (
         paging="v3_cursor", primary_key=("uuid",), scopes=INFRASTRUCTURE_PROJECTS,
         modified=MODIFIED, created=CREATED, id_in="uuid:in",
         filters=("name:like",),
-        create=Write("POST", "/v3/infrastructure/projects"),
-        delete=Write("DELETE", "/v3/infrastructure/projects", batch_size=None, required_filters=("project_uuid:in",)),
+        create=operation("POST", "/v3/infrastructure/projects"),
+        delete=operation("DELETE", "/v3/infrastructure/projects"),
         spec_file="infrastructure_hosting.v3.yml",
         note="Cursor only.",
     ),
@@ -101,9 +101,9 @@ ROWS: tuple[Resource, ...] = (
         name="webhooks", area="webhooks", path="/v3/hooks",
         item_path="/v3/hooks/{webhook_id}",
         filters=("is_active", "scope", "destination"),
-        create=Write("POST", "/v3/hooks"),
-        update=Write("PUT", "/v3/hooks/{webhook_id}"),
-        delete=Write("DELETE", "/v3/hooks/{webhook_id}"),
+        create=operation("POST", "/v3/hooks"),
+        update=operation("PUT", "/v3/hooks/{webhook_id}"),
+        delete=operation("DELETE", "/v3/hooks/{webhook_id}"),
         spec_file="webhooks.v3.yml",
         note="No scope needed. Only hooks of the token's own API account.",
     ),
@@ -112,7 +112,7 @@ ROWS: tuple[Resource, ...] = (
         may_have_pages=True,
         kind="singleton", paging="single", page_size=0, primary_key=(),
         filters=("is_active",),
-        update=Write("PUT", "/v3/hooks/admin"),
+        update=operation("PUT", "/v3/hooks/admin"),
         spec_file="webhooks.v3.yml",
         note="Mail addresses, state of each hook, blocked domains. No scope needed.",
     ),
