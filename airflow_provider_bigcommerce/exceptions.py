@@ -14,6 +14,7 @@
     │   ├── ValidationError             400, 413, 422 and other 4xx; carries BigCommerce's field errors
     │   ├── GraphQLError                GraphQL errors: of the query, or of a mutation's payload
     │   ├── StoreSuspendedError         503 that says so; waiting does not help
+    │   ├── UnclearWriteError           a write that may have been carried out, and must not be sent twice; carries how to find out
     │   ├── RedirectRefusedError        a redirect to another host or store, from https to http, of a write, or without end
     │   ├── DestinationError            files could not be written where asked
     │   ├── TooManyDeletedError         more rows are gone from the store than may be
@@ -145,6 +146,29 @@ class ValidationError(ApiError):
 
 class StoreSuspendedError(ApiError):
     """503 whose text says that the store is suspended; waiting does not help."""
+
+
+class UnclearWriteError(BigCommerceError):
+    """A write brought no clear answer: it may have been carried out. A second one could do it twice, so none was sent.
+
+    What happened (:class:`ServerError`, :class:`TransportError` or :class:`UnexpectedAnswerError`) is its ``__cause__``.
+
+    :param method: HTTP method of the request.
+    :param path: API path below the store; never with a query string.
+    :param repeat: what a second sending does, as the catalog says it (``"duplicates"``); ``"unknown"`` where it does not know the call.
+    :param lookup: fields by which the row can be looked up, the best first; empty where no key is known.
+    :param lookup_path: the list to look it up in, or empty.
+    """
+
+    def __init__(
+        self, message: str, *, method: str, path: str, repeat: str = "unknown", lookup: Iterable[str] = (), lookup_path: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.method = method
+        self.path = path
+        self.repeat = repeat
+        self.lookup = tuple(lookup)
+        self.lookup_path = lookup_path
 
 
 class GraphQLError(BigCommerceError):

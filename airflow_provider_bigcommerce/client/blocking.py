@@ -10,6 +10,7 @@ from typing import Any, Self
 from airflow_provider_bigcommerce.client.portal import Portal, is_loop_running
 from airflow_provider_bigcommerce.client.sending import ReadStats
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore, Page
+from airflow_provider_bigcommerce.core.deleting import RowKey
 from airflow_provider_bigcommerce.core.messages import Query, Response
 from airflow_provider_bigcommerce.core.positions import ParentId, Position
 
@@ -123,6 +124,6 @@ class BlockingStore:
         """Change one row."""
         return self._portal.call(self._store.update(resource, id, row))
 
-    def delete(self, resource: str, *, ids: Sequence[int | str]) -> None:
-        """Delete (orders: archive) the rows of these ids."""
+    def delete(self, resource: str, *, ids: Sequence[RowKey]) -> None:
+        """Delete (orders: archive) the rows of these ids, or of these mappings where a row is named by more than one value."""
         self._portal.call(self._store.delete(resource, ids=ids))

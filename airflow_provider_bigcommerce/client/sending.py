@@ -21,19 +21,33 @@ import aiohttp
 import msgspec
 
 from airflow_provider_bigcommerce import __version__
+from airflow_provider_bigcommerce.client.once import Once, once_only
 from airflow_provider_bigcommerce.core.arguments import Checks, integer, number, optional, seconds
 from airflow_provider_bigcommerce.core.budget import Budget, Ticket
 from airflow_provider_bigcommerce.core.catalog import Resource, Write
+from airflow_provider_bigcommerce.core.catalog.operations import operation_of
 from airflow_provider_bigcommerce.core.clocks import Heard
 from airflow_provider_bigcommerce.core.concurrency import Change, Concurrency, Endpoint, Place
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials, is_loopback
 from airflow_provider_bigcommerce.core.messages import Request, Response
 from airflow_provider_bigcommerce.core.outside_text import content_type
 from airflow_provider_bigcommerce.core.paths import checked
-from airflow_provider_bigcommerce.core.policy import Deliver, Fail, Fault, Limits, Wait, is_doubtful, judge, quota_too_late, sign_of
+from airflow_provider_bigcommerce.core.policy import (
+    Deliver,
+    Fail,
+    Fault,
+    Limits,
+    Wait,
+    is_doubtful,
+    is_unclear,
+    judge,
+    quota_too_late,
+    sign_of,
+)
 from airflow_provider_bigcommerce.core.reading import NoListError
 from airflow_provider_bigcommerce.core.redaction import redacted
 from airflow_provider_bigcommerce.core.redirects import Refused, next_url
+from airflow_provider_bigcommerce.core.repeating import may_repeat
 from airflow_provider_bigcommerce.core.whole_collection import require_part
 from airflow_provider_bigcommerce.exceptions import (
     InvalidQueryError,
@@ -184,6 +198,7 @@ class Sender:
             read_bufsize=_READ_BUFFER,
             # Not trust_env: it sends the host's entry of ~/.netrc as Authorization. The hook looks up the environment's proxy instead.
             trust_env=False,
+            trace_configs=[once_only()],
         )
         return self
 
@@ -201,18 +216,24 @@ class Sender:
         write: Write | None = None,
         whole_collection: bool = False,
     ) -> T:
-        """One request until it is delivered or judged hopeless; ``parse`` belongs to the attempt, for a cut body is a fault."""
+        """One request until it is delivered or judged hopeless; ``parse`` belongs to the attempt, for a cut body is a fault.
+
+        :param write: the call that the request is, where the caller knows; else it is looked up by method and path.
+        :raises UnclearWriteError: it may have been carried out, and a second sending could do it twice.
+        """
         checked(request.path)
         require_part(request.method, request.path, request.params, request.body, whole_collection=whole_collection)
+        write = write or (None if request.changes_nothing else operation_of(request.method, request.path))
         concurrency = write.concurrency if write else (resource.concurrency if resource and request.method == "GET" else None)
         scopes = () if resource is None else resource.modify_scopes if write else resource.read_scopes
         path = write.path if write else resource.path if resource else _DIGITS.sub("/{id}", request.path)
         endpoint = self._concurrency.endpoint(request.method, path, concurrency)
-        attempt, waited, may_doubt = 1, 0.0, True
+        is_once = not may_repeat(request, write)
+        attempt, waited, may_doubt, was_unclear = 1, 0.0, True, False
         while True:
             place, outcome = await self._enter(endpoint), None
             try:
-                outcome = await self._attempt(request, place, waited)
+                outcome = await self._attempt(request, place, waited, is_once=is_once)
             finally:
                 self._leave(place, outcome, request)
             doubted = may_doubt and is_doubtful(request, outcome, has_any=bool(self._good), has_same=path in self._good)
@@ -226,8 +247,12 @@ class Sender:
                 random=self._random,
                 scopes=scopes,
                 is_doubted=doubted,
+                write=write,
+                was_unclear=was_unclear,
             )
             if isinstance(verdict, Deliver) and isinstance(outcome, Response):
+                if outcome.status >= 400:  # a 404 that says "deleted": the answer that an earlier attempt lost
+                    outcome = Response(204, outcome.headers, b"")
                 try:
                     delivered = parse(outcome)
                     self._delivered_at = self._clock()
@@ -237,11 +262,15 @@ class Sender:
                     is_empty = isinstance(error, NoListError)
                     detail = str(error) if is_empty else content_type(outcome.headers.get("content-type"))
                     fault = Fault("empty" if is_empty else "not_json", detail)
-                    verdict = judge(request, fault, attempt=attempt, waited=waited, limits=self._limits, random=self._random)
+                    outcome = fault
+                    verdict = judge(
+                        request, fault, attempt=attempt, waited=waited, limits=self._limits, random=self._random, write=write
+                    )
             if isinstance(verdict, Fail):
                 raise redacted(verdict.error, self._credentials.secrets)
             if isinstance(verdict, Deliver):
                 raise TypeError("a fault cannot be delivered")
+            was_unclear = was_unclear or is_unclear(outcome)
             self._tell(request, verdict)
             self._require_patience(verdict.seconds)
             if not verdict.is_quota:
@@ -281,8 +310,11 @@ class Sender:
             self._tell_change(request, change)
         self._let_in()
 
-    async def _attempt(self, request: Request, place: Place, waited: float) -> Response | Fault:
-        """Wait for the quota, send once, follow redirects below the same store only."""
+    async def _attempt(self, request: Request, place: Place, waited: float, *, is_once: bool) -> Response | Fault:
+        """Wait for the quota, send once, follow redirects below the same store only.
+
+        :param is_once: whether the request must not go out a second time on another connection.
+        """
         if self._session is None:
             raise RuntimeError("The store is not open: use 'async with hook.astore() as store' (or 'with hook.store() as store').")
         settings, store_url = self._settings, self._credentials.store_url
@@ -302,6 +334,7 @@ class Sender:
                     headers={"Content-Type": "application/json"} if request.body is not None else None,
                     allow_redirects=False,
                     proxy=self._proxy,
+                    trace_request_ctx=Once() if is_once else None,
                 ) as answer:
                     place.latency = self._clock() - ticket.sent_at
                     headers = {name.lower(): value for name, value in answer.headers.items()}

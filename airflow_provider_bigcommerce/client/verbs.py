@@ -10,17 +10,19 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 import msgspec
 
 from airflow_provider_bigcommerce.client.sending import Sender, StoreSettings
-from airflow_provider_bigcommerce.client.walking import Walker, chunks
+from airflow_provider_bigcommerce.client.walking import Walker
 from airflow_provider_bigcommerce.core.arguments import ids, one_id, optional
 from airflow_provider_bigcommerce.core.catalog import Resource, Write
 from airflow_provider_bigcommerce.core.clocks import Answer, date_of, moment_of, settle
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials
+from airflow_provider_bigcommerce.core.deleting import RowKey, delete_requests, require_all_deleted
 from airflow_provider_bigcommerce.core.ends import told_total
 from airflow_provider_bigcommerce.core.graphql import ConnectionWalk, GraphQLAnswer, graphql_request, read_graphql
 from airflow_provider_bigcommerce.core.id_ranges import count_of
@@ -40,7 +42,7 @@ from airflow_provider_bigcommerce.core.planning import (
     unknown_filters,
 )
 from airflow_provider_bigcommerce.core.positions import ParentId, Position
-from airflow_provider_bigcommerce.core.reading import read_record
+from airflow_provider_bigcommerce.core.reading import error_from, read_record
 from airflow_provider_bigcommerce.core.windows import whole_seconds, window_between, window_query
 from airflow_provider_bigcommerce.exceptions import (
     InvalidQueryError,
@@ -49,7 +51,7 @@ from airflow_provider_bigcommerce.exceptions import (
     UnexpectedAnswerError,
 )
 
-_IDS = ids()  # by another name, for verbs whose argument is called so
+_IDS = ids(of_rows=True)  # by another name, for verbs whose argument is called so
 log = logging.getLogger(__name__)
 
 
@@ -317,21 +319,29 @@ class BigCommerceStore:
     # -- writing ------------------------------------------------------------------------------------------------------------
 
     async def create(self, resource: str, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Create one row; the answer's record, ``{}`` where BigCommerce sends none. Never repeated after an unclear failure."""
+        """Create one row; the answer's record, ``{}`` where BigCommerce sends none.
+
+        :raises UnclearWriteError: it may have been created, and a second sending could create it twice.
+        """
         known = resource_of(resource)
         write = _write(known, known.create, "created")
         return await self._write(known, write, write.path, row, key=None)
 
     async def update(self, resource: str, id: int | str, row: Mapping[str, Any]) -> dict[str, Any]:  # noqa: A002  # BigCommerce's noun
-        """Change one row; the answer's record, ``{}`` where BigCommerce sends none."""
+        """Change one row; the answer's record, ``{}`` where BigCommerce sends none.
+
+        :raises UnclearWriteError: it may have been changed, and a second sending could add nested rows twice, or overwrite sales.
+        """
         known = resource_of(resource)
         write = _write(known, known.update, "updated")
         return await self._write(known, write, write.path, row, key=id)
 
-    async def delete(self, resource: str, *, ids: Sequence[int | str]) -> None:
-        """Delete (orders: archive) the rows of these ids.
+    async def delete(self, resource: str, *, ids: Sequence[RowKey]) -> None:
+        """Delete (orders: archive) the rows of these ids, in as many requests as their number takes; one that fails ends it.
 
-        :raises InvalidQueryError: no ids: BigCommerce would take that for "all".
+        :param ids: ids, or, where a row is named by more than one value, mappings: ``{"product_id": 5, "category_id": 7}``.
+        :raises InvalidQueryError: no ids: BigCommerce would take that for "all"; or an id that does not name a row fully.
+        :raises ValidationError: the store refused, or says that some rows were not deleted.
         """
         known = resource_of(resource)
         write = _write(known, known.delete, "deleted")
@@ -339,23 +349,8 @@ class BigCommerceStore:
             ids = _IDS("ids", ids)
         if not ids or isinstance(ids, (str, bytes, Mapping)):
             raise InvalidQueryError(f"delete({known.name!r}) got no list of ids. Without ids, BigCommerce would delete everything.")
-        for place, key in enumerate(ids):
-            if isinstance(key, bool) or not isinstance(key, (int, str)) or not str(key).strip() or "," in str(key):
-                raise InvalidQueryError(f"delete({known.name!r}): ids[{place}] is no id. Accepted: numbers and texts, one id each.")
-        names = placeholders(write.path)
-        if names:
-            for key in ids:
-                path = filled(write.path, {names[-1]: key})
-                await self._sender.send(Request("DELETE", path), lambda response: response, resource=known, write=write)
-            return
-        for chunk in chunks(ids, write.batch_size):
-            if write.required_filters:
-                request = Request("DELETE", write.path, ((write.required_filters[0], chunk),))
-            else:
-                keys = chunk.split(",")
-                body = [int(key) if key.isdecimal() else key for key in keys]
-                request = Request("DELETE", write.path, (), msgspec.json.encode(body))
-            await self._sender.send(request, lambda response: response, resource=known, write=write)
+        for request in delete_requests(known, write, ids):
+            await self._sender.send(request, partial(require_all_deleted, request), resource=known, write=write)
 
     async def _write(self, known: Resource, write: Write, path: str, row: Mapping[str, Any], *, key: int | str | None) -> dict[str, Any]:
         names = placeholders(path)
@@ -366,11 +361,17 @@ class BigCommerceStore:
                 values[names[-1]] = key
             else:
                 body = {known.primary_key[-1]: key, **body}
-        is_batch = write.batch_size != 1
-        request = Request(write.method, filled(path, values), (), msgspec.json.encode([body] if is_batch else body))
+        content: Any = [body] if write.is_batch else body
+        if write.list_field is not None:
+            content = {write.list_field: content}
+        request = Request(write.method, filled(path, values), (), msgspec.json.encode(content))
 
         def record(response: Response) -> dict[str, Any]:
-            return {} if response.status == 204 or not response.body.strip() else read_record(request, response)
+            if response.status == 204 or not response.body.strip():
+                return {}
+            if response.status == 207:
+                log.warning("%s The row was saved, but a part of it was not.", error_from(request, response))
+            return read_record(request, response, may_be_left_out=write.failed_by == "match")
 
         return await self._sender.send(request, record, resource=known, write=write)
 

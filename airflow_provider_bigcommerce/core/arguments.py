@@ -281,14 +281,18 @@ def included() -> Check:
     return Check(read)
 
 
-def ids(*, example: str = "[7, 8]", of_parents: bool = False) -> Check:
+def ids(*, example: str = "[7, 8]", of_parents: bool = False, of_rows: bool = False) -> Check:
     """A list of ids.
 
     :param of_parents: whether an id may be a mapping, placeholder -> value, where a path has several.
+    :param of_rows: whether an id may be a mapping, column -> value, of which only some are looked at.
     """
 
     def read(name: str, value: Any) -> list[Any]:
-        return [_id(name, each, example, of_parents=of_parents) for each in listed(name, value, example)]
+        return [
+            dict(each) if of_rows and isinstance(each, Mapping) else _id(name, each, example, of_parents=of_parents)
+            for each in listed(name, value, example)
+        ]
 
     return Check(read)
 

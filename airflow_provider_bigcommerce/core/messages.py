@@ -23,8 +23,8 @@ Query = Mapping[str, QueryValue]
 #: Methods that a caller may choose.
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
-#: Methods whose repetition leaves the store as one sending does (RFC 9110, 9.2.2). POST is not among them.
-IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+#: Methods that change nothing (RFC 9110, 9.2.1). What a second PUT or DELETE does is the catalog's to say: see ``repeating.py``.
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def query_text(value: QueryValue, name: str = "a query parameter") -> str:
@@ -74,9 +74,9 @@ class Request:
         return cls("GET", path, tuple((name, query_text(value)) for name, value in (query or {}).items()))
 
     @property
-    def is_repeatable(self) -> bool:
-        """Whether sending it again cannot change the store twice."""
-        return self.is_read or self.method in IDEMPOTENT_METHODS
+    def changes_nothing(self) -> bool:
+        """Whether it only reads, by its method or by the caller's word."""
+        return self.is_read or self.method in READS
 
     def with_params(self, params: Query) -> Request:
         """A copy in which the named parameters replace those of the same name, or are added at the end."""

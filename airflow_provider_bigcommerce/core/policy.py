@@ -9,12 +9,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from airflow_provider_bigcommerce.core.catalog.operations import operation_of
+from airflow_provider_bigcommerce.core.catalog.write import Write
 from airflow_provider_bigcommerce.core.concurrency import Sign
 from airflow_provider_bigcommerce.core.messages import Request, Response
 from airflow_provider_bigcommerce.core.reading import error_from, retry_after
 from airflow_provider_bigcommerce.core.redirects import Refused
+from airflow_provider_bigcommerce.core.repeating import is_deleted, may_repeat, unclear
 from airflow_provider_bigcommerce.exceptions import (
     AnswerTooLargeError,
+    ApiError,
     BigCommerceError,
     RateLimitError,
     RedirectRefusedError,
@@ -25,8 +29,11 @@ from airflow_provider_bigcommerce.exceptions import (
 
 FaultKind = Literal["dns", "tls", "timeout", "refused", "cut", "not_json", "empty", "redirect", "endless", "too_large"]
 
-#: Faults in which no byte of the request reached BigCommerce, so that even a POST may be sent again.
+#: Faults in which no byte of the request reached BigCommerce, so that any write may be sent again.
 NEVER_SENT: frozenset[FaultKind] = frozenset({"dns", "refused"})
+
+#: Faults after which it is clear that nothing was done: those, a handshake that failed, and a redirect in the place of an answer.
+_CLEAR: frozenset[FaultKind] = NEVER_SENT | {"tls", "redirect", "endless"}
 
 #: Faults that an overloaded store, or one that nobody can reach, answers with.
 _OVERLOAD: frozenset[FaultKind] = frozenset({"timeout", "refused", "cut"})
@@ -110,6 +117,8 @@ def judge(
     random: Callable[[], float],
     scopes: Sequence[str] = (),
     is_doubted: bool = False,
+    write: Write | None = None,
+    was_unclear: bool = False,
 ) -> Verdict:
     """Decide what one attempt means.
 
@@ -117,12 +126,14 @@ def judge(
     :param waited: seconds this request has spent waiting so far.
     :param scopes: OAuth scopes that would allow the request, for the error of a 403.
     :param is_doubted: whether a refusal contradicts earlier answers and has not been asked about yet; see :func:`is_doubtful`.
+    :param write: the call that the request is, where it writes and the catalog has it.
+    :param was_unclear: whether an earlier attempt of this request may have been carried out; see :func:`is_unclear`.
     """
     if isinstance(outcome, Fault):
-        return _judge_fault(request, outcome, attempt=attempt, waited=waited, limits=limits, random=random)
+        return _judge_fault(request, outcome, attempt=attempt, waited=waited, limits=limits, random=random, write=write)
     if is_strange(outcome.status):
         return Fail(strange_status(request, outcome.status))
-    if outcome.status < 300:
+    if outcome.status < 300 or is_deleted(outcome.status, write, was_unclear=was_unclear):
         return Deliver()
     if outcome.status < 400:
         return Fail(redirect_refused(request, Refused(f"({outcome.status}) and not sent on")))
@@ -133,12 +144,31 @@ def judge(
     if outcome.status == 429:
         return _judge_429(outcome, error, attempt=attempt, waited=waited, limits=limits, random=random)
     if outcome.status not in RETRYABLE_STATUSES or isinstance(error, StoreSuspendedError):
+        if was_unclear and not request.changes_nothing:
+            error = _with_note(error, "An earlier attempt of this request brought no clear answer and may have been carried out.")
         return Fail(error)
-    if not request.is_repeatable:
-        return Fail(_with_note(error, "It may have been carried out all the same, so it was not sent again: look before you repeat it."))
+    if not may_repeat(request, write):
+        return Fail(unclear(request, write, error))
     return _retry(
         error, f"{outcome.status} from BigCommerce", backoff(attempt, random), attempt=attempt, waited=waited, limits=limits, asked=outcome
     )
+
+
+def is_unclear(outcome: Response | Fault) -> bool:
+    """Whether an attempt leaves open if the store carried it out: no answer to a request that was sent, or one that is no refusal."""
+    if isinstance(outcome, Fault):
+        return outcome.kind not in _CLEAR
+    return outcome.status in RETRYABLE_STATUSES
+
+
+def after_one_sending(request: Request, error: BigCommerceError) -> BigCommerceError:
+    """The error of a request that is sent but once: the one given, or :class:`UnclearWriteError` where nobody may repeat it."""
+    if isinstance(error, TransportError):
+        is_open = error.cause in ("timeout", "cut")
+    else:
+        is_open = isinstance(error, ApiError) and error.status in RETRYABLE_STATUSES and not isinstance(error, StoreSuspendedError)
+    write = None if request.changes_nothing else operation_of(request.method, request.path)
+    return unclear(request, write, error) if is_open and not may_repeat(request, write) else error
 
 
 def is_doubtful(request: Request, outcome: Response | Fault, *, has_any: bool, has_same: bool) -> bool:
@@ -223,7 +253,9 @@ def quota_too_late(request: Request, seconds: float, *, waited: float, limits: L
     )
 
 
-def _judge_fault(request: Request, fault: Fault, *, attempt: int, waited: float, limits: Limits, random: Callable[[], float]) -> Verdict:
+def _judge_fault(
+    request: Request, fault: Fault, *, attempt: int, waited: float, limits: Limits, random: Callable[[], float], write: Write | None
+) -> Verdict:
     where = f"{request.method} {request.path}"
     detail = f" ({fault.detail})" if fault.detail else ""
     error: BigCommerceError
@@ -243,8 +275,8 @@ def _judge_fault(request: Request, fault: Fault, *, attempt: int, waited: float,
         )
     if fault.kind == "tls":
         return Fail(error)
-    if not request.is_repeatable and fault.kind not in NEVER_SENT:
-        return Fail(_with_note(error, "It may have been carried out all the same, so it was not sent again: look before you repeat it."))
+    if fault.kind not in NEVER_SENT and not may_repeat(request, write):
+        return Fail(unclear(request, write, error))
     # A connection that broke once says nothing of the store's load; it may have been an idle one that the other side gave up.
     seconds = backoff(attempt, random) if attempt > 1 or fault.kind != "cut" else 0.02 * random()
     return _retry(error, f"{_WORDS[fault.kind]}", seconds, attempt=attempt, waited=waited, limits=limits)

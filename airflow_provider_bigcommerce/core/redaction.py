@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final, TypeVar
 from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
 
+from airflow_provider_bigcommerce.exceptions import BigCommerceError
+
 Error = TypeVar("Error", bound=Exception)
 
 #: Headers whose values are credentials, in lower case.
@@ -56,6 +58,8 @@ def redacted(error: Error, secrets: Iterable[str]) -> Error:
     """The error, with every spelling of every secret masked in what it says and in what it keeps of the answer."""
     secrets = tuple(secrets)
     error.args = tuple(redact(part, secrets) if isinstance(part, str) else part for part in error.args)
+    if isinstance(error.__cause__, BigCommerceError):
+        redacted(error.__cause__, secrets)
     for name in ("title", "request_id"):
         if isinstance(value := getattr(error, name, None), str):
             setattr(error, name, redact(value, secrets))

@@ -21,6 +21,7 @@ from airflow_provider_bigcommerce.exceptions import (
     RedirectRefusedError,
     StoreSuspendedError,
     TooManyDeletedError,
+    UnclearWriteError,
     UnknownResourceError,
     ValidationError,
 )
@@ -36,6 +37,7 @@ _PERMANENT = (
     ValidationError,
     GraphQLError,
     StoreSuspendedError,
+    UnclearWriteError,
     RedirectRefusedError,
     DestinationError,
     TooManyDeletedError,

@@ -1,6 +1,7 @@
 """Decides whether a call would empty or change a whole collection, which the caller must ask for by ``whole_collection=True``.
 
-Which calls do is data: ``catalog/collection_writes.py`` and the catalog's lists. Pure; client, hook and operators share it.
+Which calls do is data: the catalog's writes and its lists. BigCommerce carries out a DELETE of a list without its filter for some lists,
+refuses it for others and does not say what it does for the rest; none of them is sent by chance. Pure; client, hook and operators share it.
 """
 
 from __future__ import annotations
@@ -8,17 +9,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
-from urllib.parse import unquote
 
 import msgspec
 
-from airflow_provider_bigcommerce.core.catalog import CATALOG
-from airflow_provider_bigcommerce.core.catalog.collection_writes import COLLECTION_WRITES, CollectionWrite
+from airflow_provider_bigcommerce.core.catalog import CATALOG, Write
+from airflow_provider_bigcommerce.core.catalog.operations import OPERATIONS, Shape, fits, operation_of, segments_of, shape_of
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 
 _CHANGES: Final = frozenset({"DELETE", "PUT", "PATCH", "POST"})
-#: Segments of a path; None stands for an id.
-Shape = tuple[str | None, ...]
 
 
 def require_part(
@@ -31,66 +29,70 @@ def require_part(
     :param params: query parameters as they are sent, values as text.
     :param body: the encoded body, or None.
     :param whole_collection: True to let it through; nothing else counts as True.
-    :raises InvalidQueryError: it names no row, and ``whole_collection`` is not True.
+    :raises InvalidQueryError: it names no row, or not all that name it, and ``whole_collection`` is not True.
     """
     if method not in _CHANGES or whole_collection is True:
         return
-    known = _call(method, path)
-    if known is None or _has_filter(known, params) or (known.ids_in is not None and _has_ids(body, known.ids_in)):
+    known = operation_of(method, path)
+    if known is None:
+        if (template := _list_without_id(method, path)) is not None:
+            raise InvalidQueryError(_refusal(method, template, "Name one row in the path"))
         return
-    narrow = "Name one row in the path"
-    if known.filters:
-        narrow += f", or give one of these a value: {', '.join(known.filters)}"
-    elif known.ids_in is not None:
-        narrow += ", or give the rows' ids as a list in json=" + ("" if known.ids_in == "list" else f"{{'{known.ids_in}': [...]}}")
+    if not means_all(known) or _names_rows(known, params, body):
+        return
+    if len(known.required_filters) > 1:
+        narrow = f"Give all of these a value: {', '.join(known.required_filters)}"
+    elif known.required_filters or known.filters:
+        narrow = f"Name one row in the path, or give one of these a value: {', '.join([*known.required_filters, *known.filters])}"
+    elif known.body in ("keys", "wrapper"):
+        place = f"{{'{known.list_field}': [...]}}" if known.list_field else ""
+        narrow = f"Name one row in the path, or give the rows' ids as a list in json={place}"
+    else:
+        narrow = "Name one row in the path"
+    raise InvalidQueryError(_refusal(method, known.path, narrow))
+
+
+def means_all(write: Write) -> bool:
+    """Whether the call means a whole collection unless something narrows it."""
+    return write.replaces_list or write.empty_filter not in (None, "one_object")
+
+
+def _refusal(method: str, path: str, narrow: str) -> str:
     done = "delete all rows of" if method == "DELETE" else "change all of"
-    raise InvalidQueryError(
-        f"{method} {known.path} names no row: it would {done} the collection. {narrow}. If the whole collection is meant, say "
+    return (
+        f"{method} {path} names no row: it would {done} the collection. {narrow}. If the whole collection is meant, say "
         "whole_collection=True."
     )
 
 
-def _call(method: str, path: str) -> CollectionWrite | None:
-    """What is known of the call, where it is of a list as a whole."""
-    # As BigCommerce reads a path: encoded letters, V2's old endings, and, to be safe, any case.
-    segments = unquote(path).lower().removesuffix(".json").removesuffix(".xml").strip("/").split("/")
-    for shape, call in _calls()[method]:
-        if len(shape) == len(segments) and all(part is None or part == segment for part, segment in zip(shape, segments, strict=True)):
-            return call
-    return None
+def _names_rows(write: Write, params: Iterable[tuple[str, str]], body: bytes | str | None) -> bool:
+    """Whether the call has all filters that it must have, or one that is enough, or keys in its body."""
+    given = {name for name, value in params if value.strip(" ,")}
+    if write.required_filters and given.issuperset(write.required_filters):
+        return True
+    if not given.isdisjoint(write.filters):
+        return True
+    return write.method == "DELETE" and write.body in ("keys", "wrapper") and _has_keys(body, write.list_field)
 
 
-@functools.cache
-def _calls() -> Mapping[str, list[tuple[Shape, CollectionWrite]]]:
-    """The documented calls, and behind them those that no file has: a DELETE or PUT of a list that takes none has lost its id."""
-    calls: dict[str, list[tuple[Shape, CollectionWrite]]] = {method: [] for method in _CHANGES}
-    for call in COLLECTION_WRITES:
-        calls[call.method].append((_shape(call.path), call))
-    rows = CATALOG.values()
-    batches = {_shape(write.path) for row in rows for write in (row.create, row.update) if write is not None and write.method == "PUT"}
-    for row in rows:
-        if row.kind == "collection":
-            shape = _shape(row.path)
-            calls["DELETE"].append((shape, CollectionWrite("DELETE", row.path)))
-            calls["PATCH"].append((shape, CollectionWrite("PUT", row.path)))
-            if shape not in batches:
-                calls["PUT"].append((shape, CollectionWrite("PUT", row.path)))
-    return calls
-
-
-def _shape(path: str) -> Shape:
-    return tuple(None if part.startswith("{") else part.lower() for part in path.strip("/").split("/"))
-
-
-def _has_filter(call: CollectionWrite, params: Iterable[tuple[str, str]]) -> bool:
-    return any(name in call.filters and value.strip(" ,") for name, value in params)
-
-
-def _has_ids(body: bytes | str | None, place: str) -> bool:
+def _has_keys(body: bytes | str | None, field: str | None) -> bool:
     try:
         found: Any = msgspec.json.decode(body or b"null")
     except msgspec.DecodeError:
         return False
-    if place != "list":
-        found = found.get(place) if isinstance(found, dict) else None
+    if field is not None:
+        found = found.get(field) if isinstance(found, dict) else None
     return isinstance(found, list) and bool(found) and all(str(key).strip() and key is not None for key in found)
+
+
+def _list_without_id(method: str, path: str) -> str | None:
+    """The list's path, where a DELETE, PUT or PATCH that no file has is of a whole list: it has lost its id."""
+    segments = segments_of(path)
+    return next((template for shape, template in _lists()[method] if fits(shape, segments)), None)
+
+
+@functools.cache
+def _lists() -> Mapping[str, list[tuple[Shape, str]]]:
+    lists = [(shape_of(row.path), row.path) for row in CATALOG.values() if row.kind == "collection"]
+    batches = {shape_of(write.path) for write in OPERATIONS.values() if write.method == "PUT"}
+    return {"DELETE": lists, "PATCH": lists, "PUT": [(shape, path) for shape, path in lists if shape not in batches], "POST": []}

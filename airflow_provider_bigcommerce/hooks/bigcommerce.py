@@ -33,7 +33,7 @@ from airflow_provider_bigcommerce.core.credentials import StoreCredentials, from
 from airflow_provider_bigcommerce.core.extras import check_extras, settings_of, value_of
 from airflow_provider_bigcommerce.core.messages import Request, Response, query_text
 from airflow_provider_bigcommerce.core.paths import checked
-from airflow_provider_bigcommerce.core.policy import is_strange, strange_status
+from airflow_provider_bigcommerce.core.policy import after_one_sending, is_strange, strange_status
 from airflow_provider_bigcommerce.core.reading import error_from, header_number
 from airflow_provider_bigcommerce.core.redaction import redact, redacted
 from airflow_provider_bigcommerce.core.redirects import MOST_REDIRECTS
@@ -49,7 +49,7 @@ from airflow_provider_bigcommerce.exceptions import (
     TransportError,
 )
 from airflow_provider_bigcommerce.get_provider_info import CONN_FIELDS, CONN_TYPE, HOOK_NAME, UI_FIELD_BEHAVIOUR
-from airflow_provider_bigcommerce.hooks.session import DEFAULT_ANSWER_BYTES, DEFAULT_TOTAL_TIMEOUT, StoreSession
+from airflow_provider_bigcommerce.hooks.session import DEFAULT_ANSWER_BYTES, DEFAULT_TOTAL_TIMEOUT, StoreSession, described
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -280,6 +280,7 @@ class BigCommerceHook(HttpHook):
             collection and ``whole_collection`` is not True.
         :raises ApiError: BigCommerce refused; see ``airflow_provider_bigcommerce.exceptions``.
         :raises TransportError: no answer arrived.
+        :raises UnclearWriteError: no clear answer to a write that may have been carried out, and must not be sent twice.
         :raises RedirectRefusedError: the answer leads to another scheme, host, port or store, or sends a write on.
         """
         if endpoint and "://" in endpoint:
@@ -314,7 +315,9 @@ class BigCommerceHook(HttpHook):
                 **settings,
             )
         except _UNANSWERED as error:
-            raise _transport_error(error, prepped_request.method or self.method, self._path(url), url) from None
+            failure: BigCommerceError = _transport_error(error, prepped_request.method or self.method, self._path(url), url)
+            failure = after_one_sending(described(prepped_request, self._path(url)), failure)
+            raise failure from failure.__cause__  # not from requests' exception, whose text holds the URL with its filters
         if extra_options.get("check_response", True):
             self.check_response(response)
         return response
@@ -324,12 +327,12 @@ class BigCommerceHook(HttpHook):
 
         :raises ApiError: with BigCommerce's own title and field errors.
         """
-        request = Request(response.request.method or self.method, self._path(response.request.url or ""))
+        request = described(response.request, self._path(response.request.url or ""))
         if is_strange(response.status_code):
             raise strange_status(request, response.status_code)
         if response.status_code >= 400:
             token = str(response.request.headers.get("X-Auth-Token") or "")
-            raise redacted(error_from(request, _wire_response(response)), [token])
+            raise redacted(after_one_sending(request, error_from(request, _wire_response(response))), [token])
 
     def _path(self, url: str) -> str:
         """API path below the store, without the query."""

@@ -5,6 +5,7 @@ Decides what leaves the machine by it; knows no connection and no Airflow.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from typing import Any, Final
@@ -14,11 +15,13 @@ import requests
 import urllib3
 
 from airflow_provider_bigcommerce.core import outside_text
+from airflow_provider_bigcommerce.core.catalog.operations import operation_of
 from airflow_provider_bigcommerce.core.credentials import is_loopback, origin_of
 from airflow_provider_bigcommerce.core.messages import Request
 from airflow_provider_bigcommerce.core.paths import is_below
 from airflow_provider_bigcommerce.core.policy import redirect_refused, too_large
 from airflow_provider_bigcommerce.core.redirects import MOST_REDIRECTS, Refused, next_url
+from airflow_provider_bigcommerce.core.repeating import may_repeat
 from airflow_provider_bigcommerce.core.whole_collection import require_part
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, RedirectRefusedError
 from airflow_provider_bigcommerce.hooks.header_time import bound, headers_until
@@ -26,6 +29,9 @@ from airflow_provider_bigcommerce.hooks.header_time import bound, headers_until
 #: Seconds that one call of ``run`` may take in all, and bytes that its answer may have, where the extra names none; as for the client.
 DEFAULT_TOTAL_TIMEOUT: Final = 300.0
 DEFAULT_ANSWER_BYTES: Final = 256 * 2**20
+
+#: Methods that an adapter's own retries may repeat in the place of a write that must not be: none that writes. (Empty would mean all.)
+_NO_WRITES: Final = frozenset({"GET"})
 
 #: Bytes of an answer that are read at a time.
 _PIECE: Final = 2**16
@@ -91,12 +97,27 @@ class StoreSession(requests.Session):
     def _headers(self, request: requests.PreparedRequest, until: float, **kwargs: Any) -> requests.Response:
         """Send, and wait for the headers of the answer."""
         try:
-            with headers_until(until):
+            with headers_until(until), self._once(request):
                 return super().send(request, allow_redirects=False, stream=True, **kwargs)
         except requests.ReadTimeout as error:
             if time.monotonic() < until:
                 raise
             raise requests.ReadTimeout("total_timeout", request=error.request) from None
+
+    @contextlib.contextmanager
+    def _once(self, request: requests.PreparedRequest) -> Iterator[None]:
+        """Keep an adapter of the caller's, whose retries go by the method, from repeating a write that may have been carried out."""
+        known = self._described(request)
+        adapter = self.get_adapter(request.url or "")
+        retries = getattr(adapter, "max_retries", None)
+        if not isinstance(retries, urllib3.Retry) or known.changes_nothing or may_repeat(known, operation_of(known.method, known.path)):
+            yield
+            return
+        adapter.max_retries = retries.new(allowed_methods=_NO_WRITES, other=0)  # type: ignore[attr-defined]  # an HTTPAdapter's
+        try:
+            yield
+        finally:
+            adapter.max_retries = retries  # type: ignore[attr-defined]  # likewise
 
     def resolve_redirects(self, *args: Any, **kwargs: Any) -> Iterator[Any]:  # noqa: ARG002  # the base class's signature
         """Nothing: the base class would read a redirect's body whole, and follow what may not be followed. :meth:`send` does it."""
@@ -109,13 +130,12 @@ class StoreSession(requests.Session):
             raise RedirectRefusedError(self._refusal(f"{scheme}://{outside_text.host(host)}:{port}" if host else ""))
         if not is_below(request.url or "", self._store_url):
             raise InvalidQueryError("Refused to send to a path outside of this store: the access token goes to paths below the store only.")
-        parts = urlsplit(request.url or "")
-        path = parts.path.removeprefix(urlsplit(self._store_url).path)
+        path = self._path(request)
         body = request.body if isinstance(request.body, (bytes, str)) else None
         require_part(
             request.method or "",
             path,
-            parse_qsl(parts.query, keep_blank_values=True),
+            parse_qsl(urlsplit(request.url or "").query, keep_blank_values=True),
             body,
             whole_collection=self._whole_collection,
         )
@@ -161,8 +181,19 @@ class StoreSession(requests.Session):
         response._content, response._content_consumed = b"".join(parts), True  # type: ignore[attr-defined]  # as requests' own reading does
 
     def _described(self, request: requests.PreparedRequest) -> Request:
-        path = urlsplit(request.url or "").path.removeprefix(urlsplit(self._store_url).path)
-        return Request(request.method or "", path)
+        return described(request, self._path(request))
+
+    def _path(self, request: requests.PreparedRequest) -> str:
+        return urlsplit(request.url or "").path.removeprefix(urlsplit(self._store_url).path)
+
+
+def described(request: requests.PreparedRequest, path: str) -> Request:
+    """The request as ``core`` knows it.
+
+    :param path: API path below the store.
+    """
+    body = request.body.encode() if isinstance(request.body, str) else request.body
+    return Request(request.method or "", path, body=body if isinstance(body, bytes) else None)
 
 
 def _pieces(response: requests.Response) -> Iterator[bytes]:

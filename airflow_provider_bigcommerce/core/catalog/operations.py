@@ -6,7 +6,7 @@ Reads the ``writes_*`` modules, which are data.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
 from urllib.parse import unquote
@@ -50,7 +50,7 @@ OPERATIONS: Mapping[tuple[str, str], Write] = MappingProxyType(
 )
 
 #: A path's segments; None stands for an id.
-_Shape = tuple[str | None, ...]
+Shape = tuple[str | None, ...]
 
 
 def operation(method: Literal["POST", "PUT", "DELETE"], path: str) -> Write:
@@ -63,12 +63,23 @@ def operation(method: Literal["POST", "PUT", "DELETE"], path: str) -> Write:
 
 def operation_of(method: str, path: str) -> Write | None:
     """The call that a request is, by its path as it is sent (``/v3/catalog/products/77``), or None where no file has it."""
-    # As BigCommerce reads a path: encoded letters, V2's old endings, and, to be safe, any case.
-    segments = unquote(path).lower().removesuffix(".json").removesuffix(".xml").strip("/").split("/")
-    for shape, write in _shapes().get((method.upper(), len(segments)), ()):
-        if all(part is None or part == segment for part, segment in zip(shape, segments, strict=True)):
-            return write
-    return None
+    segments = segments_of(path)
+    return next((write for shape, write in _shapes().get((method.upper(), len(segments)), ()) if fits(shape, segments)), None)
+
+
+def segments_of(path: str) -> list[str]:
+    """A path's segments as BigCommerce reads them: encoded letters, V2's old endings, and, to be safe, any case."""
+    return unquote(path).lower().removesuffix(".json").removesuffix(".xml").strip("/").split("/")
+
+
+def shape_of(path: str) -> Shape:
+    """The shape of a path with placeholders."""
+    return tuple(None if part.startswith("{") else part.lower() for part in path.strip("/").split("/"))
+
+
+def fits(shape: Shape, segments: Sequence[str]) -> bool:
+    """Whether a path has that shape."""
+    return len(shape) == len(segments) and all(part is None or part == segment for part, segment in zip(shape, segments, strict=True))
 
 
 def operations_of(resource: str) -> tuple[Write, ...]:
@@ -77,11 +88,11 @@ def operations_of(resource: str) -> tuple[Write, ...]:
 
 
 @functools.cache
-def _shapes() -> Mapping[tuple[str, int], list[tuple[_Shape, Write]]]:
+def _shapes() -> Mapping[tuple[str, int], list[tuple[Shape, Write]]]:
     """By method and number of segments; a name goes before an id (``/products/channel-assignments`` is no product)."""
-    shapes: dict[tuple[str, int], list[tuple[_Shape, Write]]] = {}
+    shapes: dict[tuple[str, int], list[tuple[Shape, Write]]] = {}
     for write in OPERATIONS.values():
-        shape = tuple(None if part.startswith("{") else part.lower() for part in write.path.strip("/").split("/"))
+        shape = shape_of(write.path)
         shapes.setdefault((write.method, len(shape)), []).append((shape, write))
     for known in shapes.values():
         known.sort(key=lambda item: [part is None for part in item[0]])
