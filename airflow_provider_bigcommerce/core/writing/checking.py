@@ -13,9 +13,11 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_bigcommerce.core.catalog.write_fields import WriteField
+
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.core.catalog.write_fields import WriteField
 
 #: Values of an enumeration that a message shows.
 _MOST_SHOWN = 8

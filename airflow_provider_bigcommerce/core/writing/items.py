@@ -45,6 +45,7 @@ class Item:
     :param id: the store's id, once it is known.
     :param sendings: how often it was sent without a clear answer.
     :param refusal: what the store said of the request that it was refused with, where that named no row.
+    :param most: rows that may go with it when it is sent again after that.
     """
 
     place: int
@@ -55,6 +56,7 @@ class Item:
     id: int | str | None = None
     sendings: int = 0
     refusal: RowError | None = None
+    most: int | None = None
 
     @property
     def fields(self) -> tuple[str, ...]:

@@ -15,21 +15,20 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from airflow_provider_bigcommerce.core import outside_text
 from airflow_provider_bigcommerce.core.catalog import Write
-from airflow_provider_bigcommerce.core.catalog.write_fields import WriteField
-from airflow_provider_bigcommerce.core.messages import Request, Response
+from airflow_provider_bigcommerce.core.messages import Response
 from airflow_provider_bigcommerce.core.reading import error_from
-from airflow_provider_bigcommerce.core.writing.answers import Reading, RowError, read_answer
-from airflow_provider_bigcommerce.core.writing.items import Item, fits_line, group_of, path_of, request_of
+from airflow_provider_bigcommerce.core.repeating import may_repeat
+from airflow_provider_bigcommerce.core.writing.answers import Reading, read_answer
+from airflow_provider_bigcommerce.core.writing.items import Item, RowError, fits_line, group_of, path_of, request_of
 from airflow_provider_bigcommerce.core.writing.keys import Folded
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome, OutcomeKind
-from airflow_provider_bigcommerce.core.writing.preparing import prepared
+from airflow_provider_bigcommerce.core.writing.preparing import Fields, prepared
 from airflow_provider_bigcommerce.core.writing.questions import Purpose, Question, by_id, hits, id_in, questions
-from airflow_provider_bigcommerce.core.writing.repeating import is_safe, may_send_again
 from airflow_provider_bigcommerce.core.writing.route import Action, Route
-from airflow_provider_bigcommerce.core.writing.settling import settled
-from airflow_provider_bigcommerce.exceptions import BigCommerceError, PermissionDeniedError
+from airflow_provider_bigcommerce.core.writing.settling import UNCLEAR, settled
+from airflow_provider_bigcommerce.core.writing.steps import Found, Hopeless, Result, Send, Step, Unclear
+from airflow_provider_bigcommerce.exceptions import BigCommerceError
 
 #: Sendings of one row with an unclear end; more would only be more of the same.
 _MOST_SENDINGS = 3
@@ -42,56 +41,21 @@ _DONE: Mapping[Action, OutcomeKind] = {"create": "created", "update": "updated",
 _CONFLICTS = frozenset({409, 423})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Send:
-    """A request that writes.
-
-    :param items: its rows, in the order of its body.
-    :param write: the call.
-    :param request: the request.
-    :param is_repeatable: whether a second sending after an unclear failure leaves the store as one does, whoever sends it.
-    """
-
-    items: tuple[Item, ...]
-    write: Write
-    request: Request
-    is_repeatable: bool
-
-
-Step = Send | Question
-
-
 @dataclass(frozen=True, slots=True)
-class Unclear:
-    """No answer that can be read came: the request may have been carried out, or not.
+class _Pool:
+    """What rows of one request have in common.
 
-    :param error: what happened.
+    :param call: the call's name.
+    :param path: with its placeholders filled.
+    :param group: values that all rows of a DELETE share.
+    :param goes_with_others: whether a request may carry more than one of them.
     """
 
-    error: BigCommerceError
-
-
-@dataclass(frozen=True, slots=True)
-class Hopeless:
-    """The request was certainly not carried out, and none that follows will be: no token, no scope, no store.
-
-    :param error: what to tell the caller.
-    """
-
-    error: BigCommerceError
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The rows that a question's list has.
-
-    :param rows: as they came.
-    """
-
-    rows: Sequence[Mapping[str, Any]]
-
-
-Result = Response | Unclear | Hopeless | Found
+    call: str
+    action: Action
+    path: str
+    group: tuple[Any, ...]
+    goes_with_others: bool
 
 
 class WriteMachine:
@@ -102,11 +66,11 @@ class WriteMachine:
     :param beside: fields of the body beside the rows (the ``reason`` of a stock adjustment).
     """
 
-    def __init__(self, route: Route, fields: Mapping[str, Mapping[str, WriteField]], *, beside: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, route: Route, fields: Fields, *, beside: Mapping[str, Any] | None = None) -> None:
         self._route = route
         self._fields = fields
         self._beside = beside
-        self._pools: dict[tuple[Any, ...], list[Item]] = {}
+        self._pools: dict[_Pool, list[Item]] = {}
         self._pooled = 0
         self._ready: deque[Step] = deque()
         self._to_ask: list[Item] = []
@@ -121,15 +85,15 @@ class WriteMachine:
 
     # -- in ---------------------------------------------------------------------------------------------------------------
 
-    def feed(self, rows: Sequence[tuple[int, Mapping[str, Any]]], *, doubled: Collection[Folded] = (), sent: Collection[int] = ()) -> None:
+    def feed(self, rows: Sequence[tuple[int, object]], *, doubled: Collection[Folded] = (), late: Collection[int] = ()) -> None:
         """Take rows in.
 
         :param rows: (place in the input, row).
         :param doubled: keys that come more than once in the input; all rows of them are rejected.
-        :param sent: places of rows whose key came earlier, in a part of the input that has gone to the store already.
+        :param late: places of rows whose key came earlier, in a part of the input that has gone to the store already.
         """
         for place, row in rows:
-            found = prepared(self._route, self._fields, place, row, doubled=doubled, is_late=place in sent)
+            found = prepared(self._route, self._fields, place, row, doubled=doubled, is_late=place in late)
             if isinstance(found, Outcome):
                 self._outcomes.append(found)
             elif self.stopped is not None:
@@ -153,8 +117,12 @@ class WriteMachine:
         self._ready.clear()
         self._to_ask.clear()
         self._pooled = 0
-        for item in waiting:
-            self._not_sent(item)
+        self._all_not_sent(waiting)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether the store has carried out one request of this write, so that the token has the scope."""
+        return bool(self._good)
 
     # -- out --------------------------------------------------------------------------------------------------------------
 
@@ -171,44 +139,57 @@ class WriteMachine:
     @property
     def has_ready(self) -> bool:
         """Whether a request can be handed out without more rows."""
-        return bool(self._ready) or any(len(pool) >= self._size(key[0]) for key, pool in self._pools.items())
+        return bool(self._ready or self._to_ask) or any(len(pool) >= self._size(key) for key, pool in self._pools.items())
 
-    def next(self, *, is_end: bool) -> Step | None:
+    def next(self, *, is_end: bool, may_send: bool = True) -> Step | None:
         """The next request, or None where more rows, or answers, are needed first.
 
         :param is_end: whether all rows of the input were fed, so that requests that are not full may go.
+        :param may_send: whether one more request that writes may be under way; else only what asks is handed out.
         """
         if self._to_ask:
-            self._ask(self._to_ask, "match")
-            self._to_ask = []
-        if not self._ready:
-            key = next((key for key, pool in self._pools.items() if len(pool) >= self._size(key[0])), None)
-            if key is None and self._pools and ((is_end and not self._asking) or self._pooled > _MOST_POOLED):
-                key = max(self._pools, key=lambda key: len(self._pools[key]))
-            if key is not None:
-                self._ready.append(self._from_pool(key))
-        if not self._ready:
+            items, self._to_ask = self._to_ask, []
+            self._ask(items, "match")
+        at = next((place for place, step in enumerate(self._ready) if may_send or isinstance(step, Question)), None)
+        if at is not None:
+            step = self._ready[at]
+            del self._ready[at]
+        elif may_send and (key := self._fullest(is_end=is_end)) is not None:
+            step = self._from_pool(key)
+        else:
             return None
-        step = self._ready.popleft()
         self._under_way += 1
-        if isinstance(step, Question):
-            self._asking += 1
+        self._asking += isinstance(step, Question)
         return step
 
-    def _size(self, call: str) -> int:
-        return self._sizes[call]
+    def _fullest(self, *, is_end: bool) -> _Pool | None:
+        """The rows that are next: enough for a request, or the most there are where no more will come, or too many wait."""
+        full = next((key for key, pool in self._pools.items() if len(pool) >= self._size(key)), None)
+        if full is None and self._pools and ((is_end and not self._is_asking) or self._pooled > _MOST_POOLED):
+            return max(self._pools, key=lambda key: len(self._pools[key]))
+        return full
+
+    @property
+    def _is_asking(self) -> bool:
+        """Whether answers may bring more rows to the pools."""
+        return bool(self._asking or any(isinstance(step, Question) for step in self._ready))
+
+    def _size(self, key: _Pool) -> int:
+        """Rows to wait for before a request of this pool goes."""
+        return self._sizes[key.call] if key.goes_with_others else 1
 
     def _pool(self, item: Item) -> None:
         write = self._route.call(item.action)
         self._sizes.setdefault(write.name, self._route.rows_at_once(write))
-        key = (write.name, item.action, path_of(self._route, write, item), group_of(write, item))
+        # A change that could be made twice goes alone: refused together with others, it could not be sent again.
+        goes_with_others = item.action == "create" or write.repeat != "depends" or self._send(write, [item]).is_repeatable
+        key = _Pool(write.name, item.action, path_of(self._route, write, item), group_of(write, item), goes_with_others)
         self._pools.setdefault(key, []).append(item)
         self._pooled += 1
 
-    def _from_pool(self, key: tuple[Any, ...]) -> Send:
-        name, action, path, _ = key
-        write, pool = self._route.call(action), self._pools[key]
-        count = fits_line(write, path, pool[: self._sizes[name]])
+    def _from_pool(self, key: _Pool) -> Send:
+        write, pool = self._route.call(key.action), self._pools[key]
+        count = fits_line(write, key.path, pool[: self._size(key)])
         items, rest = pool[:count], pool[count:]
         if rest:
             self._pools[key] = rest
@@ -220,7 +201,11 @@ class WriteMachine:
     def _send(self, write: Write, items: Sequence[Item]) -> Send:
         path = path_of(self._route, write, items[0])
         request = request_of(self._route, write, path, items, beside=self._beside)
-        return Send(items=tuple(items), write=write, request=request, is_repeatable=is_safe(write, items))
+        return Send(items=tuple(items), write=write, request=request, is_repeatable=may_repeat(request, write))
+
+    def _resend(self, write: Write, items: Sequence[Item], most: int) -> None:
+        """Send rows of a request again, at most so many together."""
+        self._ready.extend(self._send(write, items[start : start + most]) for start in range(0, len(items), most))
 
     def _ask(self, items: Sequence[Item], purpose: Purpose) -> None:
         """Look rows up; those that cannot be are settled without."""
@@ -236,7 +221,8 @@ class WriteMachine:
             more, unasked = questions(self._route, [*left, *(item for item in items if item.id is None)], lookups, purpose)
             asked += more
             for item in unasked:
-                self._settle(item, [], purpose, is_asked=False)
+                verdict = settled(self._route, self._route.call(item.action), item, [], purpose, is_asked=False)
+                self._end(item, "unknown" if verdict.kind == "again" else verdict.kind, verdict.error)
         self._ready.extend(asked)
 
     # -- answers ----------------------------------------------------------------------------------------------------------
@@ -252,8 +238,7 @@ class WriteMachine:
             self._take_response(step, result)
         elif isinstance(result, Hopeless):
             self.stop(result.error)
-            for item in step.items:
-                self._not_sent(item)
+            self._all_not_sent(step.items)
         elif isinstance(result, Unclear):
             self._take_unclear(step, result)
         else:
@@ -261,67 +246,70 @@ class WriteMachine:
 
     def _take_unclear(self, step: Send, result: Unclear) -> None:
         self._unclear += 1
-        if self._unclear >= _MOST_UNCLEAR:
+        if result.is_end or self._unclear >= _MOST_UNCLEAR:
             self.stop(result.error)
         items = [replace(item, sendings=item.sendings + 1) for item in step.items]
         if self.stopped is not None:
-            self._all(items, "unknown", RowError(_UNCLEAR))
+            self._all(items, "unknown", RowError(UNCLEAR))
+        elif step.write.repeat == "doubles":
+            self._all(items, "unknown", RowError(f"{UNCLEAR} A second sending would change the store twice."))
         else:
             self._ask(items, "unclear")
 
     def _take_response(self, step: Send, response: Response) -> None:
         write, items, status = step.write, step.items, response.status
         if status == 403 and write.name not in self._good:
-            error = error_from(step.request, response, scopes=self._route.resource.modify_scopes)
-            self.stop(error if isinstance(error, PermissionDeniedError) else error)
-            for item in items:
-                self._not_sent(item)
-            return
-        if status == 413 and len(items) > 1:
-            self._sizes[write.name] = min(self._sizes.get(write.name, len(items)), max(1, len(items) // 2))
-            self._halve(write, items)
+            self.stop(error_from(step.request, response, scopes=self._route.resource.modify_scopes))
+            self._all_not_sent(items)
             return
         if status < 300:
             self._good.add(write.name)
-        if status == 404 and write.method == "DELETE" and len(items) == 1:
-            self._end(items[0], "deleted", None, status=status)
-            return
-        if status == 404 and "{" in write.path and len(items) > 1:  # the parent that the path names is not there
-            error = read_answer(self._route, write, items[:1], response).error
-            self._all(items, "rejected", error, status=status)
-            return
-        reading = read_answer(self._route, write, items, response)
+        if status == 413 and len(items) > 1:
+            half = (len(items) + 1) // 2
+            self._sizes[write.name] = min(self._sizes.get(write.name, half), half)
+            self._go_on(write, items, half)
+        elif status == 404 and write.method == "DELETE" and len(items) == 1:
+            self._end(items[0], "unchanged", None, status=status)
+        elif status == 404 and "{" in write.path and len(items) > 1:  # what the path names is not there
+            self._all(items, "rejected", read_answer(self._route, write, items[:1], response).error, status=status)
+        else:
+            self._take_reading(step, response, read_answer(self._route, write, items, response))
+
+    def _take_reading(self, step: Send, response: Response, reading: Reading) -> None:
+        items, status = step.items, response.status
         for place, row in reading.good.items():
-            self._end(items[place], _DONE[items[place].action], None, status=status, row=row)
+            self._end(items[place], _DONE[items[place].action], None, status=status, id=row.get(self._route.id_field or ""))
         for place, error in reading.partly.items():
             self._end(items[place], "partial", error, status=status)
+        late: list[Item] = []
         for place, error in reading.bad.items():
-            self._end(items[place], "conflict" if status in _CONFLICTS else "rejected", error, status=status)
-        if reading.left:
-            self._take_left(step, response, reading)
-
-    def _take_left(self, step: Send, response: Response, reading: Reading) -> None:
-        """Rows of which the answer says nothing."""
-        write, left = step.write, [step.items[place] for place in reading.left]
-        is_new = any(item.action == "create" for item in left)
-        has_told = len(left) < len(step.items)
-        if write.repeat == "doubles" or (self.stopped is not None and not has_told):
-            text = "The answer names other rows, and not whether this one was written."
-            self._all(left, "unknown", RowError(text), status=response.status)
-        elif response.status < 300 and response.status != 207:
+            if items[place].action == "create" and items[place].sendings:
+                late.append(replace(items[place], refusal=error))  # its first sending may have come through after all
+            else:
+                self._end(items[place], "conflict" if status in _CONFLICTS else "rejected", error, status=status)
+        if late:
+            self._ask(late, "late")
+        left = [items[place] for place in reading.left]
+        if not left:
+            return
+        has_told = len(left) < len(items)
+        if step.write.repeat == "doubles":
+            self._all(left, "unknown", RowError("The answer does not say whether this row was written."), status=status)
+        elif status < 300 and (status != 207 or left[0].action == "create" or not step.is_repeatable):
             self._ask(left, "silent")
-        elif response.status == 207 and (is_new or not is_safe(write, left)):
-            self._ask(left, "silent")
-        elif is_new:
-            self._ask([replace(item, refusal=_refusal(reading, response, has_told)) for item in left], "refused")
-        elif has_told:
-            self._ready.append(self._send(write, left))
+        elif left[0].action == "create":
+            self._ask([replace(item, refusal=reading.error, most=len(left) if has_told else (len(left) + 1) // 2) for item in left], "refused")
+        elif step.is_repeatable or step.write.repeat == "depends":
+            self._go_on(step.write, left, len(left) if has_told else (len(left) + 1) // 2)
         else:
-            self._halve(write, left)
+            self._all(left, "unknown", RowError(UNCLEAR), status=status)
 
-    def _halve(self, write: Write, items: Sequence[Item]) -> None:
-        half = (len(items) + 1) // 2
-        self._ready.extend(self._send(write, part) for part in (items[:half], items[half:]) if part)
+    def _go_on(self, write: Write, items: Sequence[Item], most: int) -> None:
+        """Send rows of a refused request again, unless the run has ended."""
+        if self.stopped is None:
+            self._resend(write, items, most)
+        else:
+            self._all_not_sent(items)
 
     def _take_found(self, question: Question, result: Result) -> None:
         if not isinstance(result, Found):
@@ -329,25 +317,29 @@ class WriteMachine:
             return
         found = hits(question, result.rows)
         again: list[Item] = []
+        absent: list[Item] = []
         for place, item in enumerate(question.items):
             if not found[place] and question.more:
                 again.append(item)
             elif question.purpose == "match":
                 self._match(item, question, found[place])
-            else:
-                self._settle(item, found[place], question.purpose, question=question)
+            elif self._settle(item, found[place], question):
+                absent.append(item)
         if again:
             self._ask_on(again, question)
+        self._go_on_without(absent, question.purpose)
 
     def _ask_on(self, items: Sequence[Item], question: Question) -> None:
         """Ask another list for what is not in this one."""
         asked, left = questions(self._route, items, question.more, question.purpose)
         self._ready.extend(asked)
+        absent: list[Item] = []
         for item in left:
             if question.purpose == "match":
                 self._match(item, question, [])
-            else:
-                self._settle(item, [], question.purpose, question=question)
+            elif self._settle(item, [], question):
+                absent.append(item)
+        self._go_on_without(absent, question.purpose)
 
     def _take_unasked(self, question: Question, result: Result) -> None:
         """The store could not be asked."""
@@ -357,10 +349,9 @@ class WriteMachine:
             return
         self.stop(error)
         if question.purpose == "match":
-            for item in question.items:
-                self._not_sent(item)
+            self._all_not_sent(question.items)
         else:
-            self._all(question.items, "unknown", RowError(_UNCLEAR))
+            self._all(question.items, "unknown", RowError(UNCLEAR))
 
     def _match(self, item: Item, question: Question, rows: Sequence[Mapping[str, Any]]) -> None:
         """A row whose key was looked up."""
@@ -388,27 +379,25 @@ class WriteMachine:
         else:
             self._pool(found)
 
-    def _settle(
-        self, item: Item, rows: Sequence[Mapping[str, Any]], purpose: Purpose, *, question: Question | None = None, is_asked: bool = True
-    ) -> None:
-        """A row of which an answer was unclear, or said nothing, and for which the store was asked."""
-        write = self._route.call(item.action)
-        verdict = settled(self._route, write, item, rows, purpose, is_asked=is_asked)
-        found = id_in(self._route, question.lookup, verdict.row) if question is not None and verdict.row else None
-        if verdict.kind != "again":
-            self._end(item, verdict.kind, verdict.error, id=found)
-        elif self.stopped is not None:
-            self._end(item, "unknown" if purpose == "unclear" and not is_asked else "not_sent", self._why_not_sent())
-        elif purpose == "refused":
-            self._again([item], write)
-        elif item.sendings < _MOST_SENDINGS and may_send_again(write, [item]):
-            self._pool(item)
-        else:
-            self._end(item, "unknown", RowError(_UNCLEAR))
+    def _settle(self, item: Item, rows: Sequence[Mapping[str, Any]], question: Question) -> bool:
+        """A row of which an answer was unclear, or said nothing, and for which the store was asked; whether it is to be sent again."""
+        verdict = settled(self._route, self._route.call(item.action), item, rows, question.purpose)
+        if verdict.kind == "again":
+            return True
+        self._end(item, verdict.kind, verdict.error, id=id_in(self._route, question.lookup, verdict.row))
+        return False
 
-    def _again(self, items: Sequence[Item], write: Write) -> None:
-        """Rows of a refused request that the store does not have: once more, in smaller requests."""
-        raise NotImplementedError
+    def _go_on_without(self, absent: Sequence[Item], purpose: Purpose) -> None:
+        """New rows that the store certainly does not have: once more."""
+        if purpose == "refused":
+            if absent:
+                self._go_on(self._route.call(absent[0].action), absent, absent[0].most or 1)
+            return
+        for item in absent:
+            if self.stopped is not None or item.sendings >= _MOST_SENDINGS:
+                self._end(item, "unknown", RowError(UNCLEAR))
+            else:
+                self._pool(item)
 
     # -- outcomes ---------------------------------------------------------------------------------------------------------
 
@@ -419,7 +408,26 @@ class WriteMachine:
         error: RowError | None,
         *,
         status: int | None = None,
-        row: Mapping[str, Any] | None = None,
-        id: int | str | None = None,  # noqa: A002  # BigCommerce's noun
+        id: object = None,  # noqa: A002  # BigCommerce's noun
     ) -> None:
-        raise NotImplementedError
+        """The row's outcome; it has no other."""
+        found = id if isinstance(id, (int, str)) and not isinstance(id, bool) and id != "" else item.id
+        blamed = error.fields if error is not None and error.fields else item.fields if kind != "rejected" else ()
+        self._outcomes.append(
+            Outcome(item.place, item.key, kind, id=found, status=status, error=None if error is None else error.text, fields=blamed)
+        )
+
+    def _all(self, items: Sequence[Item], kind: OutcomeKind, error: RowError, *, status: int | None = None) -> None:
+        for item in items:
+            self._end(item, kind, error, status=status)
+
+    def _all_not_sent(self, items: Sequence[Item]) -> None:
+        for item in items:
+            self._not_sent(item)
+
+    def _not_sent(self, item: Item) -> None:
+        """A row whose turn did not come; one that was sent before, without a clear end, is ``unknown``."""
+        if item.sendings:
+            self._end(item, "unknown", RowError(UNCLEAR))
+        else:
+            self._end(item, "not_sent", RowError("The run ended before the row's turn."))

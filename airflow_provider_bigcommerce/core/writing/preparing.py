@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from airflow_provider_bigcommerce.core.catalog.write_fields import WriteField
 from airflow_provider_bigcommerce.core.planning import column_of
 from airflow_provider_bigcommerce.core.writing.checking import faults_of, told
 from airflow_provider_bigcommerce.core.writing.items import Item, body_of, path_of
@@ -14,7 +13,11 @@ from airflow_provider_bigcommerce.core.writing.outcomes import Outcome
 from airflow_provider_bigcommerce.core.writing.route import Action, Route, column_in, ending
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 
-Fields = Mapping[str, Mapping[str, WriteField]]
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.core.catalog.write_fields import WriteField
+
+#: Call's name -> the fields that its body takes; a call that is missing takes anything.
+Fields: TypeAlias = "Mapping[str, Mapping[str, WriteField]]"
 
 
 def prepared(

@@ -20,8 +20,9 @@ from airflow_provider_bigcommerce.core.writing.route import Route, plain
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 
 #: Why rows are looked up: to find their ids before they are sent; because an answer was unclear, or silent about them; because a request
-#: with new rows in it was refused as a whole, and its rows are to be sent again in smaller ones.
-Purpose = Literal["match", "unclear", "silent", "refused"]
+#: with new rows in it was refused as a whole, and its rows are to be sent again in smaller ones; because a new row was refused whose first
+#: sending had an unclear end.
+Purpose = Literal["match", "unclear", "silent", "refused", "late"]
 
 #: Keys that one request asks for at most, which is less than a page of rows.
 MOST_KEYS = 200

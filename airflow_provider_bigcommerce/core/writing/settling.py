@@ -41,6 +41,8 @@ def settled(route: Route, write: Write, item: Item, rows: Sequence[Mapping[str, 
         return _deleted(route, rows, purpose, is_asked=is_asked)
     if purpose == "refused":
         return _refused(write, item, rows, same, is_asked=is_asked)
+    if purpose == "late" and same is None:
+        return Verdict("conflict" if rows else "rejected", item.refusal, rows[0] if rows else {})
     if purpose == "silent":
         return _silent(write, item, rows, same, is_asked=is_asked)
     done: OutcomeKind = "created" if item.action == "create" else "updated"
