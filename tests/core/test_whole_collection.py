@@ -1,16 +1,12 @@
-"""Which calls mean a whole collection: a table of calls, and the data held against the facts about BigCommerce's writes."""
+"""Which calls mean a whole collection: a table of calls. ``test_catalog_writes.py`` holds the data against the facts."""
 
 from __future__ import annotations
 
-import json
 import re
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
-from airflow_provider_bigcommerce.core.catalog.collection_writes import COLLECTION_WRITES
 from airflow_provider_bigcommerce.core.whole_collection import require_part
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 
@@ -37,6 +33,10 @@ WHOLE: list[tuple[str, str, dict[str, str], bytes | None]] = [
     ("DELETE", "/v3/catalog/trees/categories", {"tree_id:in": "1"}, None),
     ("DELETE", "/v3/storefront/redirects", {"site_id": "1"}, None),
     ("DELETE", "/v3/pricelists/7/records", {}, None),
+    ("DELETE", "/v3/catalog/products/category-assignments", {}, None),
+    ("DELETE", "/v3/catalog/products/category-assignments", {"product_id:in": "5"}, None),  # takes product 5 out of every category
+    ("DELETE", "/v3/catalog/products/category-assignments", {"category_id:in": "7", "product_id:in": " "}, None),
+    ("DELETE", "/v3/catalog/products/channel-assignments", {"channel_id:in": "1"}, None),
     ("DELETE", "/v3/customers/subscribers", {}, None),
     ("DELETE", "/v3/customers/metafields", {"id:in": "1"}, None),
     ("DELETE", "/v3/orders/metafields", {}, None),
@@ -59,6 +59,7 @@ PART: list[tuple[str, str, dict[str, str], bytes | None]] = [
     ("DELETE", "/v3/pricelists/7/records", {"sku:in": "x"}, None),
     ("DELETE", "/v3/pricelists/7/records/8/usd", {}, None),
     ("DELETE", "/v3/orders/metafields", {}, b"[7]"),
+    ("DELETE", "/v3/catalog/products/category-assignments", {"product_id:in": "5", "category_id:in": "7"}, None),
     ("DELETE", "/v3/checkouts/abc/fees", {}, b'{"ids": ["a"]}'),
     ("DELETE", "/v3/channels/1/site", {}, None),
     ("DELETE", "/v3/catalog/brands/7/image", {}, None),
@@ -104,69 +105,6 @@ def test_no_delete_of_the_catalog_is_of_a_whole_list() -> None:
         if row.delete is None:
             continue
         path = re.sub(r"\{[^}]+\}", "7", row.delete.path)
-        params = dict.fromkeys(row.delete.required_filters[:1], "7")
+        params = dict.fromkeys(row.delete.required_filters, "7")
         body = None if params or path.endswith("7") else b"[7]"
         require_part("DELETE", path, params.items(), body)
-
-
-# -- the data against the facts ---------------------------------------------------------------------------------------
-
-#: Documented parameters that do not choose rows.
-NOT_ROWS = {
-    "page": "a part of the list, whichever",
-    "limit": "likewise",
-    "delete_children": "a switch",
-    "site_id": "alone it deletes all redirects of the site",
-    "tree_id:in": "alone it empties the trees",
-    "id:not_in": "it names what stays",
-}
-
-
-def shape(path: str) -> str:
-    return re.sub(r"\{[^}]+\}", "{}", path)
-
-
-@pytest.fixture
-def operations(openapi_dir: Path) -> list[dict[str, Any]]:
-    facts = openapi_dir.parent / "facts" / "bigcommerce-writes.json"
-    if not facts.exists():
-        pytest.skip("the facts about writes are not beside the OpenAPI files")
-    found: list[dict[str, Any]] = json.loads(facts.read_text())["operations"]
-    return found
-
-
-def test_every_delete_of_a_list_is_in_the_table_with_its_filters(operations: list[dict[str, Any]]) -> None:
-    kinds = {"wipes", "refused", "nothing", "must_have", "required_param", "unknown", "ids_in_body"}
-    documented = {
-        shape(operation["path"]): operation
-        for operation in operations
-        if operation["method"] == "DELETE" and (operation["empty_filter"] or {}).get("kind") in kinds
-    }
-    table = {shape(call.path): call for call in COLLECTION_WRITES if call.method == "DELETE"}
-
-    assert len(documented) > 50
-    assert table.keys() == documented.keys()
-    for path, call in table.items():
-        operation = documented[path]
-        assert {*call.filters} == {*operation["query"]["all"]} - NOT_ROWS.keys(), path
-        body = operation["body"]
-        in_body = operation["empty_filter"]["kind"] == "ids_in_body"
-        assert call.ids_in == ({"array": "list"}.get(body["shape"], body.get("list_field")) if in_body else None), path
-        assert re.fullmatch(r"[\w./-]+\.ya?ml:\d+", call.source), path
-
-
-def test_every_documented_call_of_one_object_or_of_rows_in_its_body_is_free(operations: list[dict[str, Any]]) -> None:
-    table = {(call.method, shape(call.path)) for call in COLLECTION_WRITES}
-    free = 0
-    for operation in operations:
-        method, path = operation["method"], operation["path"]
-        if (method, shape(path)) not in table:
-            free += 1
-            require_part(method, re.sub(r"\{[^}]+\}", "7", path))
-    assert free > 300
-
-
-def test_a_put_that_replaces_a_whole_list_is_in_the_table(operations: list[dict[str, Any]]) -> None:
-    changing = [operation for operation in operations if operation["method"] in ("PUT", "POST") and operation["body"]["shape"] == "array"]
-    replacing = {operation["path"] for operation in changing if (operation["put"] or {}).get("kind") == "replace"}
-    assert replacing == {call.path for call in COLLECTION_WRITES if call.method != "DELETE"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote
 
 from airflow_provider_bigcommerce.core.catalog import (
@@ -26,6 +26,12 @@ from airflow_provider_bigcommerce.core.catalog import (
     writes_tax,
 )
 from airflow_provider_bigcommerce.core.catalog.write import Write
+
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.core.catalog.resource import Resource
+
+#: What a caller does to many rows.
+Done = Literal["create", "update", "upsert", "delete", "increment", "replace"]
 
 #: Every call by method and path, as BigCommerce's files have them.
 OPERATIONS: Mapping[tuple[str, str], Write] = MappingProxyType(
@@ -85,6 +91,19 @@ def fits(shape: Shape, segments: Sequence[str]) -> bool:
 def operations_of(resource: str) -> tuple[Write, ...]:
     """All calls that change the resource of that catalog name."""
     return tuple(write for write in OPERATIONS.values() if write.resource == resource)
+
+
+def operation_for(row: Resource, done: Done) -> Write | None:
+    """The call by which rows of a resource are changed: the one that takes many, where there is a choice.
+
+    :param done: what is done to the rows.
+    :returns: None where BigCommerce has no such call.
+    """
+    if done == "upsert":
+        return next((write for write in (row.update, row.create) if write is not None and write.role == "upsert"), None)
+    if done in ("increment", "replace"):
+        return next((write for write in operations_of(row.name) if write.role == done), None)
+    return {"create": row.create, "update": row.update, "delete": row.delete}[done]
 
 
 @functools.cache
