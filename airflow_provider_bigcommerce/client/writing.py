@@ -50,7 +50,7 @@ class Writing:
 
     def __init__(self, sender: Sender, route: Route, *, at_once: int, beside: Mapping[str, Any] | None = None) -> None:
         self._sender = sender
-        self._route = route
+        self.route = route
         writes = [write for write in (route.create, route.update, route.delete) if write is not None]
         fields = {write.name: known for write in writes if (known := fields_of(write)) is not None}
         self._machine = WriteMachine(route, fields, beside=beside)
@@ -117,7 +117,7 @@ class Writing:
     def _may_send(self) -> bool:
         """Whether one more request that writes may be under way, so that none waits for its turn which is no more to be sent then."""
         sends = [step for step in self._tasks.values() if isinstance(step, Send)]
-        documented = [write.concurrency for write in (self._route.create, self._route.update, self._route.delete) if write is not None]
+        documented = [write.concurrency for write in (self.route.create, self.route.update, self.route.delete) if write is not None]
         most = min((number for number in documented if number is not None), default=self._at_once)
         if not self._machine.is_proven:
             most = min(most, _UNPROVEN) if most < self._at_once else 1
@@ -129,7 +129,7 @@ class Writing:
         try:
             if isinstance(step, Question):
                 return Found(await self._rows(step))
-            return await self._sender.send(step.request, _checked, resource=self._route.resource, write=step.write, takes=READ_STATUSES)
+            return await self._sender.send(step.request, _checked, resource=self.route.resource, write=step.write, takes=READ_STATUSES)
         except (LongWaitError, RateLimitError) as error:
             return Unclear(error, is_end=True) if is_repeatable else Hopeless(error)
         except TransportError as error:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.core.catalog.write_fields import WriteField
+    from airflow_provider_bigcommerce.core.catalog.write_fields import WriteField, WriteFields
 
 #: Values of an enumeration that a message shows.
 _MOST_SHOWN = 8
@@ -38,47 +38,50 @@ class Fault:
 
 
 def faults_of(
-    row: Mapping[str, Any],
-    fields: Mapping[str, WriteField],
-    *,
-    keys: Collection[str] = (),
-    must_have: bool = False,
-    is_v2: bool = False,
+    row: Mapping[str, Any], known: WriteFields | None, *, keys: Collection[str] = (), must_have: bool = False, is_v2: bool = False
 ) -> list[Fault]:
     """All that is wrong with a row; empty where it can be sent.
 
-    :param row: what would be sent, and the columns that fill the path.
-    :param fields: what the call's body may hold; empty where nothing is published, which lets everything pass.
-    :param keys: columns that are not the body's: they fill the path, or name the row.
-    :param must_have: whether the fields that are marked required must be there (a new row; a change of one leaves out what stays).
+    :param row: what would be sent.
+    :param known: what the call's body may hold; None where nothing is published, which lets everything pass.
+    :param keys: columns of the row that are not in its body: they fill the path, or name the row.
+    :param must_have: whether the fields that are required must be there (a new row; a change of one leaves out what stays).
     :param is_v2: V2 takes amounts and ids as text and as numbers.
     """
-    if not fields:
+    if known is None or not known.fields:
         return []
-    found = list(_faults(row, fields, "", keys=keys, is_v2=is_v2, depth=0))
+    found = list(_faults(row, known.fields, "", known.read_only, is_v2=is_v2, depth=0))
     if must_have:
-        missing = [name for name, field in fields.items() if field.required and not field.read_only and row.get(name) is None]
-        found += [Fault(name, "is required") for name in missing if name not in keys]
+        missing = [name for name in known.required if name not in keys and row.get(name) is None]
+        found += [Fault(name, "is required") for name in missing]
+        groups = [[name for name in group if name not in keys and name not in known.required] for group in known.alternatives]
+        if len(groups) == 1:  # one group of fields of which one is enough, as the text of these calls says
+            groups = [[name] for name in groups[0]]
+        if groups and not any(all(row.get(name) is not None for name in group) for group in groups):
+            ways = dict.fromkeys(" and ".join(map(repr, group)) for group in groups)
+            found.append(Fault(groups[0][0], f"is required, or one of these ways: {'; '.join(ways)}"))
     return found
 
 
 def told(faults: list[Fault]) -> str:
     """The faults on one line."""
-    return "; ".join(f"{fault.field!r} {fault.what}" for fault in faults[:5]) + ("" if len(faults) <= 5 else f"; and {len(faults) - 5} more")
+    text = "; ".join(f"{fault.field!r} {fault.what.rstrip('.')}" for fault in faults[:5])
+    text += "" if len(faults) <= 5 else f"; and {len(faults) - 5} more"
+    return text if text.endswith("?") else f"{text}."
 
 
 def _faults(
-    row: Mapping[str, Any], fields: Mapping[str, WriteField], prefix: str, *, keys: Collection[str], is_v2: bool, depth: int
+    row: Mapping[str, Any], fields: Mapping[str, WriteField], prefix: str, read_only: Collection[str], *, is_v2: bool, depth: int
 ) -> Iterator[Fault]:
     for name, value in row.items():
-        if name in keys and not prefix:
-            continue
         at = f"{prefix}{name}"
         field = fields.get(name)
-        if field is None:
-            yield Fault(_name(at), f"is no field of this call.{_nearest(str(name), fields)}")
-        elif field.read_only and name != "id":  # a nested row is told by its id, which files mark as read-only
-            yield Fault(at, "is read-only")
+        # A nested row is told by its id, which files mark as read-only.
+        if name != "id" and (name in read_only or (field is not None and field.read_only)):
+            yield Fault(_name(at), "is read-only")
+        elif field is None:
+            if name != "id":
+                yield Fault(_name(at), f"is no field of this call{_nearest(str(name), fields)}")
         elif value is not None:
             yield from _value_faults(at, value, field, is_v2=is_v2, depth=depth)
 
@@ -90,7 +93,7 @@ def _name(name: str) -> str:
 
 def _nearest(name: str, fields: Mapping[str, WriteField]) -> str:
     near = difflib.get_close_matches(name, [other for other, field in fields.items() if not field.read_only], n=3)
-    return f" Did you mean {', '.join(map(repr, near))}?" if near else ""
+    return f". Did you mean {', '.join(map(repr, near))}?" if near else ""
 
 
 def _value_faults(at: str, value: Any, field: WriteField, *, is_v2: bool, depth: int) -> Iterator[Fault]:
@@ -111,12 +114,16 @@ def _value_faults(at: str, value: Any, field: WriteField, *, is_v2: bool, depth:
     if field.enum and isinstance(value, (str, int)) and value not in field.enum and not (is_v2 and str(value) in map(str, field.enum)):
         shown = ", ".join(repr(one) for one in field.enum[:_MOST_SHOWN]) + (", ..." if len(field.enum) > _MOST_SHOWN else "")
         yield Fault(at, f"is none of {shown}")
+    if field.max_items is not None and isinstance(value, (list, tuple)) and len(value) > field.max_items:
+        yield Fault(at, f"has more than {field.max_items:,} items")
     if field.fields and depth < _DEEPEST:
-        elements = value if isinstance(value, (list, tuple)) else [value]
-        for place, element in enumerate(elements):
+        is_list = isinstance(value, (list, tuple))
+        for place, element in enumerate(value if is_list else [value]):
             if isinstance(element, Mapping):
-                prefix = f"{at}.{place}." if isinstance(value, (list, tuple)) else f"{at}."
-                yield from _faults(element, field.fields, prefix, keys=(), is_v2=is_v2, depth=depth + 1)
+                prefix = f"{at}.{place}." if is_list else f"{at}."
+                yield from _faults(element, field.fields, prefix, (), is_v2=is_v2, depth=depth + 1)
+                if element.get("id") is None:
+                    yield from (Fault(f"{prefix}{name}", "is required") for name in field.required if element.get(name) is None)
 
 
 def _type_fault(value: Any, expected: str | None, *, is_v2: bool) -> str | None:

@@ -70,10 +70,11 @@ def body_of(route: Route, write: Write, action: Action, row: Mapping[str, Any], 
     :param known: fields that the call takes; empty where nobody says.
     """
     left_out = set(route.path_columns(action))
-    if action in ("update", "delete"):
-        left_out |= {name for name in (route.id_field, *([column_of(last)] if (last := ending(write.path)) else [])) if name}
     if action == "delete":
         return {}
+    if action == "update":
+        last = ending(write.path)
+        left_out |= {name for name in (route.id_field, column_of(last) if last else None) if name}
     takes = set(known)
     # Not what the row is found by, either: the key says which row it is, and is not to be changed.
     left_out |= {name for name in route.match_on if (takes and name not in takes) or (route.lookups and action == "update")}

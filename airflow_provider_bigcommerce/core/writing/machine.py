@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from airflow_provider_bigcommerce.core.catalog import Write
@@ -20,9 +20,10 @@ from airflow_provider_bigcommerce.core.messages import Response
 from airflow_provider_bigcommerce.core.reading import error_from
 from airflow_provider_bigcommerce.core.repeating import may_repeat
 from airflow_provider_bigcommerce.core.writing.answers import Reading, read_answer
-from airflow_provider_bigcommerce.core.writing.items import Item, RowError, fits_line, group_of, path_of, request_of
+from airflow_provider_bigcommerce.core.writing.items import Item, RowError, path_of, request_of
 from airflow_provider_bigcommerce.core.writing.keys import Folded
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome, OutcomeKind
+from airflow_provider_bigcommerce.core.writing.pools import Pools
 from airflow_provider_bigcommerce.core.writing.preparing import Fields, prepared
 from airflow_provider_bigcommerce.core.writing.questions import Purpose, Question, by_id, hits, id_in, questions
 from airflow_provider_bigcommerce.core.writing.route import Action, Route
@@ -34,28 +35,9 @@ from airflow_provider_bigcommerce.exceptions import BigCommerceError
 _MOST_SENDINGS = 3
 #: Unclear answers in a row, without a clear one between them, after which the store is taken to be down.
 _MOST_UNCLEAR = 10
-#: Rows that wait for others to fill a request with, in all; then the fullest request goes as it is.
-_MOST_POOLED = 5_000
 
 _DONE: Mapping[Action, OutcomeKind] = {"create": "created", "update": "updated", "upsert": "updated", "delete": "deleted"}
 _CONFLICTS = frozenset({409, 423})
-
-
-@dataclass(frozen=True, slots=True)
-class _Pool:
-    """What rows of one request have in common.
-
-    :param call: the call's name.
-    :param path: with its placeholders filled.
-    :param group: values that all rows of a DELETE share.
-    :param goes_with_others: whether a request may carry more than one of them.
-    """
-
-    call: str
-    action: Action
-    path: str
-    group: tuple[Any, ...]
-    goes_with_others: bool
 
 
 class WriteMachine:
@@ -70,13 +52,11 @@ class WriteMachine:
         self._route = route
         self._fields = fields
         self._beside = beside
-        self._pools: dict[_Pool, list[Item]] = {}
-        self._pooled = 0
+        self._pools = Pools(route)
         self._ready: deque[Step] = deque()
         self._to_ask: list[Item] = []
         self._under_way = 0
         self._asking = 0
-        self._sizes: dict[str, int] = {}
         self._good: set[str] = set()  # calls that the store has carried out for us, so that a 403 is a row's
         self._unclear = 0
         self._outcomes: list[Outcome] = []
@@ -101,22 +81,19 @@ class WriteMachine:
             elif self._route.lookups and found.id is None:
                 self._to_ask.append(found)
             else:
-                self._pool(found)
+                self._pools.add(found)
 
     def stop(self, error: BigCommerceError) -> None:
         """End the run: nothing more is sent, and what waits is ``not_sent``. What is under way is still read."""
         self.stopped = self.stopped or error
-        waiting = [item for pool in self._pools.values() for item in pool]
-        waiting += self._to_ask
+        waiting = [*self._pools.clear(), *self._to_ask]
         for step in self._ready:
             if isinstance(step, Send) or step.purpose == "match":
                 waiting += step.items
             else:
                 self._all(step.items, "unknown", RowError("The answer was unclear, and the store could not be asked any more."))
-        self._pools.clear()
         self._ready.clear()
         self._to_ask.clear()
-        self._pooled = 0
         self._all_not_sent(waiting)
 
     @property
@@ -134,12 +111,12 @@ class WriteMachine:
     @property
     def is_idle(self) -> bool:
         """Whether nothing waits and nothing is under way: every row that was fed has its outcome."""
-        return not (self._under_way or self._ready or self._pooled or self._to_ask)
+        return not (self._under_way or self._ready or len(self._pools) or self._to_ask)
 
     @property
     def has_ready(self) -> bool:
         """Whether a request can be handed out without more rows."""
-        return bool(self._ready or self._to_ask) or any(len(pool) >= self._size(key) for key, pool in self._pools.items())
+        return bool(self._ready or self._to_ask or self._pools.has_full)
 
     def next(self, *, is_end: bool, may_send: bool = True) -> Step | None:
         """The next request, or None where more rows, or answers, are needed first.
@@ -154,49 +131,18 @@ class WriteMachine:
         if at is not None:
             step = self._ready[at]
             del self._ready[at]
-        elif may_send and (key := self._fullest(is_end=is_end)) is not None:
-            step = self._from_pool(key)
+        elif may_send and (rows := self._pools.take(may_be_few=is_end and not self._is_asking)) is not None:
+            step = self._send(*rows)
         else:
             return None
         self._under_way += 1
         self._asking += isinstance(step, Question)
         return step
 
-    def _fullest(self, *, is_end: bool) -> _Pool | None:
-        """The rows that are next: enough for a request, or the most there are where no more will come, or too many wait."""
-        full = next((key for key, pool in self._pools.items() if len(pool) >= self._size(key)), None)
-        if full is None and self._pools and ((is_end and not self._is_asking) or self._pooled > _MOST_POOLED):
-            return max(self._pools, key=lambda key: len(self._pools[key]))
-        return full
-
     @property
     def _is_asking(self) -> bool:
         """Whether answers may bring more rows to the pools."""
         return bool(self._asking or any(isinstance(step, Question) for step in self._ready))
-
-    def _size(self, key: _Pool) -> int:
-        """Rows to wait for before a request of this pool goes."""
-        return self._sizes[key.call] if key.goes_with_others else 1
-
-    def _pool(self, item: Item) -> None:
-        write = self._route.call(item.action)
-        self._sizes.setdefault(write.name, self._route.rows_at_once(write))
-        # A change that could be made twice goes alone: refused together with others, it could not be sent again.
-        goes_with_others = item.action == "create" or write.repeat != "depends" or self._send(write, [item]).is_repeatable
-        key = _Pool(write.name, item.action, path_of(self._route, write, item), group_of(write, item), goes_with_others)
-        self._pools.setdefault(key, []).append(item)
-        self._pooled += 1
-
-    def _from_pool(self, key: _Pool) -> Send:
-        write, pool = self._route.call(key.action), self._pools[key]
-        count = fits_line(write, key.path, pool[: self._size(key)])
-        items, rest = pool[:count], pool[count:]
-        if rest:
-            self._pools[key] = rest
-        else:
-            del self._pools[key]
-        self._pooled -= len(items)
-        return self._send(write, items)
 
     def _send(self, write: Write, items: Sequence[Item]) -> Send:
         path = path_of(self._route, write, items[0])
@@ -266,7 +212,7 @@ class WriteMachine:
             self._good.add(write.name)
         if status == 413 and len(items) > 1:
             half = (len(items) + 1) // 2
-            self._sizes[write.name] = min(self._sizes.get(write.name, half), half)
+            self._pools.shrink(write, half)
             self._go_on(write, items, half)
         elif status == 404 and write.method == "DELETE" and len(items) == 1:
             self._end(items[0], "unchanged", None, status=status)
@@ -377,7 +323,7 @@ class WriteMachine:
         if isinstance(found, Outcome):
             self._outcomes.append(found)
         else:
-            self._pool(found)
+            self._pools.add(found)
 
     def _settle(self, item: Item, rows: Sequence[Mapping[str, Any]], question: Question) -> bool:
         """A row of which an answer was unclear, or said nothing, and for which the store was asked; whether it is to be sent again."""
@@ -397,7 +343,7 @@ class WriteMachine:
             if self.stopped is not None or item.sendings >= _MOST_SENDINGS:
                 self._end(item, "unknown", RowError(UNCLEAR))
             else:
-                self._pool(item)
+                self._pools.add(item)
 
     # -- outcomes ---------------------------------------------------------------------------------------------------------
 

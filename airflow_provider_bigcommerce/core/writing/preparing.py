@@ -14,10 +14,10 @@ from airflow_provider_bigcommerce.core.writing.route import Action, Route, colum
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 
 if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.core.catalog.write_fields import WriteField
+    from airflow_provider_bigcommerce.core.catalog.write_fields import WriteFields
 
 #: Call's name -> the fields that its body takes; a call that is missing takes anything.
-Fields: TypeAlias = "Mapping[str, Mapping[str, WriteField]]"
+Fields: TypeAlias = "Mapping[str, WriteFields]"
 
 
 def prepared(
@@ -66,8 +66,9 @@ def prepared(
         wrong = [name for name in filters if not is_key_value(row.get(name)) or "," in str(row.get(name))]
         if wrong or (isinstance(id, str) and "," in id):
             return rejected("The row has no single id in each of the columns that name it.", *(wrong or key_fields))
-    takes = fields.get(write.name, {})
-    item = Item(place=place, key=key, action=action, row=row, body=body_of(route, write, action, row, known=takes), id=id)
+    takes = fields.get(write.name)
+    body = body_of(route, write, action, row, known=takes.fields if takes is not None else ())
+    item = Item(place=place, key=key, action=action, row=row, body=body, id=id)
     if id is not None or not route.lookups:
         try:
             path_of(route, write, item)
@@ -79,7 +80,7 @@ def prepared(
     ours = {*route.path_columns(action), *route.match_on, *([route.id_field] if route.id_field else [])} - set(item.body)
     faults = faults_of(item.body, takes, keys=ours, must_have=must_have and write.repeat != "depends", is_v2=write.path.startswith("/v2/"))
     if faults:
-        return rejected(f"The row cannot be sent: {told(faults)}.", *(fault.field for fault in faults))
+        return rejected(f"The row cannot be sent: {told(faults)}", *(fault.field for fault in faults))
     if not item.body:
         return rejected("The row has no field to write.")
     return item
