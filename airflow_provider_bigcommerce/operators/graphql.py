@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import msgspec
+from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce import __version__
@@ -38,7 +39,7 @@ from airflow_provider_bigcommerce.engine.manifest import Manifest, ManifestWindo
 from airflow_provider_bigcommerce.engine.progress import Progress
 from airflow_provider_bigcommerce.engine.selection import Selection
 from airflow_provider_bigcommerce.engine.stoppable import StoppableReading
-from airflow_provider_bigcommerce.exceptions import InvalidQueryError
+from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnclearWriteError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.targets.files.beginning import begin, discard_unfinished
@@ -136,6 +137,7 @@ class BigCommerceGraphQLOperator(BaseOperator):
 
         :returns: the answer's data, or the manifest.
         :raises GraphQLError: errors in the answer.
+        :raises AirflowFailException: a mutation that may have been carried out brought no clear answer.
         """
         check_rendered(self, self.argument_checks)
         self._reading = StoppableReading()
@@ -148,7 +150,10 @@ class BigCommerceGraphQLOperator(BaseOperator):
             async with hook.astore() as store:
                 return await store.graphql(self.query, self.variables), store.stats.graphql_complexity
 
-        data, complexity = self._reading.run(ask)
+        try:
+            data, complexity = self._reading.run(ask)
+        except UnclearWriteError as error:
+            raise AirflowFailException(str(error)) from error  # a retry of the task would send the mutation again
         if complexity is not None:
             self.log.info("The query's complexity was %d of 10,000.", complexity)
         return data

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import msgspec
+from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce.compat import default_deferrable
@@ -30,7 +31,7 @@ from airflow_provider_bigcommerce.core.arguments import (
 from airflow_provider_bigcommerce.core.messages import METHODS, Query, Response
 from airflow_provider_bigcommerce.core.outside_text import content_type
 from airflow_provider_bigcommerce.core.waiting import KeepWaiting, Poller, is_permanent
-from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError, UnexpectedAnswerError
+from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError, UnclearWriteError, UnexpectedAnswerError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.triggers.until import BigCommerceUntilTrigger
 
@@ -60,7 +61,8 @@ class BigCommerceRequestOperator(BaseOperator):
     The result goes into XCom, which is stored in Airflow's database: keep customers' data out of it with ``response_filter``. To read
     a list whole, use ``BigCommerceToObjectStorageOperator`` or ``hook.store().rows()``.
 
-    A write that may have been carried out is never sent twice; its error says so.
+    A write is sent again after an unclear failure only where a second one cannot do harm. Where it could, the task fails at once, without
+    the retries that Airflow has left, and its error says by which key to look.
 
     :param path: API path such as ``/v3/catalog/summary``. (templated)
     :param method: ``GET``, ``HEAD``, ``POST``, ``PUT``, ``PATCH`` or ``DELETE``.
@@ -137,6 +139,8 @@ class BigCommerceRequestOperator(BaseOperator):
 
         :raises ApiError: BigCommerce refused.
         :raises TransportError: no answer came.
+        :raises AirflowFailException: a write that may have been carried out brought no clear answer; its cause is the
+            :class:`UnclearWriteError`.
         :raises BigCommerceError: ``response_check`` returned False.
         """
         check_rendered(self, self.argument_checks)
@@ -156,6 +160,8 @@ class BigCommerceRequestOperator(BaseOperator):
     def _go(self, *, deadline: float, failures: int) -> Any:
         try:
             response = self._send()
+        except UnclearWriteError as error:
+            raise AirflowFailException(str(error)) from error  # a retry of the task would send it again
         except BigCommerceError as error:
             if not self.deferrable or is_permanent(error):
                 raise

@@ -22,6 +22,7 @@ from airflow_provider_bigcommerce.exceptions import (
     RedirectRefusedError,
     ServerError,
     TransportError,
+    UnclearWriteError,
     UnexpectedAnswerError,
     ValidationError,
 )
@@ -216,7 +217,7 @@ def test_a_proxys_page_for_ever_is_named() -> None:
 
 def test_a_post_is_not_repeated_after_an_unclear_failure() -> None:
     with wire(lambda request: json_response({}, 502)) as server:
-        with pytest.raises(ServerError, match="may have been carried out"):
+        with pytest.raises(UnclearWriteError, match="may have been carried out"):
             use(server, lambda store: store.create("products", {"name": "x"}))
 
         assert len(server.seen) == 1

@@ -186,7 +186,12 @@ def test_rows_that_were_not_deleted_are_an_error_whatever_the_status(status: int
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{}", b"[]", b'{"data": [7], "meta": {}}', b'{"meta": {"total": 3, "success": 3, "failed": 0}}', b'{"meta": []}', b"<html>"],
+    [b"", b"{}", b"[]", b'{"data": [7], "meta": {}}', b'{"meta": {"total": 3, "success": 3, "failed": 0}}', b'{"meta": []}'],
 )
 def test_an_answer_that_counts_none_is_good(body: bytes) -> None:
     require_all_deleted(REQUEST, Response(200, {}, body))
+
+
+def test_an_answer_that_is_no_json_is_not_taken_for_a_yes() -> None:
+    with pytest.raises(msgspec.DecodeError):
+        require_all_deleted(REQUEST, Response(200, {}, b"<html>"))

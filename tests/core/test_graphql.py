@@ -35,7 +35,7 @@ def page(ids: list[int], end: str | None, *, more: bool, shape: str = "edges") -
     ],
 )
 def test_only_a_query_may_be_repeated(query: str, is_read: bool) -> None:
-    assert graphql_request(query, None).is_repeatable is is_read
+    assert graphql_request(query, None).changes_nothing is is_read
 
 
 def test_an_empty_query_is_refused() -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pyarrow.parquet
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_bigcommerce.exceptions import GraphQLError, InvalidQueryError, ServerError
+from airflow_provider_bigcommerce.exceptions import GraphQLError, InvalidQueryError, UnclearWriteError
 from airflow_provider_bigcommerce.operators.graphql import BigCommerceGraphQLOperator
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.targets.files.commits import committed
@@ -76,8 +77,9 @@ def test_a_query_is_repeated_after_an_outage_and_a_mutation_is_not(connected: Sa
     connected.store.fail_next(1, "answer", match="/graphql", status=502, body=b"")
     assert ask("query { store { id } }", variables=None).execute({})
     connected.store.fail_next(1, "answer", match="/graphql", status=502, body=b"")
-    with pytest.raises(ServerError, match="was not sent again"):
+    with pytest.raises(AirflowFailException, match="was not sent again") as caught:
         ask("mutation { anything { id } }", variables=None).execute({})
+    assert isinstance(caught.value.__cause__, UnclearWriteError)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import TaskDeferred
+from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 
 from airflow_provider_bigcommerce.exceptions import (
     BigCommerceError,
@@ -16,7 +16,7 @@ from airflow_provider_bigcommerce.exceptions import (
     NotFoundError,
     PermissionDeniedError,
     RateLimitError,
-    ServerError,
+    UnclearWriteError,
     UnexpectedAnswerError,
     ValidationError,
 )
@@ -100,8 +100,9 @@ def test_a_read_is_repeated_and_a_write_with_an_unclear_end_is_not(connected: Sa
     connected.store.fail_next(1, "answer", status=502, body=b"")
     assert call().execute({})["data"]
     connected.store.fail_next(1, "answer", status=502, body=b"", method="POST")
-    with pytest.raises(ServerError, match="was not sent again"):
+    with pytest.raises(AirflowFailException, match="was not sent again") as caught:  # without the retries that are left
         call(method="POST", json={"name": "x"}).execute({})
+    assert isinstance(caught.value.__cause__, UnclearWriteError)
     assert [request.method for request in connected.store.requests].count("POST") == 1
 
 

@@ -80,7 +80,7 @@ def test_a_header_cannot_put_a_retry_off_for_long(asked: float | None, minutes: 
 DECIDED = {
     "fail": (
         "AuthenticationError CopyMismatchError CredentialsError GraphQLError InvalidQueryError NotFoundError PermissionDeniedError "
-        "RedirectRefusedError StoreSuspendedError TooManyDeletedError UnknownResourceError ValidationError"
+        "RedirectRefusedError StoreSuspendedError TooManyDeletedError UnclearWriteError UnknownResourceError ValidationError"
     ),
     "retry": "RateLimitError ServerError TransportError",
     "default": (

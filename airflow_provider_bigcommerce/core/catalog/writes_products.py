@@ -116,7 +116,7 @@ WRITES: tuple[Write, ...] = (
     ),
     Write(
         "PUT", "/v3/catalog/variants", resource="product_variants", role="upsert", batch_size=50, body="array", put="partial_implied",
-        repeat="depends", upsert_by=(("id",), ("product_id", "sku")), failed_by="split", failed_status=(422,),
+        repeat="depends", upsert_by=(("id",),), failed_by="split", failed_status=(422,),
         lookup=PRODUCT_VARIANTS_KEYS, source="catalog/product-variants_catalog.v3.yml:1241",
     ),
     Write(
