@@ -49,7 +49,10 @@ def field_of(fact: Mapping[str, Any], *, is_kept: bool = False) -> dict[str, Any
     left_out = {"max", "min"} if fact.get("type") == "array" else set[str]()
     if is_kept:
         left_out.add("read_only")
-    found = {ours: fact[name] for name, ours in _FIGURES.items() if name not in left_out and fact.get(name) not in (None, [], False)}
+    if not fact.get("min_length"):
+        left_out.add("min_length")  # 0 says nothing; a lowest number of 0 does
+    known = {name: fact.get(name) for name in _FIGURES if name not in left_out}
+    found = {_FIGURES[name]: value for name, value in known.items() if value is not None and value is not False and value != []}
     if fact.get("fields"):
         found["fields"] = {name: field_of(below) for name, below in fact["fields"].items()}
     return found

@@ -108,9 +108,9 @@ def _value_faults(at: str, value: Any, field: WriteField, *, is_v2: bool, depth:
             yield Fault(at, f"is shorter than {field.min_length:,} character{'s' if field.min_length > 1 else ''}")
     number = _number(value) if field.type in ("integer", "number") else None
     if number is not None and field.maximum is not None and number > Decimal(str(field.maximum)):
-        yield Fault(at, f"is above {field.maximum:,}")
+        yield Fault(at, f"is above {_figure(field.maximum)}")
     if number is not None and field.minimum is not None and number < Decimal(str(field.minimum)):
-        yield Fault(at, f"is below {field.minimum:,}")
+        yield Fault(at, f"is below {_figure(field.minimum)}")
     if field.enum and isinstance(value, (str, int)) and value not in field.enum and not (is_v2 and str(value) in map(str, field.enum)):
         shown = ", ".join(repr(one) for one in field.enum[:_MOST_SHOWN]) + (", ..." if len(field.enum) > _MOST_SHOWN else "")
         yield Fault(at, f"is none of {shown}")
@@ -124,6 +124,10 @@ def _value_faults(at: str, value: Any, field: WriteField, *, is_v2: bool, depth:
                 yield from _faults(element, field.fields, prefix, (), is_v2=is_v2, depth=depth + 1)
                 if element.get("id") is None:
                     yield from (Fault(f"{prefix}{name}", "is required") for name in field.required if element.get(name) is None)
+
+
+def _figure(value: float) -> str:
+    return f"{int(value):,}" if value == int(value) else f"{value:,}"
 
 
 def _type_fault(value: Any, expected: str | None, *, is_v2: bool) -> str | None:
