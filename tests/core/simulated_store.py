@@ -62,7 +62,8 @@ class SimulatedStore:
 
     def __post_init__(self) -> None:
         self.catalog = CATALOG[self.resource]
-        self.id_field = self.catalog.primary_key[0] if len(self.catalog.primary_key) == 1 else None
+        self._by_key = {key: row for row in self.rows if (key := self._key(row)) is not None}
+        self._by_id = {str(row["id"]): row for row in self.rows}
 
     # -- reading ------------------------------------------------------------------------------------------------------------
 
@@ -128,21 +129,26 @@ class SimulatedStore:
             return "refused"
         twin = self._twin(row)
         if write.method == "POST" or (write.role == "upsert" and row.get("id") is None and write.repeat == "depends"):
-            return "exists" if twin is not None or any(self._key(row) and self._key(row) == self._key(one) for one in before) else None
+            key = self._key(row)
+            return "exists" if twin is not None or (key and any(key == self._key(one) for one in before)) else None
         if write.role == "update" or row.get("id") is not None:
-            return None if any(str(one["id"]) == str(row["id"]) for one in self.rows) else "gone"
+            return None if str(row["id"]) in self._by_id else "gone"
         return None
 
     def _save(self, write: Write, row: Row) -> Row:
-        mine = next((one for one in self.rows if row.get("id") is not None and str(one["id"]) == str(row["id"])), None)
+        mine = self._by_id.get(str(row.get("id")))
         if mine is None and write.role == "upsert":
             mine = self._twin(row)
         if mine is not None:
             mine.update(row)
             return mine
         self.next_id += 1
-        self.rows.append({**row, "id": self.next_id})
-        return self.rows[-1]
+        made = {**row, "id": self.next_id}
+        self.rows.append(made)
+        self._by_id[str(made["id"])] = made
+        if (key := self._key(made)) is not None:
+            self._by_key[key] = made
+        return made
 
     def _key(self, row: Row) -> tuple[str, ...] | None:
         fields = UNIQUE[self.resource]
@@ -150,7 +156,7 @@ class SimulatedStore:
 
     def _twin(self, row: Row) -> Row | None:
         key = self._key(row)
-        return next((one for one in self.rows if key is not None and self._key(one) == key), None)
+        return None if key is None else self._by_key.get(key)
 
     def _delete(self, write: Write, request: Request, values: Mapping[str, str]) -> Response:
         params = {name.removesuffix(":in"): text.split(",") for name, text in request.params}
@@ -163,6 +169,7 @@ class SimulatedStore:
         if not gone and write.path.endswith("}"):
             return _json(404, {"title": "Not found"})
         self.rows = [row for row in self.rows if row not in gone]
+        self.__post_init__()
         return Response(204, {}, b"")
 
 

@@ -88,6 +88,8 @@ def path_of(route: Route, write: Write, item: Item) -> str:
     """
     values: dict[str, int | str] = {}
     last = ending(write.path)
+    if "{" not in write.path:
+        return write.path
     for name in placeholders(write.path):
         column = column_of(name)
         if name == last and item.id is not None:

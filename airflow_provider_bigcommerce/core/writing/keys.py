@@ -8,10 +8,8 @@ from __future__ import annotations
 import hashlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
-
-from airflow_provider_bigcommerce.core.keys import Key, key_of
 
 #: Fields whose values differ not by case. Source: docs/start/migration/5_migrate.md, customers.v3.yml:3358.
 CASELESS = frozenset({"email", "sku"})
@@ -22,6 +20,8 @@ Folded = tuple[str, ...]
 
 def value_at(row: Mapping[str, Any], path: str) -> Any:
     """A field's value, dots for nested ones; None where it is missing."""
+    if "." not in path:
+        return row.get(path)
     found: Any = row
     for part in path.split("."):
         if not isinstance(found, Mapping):
@@ -30,25 +30,11 @@ def value_at(row: Mapping[str, Any], path: str) -> Any:
     return found
 
 
-def key_in(row: Mapping[str, Any], fields: Sequence[str]) -> Key | None:
-    """The row's key as an outcome shows it, or None where one of its values is missing, null, empty or no plain value."""
-    values = [value_at(row, name) for name in fields]
-    return key_of(values) if values and all(map(is_key_value, values)) else None
-
-
 def is_key_value(value: object) -> bool:
     """Whether a value can be part of a key: a whole number, or a text that is not blank."""
-    if isinstance(value, bool):
-        return False
-    return isinstance(value, int) or (isinstance(value, str) and bool(value.strip()))
-
-
-def folded(row: Mapping[str, Any], fields: Sequence[str]) -> Folded | None:
-    """The row's key as it is compared, or None where it has none. ``7`` and ``"7"`` are one id: V2 writes ids as text."""
-    values = [value_at(row, name) for name in fields]
-    if not values or not all(map(is_key_value, values)):
-        return None
-    return tuple(fold(name, value) for name, value in zip(fields, values, strict=True))
+    if isinstance(value, str):
+        return bool(value.strip())
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def fold(field: str, value: object) -> str:

@@ -40,7 +40,7 @@ def prepared(
     """
     if not isinstance(row, Mapping) or not all(isinstance(name, str) for name in row):
         return Outcome(place, None, "rejected", error="The row is no object with field names.")
-    key, key_fields = route.key(row), route.key_fields(row)
+    key_fields, key, folded = route.key(row)
 
     def rejected(text: str, *blamed: str) -> Outcome:
         return Outcome(place, key, "rejected", error=text, fields=blamed)
@@ -50,7 +50,6 @@ def prepared(
         missing = _missing_key(route, row, id)
         if missing:
             return rejected(f"The row has no value in {missing[0]!r}, by which it is told from others.", *missing)
-        folded = route.folded_key(row)
         if is_late or (folded is not None and folded in doubled):
             return rejected(_double(key_fields, is_late=is_late), *key_fields)
         action = _action(route, row, id)

@@ -5,6 +5,7 @@ Pure; reads the catalog's rows and never asks for a resource's name.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -27,7 +28,7 @@ _MOST_KEY_FIELDS = 4
 _NAMELESS = frozenset({None, "split", "unknown", "none", "count"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Route:
     """How the rows of one write go to the store.
 
@@ -52,12 +53,12 @@ class Route:
 
     def call(self, action: Action) -> Write:
         """The call for a row of which it is known what is to be done."""
-        write = {"create": self.create, "update": self.update, "upsert": self.update, "delete": self.delete}[action]
+        write = self.create if action == "create" else self.delete if action == "delete" else self.update
         if write is None:
             raise InvalidQueryError(f"{self.resource.name!r} has no call for {action!r}.")
         return write
 
-    @property
+    @functools.cached_property
     def settles(self) -> tuple[Lookup, ...]:
         """How a row is found after an unclear answer, without its id: its natural keys."""
         write = self.create or self.update or self.delete
@@ -70,22 +71,18 @@ class Route:
                 return row[name]  # type: ignore[no-any-return]  # a key's value: a number or a text
         return None
 
-    @property
+    @functools.cached_property
     def _id_columns(self) -> tuple[str, ...]:
         """Columns that can hold the id: the key's field, and the placeholder that ends the path (``brand_id``)."""
         names = [self.id_field] if self.id_field else []
-        for write in (self.update, self.delete):
-            if write is not None and (last := ending(write.path)):
-                names.append(column_of(last))
+        names += [path_columns(write.path)[-1] for write in (self.update, self.delete) if write is not None and ending(write.path)]
         return tuple(dict.fromkeys(names))
 
     def path_columns(self, action: Action) -> tuple[str, ...]:
         """Columns that fill the call's path, but the one that is the row's id."""
         path = self.call(action).path
-        names = placeholders(path)
-        if self.id_field and ending(path) and action in ("update", "delete"):
-            names = names[:-1]
-        return tuple(map(column_of, names))
+        names = path_columns(path)
+        return names[:-1] if self.id_field and ending(path) and action in ("update", "delete") else names
 
     def is_straight(self, row: Mapping[str, Any]) -> bool:
         """Whether an upsert of this row is the store's own: it makes the row where it has none of that key."""
@@ -118,32 +115,30 @@ class Route:
                 return self._below(fields)
         return ()
 
-    @property
+    @functools.cached_property
     def _delete_key(self) -> tuple[str, ...]:
         """The columns that a DELETE names a row by, where it is not by an id."""
         if self.delete is None or self.id_field is not None:
             return (self.id_field,) if self.id_field else ()
-        return tuple(dict.fromkeys([*map(column_of, placeholders(self.delete.path)), *map(column_in, self.delete.required_filters)]))
+        return tuple(dict.fromkeys([*path_columns(self.delete.path), *map(column_in, self.delete.required_filters)]))
 
     def _below(self, fields: tuple[str, ...]) -> tuple[str, ...]:
         """The key's fields behind those of the path: one SKU may have a price in each of two lists."""
-        paths = [write.path for write in (self.update, self.delete, self.create) if write is not None]
-        names = [column_of(name) for name in placeholders(paths[0]) if name != ending(paths[0])] if paths else []
-        return tuple(dict.fromkeys([*names, *fields]))
+        return tuple(dict.fromkeys([*self._parents, *fields])) if self._parents else fields
 
-    def key(self, row: Mapping[str, Any]) -> Key | None:
-        """The row's key as its outcome shows it."""
-        fields = self.key_fields(row)
-        values = [value_at(row, name) for name in fields]
-        return key_of(values) if values and all(map(is_key_value, values)) else None
+    @functools.cached_property
+    def _parents(self) -> tuple[str, ...]:
+        """Columns that fill the path before its end."""
+        path = next((write.path for write in (self.update, self.delete, self.create) if write is not None), "")
+        return path_columns(path)[: -1 if ending(path) else None]
 
-    def folded_key(self, row: Mapping[str, Any]) -> Folded | None:
-        """The row's key as keys are compared."""
+    def key(self, row: Mapping[str, Any]) -> tuple[tuple[str, ...], Key | None, Folded | None]:
+        """The fields of the row's key, the key as its outcome shows it, and as keys are compared; None where it has none."""
         fields = self.key_fields(row)
         values = [value_at(row, name) for name in fields]
         if not values or not all(map(is_key_value, values)):
-            return None
-        return tuple(fold(name, value) for name, value in zip(fields, values, strict=True))
+            return fields, None, None
+        return fields, key_of(values), tuple(map(fold, fields, values))
 
     def rows_at_once(self, write: Write) -> int:
         """Rows that one request of the call takes.
@@ -155,17 +150,26 @@ class Route:
         return 1 if is_blind else write.rows_at_once
 
 
+@functools.cache
 def ending(path: str) -> str | None:
     """The placeholder that ends a path."""
     names = placeholders(path)
     return names[-1] if names and path.endswith(f"{{{names[-1]}}}") else None
 
 
+@functools.cache
+def path_columns(path: str) -> tuple[str, ...]:
+    """The columns that fill a path's placeholders, in order."""
+    return tuple(map(column_of, placeholders(path)))
+
+
+@functools.cache
 def plain(field: str) -> str:
     """A lookup's field as rows that are written have it: ``identity.sku`` is ``sku``."""
     return field.removeprefix("identity.")
 
 
+@functools.cache
 def column_in(parameter: str) -> str:
     """The column that a filter is about: ``product_id:in`` takes ``product_id``."""
     return parameter.partition(":")[0]

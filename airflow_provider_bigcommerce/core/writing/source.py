@@ -66,4 +66,4 @@ class RowSource:
         return Part(rows, doubled, late, is_last)
 
     def _key(self, row: object) -> Folded | None:
-        return self._route.folded_key(row) if isinstance(row, Mapping) else None
+        return self._route.key(row)[2] if isinstance(row, Mapping) else None
