@@ -343,7 +343,7 @@ class BigCommerceStore:
     ) -> dict[str, Any]:
         """Change one row, or a singleton; the answer's record, ``{}`` where BigCommerce sends none.
 
-        :param id: the row's id; None for a singleton.
+        :param id: the row's id; None for a singleton, or the id of what it belongs to (a channel's settings).
         :param row: the fields to change.
         :param merge: whether to read the record first and send it whole, with the change in it: objects are merged field by field, lists
             replaced. Many settings lose what a PUT leaves out, or BigCommerce does not say. What somebody changes between the two requests
@@ -358,8 +358,13 @@ class BigCommerceStore:
         if id is None and known.kind != "singleton":
             raise InvalidQueryError(f"update({known.name!r}) got no id, and the resource has many rows. Accepted: update({known.name!r}, id, row).")
         if merge:
-            held = await self.get(resource, id)
-            columns = {name: row[name] for name in map(column_of, placeholders(write.path)) if name in row}
+            names = placeholders(known.path)
+            columns = {column_of(name): row[column_of(name)] for name in names if column_of(name) in row}
+            if known.kind == "singleton" and names:  # one for each channel, say
+                values = {name: columns.get(column_of(name)) for name in names}
+                held = await self.get(filled(known.path, {**values, names[-1]: values[names[-1]] if id is None else id}))
+            else:
+                held = await self.get(resource, id)
             row = {**merged(held, row, fields_of(write)), **columns}
         return await self._write(known, write, write.path, row, key=id)
 
