@@ -266,6 +266,19 @@ def test_deletes_name_every_row_and_pairs_share_a_request_only_with_their_own_ki
     assert {(row["product_id"], row["category_id"]) for row in store.rows} == {*pairs} - {(1, 1), (2, 2)}
 
 
+def test_a_price_record_is_deleted_by_list_variant_and_currency() -> None:
+    held = [{"id": number, "price_list_id": 1, "variant_id": number, "sku": f"S{number}", "currency": "usd"} for number in (4, 5)]
+    store = SimulatedStore("price_list_records", rows=held)
+    seen: list[str] = []
+    answer = store.answer
+    store.answer = lambda request: (seen.append(request.path), answer(request))[1]  # type: ignore[method-assign,func-returns-value]
+
+    done = run(store, [{"price_list_id": 1, "variant_id": 4, "currency": "usd"}, {"price_list_id": 1, "variant_id": 5}], "delete")
+
+    assert told(done.outcomes)[1] == "rejected"
+    assert seen == ["/v3/pricelists/1/records/4/usd"]
+
+
 def test_a_row_that_is_not_there_any_more_is_unchanged_by_its_delete() -> None:
     store = SimulatedStore("brands", rows=[{"id": 1, "name": "A"}])
 
@@ -319,8 +332,12 @@ REFUSED: list[tuple[str, str, str | None, Row, str, tuple[str, ...]]] = [
     ("null id", "update", None, {"id": None, "name": "x"}, "no value in 'id'", ("id",)),
     ("null key", "update", "sku", {"sku": None, "name": "x"}, "no value in 'sku'", ("sku",)),
     ("blank key", "upsert", "sku", {"sku": " ", "name": "x"}, "no value in 'sku'", ("sku",)),
+    ("a value that JSON does not have", "update", None, {"id": 1, "meta_keywords": [object()]}, "JSON", ()),
+    ("a set for a text", "update", None, {"id": 1, "custom_url": {"url": {1}}}, "must be a text", ("custom_url.url",)),
+    ("half a character", "update", None, {"id": 1, "name": "\ud800"}, "no Unicode", ()),
     ("nothing to write", "update", None, {"id": 1}, "no field to write", ()),
     ("required", "create", None, {"name": "x", "type": "physical", "price": 1}, "'weight' is required", ("weight",)),
+    ("null where required", "create", None, {"name": None, "type": "physical", "price": 1, "weight": 1}, "'name' is required", ("name",)),
 ]  # fmt: skip
 
 

@@ -23,6 +23,9 @@ from airflow_provider_bigcommerce.core.writing.route import Route, plain
 #: Names of a row in a sentence: ``[product_id 113]``, ``[Item with variant_id 106 ...]``, ``[sku: ABC]``.
 _IDENTITY = re.compile(r"\b(product_id|variant_id|sku)\b[\s:=]*([^\s,\]]+)")
 
+#: In the place of a field's name, where a message is about the row.
+_ROW = "row"
+
 
 @dataclass(slots=True)
 class Reading:
@@ -130,7 +133,7 @@ def _error(status: int, body: Any) -> RowError:
     said = f": {title!r}" if title else ""
     told = "; ".join(f"{name}: {message}" for name, message in list(messages.items())[:5])
     text = outside_text.one_line(f"BigCommerce answered {status}{said}.{f' Fields: {told}.' if told else ''}")
-    return RowError(text, tuple(messages))
+    return RowError(text, tuple(name for name in messages if name != _ROW))
 
 
 # -- rows that the answer holds -----------------------------------------------------------------------------------------
@@ -253,7 +256,7 @@ def _of_identity(items: Sequence[Item], identity: Mapping[str, Any]) -> list[int
 def _row_error(status: int, body: Mapping[str, Any], errors: Any) -> RowError:
     """One row's error, of its own messages where it has some."""
     if isinstance(errors, Mapping) and errors:
-        return _error(status, {"title": body.get("title"), "errors": {name or "row": text for name, text in errors.items()}})
+        return _error(status, {"title": body.get("title"), "errors": {name or _ROW: text for name, text in errors.items()}})
     if isinstance(errors, (str, list)) and errors:
-        return _error(status, {"title": body.get("title"), "errors": {"row": errors}})
+        return _error(status, {"title": body.get("title"), "errors": {_ROW: errors}})
     return _error(status, {"title": body.get("title")})

@@ -121,6 +121,15 @@ def _with_id(route: Route, write: Write, item: Item) -> Mapping[str, Any]:
     return {route.id_field: _number(item.id), **item.body}
 
 
+def is_json(body: Mapping[str, Any]) -> bool:
+    """Whether a body can be written as JSON."""
+    try:
+        _ENCODER.encode(body)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return False
+    return True
+
+
 def _number(value: int | str) -> int | str:
     """An id as the body has it; V2 and CSV files write numbers as text."""
     return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 19 and not value.startswith("0") else value

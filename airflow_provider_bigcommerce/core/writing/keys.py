@@ -1,6 +1,6 @@
 """By which values a row is told from others, and which rows of an input have the same.
 
-Pure. Keys are compared as BigCommerce compares them: e-mail addresses and SKUs without regard to case.
+Pure. Keys are compared as BigCommerce compares them: e-mail addresses, SKUs and currencies without regard to case.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-#: Fields whose values differ not by case. Source: docs/start/migration/5_migrate.md, customers.v3.yml:3358.
-CASELESS = frozenset({"email", "sku"})
+#: Fields in which case makes no other value. Source: docs/start/migration/5_migrate.md, customers.v3.yml:3358.
+CASELESS = frozenset({"email", "sku", "currency"})
 
 #: What makes two keys the same: one text for each value, types kept apart.
 Folded = tuple[str, ...]

@@ -58,6 +58,7 @@ class WriteMachine:
         self._under_way = 0
         self._asking = 0
         self._good: set[str] = set()  # calls that the store has carried out for us, so that a 403 is a row's
+        self._is_proven = False
         self._unclear = 0
         self._outcomes: list[Outcome] = []
         #: Why the run cannot go on, or None.
@@ -98,8 +99,8 @@ class WriteMachine:
 
     @property
     def is_proven(self) -> bool:
-        """Whether the store has carried out one request of this write, so that the token has the scope."""
-        return bool(self._good)
+        """Whether the store has answered a request of this write with anything but a refusal of the token."""
+        return self._is_proven
 
     # -- out --------------------------------------------------------------------------------------------------------------
 
@@ -208,6 +209,7 @@ class WriteMachine:
             self.stop(error_from(step.request, response, scopes=self._route.resource.modify_scopes))
             self._all_not_sent(items)
             return
+        self._is_proven = True
         if status < 300:
             self._good.add(write.name)
         if status == 413 and len(items) > 1:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_bigcommerce.core.planning import column_of
 from airflow_provider_bigcommerce.core.writing.checking import faults_of, told
-from airflow_provider_bigcommerce.core.writing.items import Item, body_of, path_of
+from airflow_provider_bigcommerce.core.writing.items import Item, body_of, is_json, path_of
 from airflow_provider_bigcommerce.core.writing.keys import CASELESS, Folded, is_key_value, value_at
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome
 from airflow_provider_bigcommerce.core.writing.route import Action, Route, column_in, ending
@@ -82,6 +82,8 @@ def prepared(
         return rejected(f"The row cannot be sent: {told(faults)}", *(fault.field for fault in faults))
     if not item.body:
         return rejected("The row has no field to write.")
+    if not is_json(item.body):
+        return rejected("A value of the row has a type that JSON does not have, or is text that is no Unicode.")
     return item
 
 
@@ -98,13 +100,11 @@ def _missing_key(route: Route, row: Mapping[str, Any], id: int | str | None) -> 
         return route.update.upsert_by[0] if needs_key and route.update else ()
     if route.upsert_key(row) is not None:
         return ()
-    fields = route.key_fields(row)
-    return tuple(name for name in fields if not is_key_value(value_at(row, name)) and not _is_path_end(route, row, name))
-
-
-def _is_path_end(route: Route, row: Mapping[str, Any], name: str) -> bool:
     write = route.delete or route.update
-    return write is not None and _is_key_end(route, row, write.path, name)
+    last = ending(write.path) if write is not None else None
+    if last is not None and is_key_value(row.get(column_of(last))):  # by its column's name in the path
+        return ()
+    return tuple(name for name in route.key_fields(row) if not is_key_value(value_at(row, name)))
 
 
 def _is_key_end(route: Route, row: Mapping[str, Any], path: str, name: str) -> bool:

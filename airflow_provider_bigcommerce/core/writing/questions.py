@@ -69,7 +69,7 @@ def questions(
             left.append(item)
     for (number, path), members in groups.items():
         lookup = lookups[number]
-        more = tuple(other for other in lookups[number + 1 :] if other.path != lookup.path or other.fields != lookup.fields)
+        more = tuple(other for other in lookups[number + 1 :] if _finds_more(lookup, other, purpose))
         for chunk in _chunks(lookup, members):
             request = Request("GET", path, _params(route, lookup, chunk))
             asked.append(Question(items=tuple(chunk), lookup=lookup, request=request, purpose=purpose, more=more))
@@ -105,6 +105,12 @@ def _item_path(route: Route, item: Item) -> str | None:
         return filled(path, {**{name: item.row.get(column_of(name), "") for name in names}, last: item.id})
     except InvalidQueryError:
         return None
+
+
+def _finds_more(lookup: Lookup, other: Lookup, purpose: Purpose) -> bool:
+    """Whether the other way can find what this one did not: by another key, or, of the list of a part of all rows, in the whole list."""
+    is_same_key = set(map(plain, lookup.fields)) == set(map(plain, other.fields))
+    return not is_same_key or (purpose == "match" and other.path != lookup.path)
 
 
 def _path(lookup: Lookup, item: Item) -> str | None:

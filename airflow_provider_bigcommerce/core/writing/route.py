@@ -60,9 +60,10 @@ class Route:
 
     @functools.cached_property
     def settles(self) -> tuple[Lookup, ...]:
-        """How a row is found after an unclear answer, without its id: its natural keys."""
+        """How a row is found after an unclear answer, without its id: by the keys that no other row can have, where there are such."""
         write = self.create or self.update or self.delete
-        return write.lookup if write is not None else ()
+        lookups = write.lookup if write is not None else ()
+        return tuple(lookup for lookup in lookups if lookup.unique) or lookups[:1]
 
     def id_of(self, row: Mapping[str, Any]) -> int | str | None:
         """The row's own id, where it names one."""
@@ -117,10 +118,10 @@ class Route:
 
     @functools.cached_property
     def _delete_key(self) -> tuple[str, ...]:
-        """The columns that a DELETE names a row by, where it is not by an id."""
+        """The columns that a DELETE names a row by."""
         if self.delete is None or self.id_field is not None:
             return (self.id_field,) if self.id_field else ()
-        return tuple(dict.fromkeys([*path_columns(self.delete.path), *map(column_in, self.delete.required_filters)]))
+        return self.resource.primary_key if ending(self.delete.path) else tuple(map(column_in, self.delete.required_filters))
 
     def _below(self, fields: tuple[str, ...]) -> tuple[str, ...]:
         """The key's fields behind those of the path: one SKU may have a price in each of two lists."""
