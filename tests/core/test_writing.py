@@ -17,8 +17,10 @@ from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.core.messages import Response
 from airflow_provider_bigcommerce.core.writing.answers import read_answer
 from airflow_provider_bigcommerce.core.writing.items import Item
+from airflow_provider_bigcommerce.core.writing.machine import WriteMachine
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome
 from airflow_provider_bigcommerce.core.writing.route import route_of
+from airflow_provider_bigcommerce.core.writing.steps import Send
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, PermissionDeniedError
 from tests.core.simulated_store import BAD, Fate, Row, SimulatedStore, run
 
@@ -264,6 +266,23 @@ def test_deletes_name_every_row_and_pairs_share_a_request_only_with_their_own_ki
 
     assert told(done.outcomes) == {0: "deleted", 1: "deleted"}
     assert {(row["product_id"], row["category_id"]) for row in store.rows} == {*pairs} - {(1, 1), (2, 2)}
+
+
+def test_two_requests_that_add_to_one_product_are_never_under_way_at_once() -> None:
+    route = route_of(CATALOG["product_category_assignments"], "upsert")
+    machine = WriteMachine(route, {})
+    machine.feed([(place, {"product_id": 1 + place // 15, "category_id": place}) for place in range(30)])
+
+    first, none, last = machine.next(is_end=True), machine.next(is_end=True), machine.next(is_end=True)
+
+    assert isinstance(first, Send)
+    assert isinstance(last, Send)
+    assert none is None  # its rows are of both products
+    assert [{item.row["product_id"] for item in step.items} for step in (first, last)] == [{1}, {2}]
+    machine.take(first, Response(204, {}, b""))
+    assert machine.next(is_end=True) is None
+    machine.take(last, Response(204, {}, b""))
+    assert isinstance(machine.next(is_end=True), Send)
 
 
 def test_a_price_record_is_deleted_by_list_variant_and_currency() -> None:

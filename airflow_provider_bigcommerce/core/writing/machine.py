@@ -57,6 +57,7 @@ class WriteMachine:
         self._to_ask: list[Item] = []
         self._under_way = 0
         self._asking = 0
+        self._held: set[str] = set()  # objects that a request under way adds rows to
         self._good: set[str] = set()  # calls that the store has carried out for us, so that a 403 is a row's
         self._is_proven = False
         self._unclear = 0
@@ -128,17 +129,23 @@ class WriteMachine:
         if self._to_ask:
             items, self._to_ask = self._to_ask, []
             self._ask(items, "match")
-        at = next((place for place, step in enumerate(self._ready) if may_send or isinstance(step, Question)), None)
-        if at is not None:
-            step = self._ready[at]
-            del self._ready[at]
-        elif may_send and (rows := self._pools.take(may_be_few=is_end and not self._is_asking)) is not None:
-            step = self._send(*rows)
-        else:
+        may_go = [place for place, step in enumerate(self._ready) if isinstance(step, Question) or (may_send and not self._is_held(step))]
+        if not may_go and may_send and (rows := self._pools.take(may_be_few=is_end and not self._is_asking)) is not None:
+            self._ready.append(self._send(*rows))
+            may_go = [] if self._is_held(self._ready[-1]) else [len(self._ready) - 1]
+        if not may_go:
             return None
+        step = self._ready[may_go[0]]
+        del self._ready[may_go[0]]
+        if isinstance(step, Send):
+            self._held |= _added_to(step)
         self._under_way += 1
         self._asking += isinstance(step, Question)
         return step
+
+    def _is_held(self, step: Step) -> bool:
+        """Whether a request must wait until another one is answered."""
+        return isinstance(step, Send) and not self._held.isdisjoint(_added_to(step))
 
     @property
     def _is_asking(self) -> bool:
@@ -177,6 +184,8 @@ class WriteMachine:
     def take(self, step: Step, result: Result) -> None:
         """Take the answer of a request that was handed out."""
         self._under_way -= 1
+        if isinstance(step, Send):
+            self._held -= _added_to(step)
         if isinstance(step, Question):
             self._asking -= 1
             self._take_found(step, result)
@@ -379,3 +388,11 @@ class WriteMachine:
             self._end(item, "unknown", RowError(UNCLEAR))
         else:
             self._end(item, "not_sent", RowError("The run ended before the row's turn."))
+
+
+def _added_to(step: Send) -> set[str]:
+    """The objects that an additive request adds rows to: two such at once for one product have lost rows. Source: bigcommerce/docs#813."""
+    if step.write.put != "additive" or not step.write.upsert_by:
+        return set()
+    name = step.write.upsert_by[0][0]
+    return {str(item.row.get(name)) for item in step.items}
