@@ -61,7 +61,7 @@ def field_of(fact: Mapping[str, Any], *, is_kept: bool = False) -> dict[str, Any
 def body_of(operation: Mapping[str, Any]) -> dict[str, Any]:
     """What the body of one write may hold: ``fields``, ``required``, ``alternatives``, ``read_only``; empty parts are left out."""
     facts = operation["required"]
-    # The text counts where the schema says nothing: beside one it names fields that are required in some stores only (a product's categories).
+    # The text counts where the schema says nothing; beside one it names what some stores only require (a product's categories).
     required = dict.fromkeys(facts["by_schema"] or facts["by_text"] or ())
     groups = [names for choice in facts["alternatives"] for _, names in choice["alternatives"]]
     groups = [] if [] in groups else groups  # one of them asks for nothing
