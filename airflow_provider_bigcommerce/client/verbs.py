@@ -356,7 +356,9 @@ class BigCommerceStore:
         if row is None or not isinstance(row, Mapping) or not row:
             raise InvalidQueryError(f"update({known.name!r}) got no row. Accepted: row={{field: value, ...}}.")
         if id is None and known.kind != "singleton":
-            raise InvalidQueryError(f"update({known.name!r}) got no id, and the resource has many rows. Accepted: update({known.name!r}, id, row).")
+            raise InvalidQueryError(
+                f"update({known.name!r}) got no id, and the resource has many rows. Accepted: update({known.name!r}, id, row)."
+            )
         if merge:
             names = placeholders(known.path)
             columns = {column_of(name): row[column_of(name)] for name in names if column_of(name) in row}

@@ -33,7 +33,7 @@ from airflow_provider_bigcommerce.exceptions import (
 )
 
 #: Rows that are taken from the input at once.
-_FEWEST_ROWS, _MOST_ROWS = 500, 5_000
+_FEWEST_ROWS = 500
 #: Requests that write and are under way before one of them has shown that the token may: a refusal then costs no more than these.
 _UNPROVEN = 2
 #: Pages that one look-up has at most: keys are asked for by the hundred.
@@ -55,7 +55,7 @@ class Writing:
         fields = {write.name: known for write in writes if (known := fields_of(write)) is not None}
         self._machine = WriteMachine(route, fields, beside=beside)
         self._at_once = at_once
-        self._most_rows = max(_FEWEST_ROWS, min(_MOST_ROWS, 4 * max(map(route.rows_at_once, writes))))
+        self._most_rows = max(_FEWEST_ROWS, *map(route.rows_at_once, writes))
         self._tasks: dict[asyncio.Task[Result], Step] = {}
         self._has_all = False
         self._input_error: Exception | None = None

@@ -1,6 +1,7 @@
 """A store in memory that takes writes as BigCommerce documents them, for tests of `core/writing`: no network, no clock.
 
-It knows each call's way to name a bad row from the catalog, and how rows collide from the table below; a row is bad where a text in it says so.
+It knows each call's way to name a bad row from the catalog, and how rows collide from the table below; a row is bad where a text in it
+says so.
 """
 
 from __future__ import annotations
@@ -182,14 +183,15 @@ def _refusal(write: Write, rows: Sequence[Row], errors: Mapping[int, str], data:
         return _json(422, {"data": data, "errors": [{"errors": {str(place): text}} for place, text in errors.items()], "meta": meta})
     if how == "identity":
         named = ("price_list_id", "variant_id", "sku", "currency")
-        batch = [{"data": {name: rows[place].get(name) for name in named}, "field_errors": {"price": text}} for place, text in errors.items()]
+        told = [({name: rows[place].get(name) for name in named}, text) for place, text in errors.items()]
+        batch = [{"data": data, "field_errors": {"price": text}} for data, text in told]
         return _json(422, {"batch_errors": batch})
     if how == "id":
         return _json(422, {"errors": {str(rows[place]["product_id"]): text for place, text in errors.items()}})
     status = 409 if set(errors.values()) == {"exists"} else 404 if set(errors.values()) == {"gone"} and not write.is_batch else 422
     if write.path.startswith("/v2/"):
         return _json(400 if status == 422 else status, [{"status": status, "message": title}])
-    return _json(status, {"title": title, "status": status, "errors": {"name": text for text in errors.values()}})
+    return _json(status, {"title": title, "status": status, "errors": {"name": next(iter(errors.values()))}})
 
 
 def _json(status: int, body: object) -> Response:
@@ -271,5 +273,3 @@ def _result(store: SimulatedStore, step: Send | Question, fates: Iterator[Fate],
         was_unclear = True
     error = TransportError("cut", cause="cut")
     return Unclear(error)
-
-

@@ -1,4 +1,4 @@
-"""Writing many rows, without a network: whatever the store answers and whatever is lost, each row has one outcome, and the store no row twice."""
+"""Writing many rows, without a network: whatever is answered and whatever is lost, each row has one outcome, and the store no row twice."""
 
 from __future__ import annotations
 
@@ -36,11 +36,14 @@ def row_of(resource: str, number: int, text: str) -> Row:
             "customer_id": 1 + number % 2, "address1": f"{number} Road", "first_name": text, "last_name": "L", "city": "Y",
             "state_or_province": "Victoria", "postal_code": "3000", "country_code": "AU",
         },
-        "price_list_records": {"price_list_id": 1 + number % 2, "sku": f"S{number}", "currency": "usd", "price": 3.5, **({"sku": text} if BAD in text else {})},
+        "price_list_records": {
+            "price_list_id": 1 + number % 2, "sku": text if BAD in text else f"S{number}", "currency": "usd", "price": 3.5,
+        },
         "redirects": {"from_path": f"/{number}", "site_id": 1000, "to": {"type": "url", "url": text}},
         "product_category_assignments": {"product_id": number, "category_id": 1 + number % 3},
         "order_shipments": {
-            "order_id": 1 + number % 3, "order_address_id": 1, "tracking_number": text, "items": [{"order_product_id": number, "quantity": 1}],
+            "order_id": 1 + number % 3, "order_address_id": 1, "tracking_number": text,
+            "items": [{"order_product_id": number, "quantity": 1}],
         },
         "product_variants": {"product_id": 1, "sku": f"S{number}", "option_values": [{"option_id": 1, "id": number}], "upc": text[:14]},
     }[resource]  # fmt: skip
@@ -69,7 +72,7 @@ def trials(draw: st.DrawFn) -> tuple[str, list[int], list[int], list[Fate], bool
     return resource, bad, there, fates, draw(st.booleans()), draw(st.sampled_from([2, 7, 10**6])), len(numbers)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(trial=trials(), seed=st.integers(0, 10**6))
 def test_every_row_has_one_outcome_that_is_true_and_no_row_is_there_twice(
     trial: tuple[str, list[int], list[int], list[Fate], bool, int, int], seed: int
@@ -77,11 +80,12 @@ def test_every_row_has_one_outcome_that_is_true_and_no_row_is_there_twice(
     resource, bad, there, fates, saves_good, most, count = trial
     random = Random(seed)
     rows = [row_of(resource, number, f"{BAD}{number}" if number in bad else f"new{number}") for number in range(count)]
-    held = [] if resource == "order_shipments" else [{**row_of(resource, number, f"old{number}"), "id": number + 1} for number in there]
+    word = "new" if resource == "customer_addresses" else "old"  # an address is its own key
+    held = [] if resource == "order_shipments" else [{**row_of(resource, number, f"{word}{number}"), "id": number + 1} for number in there]
     store = SimulatedStore(resource, rows=[dict(row) for row in held], saves_good=saves_good, most=most, random=random)
     operation = "upsert" if resource in UPSERTED else "create"
 
-    done = run(store, iter(rows), operation, fates=iter(fates), order=lambda n: random.randrange(n), most_rows=random.choice([3, 50]))
+    done = run(store, iter(rows), operation, fates=iter(fates), order=random.randrange, most_rows=random.choice([3, 50]))
 
     outcomes = told(done.outcomes)
     assert sorted(outcomes) == list(range(count))
@@ -109,7 +113,7 @@ def _natural_key(resource: str) -> tuple[str, ...]:
     }[resource]  # fmt: skip
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     count=st.integers(1, 40), bad=st.sets(st.integers(0, 39), max_size=4), missing=st.sets(st.integers(0, 39), max_size=4),
     fates=st.lists(st.sampled_from(["through", "cut_before", "cut_after"]), max_size=12), seed=st.integers(0, 10**6),
@@ -124,7 +128,7 @@ def test_updates_of_products_reach_every_good_row_whatever_is_lost(
     key = (lambda number: {"sku": f"S{number}"}) if by_sku else (lambda number: {"id": number + 1})
     rows = [{**key(number), "name": f"{BAD}{number}" if number in bad else f"new{number}"} for number in range(count)]
 
-    done = run(store, rows, "update", match_on="sku" if by_sku else None, fates=iter(fates), order=lambda n: random.randrange(n))
+    done = run(store, rows, "update", match_on="sku" if by_sku else None, fates=iter(fates), order=random.randrange)
 
     outcomes = told(done.outcomes)
     expected = {number: "rejected" if number in bad | missing else "updated" for number in range(count)}
@@ -137,7 +141,7 @@ def test_updates_of_products_reach_every_good_row_whatever_is_lost(
     assert all(names[place + 1] == f"new{place}" for place, outcome in outcomes.items() if outcome == "updated")
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(count=st.integers(1, 12), fates=st.lists(st.sampled_from(["through", "cut_before", "cut_after"]), max_size=15))
 def test_a_shipment_that_was_cut_is_found_or_unknown_and_never_sent_twice(count: int, fates: list[Fate]) -> None:
     store = SimulatedStore("order_shipments")
@@ -183,7 +187,7 @@ def test_a_refused_batch_of_new_rows_is_looked_up_before_it_is_split(bad: int) -
 
 @pytest.mark.parametrize(
     ("resource", "operation", "count", "sends"),
-    [("price_list_records", "upsert", 4000, 4), ("redirects", "upsert", 100, 10), ("customers", "create", 100, 10),
+    [("price_list_records", "upsert", 1500, 2), ("redirects", "upsert", 100, 10), ("customers", "create", 100, 10),
      ("product_metafields", "create", 95, 10), ("brands", "create", 7, 7), ("products", "create", 5, 5)],
 )  # fmt: skip
 def test_clean_rows_go_in_requests_as_large_as_is_documented(resource: str, operation: str, count: int, sends: int) -> None:
@@ -472,7 +476,7 @@ STOCK = [{"location_id": 1, "product_id": number, "quantity": 1} for number in (
 PAIRS = [{"product_id": number, "category_id": 9} for number in (21, 22, 23)]
 SHAPES: list[tuple[str, str, str, list[Row], int, object, str]] = [
     ("index in the key", "product_metafields", "create", META, 422,
-     {"data": [{"id": 8, **META[2]}, {"id": 7, **META[0]}], "errors": [{"errors": {"1": "bad"}}], "meta": {"total": 3, "success": 2, "failed": 1}},
+     {"data": [{"id": 8, **META[2]}, {"id": 7, **META[0]}], "errors": [{"errors": {"1": "bad"}}], "meta": {"total": 3, "success": 2}},
      "good bad good"),
     ("index in the key, and no data", "product_metafields", "create", META, 422,
      {"data": [], "errors": [{"errors": {"1": "bad"}}], "meta": {"total": 3, "success": 2, "failed": 1}}, "good bad good"),
@@ -487,27 +491,28 @@ SHAPES: list[tuple[str, str, str, list[Row], int, object, str]] = [
      {"errors": {"errors": {"0.url": "bad"}}, "meta": {"total": 3, "success": 2, "failed": 1}}, "bad good good"),
     ("identity", "price_list_records", "upsert", PRICES, 422,
      {"batch_errors": [{"data": {"price_list_id": 1, "sku": "b", "currency": "usd"}, "field_errors": {"price": "bad"}}]}, "left bad left"),
-    ("identity, one error object", "price_list_records", "upsert", PRICES, 422, {"data": {"sku": "A", "currency": "usd"}, "field_errors": {}},
-     "bad left left"),
+    ("identity, one error object", "price_list_records", "upsert", PRICES, 422,
+     {"data": {"sku": "A", "currency": "usd"}, "field_errors": {}}, "bad left left"),
     ("empty data", "price_list_records", "upsert", PRICES, 200, {"data": {}, "meta": {}}, "good good good"),
     ("reference id", "product_category_assignments", "create", PAIRS, 422, {"errors": {"22": "bad"}}, "left bad left"),
     ("a reference that two rows have", "product_category_assignments", "create", [PAIRS[0], {**PAIRS[0], "category_id": 8}], 422,
      {"errors": {"21": "bad"}}, "left left"),
     ("no body", "product_category_assignments", "create", PAIRS, 204, None, "good good good"),
-    ("a sentence", "inventory_items", "upsert", STOCK, 422, {"title": "Items with identity: [product_id 113] are not tracked", "errors": {}},
-     "left bad left"),
+    ("a sentence", "inventory_items", "upsert", STOCK, 422,
+     {"title": "Items with identity: [product_id 113] are not tracked", "errors": {}}, "left bad left"),
     ("another sentence", "inventory_items", "upsert", STOCK, 422, {"title": "[Item with product_id 112 is unknown]"}, "bad left left"),
     ("a transaction id", "inventory_items", "upsert", STOCK, 200, {"transaction_id": "abc"}, "good good good"),
     ("no row named", "customers", "update", IDS, 422, {"title": "bad", "errors": {".customer_update": "bad"}}, "left left left"),
-    ("batch_errors without a row", "product_variants", "update", IDS, 422, {"batch_errors": [{"status": 422, "title": "bad", "errors": {}}]},
-     "left left left"),
+    ("batch_errors without a row", "product_variants", "update", IDS, 422,
+     {"batch_errors": [{"status": 422, "title": "bad", "errors": {}}]}, "left left left"),
     ("rows in any order", "customers", "update", IDS, 200, {"data": [{"id": 3}, {"id": 1}, {"id": 2}], "meta": {}}, "good good good"),
     ("a row is missing", "customers", "update", IDS, 200, {"data": [{"id": 3}, {"id": 1}], "meta": {}}, "good left good"),
-    ("a row that is there already", "customer_addresses", "create", [{"address1": "a"}, {"address1": "b"}], 200, {"data": [{"id": 1, "address1": "b"}]},
-     "left good"),
+    ("a row that is there already", "customer_addresses", "create", [{"address1": "a"}, {"address1": "b"}], 200,
+     {"data": [{"id": 1, "address1": "b"}]}, "left good"),
     ("all are there already", "customer_addresses", "create", [{"address1": "a"}, {"address1": "b"}], 200, {"data": []}, "left left"),
     ("207 of one row", "brands", "update", [{"id": 1}], 207, {"data": {"id": 1}, "errors": {"image_url": "bad"}, "meta": {}}, "partly"),
-    ("207 that names none", "products", "update", IDS, 207, {"data": [{"id": 1}, {"id": 2}, {"id": 3}], "errors": {"url": "bad"}}, "left left left"),
+    ("207 that names none", "products", "update", IDS, 207,
+     {"data": [{"id": 1}, {"id": 2}, {"id": 3}], "errors": {"url": "bad"}}, "left left left"),
     ("V2's record", "orders", "update", [{"id": 1, "status_id": 2}], 200, {"id": 1, "status_id": 2}, "good"),
     ("V2's error", "orders", "update", [{"id": 1}], 400, [{"status": 400, "message": "The status is invalid"}], "bad"),
     ("V2's conflict", "orders", "update", [{"id": 1}], 409, [{"status": 409, "message": "bad", "details": {}}], "bad"),
@@ -515,16 +520,17 @@ SHAPES: list[tuple[str, str, str, list[Row], int, object, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("resource", "operation", "rows", "status", "body", "says"), [pytest.param(*case[1:], id=case[0]) for case in SHAPES])
+@pytest.mark.parametrize(
+    ("resource", "operation", "rows", "status", "body", "says"), [pytest.param(*case[1:], id=case[0]) for case in SHAPES]
+)
 def test_an_answer_is_read_row_by_row(resource: str, operation: str, rows: list[Row], status: int, body: object, says: str) -> None:
     assert " ".join(reading(resource, operation, rows, status, body).values()) == says
 
 
 def test_an_error_has_no_customers_data_and_one_line() -> None:
     store = SimulatedStore("customers", rows=[{"id": 1, "first_name": "old"}])
-    store.answer = lambda request: Response(  # type: ignore[method-assign]
-        422, {}, json.dumps({"title": "The email\njane.doe@shop.example is taken by Jane Doe", "errors": {"first_name": "Jane is bad"}}).encode()
-    )
+    said = {"title": "The email\njane.doe@shop.example is taken by Jane Doe", "errors": {"first_name": "Jane is bad"}}
+    store.answer = lambda request: Response(422, {}, json.dumps(said).encode())  # type: ignore[method-assign]
 
     done = run(store, [{"id": 1, "first_name": "Jane"}], "update")
 

@@ -25,6 +25,7 @@ _IDENTITY = re.compile(r"\b(product_id|variant_id|sku)\b[\s:=]*([^\s,\]]+)")
 
 #: In the place of a field's name, where a message is about the row.
 _ROW = "row"
+_NOTHING_SAID = RowError("")
 
 
 @dataclass(slots=True)
@@ -42,7 +43,7 @@ class Reading:
     bad: dict[int, RowError] = field(default_factory=dict)
     partly: dict[int, RowError] = field(default_factory=dict)
     left: tuple[int, ...] = ()
-    error: RowError = RowError("")
+    error: RowError = _NOTHING_SAID
 
 
 def read_answer(route: Route, write: Write, items: Sequence[Item], response: Response) -> Reading:
@@ -87,7 +88,7 @@ def _read_success(write: Write, items: Sequence[Item], response: Response, body:
     silent = [place for place in range(len(items)) if place not in reading.good and place not in reading.partly]
     lists_rows = bool(rows) or (write.failed_by == "match" and isinstance(body, Mapping) and "data" in body)
     # No row at all, or as many as were sent: all were taken. Fewer: the answer is silent about some.
-    if not lists_rows or len(rows) == len(items) or len(items) == 1 and write.failed_by != "match":
+    if not lists_rows or len(rows) == len(items) or (len(items) == 1 and write.failed_by != "match"):
         reading.good |= dict.fromkeys(silent, _only(rows) if len(items) == 1 else {})
 
 

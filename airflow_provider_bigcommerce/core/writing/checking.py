@@ -1,6 +1,6 @@
 """Whether a row can be sent: held against the published fields of the call before anything is sent.
 
-One bad row in a batch whose answer names no row costs up to ``2 * log2(n)`` requests more. So what the file of BigCommerce says of a field is
+One bad row in a batch whose answer names no row costs up to ``2 * log2(n)`` requests more. So what BigCommerce's file says of a field is
 checked here: its type, length, bounds, the values it takes, whether it must be there, whether it can be written at all.
 Pure. A message names fields and limits, never a value.
 """
@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
-
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.core.catalog.write_fields import WriteField, WriteFields

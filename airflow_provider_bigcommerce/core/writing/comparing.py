@@ -12,7 +12,6 @@ from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-
 #: V2 writes amounts so; a SKU with leading zeros is no amount.
 _V2_MONEY = re.compile(r"-?\d+\.\d{2,10}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +43,7 @@ class Item:
     :param action: what is to be done; ``upsert`` where the store decides, or it is not yet known.
     :param row: the input's row.
     :param body: what the request's body holds of it.
+    :param path: the call's path for it, once its id is known; rows of one path can go together.
     :param id: the store's id, once it is known.
     :param sendings: how often it was sent without a clear answer.
     :param refusal: what the store said of the request that it was refused with, where that named no row.
@@ -53,6 +55,7 @@ class Item:
     action: Action
     row: Mapping[str, Any]
     body: Mapping[str, Any]
+    path: str = ""
     id: int | str | None = None
     sendings: int = 0
     refusal: RowError | None = None
@@ -81,31 +84,38 @@ def body_of(route: Route, write: Write, action: Action, row: Mapping[str, Any], 
     return {name: value for name, value in row.items() if name not in left_out}
 
 
-def path_of(route: Route, write: Write, item: Item) -> str:
-    """The call's path for one row; rows of one path can go together.
+def path_of(route: Route, write: Write, row: Mapping[str, Any], id: int | str | None) -> str:  # noqa: A002  # BigCommerce's noun
+    """The call's path for one row.
 
     :raises InvalidQueryError: a column that fills the path is missing, or is no id.
     """
-    values: dict[str, int | str] = {}
+    values: list[tuple[str, int | str]] = []
     last = ending(write.path)
     if "{" not in write.path:
         return write.path
     for name in placeholders(write.path):
         column = column_of(name)
-        if name == last and item.id is not None:
-            values[name] = item.id
-        elif item.row.get(column) is not None:
-            values[name] = item.row[column]
-        elif name == last and (field := route.resource.primary_key[-1:]) and item.row.get(field[0]) is not None:
-            values[name] = item.row[field[0]]  # the key of several fields ends with the path: currency and {currency_code}
-    return filled(write.path, values)
+        if name == last and id is not None:
+            values.append((name, id))
+        elif row.get(column) is not None:
+            values.append((name, row[column]))
+        elif name == last and (field := route.resource.primary_key[-1:]) and row.get(field[0]) is not None:
+            values.append((name, row[field[0]]))  # the key of several fields ends with the path: currency and {currency_code}
+    return _filled(write.path, tuple(values))
 
 
-def request_of(route: Route, write: Write, path: str, items: Sequence[Item], *, beside: Mapping[str, Any] | None = None) -> Request:
-    """The request that carries these rows; all of them have the path.
+@functools.lru_cache(maxsize=512)
+def _filled(path: str, values: tuple[tuple[str, int | str], ...]) -> str:
+    """A path with its placeholders filled; thousands of rows share one."""
+    return filled(path, dict(values))
+
+
+def request_of(route: Route, write: Write, items: Sequence[Item], *, beside: Mapping[str, Any] | None = None) -> Request:
+    """The request that carries these rows; all of them have one path.
 
     :param beside: fields of the body beside the rows, where it is an object with a list in it.
     """
+    path = items[0].path
     if write.method == "DELETE":
         return _delete(write, path, items)
     rows = [_with_id(route, write, item) for item in items]
@@ -160,17 +170,12 @@ def group_of(write: Write, item: Item) -> tuple[Any, ...]:
     return tuple(str(item.row.get(column_in(name))) for name in write.required_filters[1:])
 
 
-def line_bytes(path: str, params: Iterable[tuple[str, str]]) -> int:
-    """Bytes of a request line with these parameters, below the store's base URL."""
-    return len(path) + sum(len(quote_plus(name)) + len(quote_plus(value)) + 2 for name, value in params)
-
-
-def fits_line(write: Write, path: str, items: Sequence[Item]) -> int:
+def fits_line(write: Write, items: Sequence[Item]) -> int:
     """How many of the rows fit into one request line; a DELETE names them there. At least one."""
     if write.method != "DELETE" or not write.required_filters or write.body == "keys":
         return len(items)
     first = write.required_filters[0]
-    size = len(path) + 200
+    size = len(items[0].path) + 200
     for place, item in enumerate(items):
         size += len(quote_plus(f"{_delete_value(first, item, is_first=True)},"))
         if size > MOST_LINE and place:

@@ -20,7 +20,7 @@ from airflow_provider_bigcommerce.core.messages import Response
 from airflow_provider_bigcommerce.core.reading import error_from
 from airflow_provider_bigcommerce.core.repeating import may_repeat
 from airflow_provider_bigcommerce.core.writing.answers import Reading, read_answer
-from airflow_provider_bigcommerce.core.writing.items import Item, RowError, path_of, request_of
+from airflow_provider_bigcommerce.core.writing.items import Item, RowError, request_of
 from airflow_provider_bigcommerce.core.writing.keys import Folded
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome, OutcomeKind
 from airflow_provider_bigcommerce.core.writing.pools import Pools
@@ -29,7 +29,7 @@ from airflow_provider_bigcommerce.core.writing.questions import Purpose, Questio
 from airflow_provider_bigcommerce.core.writing.route import Action, Route
 from airflow_provider_bigcommerce.core.writing.settling import UNCLEAR, settled
 from airflow_provider_bigcommerce.core.writing.steps import Found, Hopeless, Result, Send, Step, Unclear
-from airflow_provider_bigcommerce.exceptions import BigCommerceError
+from airflow_provider_bigcommerce.exceptions import BigCommerceError, PermissionDeniedError
 
 #: Sendings of one row with an unclear end; more would only be more of the same.
 _MOST_SENDINGS = 3
@@ -153,8 +153,7 @@ class WriteMachine:
         return bool(self._asking or any(isinstance(step, Question) for step in self._ready))
 
     def _send(self, write: Write, items: Sequence[Item]) -> Send:
-        path = path_of(self._route, write, items[0])
-        request = request_of(self._route, write, path, items, beside=self._beside)
+        request = request_of(self._route, write, items, beside=self._beside)
         return Send(items=tuple(items), write=write, request=request, is_repeatable=may_repeat(request, write))
 
     def _resend(self, write: Write, items: Sequence[Item], most: int) -> None:
@@ -249,15 +248,15 @@ class WriteMachine:
         left = [items[place] for place in reading.left]
         if not left:
             return
-        has_told = len(left) < len(items)
+        most = len(left) if len(left) < len(items) else (len(left) + 1) // 2
         if step.write.repeat == "doubles":
             self._all(left, "unknown", RowError("The answer does not say whether this row was written."), status=status)
         elif status < 300 and (status != 207 or left[0].action == "create" or not step.is_repeatable):
             self._ask(left, "silent")
         elif left[0].action == "create":
-            self._ask([replace(item, refusal=reading.error, most=len(left) if has_told else (len(left) + 1) // 2) for item in left], "refused")
+            self._ask([replace(item, refusal=reading.error, most=most) for item in left], "refused")
         elif step.is_repeatable or step.write.repeat == "depends":
-            self._go_on(step.write, left, len(left) if has_told else (len(left) + 1) // 2)
+            self._go_on(step.write, left, most)
         else:
             self._all(left, "unknown", RowError(UNCLEAR), status=status)
 
@@ -316,7 +315,8 @@ class WriteMachine:
         if self.stopped is not None:
             self._not_sent(item)
         elif len(rows) > 1:
-            self._end(item, "rejected", RowError(f"The store has {len(rows)} rows with this {name}: it does not say which is meant.", (name,)))
+            text = f"The store has {len(rows)} rows with this {name}: it does not say which is meant."
+            self._end(item, "rejected", RowError(text, (name,)))
         elif rows:
             found = id_in(self._route, question.lookup, rows[0])
             action: Action = "update" if item.action == "upsert" else item.action

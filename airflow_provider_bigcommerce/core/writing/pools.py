@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow_provider_bigcommerce.core.catalog import Write
 from airflow_provider_bigcommerce.core.repeating import may_repeat
-from airflow_provider_bigcommerce.core.writing.items import Item, fits_line, group_of, path_of, request_of
+from airflow_provider_bigcommerce.core.writing.items import Item, fits_line, group_of, request_of
 from airflow_provider_bigcommerce.core.writing.route import Action, Route
 
 #: Rows that wait, in all; then the fullest request goes as it is.
@@ -58,8 +58,7 @@ class Pools:
         """Let a row wait."""
         write = self._route.call(item.action)
         self._sizes.setdefault(write.name, self._route.rows_at_once(write))
-        path = path_of(self._route, write, item)
-        pool = _Pool(write.name, item.action, path, group_of(write, item), self._goes_with_others(write, path, item))
+        pool = _Pool(write.name, item.action, item.path, group_of(write, item), self._goes_with_others(write, item))
         items = self._pools.setdefault(pool, [])
         items.append(item)
         self._count += 1
@@ -77,7 +76,7 @@ class Pools:
         if pool is None:
             return None
         write, waiting = self._route.call(pool.action), self._pools[pool]
-        count = fits_line(write, pool.path, waiting[: self._size(pool)])
+        count = fits_line(write, waiting[: self._size(pool)])
         items, rest = waiting[:count], waiting[count:]
         if rest:
             self._pools[pool] = rest
@@ -99,6 +98,6 @@ class Pools:
     def _size(self, pool: _Pool) -> int:
         return self._sizes[pool.call] if pool.goes_with_others else 1
 
-    def _goes_with_others(self, write: Write, path: str, item: Item) -> bool:
+    def _goes_with_others(self, write: Write, item: Item) -> bool:
         """A change that could be made twice goes alone: refused together with others, it could not be sent again."""
-        return item.action == "create" or write.repeat != "depends" or may_repeat(request_of(self._route, write, path, [item]), write)
+        return item.action == "create" or write.repeat != "depends" or may_repeat(request_of(self._route, write, [item]), write)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from airflow_provider_bigcommerce.core.catalog import Write
+from airflow_provider_bigcommerce.core.keys import Key
 from airflow_provider_bigcommerce.core.planning import column_of
 from airflow_provider_bigcommerce.core.writing.checking import faults_of, told
-from airflow_provider_bigcommerce.core.writing.items import Item, body_of, is_json, path_of
+from airflow_provider_bigcommerce.core.writing.items import Item, RowError, body_of, is_json, path_of
 from airflow_provider_bigcommerce.core.writing.keys import CASELESS, Folded, is_key_value, value_at
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome
 from airflow_provider_bigcommerce.core.writing.route import Action, Route, column_in, ending
@@ -55,36 +57,60 @@ def prepared(
         action = _action(route, row, id)
     if action == "upsert" and route.match_on and id is None:
         return Item(place=place, key=key, action=action, row=row, body=dict(row))  # the store is asked first
+    item = _item(route, fields, place, row, key=key, action=action, id=id)
+    return item if isinstance(item, Item) else rejected(item.text, *item.fields)
+
+
+def _item(
+    route: Route,
+    fields: Fields,
+    place: int,
+    row: Mapping[str, Any],
+    *,
+    key: Key | None,
+    action: Action,
+    id: int | str | None,  # noqa: A002  # BigCommerce's noun
+) -> Item | RowError:
+    """The item of a row of which it is known what is to be done, or why it cannot be sent."""
     write = route.call(action)
     columns = [name for name in route.path_columns(action) if not is_key_value(row.get(name))]
     columns = [name for name in columns if not _is_key_end(route, row, write.path, name)]
     if columns:
-        return rejected(f"The row has no value in {columns[0]!r}, which the call's path needs.", *columns)
-    if action == "delete":
-        filters = [column_in(name) for name in write.required_filters[1:]]
-        wrong = [name for name in filters if not is_key_value(row.get(name)) or "," in str(row.get(name))]
-        if wrong or (isinstance(id, str) and "," in id):
-            return rejected("The row has no single id in each of the columns that name it.", *(wrong or key_fields))
+        return RowError(f"The row has no value in {columns[0]!r}, which the call's path needs.", tuple(columns))
     takes = fields.get(write.name)
-    body = body_of(route, write, action, row, known=takes.fields if takes is not None else ())
-    item = Item(place=place, key=key, action=action, row=row, body=body, id=id)
-    if id is not None or not route.lookups:
+    path = ""
+    if id is not None or not route.lookups or action == "create":
         try:
-            path_of(route, write, item)
-        except InvalidQueryError:
-            return rejected("A value that the call's path is made of is no id.", *key_fields)
-    if action == "delete":
-        return item
-    must_have = action == "create" or write.role == "upsert" or write.put in ("replace", "unknown")
-    ours = {*route.path_columns(action), *route.match_on, *([route.id_field] if route.id_field else [])} - set(item.body)
-    faults = faults_of(item.body, takes, keys=ours, must_have=must_have and write.repeat != "depends", is_v2=write.path.startswith("/v2/"))
+            path = path_of(route, write, row, id)
+        except (InvalidQueryError, TypeError):  # a list is no id, and no key of the memory of paths
+            return RowError("A value that the call's path is made of is no id.", route.key_fields(row))
+    body = body_of(route, write, action, row, known=takes.fields if takes is not None else ())
+    item = Item(place=place, key=key, action=action, row=row, body=body, path=path, id=id)
+    error = _delete_error(write, item) if action == "delete" else _body_error(route, write, item, takes)
+    return error or item
+
+
+def _delete_error(write: Write, item: Item) -> RowError | None:
+    """Why a row's DELETE cannot be sent: it would name another row as well, or none."""
+    filters = [column_in(name) for name in write.required_filters[1:]]
+    wrong = [name for name in filters if not is_key_value(item.row.get(name)) or "," in str(item.row.get(name))]
+    if wrong or (isinstance(item.id, str) and "," in item.id):
+        return RowError("The row has no single id in each of the columns that name it.", tuple(wrong))
+    return None
+
+
+def _body_error(route: Route, write: Write, item: Item, takes: WriteFields | None) -> RowError | None:
+    """Why a row's body cannot be sent."""
+    must_have = (item.action == "create" or write.role == "upsert" or write.put in ("replace", "unknown")) and write.repeat != "depends"
+    ours = {*route.path_columns(item.action), *route.match_on, *([route.id_field] if route.id_field else [])} - set(item.body)
+    faults = faults_of(item.body, takes, keys=ours, must_have=must_have, is_v2=write.path.startswith("/v2/"))
     if faults:
-        return rejected(f"The row cannot be sent: {told(faults)}", *(fault.field for fault in faults))
+        return RowError(f"The row cannot be sent: {told(faults)}", tuple(fault.field for fault in faults))
     if not item.body:
-        return rejected("The row has no field to write.")
+        return RowError("The row has no field to write.")
     if not is_json(item.body):
-        return rejected("A value of the row has a type that JSON does not have, or is text that is no Unicode.")
-    return item
+        return RowError("A value of the row has a type that JSON does not have, or is text that is no Unicode.")
+    return None
 
 
 def _missing_key(route: Route, row: Mapping[str, Any], id: int | str | None) -> tuple[str, ...]:  # noqa: A002  # BigCommerce's noun

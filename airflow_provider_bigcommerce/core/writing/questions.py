@@ -49,9 +49,7 @@ class Question:
     more: tuple[Lookup, ...] = ()
 
 
-def questions(
-    route: Route, items: Sequence[Item], lookups: Sequence[Lookup], purpose: Purpose
-) -> tuple[list[Question], list[Item]]:
+def questions(route: Route, items: Sequence[Item], lookups: Sequence[Lookup], purpose: Purpose) -> tuple[list[Question], list[Item]]:
     """The requests that find these rows, and the rows that cannot be asked for: no list takes their key.
 
     Each row is asked for by the first of the lookups that it has the fields for.

@@ -30,7 +30,9 @@ class Verdict:
     row: Mapping[str, Any] = field(default_factory=dict)
 
 
-def settled(route: Route, write: Write, item: Item, rows: Sequence[Mapping[str, Any]], purpose: Purpose, *, is_asked: bool = True) -> Verdict:
+def settled(
+    route: Route, write: Write, item: Item, rows: Sequence[Mapping[str, Any]], purpose: Purpose, *, is_asked: bool = True
+) -> Verdict:
     """Decide.
 
     :param rows: the store's rows with the item's key.
@@ -58,9 +60,7 @@ def settled(route: Route, write: Write, item: Item, rows: Sequence[Mapping[str, 
     return Verdict("unknown", RowError(UNCLEAR))
 
 
-def _refused(
-    write: Write, item: Item, rows: Sequence[Mapping[str, Any]], same: Mapping[str, Any] | None, *, is_asked: bool
-) -> Verdict:
+def _refused(write: Write, item: Item, rows: Sequence[Mapping[str, Any]], same: Mapping[str, Any] | None, *, is_asked: bool) -> Verdict:
     """A new row of a request that was refused: the store may have taken its good rows all the same."""
     error = item.refusal
     if not is_asked:
@@ -74,16 +74,17 @@ def _refused(
     return Verdict("again")
 
 
-def _silent(
-    write: Write, item: Item, rows: Sequence[Mapping[str, Any]], same: Mapping[str, Any] | None, *, is_asked: bool
-) -> Verdict:
+def _silent(write: Write, item: Item, rows: Sequence[Mapping[str, Any]], same: Mapping[str, Any] | None, *, is_asked: bool) -> Verdict:
     """A row that an answer of success does not list."""
     is_match = write.failed_by == "match"
     if item.action == "create":
-        if same is not None or (is_match and not is_asked):
-            return Verdict("unchanged" if is_match else "created", row=same or {})
+        if is_match:  # such an answer leaves out what is there already; the store compares as it likes, so it need not be found
+            return Verdict("unchanged", row=same or (rows[0] if rows else {}))
+        if same is not None:
+            return Verdict("created", row=same)
         if rows:
-            return Verdict("unknown", RowError("The answer leaves the row out, and the store has one of its key with other values."), rows[0])
+            error = RowError("The answer leaves the row out, and the store has one of its key with other values.")
+            return Verdict("unknown", error, rows[0])
     elif same is not None:
         return Verdict("updated", row=same)
     elif is_match or (is_asked and not rows and item.action == "update"):
