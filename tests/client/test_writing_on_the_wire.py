@@ -112,12 +112,12 @@ def test_a_new_row_whose_answer_is_lost_is_looked_up_and_made_once(fate: str) ->
 def test_a_missing_scope_ends_the_run_at_the_first_request_and_every_row_is_told() -> None:
     outcomes: list[Outcome] = []
     with wire(lambda request: json_response({"title": "scope"}, 403)) as server:
-        rows = ({"id": number, "name": "x"} for number in range(1, 3001))
+        rows = ({"id": number, "name": "x"} for number in range(1, 1201))
         with pytest.raises(PermissionDeniedError, match="store_v2_products"):
             write_into(outcomes, server, "products", rows, "update")
 
     assert len(server.seen) == 1
-    assert told(outcomes) == dict.fromkeys(range(3000), "not_sent")
+    assert told(outcomes) == dict.fromkeys(range(1200), "not_sent")
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_403_after_good_answers_is_the_rows_own() -> None:
 def test_a_store_that_answers_500_for_one_row_fails_that_row_alone() -> None:
     async def answer(request: web.Request) -> web.Response:
         if request.method == "GET":
-            return json_response({"data": {"id": 2, "name": "old"}})
+            return json_response({"data": [{"id": 2, "name": "old"}], "meta": {}})
         return json_response({}, 500) if request.path.endswith("/2") else json_response({"data": {"id": 1, "name": "new"}})
 
     with wire(answer) as server:
@@ -163,7 +163,7 @@ def test_a_store_that_is_gone_ends_the_run() -> None:
 
     assert set(told(outcomes).values()) == {"unknown", "not_sent"}
     assert len(outcomes) == 40
-    assert sum(request.method == "POST" for request in server.seen) <= 2
+    assert sum(request.method == "POST" for request in server.seen) <= 5
 
 
 @pytest.mark.parametrize(("resource", "row", "most"), [
@@ -172,17 +172,22 @@ def test_a_store_that_is_gone_ends_the_run() -> None:
 ])  # fmt: skip
 def test_no_more_requests_are_under_way_than_is_documented(resource: str, row: dict[str, Any], most: int) -> None:
     now, highest = 0, 0
+    two = asyncio.Event()
 
     async def answer(request: web.Request) -> web.Response:
         nonlocal now, highest
         now += 1
         highest = max(highest, now)
         body = await request.json()
-        await asyncio.sleep(0.05)
+        if now > 1:
+            two.set()
+        if len(server.seen) > 1:  # the first goes alone; the others wait here until there are two
+            await asyncio.wait_for(two.wait(), 30)
+        await asyncio.sleep(0.01)
         now -= 1
         return json_response({"data": {} if resource == "price_list_records" else [{"id": one["id"]} for one in body], "meta": {}})
 
-    count = 4000 if resource == "price_list_records" else 120
+    count = 3000 if resource == "price_list_records" else 120
     key = (lambda number: {"variant_id": number}) if resource == "price_list_records" else (lambda number: {"id": number})
     with wire(answer) as server:
         outcomes = write(server, resource, ({**row, **key(number)} for number in range(1, count + 1)), "upsert" if most == 2 else "update")
@@ -239,7 +244,7 @@ def test_a_caller_that_stops_leaves_nothing_under_way() -> None:
 
 def test_an_input_that_breaks_is_told_after_the_rows_that_were_sent() -> None:
     def rows() -> Iterator[dict[str, Any]]:
-        for number in range(1, 1201):
+        for number in range(1, 601):
             yield {"id": number, "first_name": "A"}
         raise ValueError("the file ends in the middle of a row")
 

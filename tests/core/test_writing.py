@@ -62,8 +62,13 @@ UPSERTED = ["price_list_records", "redirects"]
 # -- properties -------------------------------------------------------------------------------------------------------------
 
 
+#: resource, numbers of bad rows, of rows that are there, what happens to each sending, whether refused requests save good rows, rows a
+#: request takes, number of rows.
+Trial = tuple[str, list[int], list[int], list[Fate], bool, int, int]
+
+
 @st.composite
-def trials(draw: st.DrawFn) -> tuple[str, list[int], list[int], list[Fate], bool, int, int]:
+def trials(draw: st.DrawFn) -> Trial:
     resource = draw(st.sampled_from([*CREATED, *UPSERTED, "order_shipments"]))
     numbers = list(range(draw(st.integers(1, 26))))
     bad = draw(st.lists(st.sampled_from(numbers), unique=True, max_size=5))
@@ -74,9 +79,18 @@ def trials(draw: st.DrawFn) -> tuple[str, list[int], list[int], list[Fate], bool
 
 @settings(max_examples=50, deadline=None)
 @given(trial=trials(), seed=st.integers(0, 10**6))
-def test_every_row_has_one_outcome_that_is_true_and_no_row_is_there_twice(
-    trial: tuple[str, list[int], list[int], list[Fate], bool, int, int], seed: int
-) -> None:
+def test_every_row_has_one_outcome_that_is_true_and_no_row_is_there_twice(trial: Trial, seed: int) -> None:
+    hold_true(trial, seed)
+
+
+@pytest.mark.exhaustive
+@settings(max_examples=10_000, deadline=None)
+@given(trial=trials(), seed=st.integers(0, 10**6))
+def test_every_row_has_one_outcome_in_ten_thousand_trials(trial: Trial, seed: int) -> None:
+    hold_true(trial, seed)
+
+
+def hold_true(trial: Trial, seed: int) -> None:
     resource, bad, there, fates, saves_good, most, count = trial
     random = Random(seed)
     rows = [row_of(resource, number, f"{BAD}{number}" if number in bad else f"new{number}") for number in range(count)]
