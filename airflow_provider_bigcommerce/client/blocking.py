@@ -10,9 +10,13 @@ from typing import Any, Self
 from airflow_provider_bigcommerce.client.portal import Portal, is_loop_running
 from airflow_provider_bigcommerce.client.sending import ReadStats
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore, Page
+from airflow_provider_bigcommerce.client.writing import Writing, take
 from airflow_provider_bigcommerce.core.deleting import RowKey
 from airflow_provider_bigcommerce.core.messages import Query, Response
 from airflow_provider_bigcommerce.core.positions import ParentId, Position
+from airflow_provider_bigcommerce.core.writing.outcomes import Outcome
+from airflow_provider_bigcommerce.core.writing.route import Operation
+from airflow_provider_bigcommerce.core.writing.source import RowSource
 
 
 class BlockingStore:
@@ -120,9 +124,40 @@ class BlockingStore:
         """Create one row."""
         return self._portal.call(self._store.create(resource, row))
 
-    def update(self, resource: str, id: int | str, row: Mapping[str, Any]) -> dict[str, Any]:  # noqa: A002  # BigCommerce's noun
-        """Change one row."""
-        return self._portal.call(self._store.update(resource, id, row))
+    def update(
+        self,
+        resource: str,
+        id: int | str | None = None,  # noqa: A002  # BigCommerce's noun
+        row: Mapping[str, Any] | None = None,
+        *,
+        merge: bool = False,
+    ) -> dict[str, Any]:
+        """Change one row, or a singleton."""
+        return self._portal.call(self._store.update(resource, id, row, merge=merge))
+
+    def write(
+        self,
+        resource: str,
+        rows: Iterable[Mapping[str, Any]],
+        *,
+        operation: Operation,
+        match_on: str | Sequence[str] | None = None,
+        beside: Mapping[str, Any] | None = None,
+    ) -> Iterator[Outcome]:
+        """Write many rows; one outcome for each. The rows are read in the thread that asks for outcomes."""
+        writing = self._store.writing(resource, operation, match_on, beside)
+        source = RowSource(writing.route, rows)
+        return self._outcomes(writing, source)
+
+    def _outcomes(self, writing: Writing, source: RowSource) -> Iterator[Outcome]:
+        try:
+            while not writing.is_done:
+                take(source, writing)
+                yield from self._portal.call(writing.step())
+        finally:
+            self._portal.call(writing.aclose())
+        if writing.error is not None:
+            raise writing.error
 
     def delete(self, resource: str, *, ids: Sequence[RowKey]) -> None:
         """Delete (orders: archive) the rows of these ids, or of these mappings where a row is named by more than one value."""

@@ -10,7 +10,7 @@ import logging
 import re
 import ssl
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -214,10 +214,12 @@ class Sender:
         resource: Resource | None = None,
         write: Write | None = None,
         whole_collection: bool = False,
+        takes: Collection[int] = (),
     ) -> T:
         """One request until it is delivered or judged hopeless; ``parse`` belongs to the attempt, for a cut body is a fault.
 
         :param write: the call that the request is, where the caller knows; else it is looked up by method and path.
+        :param takes: statuses of refusals that ``parse`` reads, in the place of an error.
         :raises UnclearWriteError: it may have been carried out, and a second sending could do it twice.
         """
         checked(request.path)
@@ -248,6 +250,9 @@ class Sender:
                 write=write,
                 was_unclear=was_unclear,
             )
+            if isinstance(verdict, Fail) and isinstance(outcome, Response) and outcome.status in takes:
+                self._delivered_at = self._clock()
+                return parse(outcome)
             if isinstance(verdict, Deliver) and isinstance(outcome, Response):
                 if outcome.status >= 400:  # a 404 that says "deleted": the answer that an earlier attempt lost
                     outcome = Response(204, outcome.headers, b"")

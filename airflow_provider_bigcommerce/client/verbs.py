@@ -18,8 +18,10 @@ import msgspec
 
 from airflow_provider_bigcommerce.client.sending import Sender, StoreSettings
 from airflow_provider_bigcommerce.client.walking import Walker
+from airflow_provider_bigcommerce.client.writing import Writing, write_rows
 from airflow_provider_bigcommerce.core.arguments import ids, one_id, optional
 from airflow_provider_bigcommerce.core.catalog import Resource, Write
+from airflow_provider_bigcommerce.core.catalog.write_fields import fields_of
 from airflow_provider_bigcommerce.core.clocks import Answer, date_of, moment_of, settle
 from airflow_provider_bigcommerce.core.connection_walk import ConnectionWalk
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials
@@ -45,6 +47,9 @@ from airflow_provider_bigcommerce.core.planning import (
 from airflow_provider_bigcommerce.core.positions import ParentId, Position
 from airflow_provider_bigcommerce.core.reading import error_from, read_record
 from airflow_provider_bigcommerce.core.windows import whole_seconds, window_between, window_query
+from airflow_provider_bigcommerce.core.writing.merging import merged
+from airflow_provider_bigcommerce.core.writing.outcomes import Outcome
+from airflow_provider_bigcommerce.core.writing.route import Operation, route_of
 from airflow_provider_bigcommerce.exceptions import (
     InvalidQueryError,
     NotFoundError,
@@ -100,6 +105,7 @@ class BigCommerceStore:
         settings = settings or StoreSettings()
         self._sender = Sender(credentials, settings, clock=clock, sleep=sleep, random=random)
         self._walker = Walker(self._sender, settings.max_concurrency)
+        self._at_once = settings.max_concurrency
         self._warned: set[str] = set()
         self.store_hash = credentials.store_hash
         #: What was done so far.
@@ -328,14 +334,87 @@ class BigCommerceStore:
         write = _write(known, known.create, "created")
         return await self._write(known, write, write.path, row, key=None)
 
-    async def update(self, resource: str, id: int | str, row: Mapping[str, Any]) -> dict[str, Any]:  # noqa: A002  # BigCommerce's noun
-        """Change one row; the answer's record, ``{}`` where BigCommerce sends none.
+    async def update(
+        self,
+        resource: str,
+        id: int | str | None = None,  # noqa: A002  # BigCommerce's noun
+        row: Mapping[str, Any] | None = None,
+        *,
+        merge: bool = False,
+    ) -> dict[str, Any]:
+        """Change one row, or a singleton; the answer's record, ``{}`` where BigCommerce sends none.
 
+        :param id: the row's id; None for a singleton, or the id of what it belongs to (a channel's settings).
+        :param row: the fields to change.
+        :param merge: whether to read the record first and send it whole, with the change in it: objects are merged field by field, lists
+            replaced. Many settings lose what a PUT leaves out, or BigCommerce does not say. What somebody changes between the two requests
+            is overwritten.
+        :raises InvalidQueryError: no id for a resource of many rows, or no row.
         :raises UnclearWriteError: it may have been changed, and a second sending could add nested rows twice, or overwrite sales.
         """
         known = resource_of(resource)
         write = _write(known, known.update, "updated")
+        if row is None or not isinstance(row, Mapping) or not row:
+            raise InvalidQueryError(f"update({known.name!r}) got no row. Accepted: row={{field: value, ...}}.")
+        if id is None and known.kind != "singleton":
+            raise InvalidQueryError(
+                f"update({known.name!r}) got no id, and the resource has many rows. Accepted: update({known.name!r}, id, row)."
+            )
+        if merge:
+            names = placeholders(known.path)
+            columns = {column_of(name): row[column_of(name)] for name in names if column_of(name) in row}
+            if known.kind == "singleton" and names:  # one for each channel, say
+                values = {name: columns.get(column_of(name)) for name in names}
+                held = await self.get(filled(known.path, {**values, names[-1]: values[names[-1]] if id is None else id}))
+            else:
+                held = await self.get(resource, id)
+            row = {**merged(held, row, fields_of(write)), **columns}
         return await self._write(known, write, write.path, row, key=id)
+
+    async def write(
+        self,
+        resource: str,
+        rows: Iterable[Mapping[str, Any]],
+        *,
+        operation: Operation,
+        match_on: str | Sequence[str] | None = None,
+        beside: Mapping[str, Any] | None = None,
+    ) -> AsyncGenerator[Outcome, None]:
+        """Write many rows; one outcome for each, as it is known, not in the input's order (``Outcome.row`` is the place in it).
+
+        Rows are checked against the published fields first, then sent in requests as large, and as many at once, as is documented. A
+        refused request is taken apart until the bad row stands alone. A row whose answer was unclear is sent again only where that cannot
+        do it twice; else it is looked up, and is ``unknown`` where the store's rows do not tell. Memory does not grow with the input. An
+        upsert that BigCommerce carries out itself does not tell new rows from others: its outcome is ``updated``.
+
+        :param rows: the rows. A list, or what can be iterated again, is read once for doubled keys before anything is sent; an iterator
+            is read once, and doubled keys are found within some thousand rows, and later rows of an earlier key.
+        :param operation: ``create``, ``update``, ``upsert`` or ``delete``.
+        :param match_on: field, or fields, by which the store's rows are found (``"sku"``); None takes the rows' ids, or the key by which
+            the store itself finds them.
+        :param beside: fields of the body beside the rows, such as the ``reason`` of a stock adjustment.
+        :raises InvalidQueryError: before anything is sent: no such call, or no way to find rows by ``match_on``.
+        :raises PermissionDeniedError: the token lacks the scope; like every error that ends the run, it is raised after the outcomes of
+            all rows, those of the rest being ``not_sent``. A caller that stops early gives up what is under way.
+        """
+        known = resource_of(resource)
+        self._warn_of_deprecation(known)
+        outcomes = write_rows(
+            self._sender, known, rows, operation=operation, match_on=match_on, beside=beside, at_once=self._at_once
+        )
+        try:
+            async for outcome in outcomes:
+                yield outcome
+        finally:
+            await outcomes.aclose()
+
+    def writing(
+        self, resource: str, operation: Operation, match_on: str | Sequence[str] | None, beside: Mapping[str, Any] | None
+    ) -> Writing:
+        """A write that its caller drives, for :class:`BlockingStore`, which reads the input in its own thread."""
+        known = resource_of(resource)
+        self._warn_of_deprecation(known)
+        return Writing(self._sender, route_of(known, operation, match_on), at_once=self._at_once, beside=beside)
 
     async def delete(self, resource: str, *, ids: Sequence[RowKey]) -> None:
         """Delete (orders: archive) the rows of these ids, in as many requests as their number takes; one that fails ends it.

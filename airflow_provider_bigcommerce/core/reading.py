@@ -264,10 +264,10 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return max(seconds, default=None)
 
 
-def _texts(body: Any) -> tuple[str | None, dict[str, str]]:
+def error_texts(body: Any) -> tuple[str | None, dict[str, str]]:
     """Title and field messages out of the shapes that BigCommerce uses for errors, as they may be shown."""
     if isinstance(body, list) and body:  # V2: [{"status", "message"}]
-        return _texts(body[0])
+        return error_texts(body[0])
     if not isinstance(body, dict):
         return None, {}
     nested = body.get("error")
@@ -276,7 +276,7 @@ def _texts(body: Any) -> tuple[str | None, dict[str, str]]:
         title = nested.get("code") or nested.get("message")
     errors = body.get("errors")
     if not title and isinstance(errors, list) and errors:  # batch answers
-        return _texts(errors[0])
+        return error_texts(errors[0])
     found: dict[str, Any] = dict(errors) if isinstance(errors, dict) else {}
     batch = body.get("batch_errors")
     for index, failure in enumerate(batch if isinstance(batch, list) else ()):
@@ -286,7 +286,7 @@ def _texts(body: Any) -> tuple[str | None, dict[str, str]]:
     return (outside_text.message(title) if title else None), outside_text.field_messages(found)
 
 
-def _error_body(response: Response) -> Any:
+def error_body(response: Response) -> Any:
     """The body of an error, or None where it is not one of BigCommerce's: a page, cut, or with odd bytes."""
     if len(response.body) > _LARGEST_ERROR:
         return None
@@ -310,7 +310,7 @@ def error_from(request: Request, response: Response, *, scopes: Sequence[str] = 
 
     :param scopes: OAuth scopes that would allow the request, for the 403.
     """
-    title, fields = _texts(_error_body(response))
+    title, fields = error_texts(error_body(response))
     status, headers = response.status, response.headers
     request_id = outside_text.request_id(headers.get(name) for name in ("x-request-id", "x-bc-request-id"))
     said = f" BigCommerce says: {title!r}." if title else ""

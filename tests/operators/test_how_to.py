@@ -19,7 +19,7 @@ PAGES = Path(__file__).resolve().parent.parent.parent / "docs" / "how-to"
 FENCE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 MINE = (
     "call-any-endpoint.md", "wait-for-something.md", "retries.md", "backfill.md", "notice-deletes.md", "prove-the-copy.md",
-    "read-one-resource-with-many-workers.md",
+    "read-one-resource-with-many-workers.md", "change-many-rows.md",
 )  # fmt: skip
 #: What a page leaves out that shows tasks alone.
 DAG_AROUND = """\

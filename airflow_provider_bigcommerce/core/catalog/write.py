@@ -60,6 +60,7 @@ class Lookup:
     :param filter: query parameter that takes the first field's value, or None where the list must be read.
     :param many: whether the parameter takes a comma-separated list.
     :param unique: whether one row at most has the key; None where nobody says.
+    :param id_field: field of the list's rows with the id of ours, where the list is another resource's; None where it is ours.
     """
 
     path: str
@@ -67,6 +68,7 @@ class Lookup:
     filter: str | None = None
     many: bool = False
     unique: bool | None = None
+    id_field: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from airflow_provider_bigcommerce.core.catalog.write import Lookup, Write, metaf
 PRODUCT_VARIANTS_KEYS = (
     Lookup("/v3/catalog/variants", ("sku",), filter="sku", unique=True),
     Lookup("/v3/catalog/variants", ("upc",), filter="upc", unique=False),
-    Lookup("/v3/inventory/items", ("identity.sku",), filter="sku:in", many=True, unique=True),
+    Lookup("/v3/inventory/items", ("identity.sku",), filter="sku:in", many=True, unique=True, id_field="identity.variant_id"),
     Lookup("/v3/catalog/variants", ("sku",), many=True, unique=True),
 )
 PRODUCTS_KEYS = (

@@ -1,0 +1,218 @@
+"""Writes many rows: sends what ``core/writing`` hands out, as many at once as is documented, and gives it the answers. Decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from typing import Any
+
+from airflow_provider_bigcommerce.client.sending import Sender
+from airflow_provider_bigcommerce.core.catalog import Resource
+from airflow_provider_bigcommerce.core.catalog.write_fields import fields_of
+from airflow_provider_bigcommerce.core.messages import Request, Response
+from airflow_provider_bigcommerce.core.odd_bytes import python_value
+from airflow_provider_bigcommerce.core.planning import resource_of
+from airflow_provider_bigcommerce.core.reading import Listing, read_listing
+from airflow_provider_bigcommerce.core.writing.machine import WriteMachine
+from airflow_provider_bigcommerce.core.writing.outcomes import Outcome
+from airflow_provider_bigcommerce.core.writing.questions import PAGE_SIZE, Question
+from airflow_provider_bigcommerce.core.writing.route import Route, route_of
+from airflow_provider_bigcommerce.core.writing.source import Part, RowSource
+from airflow_provider_bigcommerce.core.writing.steps import READ_STATUSES, Found, Hopeless, Result, Send, Step, Unclear
+from airflow_provider_bigcommerce.exceptions import (
+    BigCommerceError,
+    LongWaitError,
+    NotFoundError,
+    PaginationLoopError,
+    RateLimitError,
+    ServerError,
+    StoreSuspendedError,
+    TransportError,
+    UnclearWriteError,
+    UnexpectedAnswerError,
+)
+
+#: Rows that are taken from the input at once.
+_FEWEST_ROWS = 500
+#: Requests that write and are under way before one of them has shown that the token may: a refusal then costs no more than these.
+_UNPROVEN = 2
+#: Pages that one look-up has at most: keys are asked for by the hundred.
+_MOST_PAGES = 1_000
+
+
+class Writing:
+    """One write of many rows, under way. Whoever drives it gives it rows when it :attr:`wants` some, and takes outcomes from :meth:`step`.
+
+    :param sender: what sends, under the store's quota and the call's documented concurrency.
+    :param at_once: requests at once, of all kinds together.
+    :param beside: fields of the body beside the rows.
+    """
+
+    def __init__(self, sender: Sender, route: Route, *, at_once: int, beside: Mapping[str, Any] | None = None) -> None:
+        self._sender = sender
+        self.route = route
+        writes = [write for write in (route.create, route.update, route.delete) if write is not None]
+        fields = {write.name: known for write in writes if (known := fields_of(write)) is not None}
+        self._machine = WriteMachine(route, fields, beside=beside)
+        self._at_once = at_once
+        self._most_rows = max(_FEWEST_ROWS, *map(route.rows_at_once, writes))
+        self._tasks: dict[asyncio.Task[Result], Step] = {}
+        self._has_all = False
+        self._input_error: Exception | None = None
+
+    @property
+    def wants(self) -> int:
+        """Rows that it can take now; 0 while it has enough to do."""
+        if self._has_all:
+            return 0
+        is_busy = self._machine.stopped is None and (self._machine.has_ready or len(self._tasks) >= self._at_once)
+        return 0 if is_busy else self._most_rows
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every row has its outcome, and :meth:`step` has given all of them."""
+        return self._has_all and not self._tasks and self._machine.is_idle
+
+    @property
+    def error(self) -> Exception | None:
+        """Why not all rows were sent: the input's own error, or the store's."""
+        return self._input_error or self._machine.stopped
+
+    def put(self, part: Part) -> None:
+        """Take rows."""
+        self._machine.feed(part.rows, doubled=part.doubled, late=part.late)
+        self._has_all = part.is_last
+
+    def put_error(self, error: Exception) -> None:
+        """The input broke: what is under way is awaited, and nothing else is sent."""
+        self._input_error, self._has_all = error, True
+        self._machine.stop(BigCommerceError("The input broke."))
+
+    async def step(self) -> list[Outcome]:
+        """Outcomes, once there are some; none where it wants rows, or is done."""
+        while True:
+            self._launch()
+            found = self._machine.outcomes()
+            if found or self.wants or not self._tasks:
+                return found
+            done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                self._machine.take(self._tasks.pop(task), task.result())
+
+    async def aclose(self) -> None:
+        """Give up what is under way; its rows get no outcome."""
+        tasks = list(self._tasks)
+        self._tasks.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _launch(self) -> None:
+        while len(self._tasks) < self._at_once:
+            step = self._machine.next(is_end=self._has_all, may_send=self._may_send())
+            if step is None:
+                return
+            self._tasks[asyncio.ensure_future(self._result(step))] = step
+
+    def _may_send(self) -> bool:
+        """Whether one more request that writes may be under way, so that none waits for its turn which is no more to be sent then."""
+        sends = [step for step in self._tasks.values() if isinstance(step, Send)]
+        documented = [write.concurrency for write in (self.route.create, self.route.update, self.route.delete) if write is not None]
+        most = min((number for number in documented if number is not None), default=self._at_once)
+        if not self._machine.is_proven:
+            most = min(most, _UNPROVEN) if most < self._at_once else 1
+        return len(sends) < most
+
+    async def _result(self, step: Step) -> Result:
+        """What came of a request."""
+        is_repeatable = isinstance(step, Question) or step.is_repeatable
+        try:
+            if isinstance(step, Question):
+                return Found(await self._rows(step))
+            return await self._sender.send(step.request, _checked, resource=self.route.resource, write=step.write, takes=READ_STATUSES)
+        except (LongWaitError, RateLimitError) as error:
+            return Unclear(error, is_end=True) if is_repeatable else Hopeless(error)
+        except TransportError as error:
+            return Unclear(error) if is_repeatable or error.cause in ("timeout", "cut") else Hopeless(error)
+        except StoreSuspendedError as error:
+            return Hopeless(error)
+        except (UnclearWriteError, ServerError, UnexpectedAnswerError) as error:
+            return Unclear(error)
+        except BigCommerceError as error:
+            return Hopeless(error)
+
+    async def _rows(self, question: Question) -> list[dict[str, Any]]:
+        """All rows of the list that is asked, page by page; none where one row is asked for that is not there."""
+        resource = resource_of(question.request.path)
+        request, rows = question.request, list[dict[str, Any]]()
+        for _ in range(_MOST_PAGES):
+            try:
+                listing = await self._page(request, resource, is_list=not question.is_one)
+            except NotFoundError:
+                return rows
+            rows += [python_value(record) for record in listing.records]
+            following = None if question.is_one else _following(request, listing)
+            if following is None:
+                return rows
+            request = following
+        raise PaginationLoopError(f"GET {request.path} has more than {_MOST_PAGES:,} pages of the rows that were looked up. Report it.")
+
+    async def _page(self, request: Request, resource: Resource, *, is_list: bool) -> Listing:
+        envelope = "bare" if request.path.startswith("/v2/") else "data"
+        return await self._sender.send(
+            request,
+            lambda response: read_listing(request, response, envelope=envelope, may_be_204=True, is_list=is_list),
+            resource=resource,
+        )
+
+
+def _checked(response: Response) -> Response:
+    """The answer, where it can be read; an answer of success that is no JSON is none."""
+    if response.status < 300:
+        response.json()
+    return response
+
+
+def _following(request: Request, listing: Listing) -> Request | None:
+    """The request for the next page, None where there is none."""
+    cursors, pages = listing.meta.cursor_pagination, listing.meta.pagination
+    if cursors is not None and pages is None:
+        return request.with_params({"after": cursors.end_cursor}) if cursors.end_cursor and cursors.links and cursors.links.next else None
+    number = int(dict(request.params).get("page", "1"))
+    if pages is not None and pages.total_pages is not None:
+        return request.with_params({"page": number + 1}) if number < pages.total_pages else None
+    return request.with_params({"page": number + 1}) if len(listing.records) >= PAGE_SIZE else None
+
+
+async def write_rows(
+    sender: Sender,
+    resource: Resource,
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    operation: str,
+    match_on: str | Sequence[str] | None,
+    beside: Mapping[str, Any] | None,
+    at_once: int,
+) -> AsyncGenerator[Outcome, None]:
+    """The outcomes of a write, as they come; see ``BigCommerceStore.write``."""
+    route = route_of(resource, operation, match_on)
+    source = RowSource(route, rows)
+    writing = Writing(sender, route, at_once=at_once, beside=beside)
+    try:
+        while not writing.is_done:
+            take(source, writing)
+            for outcome in await writing.step():
+                yield outcome
+    finally:
+        await writing.aclose()
+    if writing.error is not None:
+        raise writing.error
+
+
+def take(source: RowSource, writing: Writing) -> None:
+    """Give a write the rows it wants; read in the caller's thread, for not every input may be read in another."""
+    if wanted := writing.wants:
+        try:
+            writing.put(source.part(wanted))
+        except Exception as error:  # noqa: BLE001  # the input's own; it is raised when the rows under way have their outcomes
+            writing.put_error(error)
