@@ -10,14 +10,15 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import RLock
 from typing import Any
+from zlib import crc32
 
 import msgspec
 
-from airflow_provider_bigcommerce.sandbox import dates
+from airflow_provider_bigcommerce.sandbox import dates, following
 from airflow_provider_bigcommerce.sandbox.answers import Answer
 from airflow_provider_bigcommerce.sandbox.catalog_data import CatalogData
 from airflow_provider_bigcommerce.sandbox.customer_data import CustomerData
@@ -25,11 +26,16 @@ from airflow_provider_bigcommerce.sandbox.faults import Faults, Kind, Planned, P
 from airflow_provider_bigcommerce.sandbox.kind_tables import add_tables
 from airflow_provider_bigcommerce.sandbox.odd_answers import Asker, Odd
 from airflow_provider_bigcommerce.sandbox.order_data import STATUSES, OrderData
+from airflow_provider_bigcommerce.sandbox.outbox import Mail, What
 from airflow_provider_bigcommerce.sandbox.quota import Concurrency, Quota
 from airflow_provider_bigcommerce.sandbox.recorded_values import apply as apply_recorded_values
+from airflow_provider_bigcommerce.sandbox.stock import Stock
 from airflow_provider_bigcommerce.sandbox.table import Key, Nested, Row, Table
+from airflow_provider_bigcommerce.sandbox.unique import Read, Unique
 from airflow_provider_bigcommerce.sandbox.unknown_filters import UNKNOWN, Unknown
 from airflow_provider_bigcommerce.sandbox.vocabulary import PLACES
+
+_FIRST_NESTED = 900_000_000  # far above the ids of seeded nested rows
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,12 @@ class Store:
         self.tables: dict[str, Table] = {}
         self.nested: dict[str, Nested] = {}
         self.singletons: dict[str, Row] = {}  # changed singletons by path
+        self.outbox: list[Mail] = []
+        self.unsaved_stock: set[int] = set()  # products whose stock a catalog PUT does not save: it answers 207
+        self._indexes: dict[tuple[str, Read], Unique] = {}
+        self._children: dict[tuple[str, str], tuple[int, dict[Any, list[Row]]]] = {}
+        self._nested_ids: dict[str, int] = {}
+        self.owners: dict[tuple[str, int], Any] = {}  # kind and id of a new nested row: whose it is
         self._make_tables()
         if recorded_values:
             self.sales.recorded_values = True
@@ -150,9 +162,17 @@ class Store:
             ("customer_attribute_values", buyers.attributes),
             ("customer_form_field_values", buyers.form_fields),
             ("order_products", self._seeded_lines),
+            ("order_shipments", lambda order_id: following.shipments(self, order_id)),
+            ("order_refunds", lambda order_id: following.refunds(self, order_id)),
+            ("order_shipping_addresses", lambda order_id: following.shipping_addresses(self, order_id)),
+            ("order_pickups", lambda order_id: following.pickups(self, order_id)),
+            ("order_fees", lambda _order_id: []),
+            ("product_channels", lambda product_id: [{"channel_id": channel} for channel in catalog.channels_of(product_id)]),
+            ("product_complex_rules", lambda product_id: following.complex_rules(self, product_id)),
         ):
             self.nested[name] = Nested(name, make, on_change=self.keep)
         add_tables(self)
+        self.stock = Stock(self)
 
     def add_table(self, table: Table) -> Table:
         """Register a table."""
@@ -188,6 +208,8 @@ class Store:
                     self.tables[kind].put(key, row, record=False)
             elif kind in self.nested:
                 self.nested[kind].put((key,), row["rows"], record=False)
+            elif kind == "outbox":
+                self.outbox.append(Mail(**row))
             else:
                 self.singletons[str(key)] = row
 
@@ -201,8 +223,9 @@ class Store:
                 )
 
     def close(self) -> None:
-        """Close the database file, where there is one."""
+        """Close the database file, where there is one; stock that does not show yet is brought into force."""
         if self._db is not None:
+            self.stock.settle(all_of_it=True)
             self._db.close()
             self._db = None
 
@@ -263,6 +286,41 @@ class Store:
         with self.lock:
             return self._faults.answer(method, path, query_text, ask)
 
+    # -- what writes need ---------------------------------------------------------------------------------------------------------
+
+    def mail(self, what: What, customer_id: int, order_id: int | None = None, about: int | None = None) -> None:
+        """Send a mail."""
+        mail = Mail(what, customer_id, order_id, self.now(), about)
+        self.outbox.append(mail)
+        self.keep("outbox", len(self.outbox), asdict(mail))
+
+    def unique(self, resource: str, read: Read) -> Unique:
+        """Give the index of a table by a value that no two of its rows share."""
+        key = (resource, read)
+        if key not in self._indexes:
+            self._indexes[key] = Unique(self.tables[resource], read)
+        return self._indexes[key]
+
+    def children(self, resource: str, field: str, parent: Any) -> list[Row]:
+        """List the rows of a table that belong to a parent; sorted out once for all parents, until the table changes."""
+        table = self.tables[resource]
+        version, groups = self._children.get((resource, field), (-1, {}))
+        if version != table.version:
+            groups = {}
+            for row in table.rows():
+                groups.setdefault(row[field], []).append(row)
+            self._children[resource, field] = (table.version, groups)
+        return groups.get(parent, [])
+
+    def nested_id(self, kind: str, parent: Any = None) -> int:
+        """Give an id for a new nested row that none had; whose it is can be found by it."""
+        if kind not in self._nested_ids:
+            used = [row["id"] for rows in self.nested[kind].changed.values() for row in rows if isinstance(row.get("id"), int)]
+            self._nested_ids[kind] = max([_FIRST_NESTED, *used])
+        self._nested_ids[kind] += 1
+        self.owners[kind, self._nested_ids[kind]] = parent
+        return self._nested_ids[kind]
+
     # -- arrange and assert -----------------------------------------------------------------------------------------------------
 
     def now(self) -> int:
@@ -270,12 +328,13 @@ class Store:
         return int(self.clock())
 
     def rows(self, resource: str, *parents: Any) -> list[Row]:
-        """List the rows of a resource, in key order.
+        """List the rows of a resource, in key order; stock as it shows now.
 
         :param resource: a table (`products`), or a nested kind (`order_products`).
         :param parents: for a nested kind: one parent's keys; without them, the rows of all parents.
         """
         with self.lock:
+            self.stock.settle()
             if resource in self.tables:
                 return list(self.tables[resource].rows())
             nested = self._nested(resource)
@@ -292,6 +351,7 @@ class Store:
     def row(self, resource: str, row_id: Key) -> Row | None:
         """Give a copy of one row of a table, or None."""
         with self.lock:
+            self.stock.settle()
             row = self._table(resource).get(row_id)
             return None if row is None else dict(row)
 
@@ -309,11 +369,15 @@ class Store:
         """Add a row; fields that are not given are made up."""
         with self.lock:
             table = self._table(resource)
-            row_id = fields.get(table.key) or table.next_id()
+            row_id = fields.get(table.key) or self._new_key(table)
             row = {**self._template(table, row_id), **fields, table.key: row_id}
             self._touch(row, created=True)
             table.put(row_id, row)
             return row
+
+    def _new_key(self, table: Table) -> Key:
+        number = table.next_id()
+        return self.catalog.dice.uuid(number, 1 + crc32(table.name.encode()) % 1000) if table.has_text_keys else number
 
     def _template(self, table: Table, row_id: Key) -> Row:
         if table.name == "product_variants":
@@ -363,6 +427,10 @@ class Store:
         rows = [row for variant_id in seeded if (row := table.get(variant_id)) is not None]
         added = [row for row_id, row in table.changed.items() if row_id not in seeded and row["product_id"] == product_id]
         return rows + sorted(added, key=lambda row: int(row["id"]))
+
+    def channels_of(self, product_id: int) -> list[int]:
+        """Tell the channels a product is assigned to."""
+        return [row["channel_id"] for row in self.nested["product_channels"].get(product_id)]
 
     def add_product(self, **fields: Any) -> Row:
         """Add a product with its base variant."""
@@ -438,7 +506,7 @@ class Store:
             made = (
                 self.sales.make_lines(order_id, lines, status_id)
                 if line_items is None
-                else [self._line(order_id, n, item, status_id) for n, item in enumerate(line_items)]
+                else [self.order_line(order_id, n, item, status_id) for n, item in enumerate(line_items)]
             )
             now = self.now()
             order = {**self.sales.make_order(order_id, customer_id, status_id, made, created=now, modified=now), **fields}
@@ -446,7 +514,8 @@ class Store:
             self.tables["orders"].put(order_id, order)
             return order
 
-    def _line(self, order_id: int, n: int, item: Row, status: int) -> Row:
+    def order_line(self, order_id: int, n: int, item: Row, status: int) -> Row:
+        """Make the line of an order for an item with `product_id` or `name`, and `quantity`, `price` in money units."""
         product = self.tables["products"].get(item.get("product_id", 0)) or {}
         variants = self.variants_of(product["id"]) if product else []
         price: Any = item.get("price_ex_tax", item.get("price", product.get("calculated_price", 10)))
