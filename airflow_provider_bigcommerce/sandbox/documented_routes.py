@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from zlib import crc32
 
-from airflow_provider_bigcommerce.sandbox import dates, listing
+from airflow_provider_bigcommerce.sandbox import dates, fields, listing
 from airflow_provider_bigcommerce.sandbox.answers import Answer, error, ok
 from airflow_provider_bigcommerce.sandbox.contract import contract, parameters, schema_of
 from airflow_provider_bigcommerce.sandbox.filters import Reader
@@ -246,6 +246,10 @@ def _singleton(path: str, schema: Mapping[str, Any], enveloped: bool) -> tuple[H
     def put(store: Store, call: Call) -> Answer:
         if not isinstance(call.body, dict):
             return error(call.version, 422)
+        found = fields.problems(fields.body_of("PUT", path), call.body, version=call.version)
+        found = {name: reason for name, reason in found.items() if reason != "is required"}
+        if found:
+            return error(call.version, 400 if call.version == "v2" else 422, errors=found)
         old = row(store, call) or {}
         if path in _REPLACED:
             old = {name: _empty(value) for name, value in old.items()}

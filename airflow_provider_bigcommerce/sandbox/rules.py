@@ -31,7 +31,7 @@ class Rules:
     :param parent: the field that the last key of a list's path fills (`price_list_id`), where a list belongs to one parent.
     :param most: rows in one request, by method; a list that is not named here takes `UNPUBLISHED`.
     :param required: fields a new row must have beside those its schema requires.
-    :param optional: fields its schema requires and the store does not, as its text or its examples show.
+    :param optional: fields its schema requires and the store does not, as its text or its examples show; `variants.id` within a list.
     :param unique: what no two rows may share: the field that is told in the error, and how it is read.
     :param conflict: status of a value that another row has.
     :param references: field to the table in which its value must be found; 0, null and lists are understood.

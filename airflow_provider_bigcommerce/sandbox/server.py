@@ -175,7 +175,7 @@ class Server:
         if refused is not None:
             return refused
         payload: Any = None
-        if body:
+        if body and not request.headers.get("Content-Type", "").startswith("multipart/"):  # of an upload, its coming is all that counts
             try:
                 payload = msgspec.json.decode(body)
             except msgspec.DecodeError:

@@ -198,6 +198,7 @@ class Store:
                 raise ValueError(
                     f"{path} holds a store with {name} {kept[name]}, not {value}; start with {kept[name]}, or name another file"
                 )
+        mails: dict[int, Mail] = {}
         for kind, key_text, blob in self._db.execute("SELECT kind, key, row FROM changes").fetchall():
             key: Key = msgspec.json.decode(key_text)
             row: Any = None if blob is None else msgspec.json.decode(blob)
@@ -209,9 +210,10 @@ class Store:
             elif kind in self.nested:
                 self.nested[kind].put((key,), row["rows"], record=False)
             elif kind == "outbox":
-                self.outbox.append(Mail(**row))
+                mails[int(key)] = Mail(**row)
             else:
                 self.singletons[str(key)] = row
+        self.outbox += [mails[number] for number in sorted(mails)]
 
     def keep(self, kind: str, key: Key, row: Row | None) -> None:
         """Keep a change in the database file, where there is one."""
@@ -300,6 +302,10 @@ class Store:
         if key not in self._indexes:
             self._indexes[key] = Unique(self.tables[resource], read)
         return self._indexes[key]
+
+    def has(self, resource: str, key: Any) -> bool:
+        """Tell whether a table has a row, whatever a request gave as its key."""
+        return isinstance(key, int | str) and key in self.tables[resource]
 
     def children(self, resource: str, field: str, parent: Any) -> list[Row]:
         """List the rows of a table that belong to a parent; sorted out once for all parents, until the table changes."""

@@ -14,10 +14,16 @@ def folded(*fields: str) -> Read:
     """Read fields as BigCommerce compares them: letters of either case are alike, and an empty text is no value."""
 
     def read(row: Row) -> Any:
-        found = tuple(value.casefold().strip() if isinstance(value, str) else value for value in map(row.get, fields))
+        found = tuple(_folded(value) for value in map(row.get, fields))
         return None if found[0] in ("", None) else found
 
     return read
+
+
+def _folded(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.casefold().strip()
+    return value if value is None or isinstance(value, int | float) else repr(value)  # a request may hold anything
 
 
 class Unique:

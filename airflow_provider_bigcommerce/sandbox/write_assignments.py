@@ -53,7 +53,7 @@ def _against(store: Store, row: Row, field: str) -> dict[str, str]:
     return {
         name: f"{row.get(name)} not found" if name in row else "is required"
         for name, table in tables.items()
-        if not isinstance(row.get(name), int) or row[name] not in store.tables[table]
+        if not isinstance(row.get(name), int) or not store.has(table, row[name])
     }
 
 
@@ -65,7 +65,7 @@ def _delete(field: str) -> Handler:
         if not products and not others:
             return error("v3", 422, "At least one filter must be provided in order to delete assignments.")
         for product_id in products or list(store.tables["products"].ids()):
-            if product_id not in store.tables["products"]:
+            if not store.has("products", product_id):
                 continue
             found = _assigned(store, product_id, field)
             left = [other for other in found if others and other not in others]
@@ -83,12 +83,12 @@ def _numbers(text: str) -> set[int]:
 def _put_order(store: Store, call: Call) -> Answer:
     """Set the place of products in a category."""
     category_id = call.last_key
-    if category_id not in store.tables["categories"]:
+    if not store.has("categories", category_id):
         return error("v3", 404)
     rows = call.body
     if not isinstance(rows, list) or not all(isinstance(row, dict) and {"product_id", "sort_order"} <= row.keys() for row in rows):
         return error("v3", 422, errors={"": "the body must be a list of objects with product_id and sort_order"})
-    unknown = {f"{n}.product_id": "not found" for n, row in enumerate(rows) if row["product_id"] not in store.tables["products"]}
+    unknown = {f"{n}.product_id": "not found" for n, row in enumerate(rows) if not store.has("products", row["product_id"])}
     if unknown:
         return error("v3", 422, errors=unknown)
     kept = {row["product_id"]: row for row in store.singletons.get(f"sort order {category_id}", {}).get("rows", [])}

@@ -186,6 +186,7 @@ def _sku_of_another(store: Store, call: Call, row: Row, old: Row | None) -> Mapp
 PRODUCTS = Rules(
     "products",
     most={"PUT": 10, "DELETE": 250},
+    optional=("variants.id", "variants.product_id"),
     unique={"name": _NAME, "sku": SKU},
     conflicts=_sku_of_another,
     references={"categories": "categories", "brand_id": "brands"},
@@ -255,7 +256,7 @@ def _check_variant(store: Store, call: Call, row: Row, old: Row | None) -> Mappi
     found: dict[str, str] = {}
     if old is None:
         found = {name: "is required" for name in ("sku", "option_values") if not row.get(name)}
-        if product_id not in store.tables["products"]:
+        if not store.has("products", product_id):
             found["product_id"] = "not found" if product_id else "is required"
     elif "product_id" in call.keys and call.keys["product_id"] != old["product_id"]:
         found["id"] = "belongs to another product"

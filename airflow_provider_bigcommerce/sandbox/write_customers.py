@@ -37,7 +37,7 @@ def _check(store: Store, call: Call, row: Row, old: Row | None) -> Mapping[str, 
     email = row.get("email")
     found = {} if email is None or "@" in str(email) else {"email": "is no e-mail address"}
     for value in row.get("attributes") or []:
-        if isinstance(value, dict) and value.get("attribute_id") not in store.tables["customer_attributes"]:
+        if isinstance(value, dict) and not store.has("customer_attributes", value.get("attribute_id")):
             found["attributes"] = "the attribute does not exist"
     return found
 
@@ -141,7 +141,7 @@ def _post_addresses(store: Store, call: Call) -> Answer:
         return rows
 
     def unknown(row: Row) -> Mapping[str, str]:
-        return {} if row.get("customer_id") in store.tables["customers"] else {"customer_id": "not found"}
+        return {} if store.has("customers", row.get("customer_id")) else {"customer_id": "not found"}
 
     refused = _refusal(call, rows, unknown)
     if refused is not None:
@@ -213,7 +213,7 @@ def _put_values(store: Store, call: Call) -> Answer:
 
     def unknown(row: Row) -> Mapping[str, str]:
         tables = {"customer_id": "customers", "attribute_id": "customer_attributes"}
-        return {name: "not found" for name, table in tables.items() if row.get(name) not in store.tables[table]}
+        return {name: "not found" for name, table in tables.items() if not store.has(table, row.get(name))}
 
     refused = _refusal(call, rows, unknown)
     if refused is not None:
@@ -239,7 +239,7 @@ def _put_form_fields(store: Store, call: Call) -> Answer:
     rows = _rows(call, UNPUBLISHED)
     if isinstance(rows, Answer):
         return rows
-    refused = _refusal(call, rows, lambda row: {} if row.get("customer_id") in store.tables["customers"] else {"customer_id": "not found"})
+    refused = _refusal(call, rows, lambda row: {} if store.has("customers", row.get("customer_id")) else {"customer_id": "not found"})
     if refused is not None:
         return refused
     nested = store.nested["customer_form_field_values"]

@@ -64,11 +64,9 @@ def _post(store: Store, call: Call) -> Answer:
     if missing:
         return error("v2", 400, "A required field was not supplied.", missing)
     customer_id = _number(body.get("customer_id", 0)) or 0
-    if customer_id and customer_id not in store.tables["customers"]:
+    if customer_id and not store.has("customers", customer_id):
         return error("v2", 400, "The request has an invalid field.", {"customer_id": "not found"})
-    unknown = [
-        item["product_id"] for item in body["products"] if item.get("product_id") and item["product_id"] not in store.tables["products"]
-    ]
+    unknown = [item["product_id"] for item in body["products"] if item.get("product_id") and not store.has("products", item["product_id"])]
     if unknown:
         return error("v2", 400, "The request has an invalid field.", {"product_id": f"{unknown[0]} not found"})
     given = fields.taken(
@@ -159,7 +157,7 @@ def _edited(store: Store, order_id: int, lines: list[Row], items: list[Row]) -> 
             kept = {name: item[name] for name in ("name", "sku", "upc") if name in item}
             found[place] = repriced({**found[place], **kept}, quantity or found[place]["quantity"], ex_tax, inc_tax)
             continue
-        if item.get("product_id") and item["product_id"] not in store.tables["products"]:
+        if item.get("product_id") and not store.has("products", item["product_id"]):
             return error("v2", 400, "The request has an invalid field.", {"products.product_id": f"{item['product_id']} not found"})
         number = max([0, *(line["id"] - order_id * LINES_RESERVED for line in found if line["id"] < 900_000_000)])
         line = store.order_line(order_id, number, item, 11)
@@ -170,7 +168,7 @@ def _edited(store: Store, order_id: int, lines: list[Row], items: list[Row]) -> 
 def _put_address(store: Store, call: Call) -> Answer:
     """Change a shipping address; the order's sums stay."""
     order_id = call.keys["order_id"]
-    if order_id not in store.tables["orders"]:
+    if not store.has("orders", order_id):
         return error("v2", 404)
     rows = store.nested["order_shipping_addresses"].get(order_id)
     old = next((row for row in rows if row["id"] == call.last_key), None)

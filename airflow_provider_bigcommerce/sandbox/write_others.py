@@ -37,7 +37,7 @@ def _unsaved_discounts(store: Store, call: Call, row: Row, old: Row | None) -> M
     tables = {"category_id": "categories", "product_id": "products", "price_list_id": "price_lists"}
     for rule in row.get("discount_rules") or []:
         for name, table in tables.items():
-            if isinstance(rule, dict) and name in rule and _key(rule[name]) not in store.tables[table]:
+            if isinstance(rule, dict) and name in rule and not store.has(table, _key(rule[name])):
                 return {"discount_rules": f"{name} {rule[name]} not found"}
     return {}
 
@@ -62,7 +62,7 @@ def _change_group(store: Store, call: Call, old: Row, body: Row) -> Row:
 def _check_listing(store: Store, call: Call, row: Row, old: Row | None) -> Mapping[str, str]:
     found = {}
     for n, variant in enumerate(row.get("variants") or []):
-        if isinstance(variant, dict) and variant.get("variant_id") not in store.tables["product_variants"]:
+        if isinstance(variant, dict) and not store.has("product_variants", variant.get("variant_id")):
             found[f"variants.{n}.variant_id"] = "not found"
     return found
 
@@ -117,7 +117,7 @@ OTHERS: tuple[Rules, ...] = (
         "channel_listings", key="listing_id", parent="channel_id", references={"product_id": "products"}, missing=0, check=_check_listing
     ),
     Rules("sites", ignored=("created_at", "updated_at"), references={"channel_id": "channels"}),
-    Rules("site_routes", parent="_site_id", creates_without_key=True, styles=styled(put=COUNTED)),
+    Rules("site_routes", parent="_site_id", required=("type", "matching", "route"), creates_without_key=True, styles=styled(put=COUNTED)),
     _SEGMENTS,
     Rules("shopper_profiles", references={"customer_id": "customers"}, required=("customer_id",), empty_delete="wipes"),
     Rules("wishlists", references={"customer_id": "customers"}, required=("customer_id",)),
@@ -141,7 +141,6 @@ OTHERS: tuple[Rules, ...] = (
     Rules("tax_properties", unique={"code": _CODE}, conflict=422),
     Rules("product_tax_properties", key="product_id", upsert=folded("product_id"), references={"product_id": "products"}),
     Rules("tax_customers", key="customer_id", upsert=folded("customer_id"), references={"customer_id": "customers"}, empty_delete="wipes"),
-    Rules("tax_classes", most={"POST": 50, "PUT": 50}, unique={"name": _NAME}, ignored=("created_at", "updated_at")),
     Rules("tax_rates", references={"tax_zone_id": "tax_zones"}),
     Rules(
         "product_customs_information",
@@ -167,7 +166,6 @@ def _rules_of(kind: Kind) -> Rules:
 def add(router: Router) -> None:
     """Add the routes."""
     documented = contract()
-    add_writes(router, _rules_of(next(kind for kind in KINDS if kind.name == "tax_classes")), "/v3/tax/classes")
     for kind in KINDS:
         if kind.name in ELSEWHERE or kind.name.endswith("_metafields"):
             continue

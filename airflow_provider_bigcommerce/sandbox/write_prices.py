@@ -45,7 +45,7 @@ def _check(store: Store, call: Call, row: Row, old: Row | None) -> Mapping[str, 
     currency = str(row.get("currency") or "")
     if len(currency) != 3 or not currency.isalpha():
         found["currency"] = "must be a currency code of three letters" if currency else "is required"
-    if row.get("price_list_id") not in store.tables["price_lists"]:
+    if not store.has("price_lists", row.get("price_list_id")):
         found["price_list_id"] = "not found"
     if row.get("variant_id") is None and not row.get("sku"):
         found["variant_id"] = "is required, or sku"
@@ -96,7 +96,7 @@ def _put_record(store: Store, call: Call) -> Answer:
     if not isinstance(call.body, dict):
         return error("v3", 422, errors={"": "the body must be an object"})
     names = {"price_list_id": call.keys["price_list_id"], "variant_id": call.keys["variant_id"], "currency": call.keys["currency_code"]}
-    if names["price_list_id"] not in store.tables["price_lists"] or _variant(store, names) is None:
+    if not store.has("price_lists", names["price_list_id"]) or _variant(store, names) is None:
         return error("v3", 404)
     row = {name: value for name, value in call.body.items() if name in ("price", *_UNSET)}
     bad = {name: "must be of type number" for name, value in row.items() if name != "bulk_pricing_tiers" and isinstance(value, str | bool)}
@@ -136,11 +136,11 @@ def _assign(store: Store, call: Call) -> Answer:
     """Give a price list to a customer group in a channel; there is one price list for each such pair."""
     body = call.body
     price_list_id = call.last_key
-    if price_list_id not in store.tables["price_lists"]:
+    if not store.has("price_lists", price_list_id):
         return error("v3", 404)
     if not isinstance(body, dict) or not {"customer_group_id", "channel_id"} <= body.keys():
         return error("v3", 422, errors={"customer_group_id": "is required", "channel_id": "is required"})
-    if body["customer_group_id"] not in store.tables["customer_groups"] or body["channel_id"] not in store.tables["channels"]:
+    if not store.has("customer_groups", body["customer_group_id"]) or not store.has("channels", body["channel_id"]):
         return error("v3", 404)
     who = {"customer_group_id": body["customer_group_id"], "channel_id": body["channel_id"]}
     table = store.tables["price_list_assignments"]

@@ -83,8 +83,8 @@ def _image(table: str, field: str, shown: str) -> Any:
         if row is None:
             return error("v3", 404)
         given = call.body.get("image_url") if isinstance(call.body, dict) else None
-        if isinstance(call.body, dict) and not given:
-            return error("v3", 422, errors={"image_url": "is required"})
+        if call.body is not None and not isinstance(given, str):
+            return error("v3", 422, errors={"image_url": "must be of type string" if given else "is required"})
         url = given or f"https://cdn11.bigcommerce.com/s-sandbox/{table}/{call.last_key}.png"
         store.edit(table, call.last_key, **{field: url})
         return ok({"data": {shown: url}, "meta": {}})

@@ -38,7 +38,7 @@ def _delete_promotions(store: Store, call: Call) -> Answer:
 def _generate_codes(store: Store, call: Call) -> Answer:
     """Make codes; each call makes new ones."""
     promotion_id = call.keys["promotion_id"]
-    if promotion_id not in store.tables["promotions"]:
+    if not store.has("promotions", promotion_id):
         return error("v3", 404)
     size = call.body.get("batch_size") if isinstance(call.body, dict) else None
     if not isinstance(size, int) or not 1 <= size <= 250:
@@ -72,7 +72,7 @@ def _delete_code(store: Store, call: Call) -> Answer:
 def _add_members(store: Store, call: Call) -> Answer:
     """Put shopper profiles into a segment, 50 in a call; those that are in it already are a conflict."""
     segment_id = call.keys["segmentId"]
-    if segment_id not in store.tables["segments"]:
+    if not store.has("segments", segment_id):
         return error("v3", 404)
     ids = call.body
     if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
@@ -98,7 +98,7 @@ def _add_members(store: Store, call: Call) -> Answer:
 
 def _remove_members(store: Store, call: Call) -> Answer:
     segment_id = call.keys["segmentId"]
-    if segment_id not in store.tables["segments"]:
+    if not store.has("segments", segment_id):
         return error("v3", 404)
     ids = {part.strip() for part in call.query.get("id:in", "").split(",") if part.strip()}
     for row in list(store.children("segment_shopper_profiles", "_segment_id", segment_id)):
@@ -112,9 +112,7 @@ def _add_items(store: Store, call: Call) -> Answer:
     if wishlist is None:
         return error("v3", 404)
     items = call.body.get("items") if isinstance(call.body, dict) else None
-    if not isinstance(items, list) or not all(
-        isinstance(item, dict) and item.get("product_id") in store.tables["products"] for item in items
-    ):
+    if not isinstance(items, list) or not all(isinstance(item, dict) and store.has("products", item.get("product_id")) for item in items):
         return error("v3", 422, errors={"items": "must be a list of objects with the product_id of a product"})
     highest = max([wishlist["id"] * 10, *(item["id"] for item in wishlist["items"])])
     made = [{"variant_id": None, **item, "id": highest + 1 + n} for n, item in enumerate(items)]
@@ -147,7 +145,7 @@ def _save_pickups(store: Store, call: Call) -> Answer:
         for name, why in fields.problems(fields.body_of(call.method, template), row).items()
     }
     if call.method == "POST":
-        bad |= {f"{n}.order_id": "not found" for n, row in enumerate(rows) if row.get("order_id") not in store.tables["orders"]}
+        bad |= {f"{n}.order_id": "not found" for n, row in enumerate(rows) if not store.has("orders", row.get("order_id"))}
         if bad:
             return error("v3", 422, errors=bad)
         return ok({"data": [_new_pickup(store, row) for row in rows], "meta": {}})
@@ -178,6 +176,8 @@ def _new_pickup(store: Store, row: Row) -> Row:
 
 
 def _order_of(store: Store, pickup_id: Any) -> Any:
+    if not isinstance(pickup_id, int):
+        return None
     known = store.owners.get(("order_pickups", pickup_id))
     for order_id in [known] if known is not None else list(store.tables["orders"].ids()):
         if any(row["id"] == pickup_id for row in store.nested["order_pickups"].get(order_id)):
@@ -205,12 +205,14 @@ _CURRENCIES = "channel_currency_assignments"
 
 def _save_currencies(store: Store, rows: Any) -> list[Row] | Answer:
     rows = rows if isinstance(rows, list) else [rows]
-    bad = {}
+    bad: dict[str, str] = {}
     for n, row in enumerate(rows):
         if not isinstance(row, dict):
             return error("v3", 422, errors={"": "the body must hold objects"})
-        bad |= {f"{n}.{name}": "is required" for name in ("enabled_currencies", "default_currency") if not row.get(name)}
-        if row.get("channel_id") not in store.tables["channels"]:
+        for name, kind in (("enabled_currencies", list), ("default_currency", str)):
+            if not row.get(name) or not isinstance(row[name], kind):
+                bad[f"{n}.{name}"] = f"must be of type {kind.__name__}" if row.get(name) else "is required"
+        if not store.has("channels", row.get("channel_id")):
             bad[f"{n}.channel_id"] = "not found"
     if bad:
         return error("v3", 422, errors=bad)
@@ -218,7 +220,7 @@ def _save_currencies(store: Store, rows: Any) -> list[Row] | Answer:
     saved = []
     for row in rows:
         kept = {name: row[name] for name in names}
-        known = row["channel_id"] in store.tables[_CURRENCIES]
+        known = store.has(_CURRENCIES, row["channel_id"])
         saved.append(store.edit(_CURRENCIES, row["channel_id"], **kept) if known else store.add(_CURRENCIES, **kept))
     return saved
 
@@ -229,8 +231,9 @@ def _currencies(store: Store, call: Call) -> Answer:
 
 
 def _currencies_of_one(store: Store, call: Call) -> Answer:
-    body = {**call.body, "channel_id": call.last_key} if isinstance(call.body, dict) else call.body
-    saved = _save_currencies(store, body)
+    if not isinstance(call.body, dict):
+        return error("v3", 422, errors={"": "the body must be an object"})
+    saved = _save_currencies(store, {**call.body, "channel_id": call.last_key})
     return saved if isinstance(saved, Answer) else ok({"data": saved[0], "meta": {}})
 
 
@@ -244,7 +247,7 @@ def _site_of(store: Store, channel_id: Any) -> Row | None:
 
 def _save_site(store: Store, call: Call) -> Answer:
     """Make or change the site of a channel: the same row as in the list of sites."""
-    if call.last_key not in store.tables["channels"]:
+    if not store.has("channels", call.last_key):
         return error("v3", 404)
     if not isinstance(call.body, dict) or not isinstance(call.body.get("url"), str):
         return error("v3", 422, errors={"url": "is required"})
@@ -270,7 +273,7 @@ def _replace_filters(store: Store, call: Call) -> Answer:
     for row_id in known:
         store.delete("search_filters", row_id)
     for row in call.body:
-        key = row.get("id")
+        key = row.get("id") if isinstance(row.get("id"), int | str) else None
         table.put(key if key in known else table.next_id(), {**known.get(key, {}), **row})
     return ok({"data": list(call.body), "meta": {}})
 

@@ -81,7 +81,7 @@ def _adjust(*, relative: bool) -> Handler:
         for item in call.body["items"]:
             name, value = _identity(item) or ("", None)
             variant, reason = _find(store, name, value)
-            if item["location_id"] not in store.tables["inventory_locations"]:
+            if not store.has("inventory_locations", item["location_id"]):
                 reason = f"Location with id {item['location_id']} not found"
             if reason is not None:
                 against.append(reason)
@@ -118,7 +118,7 @@ _SETTINGS: Mapping[str, type] = {"safety_stock": int, "warning_level": int, "is_
 
 def _put_settings(store: Store, call: Call) -> Answer:
     """Change settings of items at a location; what is left out stays."""
-    if call.last_key not in store.tables["inventory_locations"]:
+    if not store.has("inventory_locations", call.last_key):
         return error("v3", 404)
     rows = call.body.get("settings") if isinstance(call.body, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -149,6 +149,7 @@ LOCATIONS = Rules(
     "inventory_locations",
     required=("code", "label"),
     unique={"code": folded("code")},
+    conflict=422,
     filters={"location_id:in": "id"},
     ignored=("created_at", "updated_at"),
 )

@@ -5,6 +5,7 @@ A request is looked at as a whole first: its shape, its size, each of its rows. 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ from airflow_provider_bigcommerce.sandbox.routes import Call, Handler, Router
 from airflow_provider_bigcommerce.sandbox.rules import UNPUBLISHED, Rules
 from airflow_provider_bigcommerce.sandbox.store import Store
 from airflow_provider_bigcommerce.sandbox.table import Row
+
+_PLACE = re.compile(r"\.\d+(?=\.)")  # in a field's name: variants.0.id
 
 
 def visible(row: Row) -> Row:
@@ -111,8 +114,9 @@ class Writer:
         for index, row in enumerate(rows):
             old = None if creating else self._old(store, row)
             if not creating and old is None and not self._may_create(row):
-                if rules.missing:
-                    bad.append(Bad(index, row, {rules.key: "not found" if rules.key in row else "is required"}, rules.missing))
+                if rules.missing or not isinstance(row.get(rules.key), int | str):
+                    reason = "not found" if rules.key in row else "is required"
+                    bad.append(Bad(index, row, {rules.key: reason}, rules.missing or 422))
                 continue
             found = self._against(store, call, row, old, claimed, index)
             if found is None:
@@ -148,9 +152,10 @@ class Writer:
         if refused:
             return refused, 422
         found = fields.problems(self._schema(call), row, required=rules.required if old is None else (), version=call.version)
-        found = {name: reason for name, reason in found.items() if name not in (*rules.optional, rules.parent) or reason != "is required"}
+        unneeded = (*rules.optional, rules.parent)
+        found = {name: why for name, why in found.items() if why != "is required" or _PLACE.sub("", name) not in unneeded}
         if old is not None:  # what a file requires of a PUT is what a whole row has; the stores that were seen take a part
-            found = {name: reason for name, reason in found.items() if reason != "is required" or name in row}
+            found = {name: reason for name, reason in found.items() if (reason != "is required" or name in row) and name != rules.key}
         for name, table in rules.references.items():
             if not _refers(store, table, row.get(name)):
                 found.setdefault(name, "not found")
@@ -290,7 +295,7 @@ def _refers(store: Store, table: str, value: Any) -> bool:
     """Tell whether a value, or each of a list of values, names a row; nothing and 0 name none, and are right."""
     if isinstance(value, list):
         return all(_refers(store, table, item) for item in value)
-    return value in (None, 0, "") or (isinstance(value, int | str) and value in store.tables[table])
+    return value is None or value in (0, "") or store.has(table, value)
 
 
 def styled(**styles: Style) -> Mapping[str, Style]:
