@@ -220,6 +220,11 @@ class Table:
         self._ids = [*ids[:at], *([] if was else [row_id]), *ids[at + was :]]
 
     @property
+    def seeded(self) -> Sequence[Any]:
+        """The keys of the seeded rows, whatever became of them: what other seeded rows refer to, so that no write changes those."""
+        return self._seeded
+
+    @property
     def has_text_keys(self) -> bool:
         """Tell whether rows are named by text, as UUIDs are."""
         return len(self._seeded) > 0 and isinstance(self._seeded[0], str)
