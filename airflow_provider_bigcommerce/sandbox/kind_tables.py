@@ -61,7 +61,8 @@ def _table(store: SeededStore, kind: Kind) -> Table:
         if kind.fit is not None:
             row.update(kind.fit(store, row, n))
             row[kind.key] = row_id
-        made[row_id] = row
+        if row_id in places:
+            made[row_id] = row
         return row
 
     return Table(kind.name, ids, make, key=kind.key, on_change=store.keep)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from airflow_provider_bigcommerce.sandbox import dates
+from airflow_provider_bigcommerce.sandbox import dates, listing
 from airflow_provider_bigcommerce.sandbox.answers import Answer, error, ok
 from airflow_provider_bigcommerce.sandbox.documented_routes import documented_listing, list_handler
 from airflow_provider_bigcommerce.sandbox.routes import Call, Router
+from airflow_provider_bigcommerce.sandbox.stock import SEEDED_PLACES, shown_stock
 from airflow_provider_bigcommerce.sandbox.store import Store
 from airflow_provider_bigcommerce.sandbox.table import Row
+from airflow_provider_bigcommerce.sandbox.unique import SKU
 from airflow_provider_bigcommerce.sandbox.write_categories import legacy
 
 # -- catalog -------------------------------------------------------------------------------------------------------------------------
@@ -88,9 +90,25 @@ def _identity(variant: Row) -> Row:
     return {"sku": variant["sku"], "variant_id": variant["id"], "product_id": variant["product_id"]}
 
 
-def _inventory_items(store: Store, _keys: Mapping[str, Any]) -> list[Row]:
+def _variants(store: Store, query: Mapping[str, str]) -> Iterable[Row]:
+    """Walk the variants that a query can mean: those it names, or all."""
+    table = store.tables["product_variants"]
+    if query.get("sku:in"):
+        index = store.unique("product_variants", SKU)
+        keys: set[Any] = {key for text in query["sku:in"].split(",") for key in index.all(index.of({"sku": text}))}
+    elif query.get("variant_id:in"):
+        keys = {int(text) for text in query["variant_id:in"].split(",") if text.strip().isdigit()}
+    elif query.get("product_id:in"):
+        products = {int(text) for text in query["product_id:in"].split(",") if text.strip().isdigit()}
+        keys = {variant["id"] for product_id in products for variant in store.variants_of(product_id)}
+    else:
+        return table.rows()
+    return [row for key in sorted(keys) if (row := table.get(key)) is not None]
+
+
+def _inventory_items(store: Store, call: Call) -> Answer:
     locations = list(store.tables["inventory_locations"].rows())
-    return [
+    rows = [
         {
             "identity": {**_identity(variant), "sku_id": variant["sku_id"] or variant["id"]},
             "locations": [
@@ -99,22 +117,27 @@ def _inventory_items(store: Store, _keys: Mapping[str, Any]) -> list[Row]:
                     "location_code": place["code"],
                     "location_name": place["label"],
                     "location_enabled": True,
-                    **store.stock.shown(variant, place["id"]),
+                    **shown_stock(stocked, place["id"]),
                 }
-                for place in locations[:3]
+                for n, place in enumerate(locations)
+                if n < SEEDED_PLACES or str(place["id"]) in stocked
             ],
         }
-        for variant in store.tables["product_variants"].rows()
+        for variant in _variants(store, call.query)
+        for stocked in [store.stock.places(variant)]
     ]
+    how = documented_listing("/v3/inventory/items", lambda _store, _keys: rows, aliases=_BY_IDENTITY)
+    return listing.answer(store, how, call.keys, call.query, call.version)
 
 
-def _location_items(store: Store, keys: Mapping[str, Any]) -> list[Row] | None:
-    location_id = keys["location_id"]
-    if location_id not in store.tables["inventory_locations"]:
-        return None
-    return [
-        {"identity": _identity(variant), **store.stock.shown(variant, location_id)} for variant in store.tables["product_variants"].rows()
-    ]
+def _location_items(store: Store, call: Call) -> Answer:
+    location_id = call.keys["location_id"]
+    known = location_id in store.tables["inventory_locations"]
+    variants = _variants(store, call.query) if known else ()
+    rows = [{"identity": _identity(variant), **shown_stock(store.stock.places(variant), location_id)} for variant in variants]
+    path = "/v3/inventory/locations/{location_id}/items"
+    how = documented_listing(path, lambda _store, _keys: rows if known else None, aliases=_BY_IDENTITY)
+    return listing.answer(store, how, call.keys, call.query, call.version)
 
 
 _BY_IDENTITY: Mapping[str, Any] = {
@@ -232,8 +255,6 @@ def add(router: Router) -> None:
         ("/v3/catalog/products/channel-assignments", _channel_assignments, {"key": "product_id"}),
         ("/v3/catalog/categories/{category_id}/products/sort-order", _sort_order, {"key": "product_id"}),
         ("/v3/catalog/products/{product_id}/complex-rules", _complex_rules, {}),
-        ("/v3/inventory/items", _inventory_items, {"aliases": _BY_IDENTITY}),
-        ("/v3/inventory/locations/{location_id}/items", _location_items, {"aliases": _BY_IDENTITY}),
         ("/v3/customers/attribute-values", lambda store, _keys: store.rows("customer_attribute_values"), {}),
         (
             "/v3/customers/form-field-values",
@@ -245,6 +266,9 @@ def add(router: Router) -> None:
         ("/v3/customers/{customerId}/stored-instruments", _instruments, {"key": "token"}),
     ):
         router.add(path, get=list_handler(documented_listing(path, rows, **changes)))
+
+    router.add("/v3/inventory/items", get=_inventory_items)
+    router.add("/v3/inventory/locations/{location_id}/items", get=_location_items)
 
     def complex_rule(store: Store, call: Call) -> Answer:
         row = next((row for row in _complex_rules(store, call.keys) or () if row["id"] == call.last_key), None)

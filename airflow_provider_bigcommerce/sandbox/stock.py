@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from airflow_provider_bigcommerce.sandbox.store import Store
 
 MOST = 2**31 - 1  # more than this is answered 200 and not kept
-_SEEDED_PLACES = 3  # locations at which a seeded variant was stocked
+SEEDED_PLACES = 3  # locations at which a seeded variant was stocked
 
 
 @dataclass(frozen=True)
@@ -50,26 +50,10 @@ class Stock:
             return dict(kept["places"])
         total = variant["inventory_level"] or 0
         found = {}
-        for place, location_id in enumerate(list(self._store.tables["inventory_locations"].ids())[:_SEEDED_PLACES]):
+        for place, location_id in enumerate(list(self._store.tables["inventory_locations"].ids())[:SEEDED_PLACES]):
             share = total - total // 3 * 2 if place == 0 else total // 3  # the locations add up to the variant's level
             found[str(location_id)] = _place(share)
         return found
-
-    def shown(self, variant: Row, location_id: int) -> Row:
-        """Show what lies of a variant at one location, as the inventory endpoints do."""
-        place = self.places(variant).get(str(location_id)) or _place(0)
-        available = place["onhand"] - place["safety_stock"]
-        in_stock = place["is_in_stock"]
-        return {
-            "available_to_sell": available,
-            "total_inventory_onhand": place["onhand"],
-            "settings": {
-                "safety_stock": place["safety_stock"],
-                "is_in_stock": available > 0 if in_stock is None else in_stock,
-                "warning_level": place["warning_level"],
-                "bin_picking_number": place["bin_picking_number"],
-            },
-        }
 
     def onhand(self, variant_id: int, location_id: int) -> int | None:
         """Tell how many are on hand; None where the variant was never stocked there."""
@@ -150,6 +134,26 @@ class Stock:
             level = sum(variant["inventory_level"] or 0 for variant in self._store.variants_of(product_id))
             if level != product["inventory_level"]:
                 self._store.edit("products", product_id, inventory_level=level)
+
+
+def shown_stock(places: dict[str, Row], location_id: int) -> Row:
+    """Show what lies of a variant at one location, as the inventory endpoints do.
+
+    :param places: what lies where of the variant, from `Stock.places`.
+    """
+    place = places.get(str(location_id)) or _place(0)
+    available = place["onhand"] - place["safety_stock"]
+    in_stock = place["is_in_stock"]
+    return {
+        "available_to_sell": available,
+        "total_inventory_onhand": place["onhand"],
+        "settings": {
+            "safety_stock": place["safety_stock"],
+            "is_in_stock": available > 0 if in_stock is None else in_stock,
+            "warning_level": place["warning_level"],
+            "bin_picking_number": place["bin_picking_number"],
+        },
+    }
 
 
 def _place(onhand: int) -> Row:

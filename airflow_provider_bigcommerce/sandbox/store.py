@@ -10,7 +10,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -20,22 +20,20 @@ import msgspec
 
 from airflow_provider_bigcommerce.sandbox import dates, following
 from airflow_provider_bigcommerce.sandbox.answers import Answer
+from airflow_provider_bigcommerce.sandbox.bookkeeping import Bookkeeping
 from airflow_provider_bigcommerce.sandbox.catalog_data import CatalogData
 from airflow_provider_bigcommerce.sandbox.customer_data import CustomerData
 from airflow_provider_bigcommerce.sandbox.faults import Faults, Kind, Planned, PlannedOdd
 from airflow_provider_bigcommerce.sandbox.kind_tables import add_tables
 from airflow_provider_bigcommerce.sandbox.odd_answers import Asker, Odd
 from airflow_provider_bigcommerce.sandbox.order_data import STATUSES, OrderData
-from airflow_provider_bigcommerce.sandbox.outbox import Mail, What
+from airflow_provider_bigcommerce.sandbox.outbox import Mail
 from airflow_provider_bigcommerce.sandbox.quota import Concurrency, Quota
 from airflow_provider_bigcommerce.sandbox.recorded_values import apply as apply_recorded_values
 from airflow_provider_bigcommerce.sandbox.stock import Stock
 from airflow_provider_bigcommerce.sandbox.table import Key, Nested, Row, Table
-from airflow_provider_bigcommerce.sandbox.unique import Read, Unique
 from airflow_provider_bigcommerce.sandbox.unknown_filters import UNKNOWN, Unknown
 from airflow_provider_bigcommerce.sandbox.vocabulary import PLACES
-
-_FIRST_NESTED = 900_000_000  # far above the ids of seeded nested rows
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class LoggedRequest:
     rows: int | None = None
 
 
-class Store:
+class Store(Bookkeeping):
     """One BigCommerce store.
 
     :param seed: the same seed gives the same store.
@@ -88,6 +86,7 @@ class Store:
         unknown_filters: Unknown = "ignore",
         recorded_values: bool = True,
     ) -> None:
+        super().__init__()
         if unknown_filters not in UNKNOWN:
             raise ValueError(f"unknown_filters is one of {', '.join(UNKNOWN)}, got {unknown_filters!r}")
         self.unknown_filters: Unknown = unknown_filters
@@ -110,12 +109,6 @@ class Store:
         self.tables: dict[str, Table] = {}
         self.nested: dict[str, Nested] = {}
         self.singletons: dict[str, Row] = {}  # changed singletons by path
-        self.outbox: list[Mail] = []
-        self.unsaved_stock: set[int] = set()  # products whose stock a catalog PUT does not save: it answers 207
-        self._indexes: dict[tuple[str, Read], Unique] = {}
-        self._children: dict[tuple[str, str], tuple[int, dict[Any, list[Row]]]] = {}
-        self._nested_ids: dict[str, int] = {}
-        self.owners: dict[tuple[str, int], Any] = {}  # kind and id of a new nested row: whose it is
         self._make_tables()
         if recorded_values:
             self.sales.recorded_values = True
@@ -287,45 +280,6 @@ class Store:
         """Answer a request, oddly where a test asked for it (asked by the server, once a request)."""
         with self.lock:
             return self._faults.answer(method, path, query_text, ask)
-
-    # -- what writes need ---------------------------------------------------------------------------------------------------------
-
-    def mail(self, what: What, customer_id: int, order_id: int | None = None, about: int | None = None) -> None:
-        """Send a mail."""
-        mail = Mail(what, customer_id, order_id, self.now(), about)
-        self.outbox.append(mail)
-        self.keep("outbox", len(self.outbox), asdict(mail))
-
-    def unique(self, resource: str, read: Read) -> Unique:
-        """Give the index of a table by a value that no two of its rows share."""
-        key = (resource, read)
-        if key not in self._indexes:
-            self._indexes[key] = Unique(self.tables[resource], read)
-        return self._indexes[key]
-
-    def has(self, resource: str, key: Any) -> bool:
-        """Tell whether a table has a row, whatever a request gave as its key."""
-        return isinstance(key, int | str) and key in self.tables[resource]
-
-    def children(self, resource: str, field: str, parent: Any) -> list[Row]:
-        """List the rows of a table that belong to a parent; sorted out once for all parents, until the table changes."""
-        table = self.tables[resource]
-        version, groups = self._children.get((resource, field), (-1, {}))
-        if version != table.version:
-            groups = {}
-            for row in table.rows():
-                groups.setdefault(row[field], []).append(row)
-            self._children[resource, field] = (table.version, groups)
-        return groups.get(parent, [])
-
-    def nested_id(self, kind: str, parent: Any = None) -> int:
-        """Give an id for a new nested row that none had; whose it is can be found by it."""
-        if kind not in self._nested_ids:
-            used = [row["id"] for rows in self.nested[kind].changed.values() for row in rows if isinstance(row.get("id"), int)]
-            self._nested_ids[kind] = max([_FIRST_NESTED, *used])
-        self._nested_ids[kind] += 1
-        self.owners[kind, self._nested_ids[kind]] = parent
-        return self._nested_ids[kind]
 
     # -- arrange and assert -----------------------------------------------------------------------------------------------------
 

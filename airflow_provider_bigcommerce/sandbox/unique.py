@@ -26,8 +26,11 @@ def _folded(value: Any) -> Any:
     return value if value is None or isinstance(value, int | float) else repr(value)  # a request may hold anything
 
 
+SKU = folded("sku")
+
+
 class Unique:
-    """Knows which row has a value.
+    """Knows which rows have a value.
 
     :param table: the table.
     :param read: gives a row's value.
@@ -35,14 +38,19 @@ class Unique:
 
     def __init__(self, table: Table, read: Read) -> None:
         self._table, self._read = table, read
-        self._keys: dict[Any, Key] = {}
+        self._keys: dict[Any, list[Key]] = {}
         self._values: dict[Key, Any] = {}
         self._seen: int | None = None
 
     def find(self, value: Any) -> Key | None:
         """Give the key of the row with a value, or None. Of several rows with one value, the one that got it last."""
+        found = self.all(value)
+        return found[-1] if found else None
+
+    def all(self, value: Any) -> list[Key]:
+        """Give the keys of all rows with a value: more than one where a test arranged it so."""
         self._follow()
-        return None if value is None else self._keys.get(value)
+        return [] if value is None else self._keys.get(value, [])
 
     def of(self, row: Row) -> Any:
         """Give a row's value."""
@@ -59,10 +67,15 @@ class Unique:
         self._seen = len(changes)
 
     def _note(self, key: Key, row: Row | None) -> None:
-        old = self._values.pop(key, None)
-        if old is not None and self._keys.get(old) == key:
-            del self._keys[old]
         value = None if row is None else self._read(row)
+        old = self._values.get(key)
+        if old == value:
+            return
+        if old is not None:
+            del self._values[key]
+            self._keys[old].remove(key)
+            if not self._keys[old]:
+                del self._keys[old]
         if value is not None:
             self._values[key] = value
-            self._keys[value] = key
+            self._keys.setdefault(value, []).append(key)

@@ -14,11 +14,10 @@ from airflow_provider_bigcommerce.sandbox.rules import Rules
 from airflow_provider_bigcommerce.sandbox.stock import MOST
 from airflow_provider_bigcommerce.sandbox.store import Store
 from airflow_provider_bigcommerce.sandbox.table import Row
-from airflow_provider_bigcommerce.sandbox.unique import folded
+from airflow_provider_bigcommerce.sandbox.unique import SKU, folded
 from airflow_provider_bigcommerce.sandbox.write_categories import make_brand, url_of
 from airflow_provider_bigcommerce.sandbox.writes import add_writes, styled
 
-SKU = folded("sku")
 _NAME = folded("name")
 
 

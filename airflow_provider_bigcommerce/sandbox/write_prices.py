@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from airflow_provider_bigcommerce.sandbox import dates
 from airflow_provider_bigcommerce.sandbox.answers import NOTHING, Answer, error, ok
 from airflow_provider_bigcommerce.sandbox.refusals import COUNTED, IDENTITY, ONE_IDENTITY
 from airflow_provider_bigcommerce.sandbox.routes import Call, Router
 from airflow_provider_bigcommerce.sandbox.rules import Rules
 from airflow_provider_bigcommerce.sandbox.store import Store
 from airflow_provider_bigcommerce.sandbox.table import Row
-from airflow_provider_bigcommerce.sandbox.unique import folded
-from airflow_provider_bigcommerce.sandbox.write_catalog import SKU
+from airflow_provider_bigcommerce.sandbox.unique import SKU, folded
 from airflow_provider_bigcommerce.sandbox.writes import add_writes, styled, visible
 
 _TABLE = "price_list_records"
@@ -70,7 +70,11 @@ def _save(store: Store, call: Call, body: Row) -> Row:
     if old is not None:
         return store.edit(_TABLE, old["_id"], **given, calculated_price=row["calculated_price"])
     key = {"variant_id": variant["id"], "product_id": variant["product_id"], "sku": variant["sku"], "currency": currency}
-    return store.add(_TABLE, **{**row, **key})
+    now = dates.iso(store.now())
+    number = store.tables[_TABLE].next_id()
+    made = {"_id": number, **row, **key, "date_created": now, "date_modified": now}
+    store.tables[_TABLE].put(number, made)
+    return made
 
 
 RECORDS = Rules(

@@ -11,8 +11,7 @@ from airflow_provider_bigcommerce.sandbox.rules import Rules
 from airflow_provider_bigcommerce.sandbox.stock import Adjustment
 from airflow_provider_bigcommerce.sandbox.store import Store
 from airflow_provider_bigcommerce.sandbox.table import Row
-from airflow_provider_bigcommerce.sandbox.unique import folded
-from airflow_provider_bigcommerce.sandbox.write_catalog import SKU
+from airflow_provider_bigcommerce.sandbox.unique import SKU, folded
 from airflow_provider_bigcommerce.sandbox.writes import add_writes, too_many
 
 MOST = 2000

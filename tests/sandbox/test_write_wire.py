@@ -177,7 +177,7 @@ def test_the_official_sdk_writes_orders_shipments_customers_and_coupons(
     assert [mail.what for mail in store.outbox] == ["status changed", "shipment created"]
     assert store.row("customers", customer.id)["notes"] == "by the SDK"
     assert store.row("coupons", coupon.id)["amount"] == "6"
-    with pytest.raises(Exception, match="409|[Cc]onflict|in use"):
+    with pytest.raises(Exception, match=r"409|[Cc]onflict|in use"):
         client.Coupons.create(**COUPON)
     coupon.delete()
     assert store.row("coupons", coupon.id) is None
