@@ -77,13 +77,26 @@ def change(store: Store, changes: Any) -> dict[str, Any]:
 
     :param changes: any of `orders` (how many to add), `edit_products` (list of objects with `id`), `move_customers` (list of ids), `add`
         (table to list of objects), `delete` (table to list of ids), `set_status` (list of `[order id, status id]`), `sell` (list of
-        `[variant id, location id, quantity]`), `stock_delay` (seconds until an adjustment shows), `latency_ms`, `odd` (list of objects
-        with what `Store.odd` takes: `path`, `answer`, `nth`, `times`, `method`).
+        `[variant id, location id, quantity]`), `stock_delay` (seconds until an adjustment shows), `faults` (rates of endpoints, as the
+        program's `--faults` has them), `latency_ms`, `odd` (list of objects with what `Store.odd` takes: `path`, `answer`, `nth`, `times`,
+        `method`).
     :returns: the ids that were added or changed, by kind.
     """
     if not isinstance(changes, dict):
         raise TypeError("the body must be an object")
-    known = ("orders", "edit_products", "move_customers", "add", "delete", "set_status", "sell", "stock_delay", "latency_ms", "odd")
+    known = (
+        "orders",
+        "edit_products",
+        "move_customers",
+        "add",
+        "delete",
+        "set_status",
+        "sell",
+        "stock_delay",
+        "faults",
+        "latency_ms",
+        "odd",
+    )
     unknown = sorted(set(changes) - set(known))
     if unknown:
         raise ValueError(f"unknown changes {unknown}; there are {', '.join(known)}")
@@ -105,6 +118,8 @@ def change(store: Store, changes: Any) -> dict[str, Any]:
         done.setdefault("sell", []).append(store.stock.sell(variant_id, location_id, quantity))
     if "stock_delay" in changes:
         store.stock.delay = float(changes["stock_delay"])
+    if "faults" in changes:
+        store.planned_faults.add_endpoints(changes["faults"])
     if "latency_ms" in changes:
         store.latency_ms = float(changes["latency_ms"])
     for plan in changes.get("odd", ()):

@@ -88,6 +88,11 @@ def _fields(refused: Refused) -> Answer:
     return error("v3", status, errors=merged)
 
 
+def _invalid(refused: Refused) -> Answer:
+    """Tell a value that another row has as any other invalid one."""
+    return error("v3", 422, errors={name: reason for bad in refused.bad for name, reason in bad.errors.items()})
+
+
 def _create_customers(refused: Refused) -> Answer:
     """Tell no row and no field, as was seen of a store (the file's own example has the same)."""
     if all(not bad.errors.keys() & {"email"} or bad.status != 409 for bad in refused.bad):
@@ -157,6 +162,7 @@ def _by_reference(refused: Refused) -> Answer:
 
 
 FIELDS = Style(_fields)  # field names without a row: products, customers, every single row
+INVALID = Style(_invalid)  # the same, always 422: customers
 INDEXED = Style(lambda refused: error(refused.call.version, 422, errors=refused.by_index()))
 CREATE_CUSTOMERS = Style(_create_customers)
 BULK = Style(_bulk(422), saves=True)  # metafields

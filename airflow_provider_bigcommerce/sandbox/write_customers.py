@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_bigcommerce.sandbox import dates, fields
 from airflow_provider_bigcommerce.sandbox.answers import NOTHING, Answer, error, ok
-from airflow_provider_bigcommerce.sandbox.refusals import CREATE_CUSTOMERS, FIELDS
+from airflow_provider_bigcommerce.sandbox.refusals import CREATE_CUSTOMERS, INVALID
 from airflow_provider_bigcommerce.sandbox.routes import Call, Handler, Router
 from airflow_provider_bigcommerce.sandbox.rules import UNPUBLISHED, Rules
 from airflow_provider_bigcommerce.sandbox.store import Store
@@ -82,7 +82,7 @@ CUSTOMERS = Rules(
     unique={"email": EMAIL},
     ignored=("registration_ip_address", "origin_channel_id", "date_created", "date_modified"),
     references={"customer_group_id": "customer_groups"},
-    styles=styled(post=CREATE_CUSTOMERS, put=FIELDS),
+    styles=styled(post=CREATE_CUSTOMERS, put=INVALID),
     empty_delete="nothing",
     check=_check,
     make=make_customer,

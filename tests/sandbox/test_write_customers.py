@@ -65,7 +65,7 @@ def test_a_put_keeps_what_it_leaves_out_and_refuses_the_address_of_another(insid
     taken = inside.put(CUSTOMERS, [{"id": 11, "last_name": "X"}, {"id": 12, "email": "CUSTOMER13@example.com"}])
 
     assert {name for name in before if before[name] != after[name]} <= {"first_name", "date_modified"}
-    assert (taken.status, taken.json["errors"]) == (409, {"email": "'CUSTOMER13@example.com' is already in use"})
+    assert (taken.status, taken.json["errors"]) == (422, {"email": "'CUSTOMER13@example.com' is already in use"})
     assert inside.put(CUSTOMERS, [{"id": 11, "email": "CUSTOMER11@EXAMPLE.com"}]).status == 200  # its own
     assert inside.put(CUSTOMERS, [{"id": 999_999}]).status == 422
 
