@@ -97,6 +97,9 @@ def _either(branches: list[dict[str, Any]]) -> dict[str, Any]:
         for key, value in branches[0].items()
         if key not in ("properties", "required") and all(b.get(key) == value for b in branches)
     }
+    kinds = [branch.get("type") for branch in branches]
+    if None not in kinds and len({*map(str, kinds)}) > 1:
+        whole["type"] = sorted({kind for several in kinds for kind in (several if isinstance(several, list) else [several])})
     fields: dict[str, Any] = {}
     for branch in branches:
         for name, schema in branch.get("properties", {}).items():

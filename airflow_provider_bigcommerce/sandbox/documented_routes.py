@@ -212,9 +212,12 @@ _REPLACED = frozenset(
 )  # fmt: skip
 
 
-def _empty(value: Any) -> Any:
-    """Give the empty value of the same type."""
-    return None if value is None else type(value)()
+def _empty(value: Any, schema: Mapping[str, Any]) -> Any:
+    """Give the empty value of the same type: the first one of those that may be chosen, the lowest number."""
+    choices = [choice for choice in schema.get("enum", ()) if choice is not None]
+    if choices:
+        return choices[0]
+    return None if value is None else schema["minimum"] if "minimum" in schema else type(value)()
 
 
 def _singleton(path: str, schema: Mapping[str, Any], enveloped: bool) -> tuple[Handler, Handler]:
@@ -252,7 +255,7 @@ def _singleton(path: str, schema: Mapping[str, Any], enveloped: bool) -> tuple[H
             return error(call.version, 400 if call.version == "v2" else 422, errors=found)
         old = row(store, call) or {}
         if path in _REPLACED:
-            old = {name: _empty(value) for name, value in old.items()}
+            old = {name: _empty(value, schema.get("properties", {}).get(name, {})) for name, value in old.items()}
         changed = {**old, **call.body}
         store.keep_singleton(call.path, changed)
         return ok({"data": changed, "meta": {}} if enveloped else changed)

@@ -53,7 +53,7 @@ class Refused:
     @property
     def meta(self) -> Row:
         """Counts of rows."""
-        return {"total": self.total, "success": self.total - len(self.bad), "failed": len(self.bad)}
+        return {"total": self.total, "success": max(0, self.total - len(self.bad)), "failed": len(self.bad)}
 
     def by_index(self) -> dict[str, str]:
         """Messages by the row's place: `0.name`."""
@@ -120,10 +120,14 @@ def _trees(refused: Refused) -> Answer:
     return ok({**shown, "errors": errors, "meta": refused.meta}, 207)
 
 
+def _is_name(value: Any) -> bool:
+    return isinstance(value, int | str)
+
+
 def _identity(refused: Refused) -> Answer:
     names = ("price_list_id", "variant_id", "sku", "currency")
     found = [
-        {"data": {name: bad.row[name] for name in names if bad.row.get(name) is not None}, "field_errors": dict(bad.errors)}
+        {"data": {name: bad.row[name] for name in names if _is_name(bad.row.get(name))}, "field_errors": dict(bad.errors)}
         for bad in refused.bad
     ]
     return ok({"batch_errors": found}, 422)
@@ -133,7 +137,7 @@ def _one_identity(refused: Refused) -> Answer:
     """Tell the first bad row only, where the file's schema holds one."""
     bad = refused.bad[0]
     names = ("price_list_id", "variant_id", "sku", "currency")
-    kept = {name: bad.row[name] for name in names if bad.row.get(name) is not None}
+    kept = {name: bad.row[name] for name in names if _is_name(bad.row.get(name))}
     return ok({"data": kept, "field_errors": dict(bad.errors)}, 422)
 
 
@@ -156,6 +160,18 @@ def _detail(_refused: Refused) -> Answer:
     return ok({"status": 422, "title": "Unprocessable Entity", "type": LONG_TYPE, "detail": "Some pages could not be created."}, 422)
 
 
+def _problems(refused: Refused) -> Answer:
+    """Tell each reason as a problem of its own."""
+    found = [_problem(422, f"{name} {reason}".strip(), {}) for bad in refused.bad for name, reason in bad.errors.items()]
+    meta = {} if refused.call.method == "POST" else {"meta": {"total": 0, "success": 0, "failed": 0}}
+    return ok({"errors": found, **meta}, 422)
+
+
+def _texts(refused: Refused) -> Answer:
+    found = [f"{name}: {reason}" for bad in refused.bad for name, reason in bad.errors.items()]
+    return ok({**_problem(422, "Unprocessable Entity", {}), "errors": found}, 422)
+
+
 def _by_reference(refused: Refused) -> Answer:
     named = {str(bad.row.get("product_id", bad.row.get("entity_id", bad.index))): _joined(bad.errors) for bad in refused.bad}
     return error("v3", 422, errors=named)
@@ -173,4 +189,6 @@ ONE_IDENTITY = Style(_one_identity, saves=True)  # records of several price list
 BATCH = Style(_batch)  # variants: neither index nor id
 COUNTED = Style(_counted)  # routes of a site, price list assignments: index in the key, and how many were saved
 DETAIL = Style(_detail, saves=True)  # content pages: nothing names the bad row
+PROBLEMS = Style(_problems)  # promotions and their codes
+TEXTS = Style(_texts)  # e-mail templates of abandoned carts
 BY_REFERENCE = Style(_by_reference)  # assignments

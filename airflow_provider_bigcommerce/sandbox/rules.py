@@ -42,7 +42,8 @@ class Rules:
     :param upsert: how a row of a PUT is told from the others, where it needs no key: a row that is not there is made.
     :param creates_without_key: a row of a PUT without its key is made.
     :param cleared: fields that a PUT clears where it leaves them out, with what they become.
-    :param styles: how bad rows are told, by method; field names alone where a request has one row, with the index where it has several.
+    :param styles: how bad rows are told, by method (`PUT one` by the path of one row); else by field names alone where a request has one
+        row, with the index where it has several.
     :param missing: status of a row of a PUT that is not there; 0 where such a row is passed over and left out of `data`.
     :param empty_delete: what a DELETE of the list does without a filter.
     :param filters: the field behind a filter of that DELETE, where the filter is not named as its field.

@@ -94,7 +94,7 @@ def _put_order(store: Store, call: Call) -> Answer:
     kept = {row["product_id"]: row for row in store.singletons.get(f"sort order {category_id}", {}).get("rows", [])}
     kept |= {row["product_id"]: {"product_id": row["product_id"], "sort_order": row["sort_order"]} for row in rows}
     store.keep_singleton(f"sort order {category_id}", {"rows": list(kept.values())})
-    return ok({"data": [kept[row["product_id"]] for row in rows], "meta": {}})
+    return ok([kept[row["product_id"]] for row in rows])  # bare, as the file has it
 
 
 def add(router: Router) -> None:

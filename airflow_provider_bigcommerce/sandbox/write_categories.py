@@ -48,7 +48,12 @@ def _unsaved_brand(store: Store, call: Call, row: Row, old: Row | None) -> Mappi
 
 BRANDS = Rules("brands", unique={"name": folded("name")}, make=make_brand, change=_change_brand, split=_unsaved_brand)
 TREES_OF_CATEGORIES = Rules(
-    "category_trees", most={"PUT": 50}, creates_without_key=True, required=("name",), references={"channels": "channels"}
+    "category_trees",
+    most={"PUT": 50},
+    creates_without_key=True,
+    required=("name",),
+    references={"channels": "channels"},
+    styles=styled(delete=TREES),
 )
 
 _under = folded("name", "parent_id", "tree_id")  # a name may not stand twice under one parent

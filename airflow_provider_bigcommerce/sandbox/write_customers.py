@@ -20,7 +20,7 @@ from airflow_provider_bigcommerce.sandbox.writes import add_writes, styled, too_
 EMAIL = folded("email")
 _PLAIN: Row = {
     "company": "", "phone": "", "notes": "", "tax_exempt_category": "", "customer_group_id": 0, "registration_ip_address": "",
-    "attribute_count": 0, "accepts_product_review_abandoned_cart_emails": False, "origin_channel_id": 1, "channel_ids": None,
+    "attribute_count": 0, "accepts_product_review_abandoned_cart_emails": False, "origin_channel_id": 1, "channel_ids": [1],
 }  # fmt: skip
 _COUNTRIES = {place[5]: place[4] for place in PLACES}
 # what makes two addresses of a customer one; source: customers spec
@@ -48,6 +48,8 @@ def make_customer(store: Store, _call: Call, body: Row) -> Row:
     addresses, attributes, form_fields = (body.pop(name, None) or [] for name in ("addresses", "attributes", "form_fields"))
     notify = bool(body.pop("trigger_account_created_notification", False))
     body.pop("store_credit_amounts", None)
+    if body.get("channel_ids", ()) is None:  # allowed in all channels; no source tells how that is shown
+        del body["channel_ids"]
     body["authentication"] = {"force_password_reset": bool((body.get("authentication") or {}).get("force_password_reset"))}
     customer = store.add_customer(**{**_PLAIN, **body})
     customer_id = customer["id"]
@@ -66,6 +68,8 @@ def make_customer(store: Store, _call: Call, body: Row) -> Row:
 def _change(store: Store, call: Call, old: Row, body: Row) -> Row:
     form_fields = body.pop("form_fields", None)
     body.pop("store_credit_amounts", None)
+    if body.get("channel_ids", ()) is None:
+        body["channel_ids"] = [old["origin_channel_id"]]
     if "authentication" in body:
         given = body["authentication"] or {}
         body["authentication"] = {"force_password_reset": bool(given.get("force_password_reset"))}  # a password is never shown

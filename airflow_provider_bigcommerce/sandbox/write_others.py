@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_provider_bigcommerce.sandbox.contract import contract
 from airflow_provider_bigcommerce.sandbox.kinds import KINDS, Kind
-from airflow_provider_bigcommerce.sandbox.refusals import BULK_CONFLICT, BY_REFERENCE, COUNTED, DETAIL
+from airflow_provider_bigcommerce.sandbox.refusals import BULK_CONFLICT, BY_REFERENCE, COUNTED, DETAIL, PROBLEMS, TEXTS
 from airflow_provider_bigcommerce.sandbox.routes import Call, Router
 from airflow_provider_bigcommerce.sandbox.rules import Rules
 from airflow_provider_bigcommerce.sandbox.store import Store
@@ -121,8 +121,22 @@ OTHERS: tuple[Rules, ...] = (
     _SEGMENTS,
     Rules("shopper_profiles", references={"customer_id": "customers"}, required=("customer_id",), empty_delete="wipes"),
     Rules("wishlists", references={"customer_id": "customers"}, required=("customer_id",)),
-    Rules("promotions", most={"DELETE": 50}, ignored=("current_uses", "redemption_type")),
-    Rules("promotion_codes", parent="_promotion_id", most={"DELETE": 250}, unique={"code": _CODE}, conflict=422),
+    Rules(
+        "promotions",
+        most={"DELETE": 50},
+        ignored=("current_uses",),
+        styles={"POST": PROBLEMS, "PUT one": PROBLEMS},
+        change=lambda store, _call, old, body: store.edit("promotions", old["id"], **{**body, "redemption_type": old["redemption_type"]}),
+    ),
+    Rules(
+        "promotion_codes",
+        parent="_promotion_id",
+        most={"DELETE": 250},
+        unique={"code": _CODE},
+        conflict=422,
+        styles=styled(post=PROBLEMS, delete=PROBLEMS),
+    ),
+    Rules("abandoned_cart_emails", styles={"POST": TEXTS, "PUT one": TEXTS}),
     Rules("email_templates", key="type_id"),
     Rules("pages", optional=("body", "link"), either=("POST", "PUT"), styles=styled(post=DETAIL), check=_check_page),
     Rules("scripts", key="uuid"),

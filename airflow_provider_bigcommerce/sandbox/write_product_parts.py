@@ -39,7 +39,7 @@ def _value(_store: Store, _product_id: Any, row: Row) -> Row:
 def _rule(store: Store, product_id: Any, row: Row) -> Row:
     plain = {
         "sort_order": 0, "enabled": True, "stop": False, "purchasing_disabled": False, "purchasing_disabled_message": "",
-        "purchasing_hidden": False, "image_url": "", "price_adjuster": None, "weight_adjuster": None,
+        "purchasing_hidden": False, "image_url": "", "price_adjuster": {}, "weight_adjuster": {},
     }  # fmt: skip
     conditions = [
         {"variant_id": None, "combination_id": 0, **condition, "id": row["id"], "rule_id": row["id"]}

@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow_provider_bigcommerce.sandbox import dates, fields
 from airflow_provider_bigcommerce.sandbox.answers import NOTHING, Answer, error, ok
-from airflow_provider_bigcommerce.sandbox.refusals import BULK_CONFLICT, LONG_TYPE, Bad, Refused
+from airflow_provider_bigcommerce.sandbox.refusals import BULK_CONFLICT, LONG_TYPE, PROBLEMS, Bad, Refused
 from airflow_provider_bigcommerce.sandbox.routes import Call, Router
 from airflow_provider_bigcommerce.sandbox.store import Store
 from airflow_provider_bigcommerce.sandbox.table import Row
@@ -42,7 +42,7 @@ def _generate_codes(store: Store, call: Call) -> Answer:
         return error("v3", 404)
     size = call.body.get("batch_size") if isinstance(call.body, dict) else None
     if not isinstance(size, int) or not 1 <= size <= 250:
-        return error("v3", 422, errors={"batch_size": "must be from 1 to 250"})
+        return PROBLEMS.answer(Refused(call, [Bad(0, {}, {"batch_size": "must be from 1 to 250"})], (), 1))
     made = []
     for _ in range(size):
         number = store.tables["promotion_codes"].next_id()
@@ -52,8 +52,10 @@ def _generate_codes(store: Store, call: Call) -> Answer:
             "max_uses": call.body.get("max_uses", 0),
             "max_uses_per_customer": call.body.get("max_uses_per_customer", 0),
         }
-        made.append(visible(store.add("promotion_codes", id=number, code=code, _promotion_id=promotion_id, **plain)))
-    return ok({"data": made, "meta": {}}, 201)
+        store.add("promotion_codes", id=number, code=code, _promotion_id=promotion_id, **plain)
+        made.append({"code": code})
+    uses = {name: call.body.get(name, 1) for name in ("max_uses", "max_uses_per_customer")}
+    return ok({"data": {"created": dates.iso(store.now()), "batch_size": size, **uses, "codes": made}, "meta": {}}, 201)
 
 
 def _delete_code(store: Store, call: Call) -> Answer:
@@ -115,7 +117,7 @@ def _add_items(store: Store, call: Call) -> Answer:
     if not isinstance(items, list) or not all(isinstance(item, dict) and store.has("products", item.get("product_id")) for item in items):
         return error("v3", 422, errors={"items": "must be a list of objects with the product_id of a product"})
     highest = max([wishlist["id"] * 10, *(item["id"] for item in wishlist["items"])])
-    made = [{"variant_id": None, **item, "id": highest + 1 + n} for n, item in enumerate(items)]
+    made = [{"variant_id": store.variants_of(item["product_id"])[0]["id"], **item, "id": highest + 1 + n} for n, item in enumerate(items)]
     row = store.edit("wishlists", wishlist["id"], items=[*wishlist["items"], *made])
     return ok({"data": visible(row), "meta": {}}, 201)
 
@@ -238,7 +240,7 @@ def _currencies_of_one(store: Store, call: Call) -> Answer:
 
 
 def _no_currencies(store: Store, call: Call) -> Answer:
-    return ok({"data": [], "meta": {}}) if store.delete(_CURRENCIES, call.last_key) else error("v3", 404)
+    return ok({"data": call.last_key, "meta": {}}) if store.delete(_CURRENCIES, call.last_key) else error("v3", 404)
 
 
 def _site_of(store: Store, channel_id: Any) -> Row | None:
@@ -268,13 +270,18 @@ def _replace_filters(store: Store, call: Call) -> Answer:
     """Replace all search filters."""
     if not isinstance(call.body, list) or not all(isinstance(row, dict) for row in call.body):
         return error("v3", 422, errors={"": "the body must be a list of objects"})
+    schema = fields.body_of("PUT", call.path)
+    bad = {f"{n}.{name}": why for n, row in enumerate(call.body) for name, why in fields.problems(schema, row).items()}
+    if bad:
+        return error("v3", 422, errors=bad)
     table = store.tables["search_filters"]
     known = {row["id"]: row for row in table.rows()}
     for row_id in known:
         store.delete("search_filters", row_id)
     for row in call.body:
-        key = row.get("id") if isinstance(row.get("id"), int | str) else None
-        table.put(key if key in known else table.next_id(), {**known.get(key, {}), **row})
+        given = row.get("id")
+        key = given if isinstance(given, int | str) and given in known else table.next_id()
+        table.put(key, {**known.get(key, {}), **row, "id": key})
     return ok({"data": list(call.body), "meta": {}})
 
 

@@ -81,15 +81,16 @@ class Writer:
         many = self._many(call)
         rows = call.body if isinstance(call.body, list) else [call.body]
         if isinstance(call.body, list) is not many or not all(isinstance(row, dict) for row in rows):
-            wanted = "a list of objects" if many else "an object"
-            return error(call.version, 400 if call.version == "v2" else 422, errors={"": f"the body must be {wanted}"})
+            return self._malformed(call, f"the body must be {'a list of objects' if many else 'an object'}")
+        if not rows:
+            return self._malformed(call, "the list is empty")
         most = rules.most.get(call.method, UNPUBLISHED)
         if many and len(rows) > most:
             return too_many(call.version, most)
         if rules.parent is not None:
             rows = [{**row, rules.parent: call.last_key} for row in rows]
         bad, good = self._sorted(store, call, rows, creating=creating)
-        style = rules.styles.get(call.method, INDEXED if many else FIELDS)
+        style = self._style(call)
         if bad and not style.saves:
             return style.answer(Refused(call, bad, (), len(rows)))
         saved: list[Any] = []
@@ -100,6 +101,15 @@ class Writer:
         if bad:
             return style.answer(Refused(call, bad, saved, len(rows)))
         return self._answer(call, saved if many else saved[0], unsaved, len(rows))
+
+    def _style(self, call: Call) -> Style:
+        if self._one:
+            return self.rules.styles.get(f"{call.method} one", FIELDS)
+        return self.rules.styles.get(call.method, INDEXED if self._many(call) else FIELDS)
+
+    def _malformed(self, call: Call, reason: str) -> Answer:
+        style = self._style(call)
+        return (FIELDS if style is INDEXED else style).answer(Refused(call, [Bad(0, {}, {"": reason})], (), 1))
 
     def _many(self, call: Call) -> bool:
         kind = self._operations[call.method.lower()].get("body", {}).get("type")
@@ -222,14 +232,13 @@ class Writer:
         if old is None or not parents_exist(store, call.keys):
             return error(call.version, 404)
         if not isinstance(call.body, dict):
-            return error(call.version, 400 if call.version == "v2" else 422, errors={"": "the body must be an object"})
+            return self._malformed(call, "the body must be an object")
         if "id" in call.body and call.version == "v2":
             return error("v2", 400, "The field 'id' cannot be written to. Please remove it from your request before trying again.")
         row = {**call.body, rules.key: call.last_key}
         found = self._against(store, call, row, old, {}, 0)
         if found is not None:
-            style = rules.styles.get("PUT one", FIELDS)
-            return style.answer(Refused(call, [Bad(0, row, *found)], (), 1))
+            return self._style(call).answer(Refused(call, [Bad(0, row, *found)], (), 1))
         unsaved = rules.split(store, call, row, old) if rules.split else {}
         return self._answer(call, self._shown(store, self._save(store, call, row, old)), unsaved, 1)
 
@@ -261,7 +270,7 @@ class Writer:
         }
         if not given and rules.empty_delete == "refused":
             needed = next((name for name in documented if name not in ("page", "limit")), f"{rules.key}:in")
-            return error(call.version, 422, f"Parameter {needed} is required", errors={needed: "is required"})
+            return rules.styles.get("DELETE", FIELDS).answer(Refused(call, [Bad(0, {}, {needed: "is required"})], (), 0))
         if not given and rules.empty_delete == "nothing":
             return NOTHING
         for row in self._chosen(store, call, given)[: rules.most.get("DELETE")]:

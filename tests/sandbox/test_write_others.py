@@ -63,7 +63,7 @@ def test_a_promotion_with_codes_stays_and_codes_are_new_on_each_call(inside: Ins
     path = f"/v3/promotions/{by_code}"
 
     told = inside.delete("/v3/promotions", id__in=f"{without},{by_code}")
-    made = [code["code"] for _ in range(2) for code in inside.post(f"{path}/codegen", {"batch_size": 3, "prefix": "X"}).data]
+    made = [code["code"] for _ in range(2) for code in inside.post(f"{path}/codegen", {"batch_size": 3, "prefix": "X"}).data["codes"]]
 
     assert (told.status, list(told.json["errors"][0]["errors"]), told.json["meta"]["success"]) == (422, ["1.code"], 1)
     assert (len({*made}), inside.delete("/v3/promotions").status) == (6, 422)
