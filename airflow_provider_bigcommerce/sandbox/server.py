@@ -26,6 +26,7 @@ from airflow_provider_bigcommerce.sandbox import admin, dates, scopes
 from airflow_provider_bigcommerce.sandbox.all_routes import build_router
 from airflow_provider_bigcommerce.sandbox.answers import Answer, error
 from airflow_provider_bigcommerce.sandbox.faults import Planned
+from airflow_provider_bigcommerce.sandbox.quota import UNCAPPED, Ticket
 from airflow_provider_bigcommerce.sandbox.routes import Call, Router
 from airflow_provider_bigcommerce.sandbox.store import LoggedRequest, Store
 from airflow_provider_bigcommerce.sandbox.unknown_filters import refusal
@@ -96,7 +97,7 @@ class Server:
         version = match[3] if match else "v3"
         status, rows = 0, None
         kind: str | None = None
-        ticket: int | None = -1
+        ticket: Ticket | None = UNCAPPED
         try:
             body = await request.read()
             refused = self._refuse_early(request, match, version)
@@ -174,11 +175,13 @@ class Server:
         if refused is not None:
             return refused
         payload: Any = None
-        if body:
+        if body and not request.headers.get("Content-Type", "").startswith("multipart/"):  # of an upload, its coming is all that counts
             try:
                 payload = msgspec.json.decode(body)
             except msgspec.DecodeError:
                 return error(version, 400, "Input is invalid")
+        with store.lock:
+            store.stock.settle()
         remembered = None
         if request.method == "GET" and route.template in _CACHED:
             remembered = (path, *query.items(), *(table.version for table in store.tables.values()))
@@ -232,6 +235,8 @@ class Server:
             self._reset(request)
             raise _CutError
         answer = self._answer(request, path, version, body, dict(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True)))
+        if kind in ("500_after", "502_after", "503_after", "504_after"):
+            return self._response(request, error(version, int(kind[:3])), number, quota.headers())
         if kind == "timeout_after":
             await self._hold(request)
             raise _CutError
