@@ -36,7 +36,8 @@ class StoreSession(requests.Session):
 
     requests drops ``Authorization`` when a redirect leads to another host, but keeps all other headers: ``X-Auth-Token`` would follow.
 
-    :param store_url: base of all paths of the store.
+    :param store_url: base of all paths of the store, on the host that is asked.
+    :param below: the part of its path that API paths do not have; all of it if not given.
     :param total_timeout: seconds that a request may take in all, redirects and headers included. The body of one that is streamed is
         the caller's to bound.
     :param max_answer_bytes: most bytes of one answer, decompressed. Not for one that is streamed.
@@ -47,12 +48,14 @@ class StoreSession(requests.Session):
         self,
         store_url: str,
         *,
+        below: str | None = None,
         total_timeout: float = DEFAULT_TOTAL_TIMEOUT,
         max_answer_bytes: int = DEFAULT_ANSWER_BYTES,
         whole_collection: object = False,
     ) -> None:
         super().__init__()
         self._store_url = store_url
+        self._below = urlsplit(store_url).path if below is None else below
         self._total_timeout, self._max_answer_bytes, self._whole_collection = total_timeout, max_answer_bytes, whole_collection
         self.max_redirects = MOST_REDIRECTS
         # A session without credentials of its own would look for some in ~/.netrc.
@@ -110,7 +113,7 @@ class StoreSession(requests.Session):
         if not is_below(request.url or "", self._store_url):
             raise InvalidQueryError("Refused to send to a path outside of this store: the access token goes to paths below the store only.")
         parts = urlsplit(request.url or "")
-        path = parts.path.removeprefix(urlsplit(self._store_url).path)
+        path = parts.path.removeprefix(self._below)
         body = request.body if isinstance(request.body, (bytes, str)) else None
         require_part(
             request.method or "",
@@ -161,7 +164,7 @@ class StoreSession(requests.Session):
         response._content, response._content_consumed = b"".join(parts), True  # type: ignore[attr-defined]  # as requests' own reading does
 
     def _described(self, request: requests.PreparedRequest) -> Request:
-        path = urlsplit(request.url or "").path.removeprefix(urlsplit(self._store_url).path)
+        path = urlsplit(request.url or "").path.removeprefix(self._below)
         return Request(request.method or "", path)
 
 

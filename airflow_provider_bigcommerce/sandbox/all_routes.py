@@ -8,7 +8,15 @@ from typing import Any
 
 import msgspec
 
-from airflow_provider_bigcommerce.sandbox import archive_routes, documented_routes, graphql, main_routes, order_parts, other_routes
+from airflow_provider_bigcommerce.sandbox import (
+    archive_routes,
+    b2b_routes,
+    documented_routes,
+    graphql,
+    main_routes,
+    order_parts,
+    other_routes,
+)
 from airflow_provider_bigcommerce.sandbox.routes import Call, Router
 from airflow_provider_bigcommerce.sandbox.store import Store
 from airflow_provider_bigcommerce.sandbox.table import Row
@@ -28,6 +36,7 @@ def build_router() -> Router:
     documented_routes.add_lookups(router)
     documented_routes.add_singletons(router)
     archive_routes.add(router)
+    b2b_routes.add(router)
     router.add("/graphql", post=graphql.answer)
     return router
 
@@ -44,6 +53,8 @@ def listed(store: Store, path: str, query: Mapping[str, str] | None = None) -> l
     if found is None:
         raise LookupError(f"the sandbox has no {path}")
     route, keys = found
+    if path.startswith(b2b_routes.ROOT):
+        return b2b_routes.listed(store, route, path, keys, query or {})
     rows: list[Row] = []
     step: dict[str, str] = {}
     page = 1
