@@ -17,6 +17,7 @@ from airflow_provider_bigcommerce.sandbox import (
     order_parts,
     other_routes,
 )
+from airflow_provider_bigcommerce.sandbox.b2b_contract import ROOT
 from airflow_provider_bigcommerce.sandbox.routes import Call, Router
 from airflow_provider_bigcommerce.sandbox.store import Store
 from airflow_provider_bigcommerce.sandbox.table import Row
@@ -53,7 +54,7 @@ def listed(store: Store, path: str, query: Mapping[str, str] | None = None) -> l
     if found is None:
         raise LookupError(f"the sandbox has no {path}")
     route, keys = found
-    if path.startswith(b2b_routes.ROOT):
+    if path.startswith(ROOT):
         return b2b_routes.listed(store, route, path, keys, query or {})
     rows: list[Row] = []
     step: dict[str, str] = {}
