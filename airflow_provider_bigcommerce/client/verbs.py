@@ -127,7 +127,7 @@ class BigCommerceStore:
     ) -> Response:
         """Send any request below the store, with the same quota, retry and error rules as every verb.
 
-        :param path: ``/v3/...`` or ``/v2/...``, without a query.
+        :param path: ``/v3/...`` or ``/v2/...``, without a query; one that begins with ``/api/v3/io/`` goes to B2B Edition's host.
         :param json: what to send as the JSON body; None sends none.
         :param whole_collection: True lets a DELETE or PUT through that empties or changes a whole collection (``DELETE /v2/orders``).
         :raises InvalidQueryError: before anything is sent: the path has an empty or dotted segment or a query, or the call means a whole
@@ -152,12 +152,16 @@ class BigCommerceStore:
         check_parameters(row, query or {}, is_one=id is not None)
         id = optional(one_id())("id", id)  # noqa: A001  # BigCommerce's noun
         path, params = row.path, full_query(row, query)
+        if id is not None:
+            params = {name: value for name, value in params.items() if name in (query or {}) or name not in row.whole_params}
         if id is not None and row.id_placeholder:
             path = filled(path, {row.id_placeholder: id})
         elif id is not None and row.item_path is not None and not row.placeholders:
             path = filled(row.item_path, dict.fromkeys(placeholders(row.item_path), id))
         elif id is not None and row.id_in is not None:
             params[row.id_in] = str(id)  # no GET by id exists (V3 customers)
+        elif id is not None and row.single_params:
+            params[row.single_params[-1]] = str(id)
         elif id is not None:
             path = filled(f"{path}/{{id}}", {"id": id})
         if placeholders(path):

@@ -351,7 +351,8 @@ def columns_of(row: Resource) -> Schema:
     """The file's columns: the resource's, with its parents' keys in front where the schema lacks them."""
     known = schema(row.name, row.primary_key)
     parent = schema(row.parent).fields if row.parent else {}
-    keys = {column_of(name): parent.get(source, "scalar") for name, source in row.parent_keys.items()}
+    shown = {name: source for name, source in row.parent_keys.items() if name not in row.single_params or name in row.parent_columns}
+    keys = {column_of(name): parent.get(source, "scalar") for name, source in shown.items()}
     return known.with_columns({name: kind for name, kind in keys.items() if name not in known.fields})
 
 

@@ -249,7 +249,7 @@ class BigCommerceReconcileOperator(BaseOperator):
             overlap=timedelta(0),
             fields=fields,
             exclude_fields=excluded,
-            parent_ids=() if row.placeholders else None,
+            parent_ids=() if row.parent_columns else None,
         )
 
     # -- comparing ----------------------------------------------------------------------------------------------------

@@ -83,8 +83,7 @@ class BigCommerceReadableResourcesOperator(BaseOperator):
         check_rendered(self, self.argument_checks)
         with BigCommerceHook(self.bigcommerce_conn_id).store() as store:
             given = list(permissions(store))
-        # What is unclear is read all the same: then its own task says what is wrong.
-        found = in_order(row for each in given if each.is_given is not False for row in each.resources if self._is_wanted(row))
+        found = in_order(row for each in given if each.is_worth_a_try for row in each.resources if self._is_wanted(row))
         if not found:
             raise PermissionDeniedError(
                 f"The token of {self.bigcommerce_conn_id!r} can read none of the resources that a sync copies. Give its API account "
@@ -96,6 +95,9 @@ class BigCommerceReadableResourcesOperator(BaseOperator):
         refused = [scope for each in given if each.is_given is False for scope in each.scopes[:1]]
         dear = [row.name for row in found if asks_each_parent(row)]
         self.log.info("The token can read %d resources: %s", len(found), ", ".join(row.name for row in found))
+        for each in given:
+            if each.note:
+                self.log.info("%d resources are left out (%s): %s", len(each.resources), each.scopes[0], each.note)
         if refused:
             self.log.info("It lacks these scopes, or wider ones, for others: %s", ", ".join(refused))
         if dear:

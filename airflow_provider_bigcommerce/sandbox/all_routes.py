@@ -10,6 +10,7 @@ import msgspec
 
 from airflow_provider_bigcommerce.sandbox import (
     archive_routes,
+    b2b_routes,
     documented_routes,
     graphql,
     main_routes,
@@ -30,6 +31,7 @@ from airflow_provider_bigcommerce.sandbox import (
     write_stock,
     write_v2_customers,
 )
+from airflow_provider_bigcommerce.sandbox.b2b_contract import ROOT
 from airflow_provider_bigcommerce.sandbox.routes import Call, Router
 from airflow_provider_bigcommerce.sandbox.store import Store
 from airflow_provider_bigcommerce.sandbox.table import Row
@@ -68,6 +70,7 @@ def build_router() -> Router:
     archive_routes.add(router)
     for writes in _WRITES:
         writes.add(router)
+    b2b_routes.add(router)
     router.add("/graphql", post=graphql.answer)
     return router
 
@@ -84,6 +87,8 @@ def listed(store: Store, path: str, query: Mapping[str, str] | None = None) -> l
     if found is None:
         raise LookupError(f"the sandbox has no {path}")
     route, keys = found
+    if path.startswith(ROOT):
+        return b2b_routes.listed(store, route, path, keys, query or {})
     rows: list[Row] = []
     step: dict[str, str] = {}
     page = 1

@@ -35,6 +35,7 @@ class Options:
     :param stock_delay: seconds until a stock adjustment shows.
     :param db: SQLite file that keeps changes over a restart.
     :param recorded_values: some rows have values that real stores were seen to send and the files do not document.
+    :param b2b: it has B2B Edition.
     :param unknown_filters: `ignore` or `refuse` parameters that an endpoint does not document.
     """
 
@@ -56,6 +57,7 @@ class Options:
     db: Path | None = None
     unknown_filters: Unknown = "ignore"
     recorded_values: bool = True
+    b2b: bool = True
 
 
 def serve(options: Options, out: TextIO | None = None) -> int:
@@ -87,6 +89,7 @@ def serve(options: Options, out: TextIO | None = None) -> int:
         db=options.db,
         unknown_filters=options.unknown_filters,
         recorded_values=options.recorded_values,
+        b2b=options.b2b,
     )
     store.latency_ms = options.latency_ms
     store.stock.delay = options.stock_delay
@@ -165,6 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=defaults.recorded_values,
         help="whether some rows have values that real stores were seen to send and the published files do not document",
     )
+    parser.add_argument("--b2b", action=argparse.BooleanOptionalAction, default=defaults.b2b, help="whether the store has B2B Edition")
     parser.add_argument(
         "--unknown-filters",
         choices=UNKNOWN,

@@ -19,7 +19,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "bigcommerce_sandbox(products=10, orders=5, customers=5, seed=1, quota='none', latency_ms=0, fault_rate=0, tls=False, db=None, "
-        "client_id=None, client_secret=None, unknown_filters='ignore', recorded_values=True, faults='', stock_delay=0): "
+        "client_id=None, client_secret=None, unknown_filters='ignore', recorded_values=True, faults='', stock_delay=0, b2b=True): "
         "what the store of the bigcommerce_sandbox fixture is like",
     )
 
@@ -51,6 +51,7 @@ def bigcommerce_sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Itera
         "recorded_values": True,
         "faults": "",
         "stock_delay": 0.0,
+        "b2b": True,
     }
     marker = request.node.get_closest_marker("bigcommerce_sandbox")
     given = dict(marker.kwargs) if marker is not None else {}
@@ -71,6 +72,7 @@ def bigcommerce_sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Itera
         db=wanted["db"],
         unknown_filters=wanted["unknown_filters"],
         recorded_values=wanted["recorded_values"],
+        b2b=wanted["b2b"],
     )
     store.latency_ms = wanted["latency_ms"]
     store.stock.delay = wanted["stock_delay"]

@@ -111,6 +111,14 @@ Ticket = tuple[int, str]
 UNCAPPED: Ticket = (-1, "")
 
 
+class SilentQuota(Quota):
+    """A quota of which no answer tells: BigCommerce documents no headers for B2B Edition's."""
+
+    def headers(self, *, refused: bool = False) -> dict[str, str]:  # noqa: ARG002  # the base class's signature
+        """Give no headers."""
+        return {}
+
+
 class Concurrency:
     """Counts requests in flight for each capped endpoint."""
 

@@ -20,6 +20,7 @@ import msgspec
 
 from airflow_provider_bigcommerce.sandbox import dates, following
 from airflow_provider_bigcommerce.sandbox.answers import Answer
+from airflow_provider_bigcommerce.sandbox.b2b_data import B2BData, add_b2b_tables
 from airflow_provider_bigcommerce.sandbox.bookkeeping import Bookkeeping
 from airflow_provider_bigcommerce.sandbox.catalog_data import CatalogData
 from airflow_provider_bigcommerce.sandbox.customer_data import CustomerData
@@ -28,7 +29,7 @@ from airflow_provider_bigcommerce.sandbox.kind_tables import add_tables
 from airflow_provider_bigcommerce.sandbox.odd_answers import Asker, Odd
 from airflow_provider_bigcommerce.sandbox.order_data import STATUSES, OrderData
 from airflow_provider_bigcommerce.sandbox.outbox import Mail
-from airflow_provider_bigcommerce.sandbox.quota import Concurrency, Quota
+from airflow_provider_bigcommerce.sandbox.quota import Concurrency, Quota, SilentQuota
 from airflow_provider_bigcommerce.sandbox.recorded_values import apply as apply_recorded_values
 from airflow_provider_bigcommerce.sandbox.stock import Stock
 from airflow_provider_bigcommerce.sandbox.table import Key, Nested, Row, Table
@@ -67,6 +68,7 @@ class Store(Bookkeeping):
     :param unknown_filters: `ignore` or `refuse`: what becomes of a query parameter that an endpoint does not document, where no source
         tells; a few endpoints always refuse it. May be replaced while it runs.
     :param recorded_values: whether some rows have values that real stores were seen to send and the files do not document.
+    :param b2b: whether it has B2B Edition. May be replaced while it runs.
     :raises ValueError: the file holds a store with another seed or size, or there is no such way with unknown filters.
     """
 
@@ -85,6 +87,7 @@ class Store(Bookkeeping):
         db: str | Path | None = None,
         unknown_filters: Unknown = "ignore",
         recorded_values: bool = True,
+        b2b: bool = True,
     ) -> None:
         super().__init__()
         if unknown_filters not in UNKNOWN:
@@ -96,6 +99,11 @@ class Store(Bookkeeping):
         for token, scopes in (tokens or {}).items():
             self.add_token(token, scopes)
         self.quota = quota if quota is not None else Quota()
+        self.has_b2b = b2b
+        self.has_company_credit = True
+        #: B2B Edition's own, 150 requests a minute; as unlimited as the store's.
+        self.b2b_quota: Quota = SilentQuota(None if self.quota.limit is None else 150, 60.0)
+        self._b2b: B2BData | None = None
         self.concurrency = Concurrency()
         self._faults = faults if faults is not None else Faults(seed)
         self.latency_ms = 0.0
@@ -116,6 +124,7 @@ class Store(Bookkeeping):
         self.sizes = {"seed": seed, "products": products, "orders": orders, "customers": customers}
         self._db: sqlite3.Connection | None = None
         if db is not None:
+            _ = self.b2b  # its tables take what the file holds
             self._open(Path(db))
 
     def _make_tables(self) -> None:
@@ -174,6 +183,13 @@ class Store(Bookkeeping):
 
     def _seeded_lines(self, order_id: int) -> list[Row]:
         return self.sales.lines(order_id) if self.sales.orders.position(order_id) is not None else []
+
+    @property
+    def b2b(self) -> B2BData:
+        """B2B Edition's rows, whose tables are made when they are asked for first."""
+        if self._b2b is None:
+            self._b2b = add_b2b_tables(self)
+        return self._b2b
 
     # -- keeping ----------------------------------------------------------------------------------------------------------------
 
@@ -295,8 +311,8 @@ class Store(Bookkeeping):
         """
         with self.lock:
             self.stock.settle()
-            if resource in self.tables:
-                return list(self.tables[resource].rows())
+            if resource in self.tables or resource.startswith("b2b_"):
+                return list(self._table(resource).rows())
             nested = self._nested(resource)
             if parents:
                 return list(nested.get(*parents))
@@ -306,7 +322,7 @@ class Store(Bookkeeping):
     def count(self, resource: str) -> int:
         """Count the rows of a resource."""
         with self.lock:
-            return len(self.tables[resource]) if resource in self.tables else len(self.rows(resource))
+            return len(self._table(resource)) if resource in self.tables else len(self.rows(resource))
 
     def row(self, resource: str, row_id: Key) -> Row | None:
         """Give a copy of one row of a table, or None."""
@@ -316,6 +332,8 @@ class Store(Bookkeeping):
             return None if row is None else dict(row)
 
     def _table(self, resource: str) -> Table:
+        if resource.startswith("b2b_"):
+            _ = self.b2b
         if resource not in self.tables:
             raise KeyError(f"no table {resource!r}; there are {', '.join(sorted(self.tables))}")
         return self.tables[resource]
@@ -366,6 +384,11 @@ class Store(Bookkeeping):
             if isinstance(old, str):
                 write = dates.rfc2822 if ", " in old else dates.iso_z if old.endswith("Z") else dates.iso
                 row[name] = write(self.now())
+        if "addressId" in row:  # of B2B Edition, whose addresses show no dates
+            row["_changed_at"] = self.now()
+        for name in ("updatedAt", "createdAt") if created else ("updatedAt",):
+            if name in row:
+                row[name] = str(self.now()) if isinstance(row[name], str) else self.now()
 
     def delete(self, resource: str, row_id: Key) -> bool:
         """Delete a row, with what hangs on it; tells whether it was there. An order is archived instead, as BigCommerce does."""

@@ -259,7 +259,7 @@ class BigCommerceTransferOperator(TellingTransfer):
     def _parents(self) -> Sequence[ParentId]:
         """The parents in another task's files."""
         row = resource_of(self.resource)
-        if row.parent is None or not row.placeholders:
+        if row.parent is None or not row.per_parent or any("." in source for source in row.parent_keys.values()):
             raise InvalidQueryError(f"parents_from does not apply: {row.name!r} is not read parent by parent.")
         if self.parent_ids is not None:
             raise InvalidQueryError("Give parent_ids or parents_from, not both.")
