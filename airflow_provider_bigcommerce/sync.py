@@ -30,6 +30,8 @@ from airflow_provider_bigcommerce.transfers.transfer import BigCommerceTransferO
 if TYPE_CHECKING:
     from airflow.sdk import TaskGroup
 
+    from airflow_provider_bigcommerce.core.catalog.names import ResourceName
+
 #: Arguments for the transfers that the task before them gets too.
 _OF_ANY_TASK: Final = ("retries", "retry_delay", "retry_policy", "pool", "queue", "executor")
 
@@ -48,14 +50,14 @@ ARGUMENT_CHECKS: Final[Checks] = {
 class Tables:
     """Tables of a database as a sync's destination, one a resource.
 
-    :param conn_id: id of a connection to SQLite or PostgreSQL.
+    :param conn_id: id of an SQL connection, as ``BigCommerceToSqlOperator`` takes it.
     :param schema: their schema; the connection's own if not given.
     :param nested: ``json`` or ``tables``, as ``BigCommerceToSqlOperator`` has it.
     """
 
     conn_id: str
     schema: str | None = None
-    nested: str = "json"
+    nested: Literal["json", "tables"] = "json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +70,19 @@ class Lake:
     """
 
     path: str
-    nested: str = "struct"
+    nested: Literal["struct", "json"] = "struct"
     keep: timedelta = timedelta(days=7)
 
 
 def bigcommerce_sync(
-    resources: Sequence[str] | Mapping[str, Mapping[str, Any]] | Literal["all"],
+    resources: Sequence[ResourceName | str] | Mapping[str, Mapping[str, Any]] | Literal["all"],
     *,
     to: str | Tables | Lake,
     bigcommerce_conn_id: str = "bigcommerce_default",
     full_every: timedelta | None = timedelta(days=7),
     compact_every: timedelta | None = timedelta(days=7),
     initial_since: str | datetime | None = None,
-    exclude: Sequence[str] = (),
+    exclude: Sequence[ResourceName | str] = (),
     with_each_parent: bool = True,
     group_id: str = "bigcommerce_sync",
     **arguments: Any,

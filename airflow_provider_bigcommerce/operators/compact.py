@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce.compat import record_metrics
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, check_rendered, is_pending, names, optional, place, span
 from airflow_provider_bigcommerce.core.planning import copied_resource
+from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.targets.files.compaction import KEEP, compacted
 from airflow_provider_bigcommerce.targets.files.destination import Destination
+
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.core.catalog.names import ResourceName
 
 
 class BigCommerceCompactOperator(BaseOperator):
@@ -51,7 +55,7 @@ class BigCommerceCompactOperator(BaseOperator):
         self,
         *,
         path: str,
-        resource: str | Sequence[str] | None = None,
+        resource: ResourceName | str | Sequence[ResourceName | str] | None = None,
         keep: timedelta = KEEP,
         every: timedelta | None = None,
         **kwargs: Any,
@@ -66,6 +70,7 @@ class BigCommerceCompactOperator(BaseOperator):
             for name in self.resource or ():
                 copied_resource(name)
 
+    @failing_without_package()
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002  # Airflow's signature
         """Compact, and return what was done.
 

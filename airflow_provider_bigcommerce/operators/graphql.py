@@ -35,6 +35,7 @@ from airflow_provider_bigcommerce.core.graphql import GRAPHQL_PATH, ConnectionWa
 from airflow_provider_bigcommerce.core.windows import Window, written
 from airflow_provider_bigcommerce.engine.copying import Copied, Copy, columns_of, drift_of
 from airflow_provider_bigcommerce.engine.manifest import Manifest, ManifestWindow, run_key, task_key
+from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.engine.progress import Progress
 from airflow_provider_bigcommerce.engine.selection import Selection
 from airflow_provider_bigcommerce.engine.stoppable import StoppableReading
@@ -131,6 +132,7 @@ class BigCommerceGraphQLOperator(BaseOperator):
             self._check()  # so that a mistake shows where the DAG is parsed
         self._reading: StoppableReading | None = None
 
+    @failing_without_package()
     def execute(self, context: Any) -> Any:
         """Run it.
 

@@ -34,6 +34,7 @@ from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.partitions import MOST, Counts, Partition, bounds_of, by_dates, by_ids, places, require_cut
 from airflow_provider_bigcommerce.core.planning import check_parameters, copied_resource, full_query
 from airflow_provider_bigcommerce.core.windows import window_between, window_query
+from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.engine.telling import Place, announce, files_at, openlineage, trace, with_outlet
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnexpectedAnswerError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
@@ -44,12 +45,13 @@ if TYPE_CHECKING:
     from airflow.sdk import XComArg
 
     from airflow_provider_bigcommerce.client.blocking import BlockingStore
+    from airflow_provider_bigcommerce.core.catalog.names import ResourceName
 
 #: BigCommerce opened in 2009; no row of a store is older.
 _FIRST = int(datetime(2009, 1, 1, tzinfo=UTC).timestamp())
 
 
-def partition(resource: str, into: int, **arguments: Any) -> XComArg:
+def partition(resource: ResourceName | str, into: int, **arguments: Any) -> XComArg:
     """Cut a list into ranges, one for each mapped task of a transfer.
 
     ::
@@ -120,7 +122,7 @@ class BigCommercePartitionOperator(BaseOperator):
     def __init__(
         self,
         *,
-        resource: str,
+        resource: ResourceName | str,
         into: int,
         query: Query | None = None,
         since: str | datetime | None = None,
@@ -224,6 +226,7 @@ class BigCommerceCommitPartitionsOperator(BaseOperator):
         check_arguments(self, self.argument_checks)
         self._came: tuple[str, str, Place] | None = None
 
+    @failing_without_package()
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Hold the ranges together, commit them, and announce the run.
 

@@ -35,6 +35,7 @@ from airflow_provider_bigcommerce.core.planning import copied_resource, resource
 from airflow_provider_bigcommerce.core.reconciling import ON_MISMATCH, Report, first_differences
 from airflow_provider_bigcommerce.engine.copying import columns_of
 from airflow_provider_bigcommerce.engine.manifest import run_key
+from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.engine.proof import Reconciliation
 from airflow_provider_bigcommerce.engine.selection import Selection, folder_of, select
 from airflow_provider_bigcommerce.engine.stoppable import StoppableReading
@@ -44,14 +45,15 @@ from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.files.file_copy import FileCopy
 from airflow_provider_bigcommerce.targets.lake.lake_copy import LakeCopy
 from airflow_provider_bigcommerce.targets.sql.loading import OneThread
-from airflow_provider_bigcommerce.targets.sql.opening import open_database
+from airflow_provider_bigcommerce.targets.sql.opening import hook_of, open_database
 from airflow_provider_bigcommerce.targets.sql.table_copy import TableCopy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_bigcommerce.core.catalog import Resource
-    from airflow_provider_bigcommerce.core.reconciling import Key
+    from airflow_provider_bigcommerce.core.catalog.names import ResourceName
+    from airflow_provider_bigcommerce.core.reconciling import Key, OnMismatch
     from airflow_provider_bigcommerce.engine.stored_copy import StoredCopy
 
     _Copies = Callable[[], StoredCopy]
@@ -128,7 +130,7 @@ class BigCommerceReconcileOperator(BaseOperator):
     def __init__(
         self,
         *,
-        resource: str,
+        resource: ResourceName | str,
         path: str | None = None,
         conn_id: str | None = None,
         lake: str | None = None,
@@ -137,7 +139,7 @@ class BigCommerceReconcileOperator(BaseOperator):
         sample: int | None = 200,
         seed: int | str | None = None,
         days: int = 31,
-        on_mismatch: str = "fail",
+        on_mismatch: OnMismatch = "fail",
         fields: Sequence[str] | None = None,
         exclude_fields: Sequence[str] | None = None,
         ignore_fields: Sequence[str] = (),
@@ -170,6 +172,7 @@ class BigCommerceReconcileOperator(BaseOperator):
             _comparable(resource)
         self._reading: StoppableReading | None = None
 
+    @failing_without_package()
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Compare, repair if asked to, and return the report.
 
@@ -217,7 +220,7 @@ class BigCommerceReconcileOperator(BaseOperator):
             return
         from airflow.sdk import BaseHook
 
-        sql_hook = BaseHook.get_connection(str(self.conn_id)).get_hook()  # type: ignore[no-untyped-call]  # Airflow's
+        sql_hook = hook_of(BaseHook.get_connection(str(self.conn_id)))
         thread = OneThread()
         try:
             database = thread.run(open_database, sql_hook, self.schema, run.key)

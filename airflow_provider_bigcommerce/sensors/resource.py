@@ -6,7 +6,7 @@ import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
@@ -34,6 +34,9 @@ from airflow_provider_bigcommerce.core.waiting import KeepWaiting, Outcome, Poll
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError
 from airflow_provider_bigcommerce.triggers.looking import Sought
 from airflow_provider_bigcommerce.triggers.resource import BigCommerceResourceTrigger, event_of, look_once
+
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.core.catalog.names import ResourceName
 
 #: Seconds after the wait's own end at which Airflow ends a deferred task whose trigger nobody runs.
 _NO_TRIGGERER = 300.0
@@ -93,7 +96,7 @@ class BigCommerceResourceSensor(BaseSensorOperator):
     def __init__(
         self,
         *,
-        resource: str,
+        resource: ResourceName | str,
         id: int | str | None = None,  # noqa: A002  # BigCommerce's noun
         query: Query | None = None,
         conditions: Conditions | Callable[[Mapping[str, Any]], bool] | None = None,

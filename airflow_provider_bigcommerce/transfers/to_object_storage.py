@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow_provider_bigcommerce.compat import come_again, is_task
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, flag, integer, mapping, one_of, optional, place, span
@@ -27,6 +27,8 @@ from airflow_provider_bigcommerce.transfers.transfer import BigCommerceTransferO
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.targets.files.writers import FileFormat
+
+Compression = Literal["gzip", "zstd"]
 
 #: What ``file_format`` and ``compression`` together name.
 _FORMATS: Mapping[tuple[str, str | None], FileFormat] = {
@@ -52,9 +54,9 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         )
 
     Files are ``<path>/<resource>/run=<run key>/part-00000.parquet``; what is data is what the manifests in
-    ``<path>/<resource>/_manifests/`` name. The directory of a path that is in no catalog is ``v3_foo_bar-`` and a hash. A retry starts
-    its run anew, a cleared task replaces its run's files. To map an incremental task, add ``inlets=[state_asset()]`` to ``.partial()``
-    (from ``airflow_provider_bigcommerce.state``).
+    ``<path>/<resource>/_manifests/`` name. The directory of a path that is in no catalog is ``v3_foo_bar-`` and a hash. A retry goes on
+    behind the last complete file of its run; a cleared task replaces its run's files. To map an incremental task, add
+    ``inlets=[state_asset()]`` to ``.partial()`` (from ``airflow_provider_bigcommerce.state``).
 
     Which rows: the parameters of :class:`BigCommerceTransferOperator` (``resource``, ``mode``, ``query``, ``since``, ``fields`` ...).
 
@@ -91,8 +93,8 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         self,
         *,
         path: str,
-        file_format: str = "parquet",
-        compression: str | None = None,
+        file_format: FileFormat = "parquet",
+        compression: Compression | None = None,
         stamp: bool = False,
         max_rows_per_file: int | None = 500_000,
         checkpoint_every: timedelta = timedelta(minutes=5),

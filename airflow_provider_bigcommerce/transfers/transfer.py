@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow_provider_bigcommerce.compat import is_task
 from airflow_provider_bigcommerce.core.arguments import (
@@ -44,7 +44,12 @@ from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.files.parents import parents_in
 
 if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.core.catalog.names import ResourceName
     from airflow_provider_bigcommerce.core.positions import ParentId
+    from airflow_provider_bigcommerce.engine.selection import Mode
+
+#: What becomes of rows that the store has no more; ``delete`` is for tables alone.
+Deletes = Literal["ignore", "detect", "delete"]
 
 
 class BigCommerceTransferOperator(TellingTransfer):
@@ -131,8 +136,8 @@ class BigCommerceTransferOperator(TellingTransfer):
     def __init__(
         self,
         *,
-        resource: str,
-        mode: str = "full",
+        resource: ResourceName | str,
+        mode: Mode = "full",
         query: Query | None = None,
         since: str | datetime | None = None,
         until: str | datetime | None = None,
@@ -144,7 +149,7 @@ class BigCommerceTransferOperator(TellingTransfer):
         parent_ids: Sequence[ParentId] | None = None,
         parent_query: Query | None = None,
         parents_from: str | None = None,
-        deletes: str = "ignore",
+        deletes: Deletes = "ignore",
         max_deleted_percent: float = 20,
         bigcommerce_conn_id: str = "bigcommerce_default",
         overlap: timedelta = DEFAULT_OVERLAP,
