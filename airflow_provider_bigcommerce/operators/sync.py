@@ -94,12 +94,13 @@ class BigCommerceReadableResourcesOperator(BaseOperator):
                 path="",
             )
         refused = [scope for each in given if each.is_given is False for scope in each.scopes[:1]]
-        expensive = [row.name for row in found if asks_each_parent(row)]
+        by_parent = [row.name for row in found if asks_each_parent(row)]
         self.log.info("The token can read %d resources: %s", len(found), ", ".join(row.name for row in found))
         if refused:
             self.log.info("It lacks these scopes, or wider ones, for others: %s", ", ".join(refused))
-        if expensive:
-            self.log.info("%d of them cost a request for each parent, and come last (with_each_parent=False leaves them out).", len(expensive))
+        if by_parent:
+            told = "%d of them cost a request for each parent, and come last (with_each_parent=False leaves them out)."
+            self.log.info(told, len(by_parent))
         return [self._arguments(row) for row in found]
 
     def _is_wanted(self, row: Resource) -> bool:

@@ -35,7 +35,6 @@ BLOCKS = [
 
 
 @pytest.mark.usefixtures("airflow_home")
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # airflow.exceptions, which is right below 3.2
 @pytest.mark.parametrize("block", BLOCKS)
 def test_a_snippet_runs_and_its_dag_succeeds(block: str, connected: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.dag_processing.dagbag import DagBag
