@@ -52,7 +52,7 @@ class Tables:
 
     :param conn_id: id of an SQL connection, as ``BigCommerceToSqlOperator`` takes it.
     :param schema: their schema; the connection's own if not given.
-    :param nested: ``json`` or ``tables``, as ``BigCommerceToSqlOperator`` has it.
+    :param nested: ``json`` or ``tables``, as in ``BigCommerceToSqlOperator``.
     """
 
     conn_id: str
@@ -64,9 +64,9 @@ class Tables:
 class Lake:
     """Delta Lake tables in a directory as a sync's destination, one a resource.
 
-    :param path: the directory, as ``BigCommerceToLakeOperator`` has it.
-    :param nested: ``struct`` or ``json``, likewise.
-    :param keep: for how long a file stays that is data no more, likewise.
+    :param path: the directory, as in ``BigCommerceToLakeOperator``.
+    :param nested: ``struct`` or ``json``, as in ``BigCommerceToLakeOperator``.
+    :param keep: for how long a file stays that is no longer data, as in ``BigCommerceToLakeOperator``.
     """
 
     path: str

@@ -62,7 +62,7 @@ def partition(resource: ResourceName | str, into: int, **arguments: Any) -> XCom
 
     :param resource: catalog name.
     :param into: how many ranges.
-    :param arguments: further ones of :class:`BigCommercePartitionOperator`, a task's among them.
+    :param arguments: further arguments of :class:`BigCommercePartitionOperator` and of every task.
     :returns: what ``.expand(partition=...)`` takes.
     """
     arguments = {"task_id": "partition", **arguments}
@@ -73,8 +73,8 @@ def commit_partitions(returned: Any, *, path: str, **arguments: Any) -> XComArg:
     """Commit what the mapped tasks of a transfer read, all of it or nothing.
 
     :param returned: the mapped transfer's ``output``.
-    :param path: the transfer's.
-    :param arguments: further ones of :class:`BigCommerceCommitPartitionsOperator`, a task's among them.
+    :param path: the ``path`` of the transfer.
+    :param arguments: further arguments of :class:`BigCommerceCommitPartitionsOperator` and of every task.
     :returns: the manifest.
     """
     arguments = {"task_id": "commit_partitions", **arguments}
@@ -101,9 +101,9 @@ class BigCommercePartitionOperator(BaseOperator):
 
     :param resource: catalog name, such as ``orders``. (templated)
     :param into: how many ranges, 1 to 1000; a list with fewer rows gets fewer.
-    :param query: the transfer's, so that ranges are equal for these filters. (templated)
-    :param since: likewise. (templated)
-    :param until: likewise. (templated)
+    :param query: the ``query`` of the transfer, so that ranges are equal for these filters. (templated)
+    :param since: the ``since`` of the transfer. (templated)
+    :param until: the ``until`` of the transfer. (templated)
     :param bigcommerce_conn_id: connection id. (templated)
     """
 
@@ -210,7 +210,7 @@ class BigCommerceCommitPartitionsOperator(BaseOperator):
     one that is, so the event goes through the alias ``bigcommerce_data``.
 
     :param returned: the mapped transfer's ``output``. (templated)
-    :param path: the transfer's. (templated)
+    :param path: the ``path`` of the transfer. (templated)
     :param emit_empty: whether a run that brought no row announces itself too.
     """
 

@@ -88,7 +88,7 @@ class BigCommerceReconcileOperator(BaseOperator):
     :param on_mismatch: ``fail`` the task, ``warn`` in the log, or ``repair``: read the rows that differ again and write them as a run of
         their own. Rows that the store no longer has are reported, not removed.
     :param fields: as in the task that copies it into files, if that was given them. (templated)
-    :param exclude_fields: likewise. (templated)
+    :param exclude_fields: as in the task that copies it into files, if that was given them. (templated)
     :param ignore_fields: fields that are not compared: those that change without the change date, as ``total_sold``. (templated)
     :param report_path: directory for the whole report, as ``<report_path>/<resource>/_reports/<run key>.json``. (templated)
     :param bigcommerce_conn_id: connection id of the store. (templated)
