@@ -9,7 +9,6 @@ import json
 import re
 import sys
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +142,7 @@ def test_a_lake_without_deltalake_fails_at_once(connected: Sandbox, tmp_path: Pa
 
 @pytest.mark.usefixtures("airflow_home", "connected")
 def test_airflow_does_not_try_such_a_task_again() -> None:
-    with DAG("without_s3", start_date=datetime(2026, 1, 1), schedule=None) as dag:
+    with DAG("without_s3", schedule=None) as dag:
         BigCommerceToObjectStorageOperator(task_id="orders", resource="orders", path=S3, retries=3)
 
     run = known_to_airflow(dag).test()
