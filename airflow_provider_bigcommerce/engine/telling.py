@@ -96,7 +96,7 @@ class Learnt:
 
 
 class TellingTransfer(BaseOperator):
-    """A transfer that tells what it did: both transfers of this package are one.
+    """A transfer that tells what it did: every transfer of this package is one.
 
     Subclasses do the work in :meth:`transfer`, and note in ``learnt`` what they learn on the way.
 

@@ -65,7 +65,7 @@ _MOST_KEYS = 100
 
 
 class BigCommerceReconcileOperator(BaseOperator):
-    """Hold a copy of a resource, in files, in a table or in a lake, against the store: counts, totals, and a sample of rows field by field.
+    """Compare a copy of a resource, in files, in a table or in a lake, with the store: counts, totals, and a sample of rows field by field.
 
     ::
 
@@ -74,7 +74,7 @@ class BigCommerceReconcileOperator(BaseOperator):
         BigCommerceReconcileOperator(task_id="prove_orders", resource="orders", lake="s3://aws_default@bucket/shop")
 
     Rows that changed in the store since the copy was made are left out, and whatever seems to differ is read once more, so that a store
-    which changes meanwhile raises no false alarm. Keys and names of fields are told, values never. See docs/how-to/prove-the-copy.md.
+    which changes meanwhile raises no false alarm. The report has keys and names of fields, never values. See docs/how-to/prove-the-copy.md.
 
     :param resource: catalog name. (templated)
     :param path: the ``path`` of the task that copies it into files. (templated)
@@ -84,12 +84,12 @@ class BigCommerceReconcileOperator(BaseOperator):
     :param schema: schema of the table; the connection's own if not given. (templated)
     :param sample: rows that are compared field by field; None for all. It decides most of what this costs in requests.
     :param seed: the same seed draws the same rows of the same copy; the DAG run's id if not given. (templated)
-    :param days: the last days are counted one by one, earlier ones together, and closer where they differ.
+    :param days: so many of the last days are counted one by one. Earlier days are counted together, and in smaller parts where they differ.
     :param on_mismatch: ``fail`` the task, ``warn`` in the log, or ``repair``: read the rows that differ again and write them as a run of
         their own. Rows that the store no longer has are reported, not removed.
     :param fields: as in the task that copies it into files, if that was given them. (templated)
     :param exclude_fields: as in the task that copies it into files, if that was given them. (templated)
-    :param ignore_fields: fields that are not compared: those that change without the change date, as ``total_sold``. (templated)
+    :param ignore_fields: fields that are not compared, because they change without the change date, such as ``total_sold``. (templated)
     :param report_path: directory for the whole report, as ``<report_path>/<resource>/_reports/<run key>.json``. (templated)
     :param bigcommerce_conn_id: connection id of the store. (templated)
     """

@@ -62,9 +62,9 @@ class BigCommerceResourceSensor(BaseSensorOperator):
 
     Returns ``{"rows": ...}``: matching rows seen. It stops counting where there are enough, so there may be more.
 
-    A refusal that needs a person (401, 403, a filter that does not exist) fails the task at once and without retries. An outage is
-    waited out: ``max_failures`` failed looks in a row, each after a longer pause. In ``reschedule`` mode each look is a process of
-    its own, so failures in a row cannot be counted and ``timeout`` bounds them alone.
+    A rejected request (401, 403, a filter that does not exist) fails the task at once and without retries. During an outage the sensor
+    keeps looking, with longer and longer pauses, until ``max_failures`` looks in a row have failed. In ``reschedule`` mode each look is a
+    process of its own, so failures in a row cannot be counted, and only ``timeout`` limits them.
 
     :param resource: catalog name, such as ``orders`` (docs/reference/resources.md), or an API path of a list. (templated)
     :param id: the one row to look at; a row that does not exist yet is waited for. None looks at the list. (templated)
