@@ -53,10 +53,10 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
             task_id="orders", resource="orders", path="s3://aws_default@my-bucket/bigcommerce", mode="incremental"
         )
 
-    Files are ``<path>/<resource>/run=<run key>/part-00000.parquet``; only files that a manifest in
-    ``<path>/<resource>/_manifests/`` names are data. The directory of a path that is in no catalog is ``v3_foo_bar-`` and a hash. A retry goes on
-    behind the last complete file of its run; a cleared task replaces its run's files. To map an incremental task, add
-    ``inlets=[state_asset()]`` to ``.partial()`` (from ``airflow_provider_bigcommerce.state``).
+    Files are ``<path>/<resource>/run=<run key>/part-00000.parquet``; only files that a manifest in ``<path>/<resource>/_manifests/`` names
+    are data. The directory of a path that is in no catalog is ``v3_foo_bar-`` and a hash. A retry continues after the last complete file
+    of its run; a cleared task replaces its run's files. To map an incremental task, add ``inlets=[state_asset()]`` to ``.partial()``
+    (from ``airflow_provider_bigcommerce.state``).
 
     Which rows: the parameters of :class:`BigCommerceTransferOperator` (``resource``, ``mode``, ``query``, ``since``, ``fields`` ...).
 

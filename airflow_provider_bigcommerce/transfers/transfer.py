@@ -75,8 +75,9 @@ class BigCommerceTransferOperator(TellingTransfer):
     :param parent_query: for a child resource, filters for the parents: ``{"status_id": 11}``. (templated)
     :param parents_from: for a child resource, the ``path`` of a task that copied the parents into files; those of its newest run are
         read: after an incremental run, the children of what changed. (templated)
-    :param deletes: ``detect``: rows of the copy that the store no longer has are marked with ``_deleted_at``; ``delete`` (tables only): they
-        are deleted; ``ignore``: they stay. For this, an incremental run by change date reads the ids of the whole list, 250 per request.
+    :param deletes: ``detect``: rows of the copy that the store no longer has are marked with ``_deleted_at``; ``delete`` (tables only):
+        they are deleted; ``ignore``: they stay. For this, an incremental run by change date reads the ids of the whole list, 250 per
+        request.
     :param max_deleted_percent: maximum percentage of the copy's rows; a run that finds more of them gone stops and changes nothing.
     :param bigcommerce_conn_id: connection id of the store. (templated)
     :param overlap: how long before the watermark an incremental run begins, because clocks differ and commits may be late.
