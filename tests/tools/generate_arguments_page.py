@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -141,6 +142,7 @@ def _written(value: Any) -> str:
 def _markdown(text: str) -> str:
     """A docstring's markup as Markdown's, safe in a table's cell."""
     text = re.sub(r":\w+:`~?([\w.]+)`", lambda name: f"`{name.group(1).rpartition('.')[2]}`", text)
+    text = re.sub(r"(?<![`\w/])docs/([\w/-]+\.md)", r"[docs/\1](../\1)", text)
     return text.replace("``", "`").replace("|", "\\|").strip()
 
 
@@ -158,7 +160,7 @@ def _summary(thing: Any) -> list[str]:
             is_code = True
             continue
         if is_code and block.startswith("    "):
-            out += ["```text", inspect.cleandoc(block), "```", ""]
+            out += ["```text", textwrap.dedent(block).rstrip(), "```", ""]
         else:
             is_code = block.rstrip().endswith("::")
             text = block.rstrip().removesuffix("::").rstrip() + ":" if is_code else block
