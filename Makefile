@@ -101,6 +101,8 @@ test-compat: .venv-3.1/.compat .venv-3.2/.compat
 docs: .venv/.test
 	@.venv/bin/python -m tests.tools.generate_resources_page
 	@.venv/bin/python -m tests.tools.generate_writes_page
+	@.venv/bin/python -m tests.tools.generate_resource_names
+	@.venv/bin/python -m tests.tools.generate_arguments_page
 
 # Two minutes: the demo from its beginning to its picture, and the connection form's test.
 images: .venv/.test

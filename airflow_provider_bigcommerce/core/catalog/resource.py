@@ -204,6 +204,7 @@ class Resource:
         deletes.
     :param upsert: whether ``update`` also adds rows that do not exist.
     :param deprecated: whether BigCommerce has deprecated it.
+    :param is_clock: whether each answer differs although nobody changed anything; a sync of a whole store leaves it out.
     :param replaced_by: catalog name of the successor, or None.
     :param spec_file: BigCommerce's OpenAPI file that documents it, or None.
     :param spec_exception: why the row does not follow a published file; one of a closed list, or None.
@@ -264,6 +265,7 @@ class Resource:
     archive_field: str | None = None
     upsert: bool = False
     deprecated: bool = False
+    is_clock: bool = False
     replaced_by: str | None = None
     spec_file: str | None = None
     spec_exception: SpecException | None = None

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from airflow_provider_bigcommerce.core.file_names import is_plain, shown
 from airflow_provider_bigcommerce.exceptions import DestinationError
 from airflow_provider_bigcommerce.targets.files.digest import Digest
+from airflow_provider_bigcommerce.targets.files.object_stores import require_packages
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -119,7 +120,8 @@ class Destination:
     def at(cls, path: str | ObjectStoragePath | Path | Destination) -> Destination:
         """Open a destination by its path: ``/data/copy``, ``file:///data/copy``, ``s3://aws_default@bucket/copy``.
 
-        :raises DestinationError: a relative path, a scheme without an installed provider, or a storage connection that is missing.
+        :raises MissingPackageError: the packages of that object store are not installed.
+        :raises DestinationError: a relative path, an unknown scheme, or a storage connection that is missing.
         """
         if isinstance(path, Destination):
             return path
@@ -136,10 +138,10 @@ class Destination:
             opened = ObjectStoragePath(text)
             fs = opened.fs
         except (ValueError, ImportError) as error:
+            require_packages(parts.scheme, _shown(text))
             raise DestinationError(
-                f"path={_shown(text)!r} cannot be opened: {error}. Install the Airflow provider of that store with its file system "
-                "('apache-airflow-providers-amazon[s3fs]', 'apache-airflow-providers-google', 'apache-airflow-providers-microsoft-azure'), "
-                "or give a local directory."
+                f"path={_shown(text)!r} cannot be opened: {error}. Give a local directory, or the URL of an object store whose Airflow "
+                "provider is installed: s3://, gs:// or abfs:// (docs/how-to/object-stores.md)."
             ) from error
         is_local = opened.protocol in ("", "file", "local")
         return cls(fs, str(opened.path), f"file://{opened.path}" if is_local else str(opened))

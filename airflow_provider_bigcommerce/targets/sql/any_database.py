@@ -28,7 +28,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable, DropTable
 
 from airflow_provider_bigcommerce.core.outside_text import one_line
-from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError
+from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError, MissingPackageError
 from airflow_provider_bigcommerce.targets.sql import refusals
 from airflow_provider_bigcommerce.targets.sql.any_types import TABLE_OPTIONS, aware, holds, moment_type, type_of
 from airflow_provider_bigcommerce.targets.sql.database import Database
@@ -546,7 +546,7 @@ def _equal(one: sa.Table, columns: Sequence[str], other: sa.Table, others: Seque
 def _engine_of(hook: DbApiHook) -> sa.Engine:
     """The hook's engine, whose connections are closed and not kept.
 
-    :raises InvalidQueryError: SQLAlchemy has no dialect for this hook, or the dialect's driver is missing.
+    :raises MissingPackageError: SQLAlchemy has no dialect for this hook, or the dialect's driver is missing.
     """
     try:
         return hook.get_sqlalchemy_engine({"poolclass": NullPool, "hide_parameters": True})
@@ -554,7 +554,7 @@ def _engine_of(hook: DbApiHook) -> sa.Engine:
         reason = one_line(f"{type(error).__name__}: {error}", 200)  # an import's or a plug-in's name; no row was sent
     except ArgumentError as error:
         reason = type(error).__name__  # its message may hold the connection's URL
-    raise InvalidQueryError(
+    raise MissingPackageError(
         f"{type(hook).__name__} has no SQLAlchemy dialect here, by which connections of type {hook.conn_type!r} are loaded ({reason}). "
         "Install the package that brings the dialect and its driver (docs/how-to/load-into-a-database.md lists some), or write Parquet "
         "with BigCommerceToObjectStorageOperator and load that: docs/how-to/load-a-warehouse.md."
