@@ -204,11 +204,13 @@ class TransportError(BigCommerceError):
     """No usable answer arrived: name resolution, TLS, time-out or a cut connection.
 
     :attr cause: one of ``"dns"``, ``"tls"``, ``"timeout"``, ``"refused"``, ``"cut"``.
+    :attr was_sent: whether any byte of the request may have left; False where there was no connection.
     """
 
-    def __init__(self, message: str, *, cause: str, method: str = "", path: str = "") -> None:
+    def __init__(self, message: str, *, cause: str, method: str = "", path: str = "", was_sent: bool = True) -> None:
         super().__init__(message)
         self.cause = cause
+        self.was_sent = was_sent
         self.method = method
         self.path = path
 

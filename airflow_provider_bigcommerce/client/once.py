@@ -1,7 +1,8 @@
 """Keeps aiohttp from sending a write a second time by itself.
 
 aiohttp sends a PUT or DELETE again where its connection is cut before the answer, by the method alone and without a word. Whether that
-may be is the call's to say (``core/repeating.py``).
+may be is the call's to say (``core/repeating.py``); and where it may, the second answer is not understood without knowing of the first
+(a 404 then means "deleted").
 """
 
 from __future__ import annotations

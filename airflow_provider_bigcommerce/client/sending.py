@@ -47,7 +47,6 @@ from airflow_provider_bigcommerce.core.policy import (
 from airflow_provider_bigcommerce.core.reading import NoListError
 from airflow_provider_bigcommerce.core.redaction import redacted
 from airflow_provider_bigcommerce.core.redirects import Refused, next_url
-from airflow_provider_bigcommerce.core.repeating import may_repeat
 from airflow_provider_bigcommerce.core.whole_collection import require_part
 from airflow_provider_bigcommerce.exceptions import (
     InvalidQueryError,
@@ -230,12 +229,11 @@ class Sender:
         scopes = () if resource is None else resource.modify_scopes if write else resource.read_scopes
         path = write.path if write else resource.path if resource else _DIGITS.sub("/{id}", request.path)
         endpoint = self._concurrency.endpoint(request.method, path, concurrency)
-        is_once = not may_repeat(request, write)
         attempt, waited, may_doubt, was_unclear = 1, 0.0, True, False
         while True:
             place, outcome = await self._enter(endpoint), None
             try:
-                outcome = await self._attempt(request, place, waited, is_once=is_once)
+                outcome = await self._attempt(request, place, waited)
             finally:
                 self._leave(place, outcome, request)
             doubted = may_doubt and is_doubtful(request, outcome, has_any=bool(self._good), has_same=path in self._good)
@@ -315,11 +313,8 @@ class Sender:
             self._tell_change(request, change)
         self._let_in()
 
-    async def _attempt(self, request: Request, place: Place, waited: float, *, is_once: bool) -> Response | Fault:
-        """Wait for the quota, send once, follow redirects below the same store only.
-
-        :param is_once: whether the request must not go out a second time on another connection.
-        """
+    async def _attempt(self, request: Request, place: Place, waited: float) -> Response | Fault:
+        """Wait for the quota, send once, follow redirects below the same store only."""
         if self._session is None:
             raise RuntimeError("The store is not open: use 'async with hook.astore() as store' (or 'with hook.store() as store').")
         settings, store_url = self._settings, self._credentials.store_url
@@ -339,7 +334,7 @@ class Sender:
                     headers={"Content-Type": "application/json"} if request.body is not None else None,
                     allow_redirects=False,
                     proxy=self._proxy,
-                    trace_request_ctx=Once() if is_once else None,
+                    trace_request_ctx=None if request.changes_nothing else Once(),
                 ) as answer:
                     place.latency = self._clock() - ticket.sent_at
                     headers = {name.lower(): value for name, value in answer.headers.items()}
@@ -465,6 +460,8 @@ def _fault(error: Exception, settings: StoreSettings) -> Fault:
     if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError, aiohttp.ClientSSLError)):
         reason = getattr(error, "certificate_error", None) or getattr(error, "os_error", None)
         return Fault("tls", getattr(reason, "verify_message", "") or type(reason).__name__)
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return Fault("timeout", "no connection", was_sent=False)
     if isinstance(error, aiohttp.ServerTimeoutError):
         return Fault("timeout")
     if isinstance(error, TimeoutError):

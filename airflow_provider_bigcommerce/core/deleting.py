@@ -69,7 +69,7 @@ def _columns(row: Resource, write: Write) -> list[tuple[str, ...]]:
     is_named_by_path = write.path.endswith("}")
     if is_named_by_path:
         columns[-1] += own
-    filters = [(name.removesuffix(":in"),) for name in write.required_filters]
+    filters: list[tuple[str, ...]] = [(name.removesuffix(":in"),) for name in write.required_filters]
     if len(filters) == 1 and not is_named_by_path:
         filters[0] += own
     if write.body == "keys":

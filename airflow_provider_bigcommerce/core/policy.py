@@ -56,10 +56,17 @@ class Fault:
 
     :param kind: what happened to it.
     :param detail: the operating system's or library's words, free of credentials.
+    :param was_sent: whether any byte of the request may have left; False for a time-out before there was a connection.
     """
 
     kind: FaultKind
     detail: str = ""
+    was_sent: bool = True
+
+    @property
+    def may_have_acted(self) -> bool:
+        """Whether the store may have carried the request out."""
+        return self.was_sent and self.kind not in _CLEAR
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +152,8 @@ def judge(
         return _judge_429(outcome, error, attempt=attempt, waited=waited, limits=limits, random=random)
     if outcome.status not in RETRYABLE_STATUSES or isinstance(error, StoreSuspendedError):
         if was_unclear and not request.changes_nothing:
-            error = _with_note(error, "An earlier attempt of this request brought no clear answer and may have been carried out.")
+            note = "An earlier attempt of this request brought no clear answer and may have been carried out."
+            return Fail(_with_note(error, note))
         return Fail(error)
     if not may_repeat(request, write):
         return Fail(unclear(request, write, error))
@@ -157,14 +165,14 @@ def judge(
 def is_unclear(outcome: Response | Fault) -> bool:
     """Whether an attempt leaves open if the store carried it out: no answer to a request that was sent, or one that is no refusal."""
     if isinstance(outcome, Fault):
-        return outcome.kind not in _CLEAR
+        return outcome.may_have_acted
     return outcome.status in RETRYABLE_STATUSES
 
 
 def after_one_sending(request: Request, error: BigCommerceError) -> BigCommerceError:
     """The error of a request that is sent but once: the one given, or :class:`UnclearWriteError` where nobody may repeat it."""
     if isinstance(error, TransportError):
-        is_open = error.cause in ("timeout", "cut")
+        is_open = error.was_sent and error.cause in ("timeout", "cut")
     else:
         is_open = isinstance(error, ApiError) and error.status in RETRYABLE_STATUSES and not isinstance(error, StoreSuspendedError)
     write = None if request.changes_nothing else operation_of(request.method, request.path)
@@ -271,11 +279,15 @@ def _judge_fault(
         error = UnexpectedAnswerError(f"{where} answered no list{detail}. An empty answer is not taken for an empty list.")
     else:
         error = TransportError(
-            f"{where} brought no answer: {_WORDS[fault.kind]}{detail}.", cause=fault.kind, method=request.method, path=request.path
+            f"{where} brought no answer: {_WORDS[fault.kind]}{detail}.",
+            cause=fault.kind,
+            method=request.method,
+            path=request.path,
+            was_sent=fault.may_have_acted,
         )
     if fault.kind == "tls":
         return Fail(error)
-    if fault.kind not in NEVER_SENT and not may_repeat(request, write):
+    if fault.may_have_acted and not may_repeat(request, write):
         return Fail(unclear(request, write, error))
     # A connection that broke once says nothing of the store's load; it may have been an idle one that the other side gave up.
     seconds = backoff(attempt, random) if attempt > 1 or fault.kind != "cut" else 0.02 * random()

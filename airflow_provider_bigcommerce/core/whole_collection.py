@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 import msgspec
@@ -38,9 +39,12 @@ def require_part(
         if (template := _list_without_id(method, path)) is not None:
             raise InvalidQueryError(_refusal(method, template, "Name one row in the path"))
         return
-    if not means_all(known) or _names_rows(known, params, body):
+    given = {name for name, value in params if value.strip(" ,")}
+    if not means_all(known) or _names_rows(known, given, body):
         return
+    half = ""
     if len(known.required_filters) > 1:
+        half = ", ".join(name for name in known.required_filters if name in given)
         narrow = f"Give all of these a value: {', '.join(known.required_filters)}"
     elif known.required_filters or known.filters:
         narrow = f"Name one row in the path, or give one of these a value: {', '.join([*known.required_filters, *known.filters])}"
@@ -49,7 +53,7 @@ def require_part(
         narrow = f"Name one row in the path, or give the rows' ids as a list in json={place}"
     else:
         narrow = "Name one row in the path"
-    raise InvalidQueryError(_refusal(method, known.path, narrow))
+    raise InvalidQueryError(_refusal(method, known.path, narrow, half))
 
 
 def means_all(write: Write) -> bool:
@@ -57,20 +61,24 @@ def means_all(write: Write) -> bool:
     return write.replaces_list or write.empty_filter not in (None, "one_object")
 
 
-def _refusal(method: str, path: str, narrow: str) -> str:
+def _refusal(method: str, path: str, narrow: str, half: str = "") -> str:
+    """The message.
+
+    :param half: the filters that are given where they are not all that name a row.
+    """
     done = "delete all rows of" if method == "DELETE" else "change all of"
-    return (
-        f"{method} {path} names no row: it would {done} the collection. {narrow}. If the whole collection is meant, say "
-        "whole_collection=True."
-    )
+    of = f"the collection that {half} names" if half else "the collection"
+    return f"{method} {path} names no row: it would {done} {of}. {narrow}. If the whole collection is meant, say whole_collection=True."
 
 
-def _names_rows(write: Write, params: Iterable[tuple[str, str]], body: bytes | str | None) -> bool:
-    """Whether the call has all filters that it must have, or one that is enough, or keys in its body."""
-    given = {name for name, value in params if value.strip(" ,")}
-    if write.required_filters and given.issuperset(write.required_filters):
+def _names_rows(write: Write, given: AbstractSet[str], body: bytes | str | None) -> bool:
+    """Whether the call has all filters that it must have, or one that is enough, or keys in its body.
+
+    :param given: parameters with a value.
+    """
+    if write.required_filters and given >= {*write.required_filters}:
         return True
-    if not given.isdisjoint(write.filters):
+    if given & {*write.filters}:
         return True
     return write.method == "DELETE" and write.body in ("keys", "wrapper") and _has_keys(body, write.list_field)
 

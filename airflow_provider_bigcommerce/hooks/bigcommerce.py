@@ -526,7 +526,8 @@ def _transport_error(error: requests.RequestException, method: str, path: str, u
         cause, what = "refused", f"the connection was refused{via}. {check}"
     else:
         cause, what = "cut", f"the connection was cut before the answer was complete{via}. {check}"
-    return TransportError(f"{method} {path} at {host}: {what}", cause=cause, method=method, path=path)
+    was_sent = cause in ("timeout", "cut") and not isinstance(error, requests.ConnectTimeout)
+    return TransportError(f"{method} {path} at {host}: {what}", cause=cause, method=method, path=path, was_sent=was_sent)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

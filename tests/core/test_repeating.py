@@ -56,6 +56,7 @@ def answer(status: int, body: bytes = b"", **headers: str) -> Response:
 FAILURES: dict[str, tuple[Response | Fault, bool]] = {
     "refused connection": (Fault("refused"), False),
     "unknown host": (Fault("dns"), False),
+    "no connection in time": (Fault("timeout", "no connection", was_sent=False), False),
     "429 of the quota": (answer(429, x_rate_limit_time_reset_ms="2000", x_rate_limit_requests_left="0"), False),
     "429 of a busy platform": (answer(429), False),
     "429 of the endpoint": (answer(429, x_rate_limit_time_reset_ms="2000", x_rate_limit_requests_left="100"), False),
@@ -236,6 +237,8 @@ def test_what_happened_is_the_cause() -> None:
 @pytest.mark.parametrize("cause", ["dns", "tls", "refused", "timeout", "cut"])
 def test_of_one_sending_an_open_end_is_told_apart_from_one_that_is_clear(cause: str) -> None:
     error = TransportError("POST /v2/orders: x.", cause=cause, method="POST", path="/v2/orders")
+    not_sent = TransportError("POST /v2/orders: x.", cause=cause, was_sent=False)
+    assert after_one_sending(Request("POST", "/v2/orders", body=b"{}"), not_sent) is not_sent
     found = after_one_sending(Request("POST", "/v2/orders", body=b"{}"), error)
 
     assert isinstance(found, UnclearWriteError) is (cause in ("timeout", "cut"))

@@ -95,6 +95,8 @@ def test_only_true_is_the_word(word: object) -> None:
 def test_the_message_names_the_filters_that_the_call_has() -> None:
     with pytest.raises(InvalidQueryError, match=r"DELETE /v2/coupons names no row.*give one of these a value: id:in\."):
         require_part("DELETE", "/v2/coupons")
+    with pytest.raises(InvalidQueryError, match=r"all rows of the collection that product_id:in names\. Give all of these a value"):
+        require_part("DELETE", "/v3/catalog/products/category-assignments", {"product_id:in": "5"}.items())
     with pytest.raises(InvalidQueryError, match=r"ids as a list in json="):
         require_part("DELETE", "/v3/orders/metafields")
 
