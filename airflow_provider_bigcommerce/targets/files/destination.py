@@ -175,8 +175,7 @@ class Destination:
         # An object store shows nothing before the upload ends, and has no cheap rename.
         written_to = f"{folder}/.{leaf}.{uuid.uuid4().hex[:8]}{_TEMPORARY}" if self.is_local else final
         try:
-            self.fs.makedirs(folder, exist_ok=True)
-            stream = self.fs.open(written_to, "wb")
+            stream = self._opened(written_to, folder)
         except OSError as error:
             raise _failed("created", f"{_shown(self.url)}/{name}", error) from error
         new = NewFile(stream, f"{_shown(self.url)}/{name}", is_local=self.is_local)
@@ -199,6 +198,14 @@ class Destination:
             new.end_digest()
             if not done:
                 self._abandon(stream, written_to)
+
+    def _opened(self, path: str, folder: str) -> Any:
+        """A new file, opened to be written; the folder is made where there are folders, which costs an object store a request."""
+        if not self.is_local:
+            with contextlib.suppress(FileNotFoundError):
+                return self.fs.open(path, "wb")
+        self.fs.makedirs(folder, exist_ok=True)
+        return self.fs.open(path, "wb")
 
     def _abandon(self, stream: Any, written_to: str) -> None:
         """Leave no trace of a file whose writing failed; what cannot be removed is never named by a manifest."""
@@ -224,11 +231,16 @@ class Destination:
         last_look()
         self._put(name, data)
 
-    def _put(self, name: str, data: bytes) -> None:
+    def _put(self, name: str, data: bytes, verb: str = "written") -> None:
+        full = self.full(name)
         try:
-            self.fs.pipe_file(self.full(name), data)  # one put
+            try:
+                self.fs.pipe_file(full, data)  # one put
+            except FileNotFoundError:  # no bucket, or a place with folders
+                self.fs.makedirs(full.rpartition("/")[0], exist_ok=True)
+                self.fs.pipe_file(full, data)
         except OSError as error:
-            raise _failed("written", f"{_shown(self.url)}/{name}", error) from error
+            raise _failed(verb, f"{_shown(self.url)}/{name}", error) from error
 
     def write_new(self, name: str, data: bytes) -> bool:
         """Write a small file whole under a name that nothing has yet, as far as the place can tell.
@@ -279,11 +291,24 @@ class Destination:
         :raises DestinationError: it is there and cannot be read.
         """
         try:
-            data: bytes = self.fs.cat_file(self.full(name))
+            return self.whole(name)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise _failed("read", f"{_shown(self.url)}/{name}", error) from error
+
+    def whole(self, name: str) -> bytes:
+        """All bytes of a file by one request: asked from its start on, since s3fs asks for the size first otherwise.
+
+        :raises OSError: as the file system says it.
+        """
+        full = self.full(name)
+        try:
+            data: bytes = self.fs.cat_file(full, start=0)
+        except FileNotFoundError:
+            raise
+        except OSError:  # nothing stands behind the start of an empty object
+            data = self.fs.cat_file(full)
         return data
 
     def entries(self, folder: str) -> list[Entry]:
@@ -345,15 +370,7 @@ class Destination:
         :raises DestinationError: that is not possible there.
         """
         probe = f"{folder}/.writable-{uuid.uuid4().hex[:8]}"
-        try:
-            # Not write(): whether it is on the disk, which takes its time, matters for what stays.
-            try:
-                self.fs.pipe_file(self.full(probe), b"")
-            except FileNotFoundError:
-                self.fs.makedirs(self.full(folder), exist_ok=True)
-                self.fs.pipe_file(self.full(probe), b"")
-        except OSError as error:
-            raise _failed("created", f"{_shown(self.url)}/{probe}", error) from error
+        self._put(probe, b"", "created")  # not write(): whether it is on the disk, which takes its time, matters for what stays
         found = {entry.name: entry for entry in self.entries(listed)}
         self.remove(probe)
         own = found.pop(probe, None)
