@@ -204,7 +204,14 @@ class PageNumbers:
         records = () if self._keeps_back else self._seen.unseen(listing.records, keys)
         if self._next_page is None and not self._under_way:
             self._turn()
-        return Step(records, total=self._total)
+        return Step(records, total=total if self._believes else None)
+
+    def go_on(self) -> bool:
+        """Read on from the last page that had rows."""
+        self._may_be_one_page = False
+        self._course = self._behind(max(self._highest, 1))
+        self._plan(next(self._course))
+        return True
 
     def _is_other(self, page: int, listing: Listing) -> bool:
         """Whether the store says that it is another page than the one that was asked for."""
@@ -253,7 +260,7 @@ class PageNumbers:
             self._planned, self._next_page = iter(()), None  # nothing is there, so nothing is behind it, whatever was claimed
         if about is None:
             return
-        if answer.total is not None:
+        if answer.total is not None and (answer.rows or self._total is None):  # an answer without rows counts none away
             self._total = answer.total
         pages = about.total_pages
         if answer.rows and pages is not None and pages < page:
@@ -383,6 +390,12 @@ class PageNumbers:
                 self._in_order = False
             above = answer.ends or above
             page -= 1
+
+    def _behind(self, page: int) -> _Course:
+        """Read from that page until one has no rows."""
+        self._round = _Round()
+        while (yield [page])[0].rows:
+            page += 1
 
     def _twice(self, found: list[_Answer]) -> _Course:
         """Read until two passes have the same rows in the same order.

@@ -29,6 +29,7 @@ from airflow_provider_bigcommerce.core.page_numbers import PageNumbers
 from airflow_provider_bigcommerce.core.paging import Cursors, KeysetAfter, SinglePage, Walk, fields_of
 from airflow_provider_bigcommerce.core.paths import checked, fault_of
 from airflow_provider_bigcommerce.core.positions import Position
+from airflow_provider_bigcommerce.core.whole_list import WholeList
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnexpectedAnswerError
 
 #: Parameters of paging; a walk sets them itself unless the caller does.
@@ -297,27 +298,24 @@ def walk_of(
         )
 
     is_by_offset = resource.paging == "offset"
+
+    def whole(walk: Walk, count: Request | None = None, count_of_all: Request | None = None) -> Walk:
+        return WholeList(walk, request, count=count, count_of_all=count_of_all, start=start)
+
     if ("offset" if is_by_offset else "page") in params:
         return SinglePage(request, is_whole=False, limit=limit)
     if resource.kind != "collection" or resource.paging == "single" or limit == 0:
         if resource.may_have_pages:
-            return SinglePage(request, asks_again=lengths is None, limit=DEFAULT_LIMIT, by_page=lambda: by_page(None))
+            return whole(SinglePage(request, asks_again=lengths is None, limit=DEFAULT_LIMIT, by_page=lambda: by_page(None)))
         return SinglePage(request, asks_again=lengths is None and resource.kind == "collection")
     if (keys := _key_range(resource, params)) is not None:
         filters = {k: v for k, v in params.items() if k not in _SHAPE}
         count = Request.get(resource.count_path, filters) if resource.count_path else None
         id_min, id_max, order = keys
-        return IdRanges(
-            request.with_params(dict(order)),
-            limit,
-            id_min,
-            id_max,
-            integer_keys(resource),
-            count=count,
-            count_of_all=Request.get(resource.count_path) if resource.count_path and filters else None,
-            last=int(query_text(params[id_max])) if id_max in params else None,
-            start=start,
-        )
+        last = int(query_text(params[id_max])) if id_max in params else None
+        by_id = request.with_params(dict(order))
+        ranges = IdRanges(by_id, limit, id_min, id_max, integer_keys(resource), count=count, last=last, start=start)
+        return whole(ranges, count, Request.get(resource.count_path) if resource.count_path and filters else None)
     if resource.is_by_modified and resource.modified is not None and resource.sort_by_modified is not None and not _ORDERED & params.keys():
         field = (resource.modified.field,)
 
@@ -326,12 +324,12 @@ def walk_of(
             return None if value is None else odd_bytes.python_value(value)
 
         by_date = request.with_params(dict(resource.sort_by_modified))
-        return ModifiedAfter(by_date, limit, resource.modified.since, date_of, keys_of(resource), lambda: by_page(None), start)
+        return whole(ModifiedAfter(by_date, limit, resource.modified.since, date_of, keys_of(resource), lambda: by_page(None), start))
     if resource.paging == "v3_cursor":
-        return Cursors(request, limit, by_page, start, keys_of=keys_of(resource), asks_again=lengths is None)
+        return whole(Cursors(request, limit, by_page, start, keys_of=keys_of(resource), asks_again=lengths is None))
     if resource.paging == "keyset":
-        return KeysetAfter(request, limit, "after", integer_key(resource), start)
-    return by_page(start)
+        return whole(KeysetAfter(request, limit, "after", integer_key(resource), start))
+    return whole(by_page(start))
 
 
 def _limit(resource: Resource, params: Mapping[str, QueryValue]) -> int:
