@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compat lint docs images benchmarks clean FORCE
+.PHONY: help demo test test-compat test-s3 lint docs images benchmarks clean FORCE
 .SUFFIXES:
 
 comma := ,
@@ -20,6 +20,7 @@ help:
 	@echo 'make demo ONCE=1   the same, ends by itself; exit status 0 only if every check held'
 	@echo 'make test          everything that is checked: ruff, mypy, import rules, tests, docs'
 	@echo 'make test-compat   the subset that also runs on Airflow 3.1 and 3.2'
+	@echo 'make test-s3       copies on an S3 API on loopback, by the client that Airflow uses'
 	@echo 'make lint          ruff, mypy and import rules alone'
 	@echo 'make docs          write the generated pages anew'
 	@echo 'make images        take the pictures of the pages anew (needs Chromium)'
@@ -85,6 +86,14 @@ older := python3.13 python3.12 python3.11
 .venv-3.2/.compat: .venv-3.2/.made pyproject.toml tests/constraints/airflow-3.2.txt
 	$(call pip-install,.venv-3.2,tests/constraints/airflow-3.2.txt,parquet$(comma)compat)
 
+# Amazon's provider and s3fs, which want an older python-dateutil than the rest: laid over .venv, whose packages it sees behind its own.
+.venv-s3/.made: $(call alive,.venv-s3) .venv/.test tests/constraints/s3.txt
+	@echo "Installing apache-airflow-providers-amazon[s3fs] into .venv-s3: the first time takes a minute"
+	@.venv/bin/python -m venv --clear .venv-s3
+	@.venv/bin/python -c 'import glob, sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"), file=open(glob.glob(".venv-s3/lib/python*/site-packages")[0] + "/beside.pth", "w"))'
+	@.venv-s3/bin/python -m pip install -qq -r tests/constraints/s3.txt
+	@touch $@
+
 demo: .venv/.demo
 	@ONCE="$(ONCE)" .venv/bin/python -m tests.demo
 
@@ -98,9 +107,14 @@ test-compat: .venv-3.1/.compat .venv-3.2/.compat
 	@.venv-3.1/bin/python -m tests.suite compat
 	@.venv-3.2/bin/python -m tests.suite compat
 
+test-s3: .venv-s3/.made
+	@.venv-s3/bin/python -m tests.suite s3
+
 docs: .venv/.test
 	@.venv/bin/python -m tests.tools.generate_resources_page
 	@.venv/bin/python -m tests.tools.generate_writes_page
+	@.venv/bin/python -m tests.tools.generate_resource_names
+	@.venv/bin/python -m tests.tools.generate_arguments_page
 
 # Two minutes: the demo from its beginning to its picture, and the connection form's test.
 images: .venv/.test
@@ -115,5 +129,5 @@ benchmarks: .venv/.benchmark
 	@.venv/bin/python -m tests.benchmarks --write
 
 clean:
-	rm -rf .venv .venv-3.1 .venv-3.2 build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis demo-data
+	rm -rf .venv .venv-3.1 .venv-3.2 .venv-s3 build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis demo-data
 	find airflow_provider_bigcommerce dags tests -name __pycache__ -type d -prune -exec rm -rf {} +

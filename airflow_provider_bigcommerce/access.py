@@ -17,9 +17,11 @@ from airflow_provider_bigcommerce.core.planning import filled
 from airflow_provider_bigcommerce.exceptions import (
     ApiError,
     AuthenticationError,
+    CredentialsError,
     NotFoundError,
     PermissionDeniedError,
     StoreSuspendedError,
+    TransportError,
     ValidationError,
 )
 
@@ -36,12 +38,21 @@ class Permission:
     :param resources: the catalog's rows that it opens.
     :param asked: path of the request that was asked.
     :param is_given: whether the token has it; None where the answer does not tell.
+    :param note: why not, where that is more than a missing scope.
     """
 
     scopes: tuple[str, ...]
     resources: tuple[Resource, ...]
     asked: str
     is_given: bool | None
+    note: str = ""
+
+    @property
+    def is_worth_a_try(self) -> bool:
+        """Whether a copy of all that can be read has these: what is unclear is read, and its own task says what is wrong, but not what
+        there are stores without.
+        """
+        return self.is_given is True or (self.is_given is None and not self.resources[0].host.is_optional)
 
 
 def permissions(store: BlockingStore, *, seconds: float | None = None, clock: Callable[[], float] = time.monotonic) -> Iterator[Permission]:
@@ -58,12 +69,20 @@ def permissions(store: BlockingStore, *, seconds: float | None = None, clock: Ca
         families.setdefault(row.read_scopes, []).append(row)
     probes = {scopes: min(members, key=_weight) for scopes, members in families.items()}
     found: dict[tuple[str, ...], bool | None] = {}
+    notes: dict[tuple[str, ...], str] = {}
     began = clock()
     for scopes, probe in sorted(probes.items(), key=lambda each: (bool(each[1].placeholders), each[0])):
         is_late = seconds is not None and clock() - began > seconds
-        found[scopes] = None if is_late else _probe(store, probe, is_there=True in found.values())
+        try:
+            found[scopes] = None if is_late else _probe(store, probe, is_there=True in found.values())
+        except (CredentialsError, TransportError) as error:
+            if not probe.host.is_optional:
+                raise
+            found[scopes], notes[scopes] = (False if isinstance(error, CredentialsError) else None), str(error)
+        if found[scopes] is False and probe.host.is_optional:
+            notes.setdefault(scopes, f"The store has no {probe.host.title}, or the access token lacks its scope.")
     for scopes, members in sorted(families.items()):
-        yield Permission(scopes, tuple(members), probes[scopes].path, found[scopes])
+        yield Permission(scopes, tuple(members), probes[scopes].path, found[scopes], notes.get(scopes, ""))
 
 
 def _weight(row: Resource) -> tuple[object, ...]:

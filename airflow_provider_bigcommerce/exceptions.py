@@ -7,6 +7,7 @@
     │   ├── CredentialsError            a connection field is missing, empty, masked or malformed
     │   ├── UnknownResourceError        no such resource; carries the nearest names
     │   ├── InvalidQueryError           a parameter, window, format or mode that cannot work; nothing was sent
+    │   │   └── MissingPackageError     a package that this needs is not installed; names the extra
     │   ├── AuthenticationError         401: the token is wrong, or belongs to another store
     │   ├── PermissionDeniedError       403: the token lacks a scope; carries its name
     │   ├── NotFoundError               404
@@ -70,6 +71,10 @@ class UnknownResourceError(BigCommerceError):
 
 class InvalidQueryError(BigCommerceError):
     """An argument that cannot work; found before anything was sent."""
+
+
+class MissingPackageError(InvalidQueryError):
+    """A package that this needs is not installed; the message names the extra that brings it. No retry cures that."""
 
 
 class DestinationError(BigCommerceError):

@@ -62,7 +62,8 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-bigcommerce",
         "name": "BigCommerce",
-        "description": "Reads and writes `BigCommerce <https://www.bigcommerce.com/>`__ stores, within their quota.",
+        # The link stands last: Airflow's page of providers writes no blank behind one.
+        "description": "Reads and writes a store within its quota: `BigCommerce <https://www.bigcommerce.com/>`__.",
         "integrations": [
             {
                 "integration-name": "BigCommerce",
@@ -74,7 +75,9 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": "BigCommerce",
-                "python-modules": [f"{package}.operators.{name}" for name in ("compact", "graphql", "partition", "request", "sync")],
+                "python-modules": [
+                    f"{package}.operators.{name}" for name in ("compact", "graphql", "partition", "reconcile", "request", "sync")
+                ],
             }
         ],
         "sensors": [{"integration-name": "BigCommerce", "python-modules": [f"{package}.sensors.resource"]}],

@@ -176,7 +176,7 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     :param found: different rows read.
     :param repeated: rows read twice.
     :param dropped: rows left out because the last run had written them.
-    :param totals: lowest and highest number of rows that the store gave for the list, or None.
+    :param totals: the number of rows that was due last, and the highest one, or None.
     :param orders_in_doubt: see ``engine.copying.Copied``.
     :param is_refused: whether the store refused the include.
     :param drift: path, kind, seen type, nulls of what did not fit the schema.

@@ -30,6 +30,8 @@ from airflow_provider_bigcommerce.transfers.transfer import BigCommerceTransferO
 if TYPE_CHECKING:
     from airflow.sdk import TaskGroup
 
+    from airflow_provider_bigcommerce.core.catalog.names import ResourceName
+
 #: Arguments for the transfers that the task before them gets too.
 _OF_ANY_TASK: Final = ("retries", "retry_delay", "retry_policy", "pool", "queue", "executor")
 
@@ -46,68 +48,68 @@ ARGUMENT_CHECKS: Final[Checks] = {
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Tables of a database as a sync's destination, one a resource.
+    """Tables of a database as a sync's destination, one per resource.
 
-    :param conn_id: id of a connection to SQLite or PostgreSQL.
-    :param schema: their schema; the connection's own if not given.
-    :param nested: ``json`` or ``tables``, as ``BigCommerceToSqlOperator`` has it.
+    :param conn_id: id of an SQL connection, as ``BigCommerceToSqlOperator`` takes it.
+    :param schema: schema of the tables; the connection's own if not given.
+    :param nested: ``json`` or ``tables``, as in ``BigCommerceToSqlOperator``.
     """
 
     conn_id: str
     schema: str | None = None
-    nested: str = "json"
+    nested: Literal["json", "tables"] = "json"
 
 
 @dataclass(frozen=True, slots=True)
 class Lake:
-    """Delta Lake tables in a directory as a sync's destination, one a resource.
+    """Delta Lake tables in a directory as a sync's destination, one per resource.
 
-    :param path: the directory, as ``BigCommerceToLakeOperator`` has it.
-    :param nested: ``struct`` or ``json``, likewise.
-    :param keep: for how long a file stays that is data no more, likewise.
+    :param path: the directory, as in ``BigCommerceToLakeOperator``.
+    :param nested: ``struct`` or ``json``, as in ``BigCommerceToLakeOperator``.
+    :param keep: for how long a file stays that is no longer data, as in ``BigCommerceToLakeOperator``.
     """
 
     path: str
-    nested: str = "struct"
+    nested: Literal["struct", "json"] = "struct"
     keep: timedelta = timedelta(days=7)
 
 
 def bigcommerce_sync(
-    resources: Sequence[str] | Mapping[str, Mapping[str, Any]] | Literal["all"],
+    resources: Sequence[ResourceName | str] | Mapping[str, Mapping[str, Any]] | Literal["all"],
     *,
     to: str | Tables | Lake,
     bigcommerce_conn_id: str = "bigcommerce_default",
     full_every: timedelta | None = timedelta(days=7),
     compact_every: timedelta | None = timedelta(days=7),
     initial_since: str | datetime | None = None,
-    exclude: Sequence[str] = (),
+    exclude: Sequence[ResourceName | str] = (),
     with_each_parent: bool = True,
     group_id: str = "bigcommerce_sync",
     **arguments: Any,
 ) -> TaskGroup:
-    """Copy what changed of resources of a store, each failing alone; then sum up.
+    """Copy what changed in resources of a store, one task per resource; then sum up.
 
     ::
 
         with DAG("shop", schedule="@daily", catchup=False, max_active_runs=1, default_args={"retries": 4}):
             bigcommerce_sync(["orders", "customers", "products", "brands"], to="s3://aws_default@my-bucket/bigcommerce")
 
-    There is one task a resource, named after it, and two after them, which run always: ``summary`` fails if a resource failed, and
-    ``compact`` makes few files of many, now and then (docs/how-to/compact-a-copy.md); tables and lakes have none. Where slots are scarce,
-    small reads go first. See docs/how-to/sync-a-whole-store.md.
+    There is one task per resource, named after it; if one fails, the others still run. After them, two tasks always run: ``summary`` fails
+    if a resource failed, and ``compact`` merges many small files into few large ones from time to time (docs/how-to/compact-a-copy.md);
+    tables and lakes have none. Small reads go first. See docs/how-to/sync-a-whole-store.md.
 
     :param resources: catalog names or paths; name -> arguments of its transfer alone (``{"orders": {"include": []}}``); or ``all``:
         what the token can read, which a task asks when the run begins.
     :param to: a directory for files, as the ``path`` of ``BigCommerceToObjectStorageOperator``; or :class:`Tables` of a
         database, or :class:`Lake`.
     :param bigcommerce_conn_id: connection id of the store; may be a mapped task group's argument.
-    :param full_every: how often a list with a change date is read whole all the same, each in a night of its own; None for never.
-    :param compact_every: how often copies in files are compacted; the task does nothing while the last time is less ago. None for never.
+    :param full_every: how often a list with a change date is read completely, each list in its own night; None for never.
+    :param compact_every: how often copies in files are compacted; until then, the task ``compact`` does nothing. None for never.
     :param initial_since: where the first runs of lists with a change date begin; the store's beginning if not given.
     :param exclude: with ``all``, resources to leave out.
-    :param with_each_parent: with ``all``, whether lists that cost a request for each parent (``order_taxes``: one an order) are read.
-    :param group_id: the task group's.
-    :param arguments: of every transfer: ``retries``, ``pool``, ``file_format``, ``emit_empty`` ...
+    :param with_each_parent: with ``all``, whether lists that cost one request per parent are read (``order_taxes``: one per order).
+    :param group_id: id of the task group.
+    :param arguments: arguments of every transfer: ``retries``, ``pool``, ``file_format``, ``emit_empty`` ...
     :returns: the group, to stand before and after other tasks.
     :raises InvalidQueryError: arguments that cannot work together; the DAG's import error shows it.
     """

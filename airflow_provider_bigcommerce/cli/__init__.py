@@ -248,6 +248,7 @@ def check(
                 "readable": permission.is_given,
                 "asked": permission.asked,
                 "resources": [row.name for row in permission.resources],
+                **({"note": permission.note} if permission.note else {}),
             }
             for permission in permissions(store, seconds=CHECK_SECONDS)
         ]
@@ -263,6 +264,9 @@ def check(
             for row in rows
         ]
         print_table(("readable", "scope", "resources"), cells)
+        for row in rows:
+            if "note" in row:
+                say(row["note"])
     if not any(row["readable"] for row in rows):
         raise typer.Exit(FAILED)
 

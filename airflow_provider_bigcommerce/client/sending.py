@@ -29,6 +29,7 @@ from airflow_provider_bigcommerce.core.catalog.operations import operation_of
 from airflow_provider_bigcommerce.core.clocks import Heard
 from airflow_provider_bigcommerce.core.concurrency import Change, Concurrency, Endpoint, Place
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials, is_loopback
+from airflow_provider_bigcommerce.core.hosts import Host, host_of
 from airflow_provider_bigcommerce.core.messages import Request, Response
 from airflow_provider_bigcommerce.core.outside_text import content_type
 from airflow_provider_bigcommerce.core.paths import checked
@@ -86,6 +87,7 @@ class StoreSettings:
         everything included some tens of MB.
     :param verify: whether to check TLS certificates, or the path of a CA file.
     :param proxy: URL of an HTTP proxy, or None; the environment's is the hook's to find. Not used to reach this machine.
+    :param b2b_proxy: the same for B2B Edition's host.
     :param quota_share: fraction of the store's quota that may be used; the rest stays for the merchant's other apps.
     :param max_concurrency: requests at once, of all kinds together. There are fewer while an endpoint fails, is far slower than it
         can be, or refuses as many.
@@ -101,6 +103,7 @@ class StoreSettings:
     max_answer_bytes: int = 256 * 2**20
     verify: bool | str = True
     proxy: str | None = None
+    b2b_proxy: str | None = None
     quota_share: float = 1.0
     max_concurrency: int = 20
     max_attempts: int = 10
@@ -142,6 +145,23 @@ class ReadStats:
     window_seconds: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """How one host is reached, and what is left of its quota.
+
+    :param before: what stands before a path in a URL.
+    :param root: what all its URLs begin with.
+    :param headers: beside those of the session.
+    """
+
+    host: Host
+    before: str
+    root: str
+    headers: Mapping[str, str]
+    proxy: str | None
+    budget: Budget
+
+
 class Sender:
     """One request at a time under all rules together: quota, requests at once, repeats, redirects; a context manager with a session.
 
@@ -164,10 +184,8 @@ class Sender:
         self._credentials = credentials
         self._settings = settings
         self._clock, self._sleep, self._random = clock, sleep, random
-        # A proxy would take the token off this machine, and has another machine behind the name.
-        self._proxy = None if is_loopback(urlsplit(credentials.base_url).hostname or "") else self._settings.proxy
+        self._lines: dict[str, _Line] = {}
         self._limits = Limits(self._settings.max_attempts, self._settings.max_wait)
-        self._budget = Budget(self._settings.quota_share)
         self._answered = asyncio.Event()
         self._session: aiohttp.ClientSession | None = None
         self._concurrency = Concurrency(self._settings.max_concurrency)
@@ -182,7 +200,7 @@ class Sender:
     async def __aenter__(self) -> Self:
         settings = self._settings
         tls: ssl.SSLContext | bool = bool(settings.verify)
-        if isinstance(settings.verify, str) and self._credentials.store_url.startswith("https:"):
+        if isinstance(settings.verify, str) and "https:" in self._credentials.store_url + (self._credentials.b2b_url or "https:"):
             tls = await asyncio.to_thread(ssl.create_default_context, cafile=settings.verify)
         headers = {"X-Auth-Token": self._credentials.access_token, "Accept": "application/json", "User-Agent": settings.user_agent}
         if settings.correlation_id:
@@ -223,6 +241,7 @@ class Sender:
         :raises UnclearWriteError: it may have been carried out, and a second sending could do it twice.
         """
         checked(request.path)
+        line = self._line(request.path)
         require_part(request.method, request.path, request.params, request.body, whole_collection=whole_collection)
         write = write or (None if request.changes_nothing else operation_of(request.method, request.path))
         concurrency = write.concurrency if write else (resource.concurrency if resource and request.method == "GET" else None)
@@ -233,7 +252,7 @@ class Sender:
         while True:
             place, outcome = await self._enter(endpoint), None
             try:
-                outcome = await self._attempt(request, place, waited)
+                outcome = await self._attempt(request, line, place, waited)
             finally:
                 self._leave(place, outcome, request)
             doubted = may_doubt and is_doubtful(request, outcome, has_any=bool(self._good), has_same=path in self._good)
@@ -274,7 +293,7 @@ class Sender:
             if isinstance(verdict, Deliver):
                 raise TypeError("a fault cannot be delivered")
             was_unclear = was_unclear or is_unclear(outcome)
-            self._tell(request, verdict)
+            self._tell(request, line, verdict)
             self._require_patience(verdict.seconds)
             if not verdict.is_quota:
                 attempt += 1
@@ -313,16 +332,38 @@ class Sender:
             self._tell_change(request, change)
         self._let_in()
 
-    async def _attempt(self, request: Request, place: Place, waited: float) -> Response | Fault:
+    def _line(self, path: str) -> _Line:
+        """The way to the host that a path belongs to.
+
+        :raises CredentialsError: the connection does not say where that is.
+        """
+        host = host_of(path)
+        line = self._lines.get(host.name)
+        if line is None:
+            credentials, settings = self._credentials, self._settings
+            before = credentials.before(host)
+            # A proxy would take the token off this machine, and has another machine behind the name.
+            proxy = settings.b2b_proxy if host.is_optional else settings.proxy
+            line = self._lines[host.name] = _Line(
+                host=host,
+                before=before,
+                root=credentials.root(host),
+                headers={host.hash_header: credentials.store_hash} if host.hash_header else {},
+                proxy=None if is_loopback(urlsplit(before).hostname or "") else proxy,
+                budget=Budget(settings.quota_share, quota=host.quota, window_seconds=host.window_seconds),
+            )
+        return line
+
+    async def _attempt(self, request: Request, line: _Line, place: Place, waited: float) -> Response | Fault:
         """Wait for the quota, send once, follow redirects below the same store only."""
         if self._session is None:
             raise RuntimeError("The store is not open: use 'async with hook.astore() as store' (or 'with hook.store() as store').")
-        settings, store_url = self._settings, self._credentials.store_url
-        url = store_url + request.path
+        settings = self._settings
+        url = line.before + request.path
         params: Sequence[tuple[str, str]] = request.params
         followed = 0
         while True:
-            ticket = await self._admit(request, waited)
+            ticket = await self._admit(request, line, waited)
             headers: Mapping[str, str] | None = None
             is_refused = False
             try:
@@ -331,9 +372,9 @@ class Sender:
                     url,
                     params=params,
                     data=request.body,
-                    headers={"Content-Type": "application/json"} if request.body is not None else None,
+                    headers={**line.headers, **({"Content-Type": "application/json"} if request.body is not None else {})},
                     allow_redirects=False,
-                    proxy=self._proxy,
+                    proxy=line.proxy,
                     trace_request_ctx=None if request.changes_nothing else Once(),
                 ) as answer:
                     place.latency = self._clock() - ticket.sent_at
@@ -344,8 +385,8 @@ class Sender:
             except (TimeoutError, aiohttp.ClientError, OSError) as error:
                 return _fault(error, settings)
             finally:
-                self._budget.receive(ticket, headers, self._clock(), is_refused=is_refused)
-                self._learned()
+                line.budget.receive(ticket, headers, self._clock(), is_refused=is_refused)
+                self._learned(line.budget)
             if body is None:
                 return Fault("too_large", f"{settings.max_answer_bytes:,} bytes")
             self.stats.bytes += len(body)
@@ -355,7 +396,7 @@ class Sender:
             if response.status == 429:
                 self.stats.throttled += 1
             target = next_url(
-                request.method, response.status, headers.get("location"), url=str(answer.url), store_url=store_url, followed=followed
+                request.method, response.status, headers.get("location"), url=str(answer.url), store_url=line.root, followed=followed
             )
             if target is None:
                 return response
@@ -363,13 +404,13 @@ class Sender:
                 return Fault("endless" if target.is_endless else "redirect", target.why)
             url, params, followed = target, (), followed + 1
 
-    async def _admit(self, request: Request, waited: float) -> Ticket:
-        """Wait until the store's quota lets one request through; no longer than ``max_wait`` for a store that sends nothing meanwhile.
+    async def _admit(self, request: Request, line: _Line, waited: float) -> Ticket:
+        """Wait until the host's quota lets one request through; no longer than ``max_wait`` for a store that sends nothing meanwhile.
 
         :param waited: seconds that the request has waited already.
         """
         began = self._clock()
-        while (delay := self._budget.delay(self._clock())) > 0:
+        while (delay := line.budget.delay(self._clock())) > 0:
             self._answered.clear()
             if delay == float("inf"):
                 await self._answered.wait()
@@ -378,12 +419,12 @@ class Sender:
             idle = self._clock() - max(began, self._delivered_at)
             if waited + idle + delay > self._limits.max_wait:
                 raise quota_too_late(request, delay, waited=waited + idle, limits=self._limits)
-            self._tell_quota(delay)
+            self._tell_quota(line, delay)
             started = self._clock()
             await self._sleep(delay)
             self.stats.waited_seconds += self._clock() - started
         self.stats.requests += 1
-        return self._budget.send(self._clock())
+        return line.budget.send(self._clock())
 
     def _require_patience(self, seconds: float) -> None:
         """Refuse a wait for which the caller does not want to hold its place."""
@@ -395,14 +436,14 @@ class Sender:
                 seconds=min(seconds, _COME_AGAIN),
             )
 
-    def _learned(self) -> None:
+    def _learned(self, budget: Budget) -> None:
         self._answered.set()
-        self.stats.quota, self.stats.quota_left = self._budget.quota, self._budget.left
-        self.stats.window_seconds = self._budget.window_seconds
+        self.stats.quota, self.stats.quota_left = budget.quota, budget.left
+        self.stats.window_seconds = budget.window_seconds
 
-    def _tell(self, request: Request, verdict: Wait) -> None:
+    def _tell(self, request: Request, line: _Line, verdict: Wait) -> None:
         if verdict.is_quota:
-            self._tell_quota(verdict.seconds)
+            self._tell_quota(line, verdict.seconds)
         else:
             log.info("%s %s: %s; trying again in %.1f s.", request.method, request.path, verdict.reason, verdict.seconds)
 
@@ -412,12 +453,12 @@ class Sender:
             request.method, request.path, change.why, change.now, change.before,
         )  # fmt: skip
 
-    def _tell_quota(self, seconds: float) -> None:
+    def _tell_quota(self, line: _Line, seconds: float) -> None:
         """One line a window, not one a waiting request; a warning where it is others that use the quota up.
 
         A read that goes on for many windows says it ever more rarely.
         """
-        now, budget = self._clock(), self._budget
+        now, budget = self._clock(), line.budget
         if now < self._told_until or seconds < 1 or (budget.left and seconds < 5):
             return
         self._told_until = now + max(seconds, min(seconds * 2**self._told_quota, _RARELY))
@@ -431,11 +472,12 @@ class Sender:
                 " Nothing is broken: this task goes on by itself, slower. The others are tasks or apps with an API account of this store. "
                 "Let them run at another time, or give those that are yours a lower quota_share in their connection."
             )
+        whose = f"{line.host.title}'s" if line.host.is_optional else "the store's"
         log.log(
             logging.WARNING if advice else logging.INFO,
-            "Our part of the store's quota is used up: it grants %d requests in %g s to all apps and tasks together%s. In this "
+            "Our part of %s quota is used up: it grants %d requests in %g s to all apps and tasks together%s. In this "
             "window we sent %d and others about %d. Waiting %.0f s for the next window.%s",
-            quota, budget.window_seconds or 0, part, ours, others, seconds, advice,
+            whose, quota, budget.window_seconds or 0, part, ours, others, seconds, advice,
         )  # fmt: skip
 
 

@@ -23,10 +23,11 @@ from airflow_provider_bigcommerce.core.arguments import ids, one_id, optional
 from airflow_provider_bigcommerce.core.catalog import Resource, Write
 from airflow_provider_bigcommerce.core.catalog.write_fields import fields_of
 from airflow_provider_bigcommerce.core.clocks import Answer, date_of, moment_of, settle
+from airflow_provider_bigcommerce.core.connection_walk import ConnectionWalk
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials
 from airflow_provider_bigcommerce.core.deleting import RowKey, delete_requests, require_all_deleted
 from airflow_provider_bigcommerce.core.ends import told_total
-from airflow_provider_bigcommerce.core.graphql import ConnectionWalk, GraphQLAnswer, graphql_request, read_graphql
+from airflow_provider_bigcommerce.core.graphql import GraphQLAnswer, graphql_request, read_graphql
 from airflow_provider_bigcommerce.core.id_ranges import count_of
 from airflow_provider_bigcommerce.core.messages import METHODS, Query, Request, Response
 from airflow_provider_bigcommerce.core.odd_bytes import python_value
@@ -126,7 +127,7 @@ class BigCommerceStore:
     ) -> Response:
         """Send any request below the store, with the same quota, retry and error rules as every verb.
 
-        :param path: ``/v3/...`` or ``/v2/...``, without a query.
+        :param path: ``/v3/...`` or ``/v2/...``, without a query; one that begins with ``/api/v3/io/`` goes to B2B Edition's host.
         :param json: what to send as the JSON body; None sends none.
         :param whole_collection: True lets a DELETE or PUT through that empties or changes a whole collection (``DELETE /v2/orders``).
         :raises InvalidQueryError: before anything is sent: the path has an empty or dotted segment or a query, or the call means a whole
@@ -151,12 +152,16 @@ class BigCommerceStore:
         check_parameters(row, query or {}, is_one=id is not None)
         id = optional(one_id())("id", id)  # noqa: A001  # BigCommerce's noun
         path, params = row.path, full_query(row, query)
+        if id is not None:
+            params = {name: value for name, value in params.items() if name in (query or {}) or name not in row.whole_params}
         if id is not None and row.id_placeholder:
             path = filled(path, {row.id_placeholder: id})
         elif id is not None and row.item_path is not None and not row.placeholders:
             path = filled(row.item_path, dict.fromkeys(placeholders(row.item_path), id))
         elif id is not None and row.id_in is not None:
             params[row.id_in] = str(id)  # no GET by id exists (V3 customers)
+        elif id is not None and row.single_params:
+            params[row.single_params[-1]] = str(id)
         elif id is not None:
             path = filled(f"{path}/{{id}}", {"id": id})
         if placeholders(path):
@@ -307,14 +312,14 @@ class BigCommerceStore:
         :param connection: dotted path of the connection in the answer, where there is more than one.
         """
         walk = ConnectionWalk(query, variables, cursor_variable=cursor_variable, connection=connection)
-        cursor: str | None = None
         number = 0
-        while number == 0 or cursor is not None:
-            nodes, cursor = walk.absorb(await self._graphql(walk.request(cursor)))
-            number += 1
-            self.stats.pages += 1
-            self.stats.rows += len(nodes)
-            yield Page(nodes, number)
+        while not walk.is_done:
+            nodes = walk.absorb(await self._graphql(walk.request()))
+            if nodes:
+                number += 1
+                self.stats.pages += 1
+                self.stats.rows += len(nodes)
+                yield Page(nodes, number)
 
     async def _graphql(self, request: Request) -> GraphQLAnswer:
         answer = await self._sender.send(request, read_graphql)

@@ -9,7 +9,9 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
+from itertools import product
 from typing import Any
 
 import msgspec
@@ -30,6 +32,7 @@ from airflow_provider_bigcommerce.core.planning import (
 from airflow_provider_bigcommerce.core.positions import ParentId, Passed, Position, below, passed_over
 from airflow_provider_bigcommerce.core.reading import Listing, Meta, read_listing
 from airflow_provider_bigcommerce.exceptions import (
+    ApiError,
     InvalidQueryError,
     NotFoundError,
     UnexpectedAnswerError,
@@ -73,9 +76,11 @@ class Walker:
         :raises InvalidQueryError: before anything is sent.
         """
         check_query(row, query)
-        if not row.parent_keys and row.id_placeholder is None:
+        names_parent = not row.placeholders and bool(query.keys() & {*row.single_params})
+        if names_parent or (not row.parent_keys and row.id_placeholder is None):
             if parent_ids is not None or parent_query:
-                raise InvalidQueryError(f"{row.name!r} is one list for the whole store; it has no parents to choose. Use query=.")
+                is_one = f"query of {row.name!r} names a parent" if names_parent else f"{row.name!r} is one list for the whole store"
+                raise InvalidQueryError(f"{is_one}; it has no parents to choose. Use query=.")
             walks = [partial(walk_of, row, row.path, part) for part in _parts(query)]
             async for found in self._walk(walks[0](start) if len(walks) == 1 else FanOut((({}, walk) for walk in walks), start), row):
                 yield found
@@ -159,7 +164,7 @@ class Walker:
         asked: set[tuple[int | str, ...]] = set()
         before: Position | None = (start or {}).get("parents")
         async for parents, _, behind in self._parents(parent, parent_query, before):
-            keys = [_keys(row, python_value(record)) for record in parents]
+            keys = [key for record in parents for key in _keys(row, python_value(record))]
             fresh = {tuple(key.values()): key for key in keys if tuple(key.values()) not in asked}
             if len(row.parent_keys) > 1:  # only a combination of keys can come twice
                 asked.update(fresh)
@@ -180,8 +185,10 @@ class Walker:
         A position is how many parents are done, where the next one's list goes on, and a checksum of their keys: other parents in their
         place are not passed over.
         """
-        names = [*row.placeholders]
+        names = [*row.per_parent]
         batched = [name for name in row.parent_keys if name not in names]
+        if row.parent_dates:
+            parent_ids = await self._with_dates(row, parent_ids)
         before, ids, begin = passed_over(parent_ids, start)
         lengths = PageLengths()
         ends = deque[Passed]()  # behind each list under way, in order
@@ -190,9 +197,10 @@ class Walker:
             passed = before
             for parent in ids:
                 keys = dict(parent) if isinstance(parent, Mapping) else {names[-1]: parent}
-                columns = {column_of(name): value for name, value in keys.items()}
+                asked = {name: value for name, value in keys.items() if name in row.single_params or name in row.parent_dates}
+                columns = {column_of(name): value for name, value in keys.items() if name not in asked or name in row.primary_key}
                 ends.append(passed := passed.with_parents(parent))
-                yield columns, partial(walk_of, row, filled(row.path, keys), query, lengths=lengths)
+                yield columns, partial(walk_of, row, filled(row.path, keys), {**query, **asked}, lengths=lengths)
 
         def batches() -> Iterator[tuple[Columns, Callable[[Position | None], Walk]]]:
             passed = before
@@ -207,6 +215,20 @@ class Walker:
             while position is not None and over < position["done"]:
                 over, passed = over + 1, ends.popleft()
             yield records, total, passed.position(ends[0] if ends else passed, None if batched else position)
+
+    async def _with_dates(self, row: Resource, parent_ids: Iterable[ParentId]) -> list[ParentId]:
+        """These parents with the dates that their lists want, out of the list of parents; one that is not in it goes without."""
+        (name,) = row.per_parent
+        wanted = [parent if isinstance(parent, Mapping) else {name: parent} for parent in parent_ids]
+        lacking = {str(parent[name]) for parent in wanted if not row.parent_dates.keys() <= parent.keys()}
+        known: dict[str, Mapping[str, int | str]] = {}
+        if lacking:
+            async for parents, _, _ in self.records(resource_of(row.parent or ""), {}, None, {}):
+                for record in parents:
+                    for keys in _keys(row, python_value(record)):
+                        if str(keys[name]) in lacking:
+                            known[str(keys[name])] = keys
+        return [{**known.get(str(parent[name]), {}), **parent} for parent in wanted]
 
     async def _walk(self, walk: Walk, row: Resource, *, parent_may_vanish: bool = False) -> AsyncGenerator[Found, None]:
         """Send what the walk plans, look ahead a little further than ``max_concurrency``, deliver in order.
@@ -260,28 +282,56 @@ class Walker:
     async def read(self, request: Request, row: Resource, *, parent_may_vanish: bool = False) -> Listing:
         """One page of a list.
 
-        :param parent_may_vanish: whether two answers 404 mean a list that has gone with its parent.
+        :param parent_may_vanish: whether two answers 404 mean a list that has gone with its parent; so does what the catalog knows as an
+            answer for a parent that has no such list.
         """
         is_list = row.kind in ("collection", "lookup") and request.path != row.count_path
         read = partial(read_listing, request, envelope=row.envelope, may_be_204=row.empty_is_204, is_list=is_list)
         for is_last in (not parent_may_vanish, True):
             try:
                 return await self._sender.send(request, read, resource=row)
-            except NotFoundError:
-                if not parent_may_vanish:
+            except ApiError as error:
+                if row.no_rows_title and row.no_rows_title in (error.title or ""):
+                    return Listing([], Meta())
+                is_gone = isinstance(error, NotFoundError)
+                if not parent_may_vanish or not (is_gone or error.status in row.no_rows_status):
                     raise
                 if is_last:  # two answers say so
-                    break
-        self._sender.stats.vanished_parents += 1
+                    self._sender.stats.vanished_parents += is_gone
         return Listing([], Meta(), is_gone=True)
 
 
-def _keys(row: Resource, parent: Mapping[str, Any]) -> dict[str, int | str]:
-    """Placeholder -> value, from a parent's row."""
+def _keys(row: Resource, parent: Mapping[str, Any]) -> list[dict[str, int | str]]:
+    """Placeholder -> value, from a parent's row; several where it holds a list of keys, and none where that list is empty."""
     try:
-        return {name: parent[source] for name, source in row.parent_keys.items()}
+        dates = {name: _day(parent[source]) for name, source in row.parent_dates.items()}
+        values = [_below(parent, source.split(".")) for source in row.parent_keys.values()]
     except KeyError as error:
         raise UnexpectedAnswerError(f"A row of {row.parent!r} has no {error}, which {row.name!r} needs for its path.") from None
+    return [{**dict(zip(row.parent_keys, combination, strict=True)), **dates} for combination in product(*values)]
+
+
+def _below(value: Any, path: Sequence[str]) -> list[int | str]:
+    """The values at a path below an object; lists on the way are walked, and may be null.
+
+    :raises KeyError: an object has no such field.
+    """
+    if isinstance(value, list):
+        return [found for each in value for found in _below(each, path)]
+    if not path:
+        return [value]
+    inner = value[path[0]]
+    return [] if inner is None and len(path) > 1 else _below(inner, path[1:])
+
+
+def _day(seconds: object) -> str:
+    """Seconds since 1970 as month/day/year, in UTC.
+
+    :raises KeyError: it is no such number.
+    """
+    if isinstance(seconds, bool) or not isinstance(seconds, int):
+        raise KeyError("date in seconds since 1970")
+    return datetime.fromtimestamp(seconds, UTC).strftime("%m/%d/%Y")
 
 
 def _parts(query: Query) -> Iterator[Query]:

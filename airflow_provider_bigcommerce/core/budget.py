@@ -60,12 +60,16 @@ class Budget:
     nothing but the headers need be shared.
 
     :param share: fraction of the quota that may be used, 0 < share <= 1; the rest stays for the merchant's other apps.
+    :param quota: requests a window that are documented for a host whose answers may not tell it; None for none. Then our own requests are
+        counted, and a refusal says that the window is used up, by whomever. What an answer tells is believed from then on.
+    :param window_seconds: length of that window.
     """
 
-    def __init__(self, share: float = 1.0) -> None:
+    def __init__(self, share: float = 1.0, *, quota: int | None = None, window_seconds: float | None = None) -> None:
         if not 0 < share <= 1:
             raise ValueError(f"quota_share is {share!r}; it must be above 0 and at most 1 (0.8 leaves 20% to other apps).")
         self._share = share
+        self._documented = (quota, window_seconds) if quota and window_seconds else None
         self._is_probed = False
         self._in_flight = 0
         self._window = 0
@@ -204,10 +208,18 @@ class Budget:
         quota = header_number(headers, "x-rate-limit-requests-quota")
         left = header_number(headers, "x-rate-limit-requests-left")
         reset_ms = header_number(headers, "x-rate-limit-time-reset-ms")
+        window_ms = header_number(headers, "x-rate-limit-time-window-ms")
+        is_told = quota is not None and left is not None and reset_ms is not None
+        if is_told:
+            self._documented = None
+        elif self._documented is not None:
+            self._roll(now)
+            quota, seconds = self._documented
+            ends_at = ticket.sent_at + seconds if self._ends_at is None else self._ends_at
+            left, reset_ms, window_ms = 0 if is_refused else quota - self.used_by_us, max(0.0, ends_at - now) * 1000, seconds * 1000
         if quota is None or left is None or reset_ms is None or (quota < 1 and not is_refused):
             return
         self._roll(now)
-        window_ms = header_number(headers, "x-rate-limit-time-window-ms")
         # No window ends later than one window from now: a proxy's own idea of "reset" may be a date.
         reset = min(reset_ms, window_ms or reset_ms) / 1000
         used = int(quota) - int(left)

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
+from airflow_provider_bigcommerce.core.hosts import STORE, Host
 from airflow_provider_bigcommerce.exceptions import CredentialsError
 
 #: BigCommerce's public API host; the base URL of every connection that names none.
-DEFAULT_BASE_URL: Final = "https://api.bigcommerce.com"
+DEFAULT_BASE_URL: Final = STORE.url
 
 #: Where BigCommerce shows each value, as a continuation of "you find it ...".
 WHERE: Final[Mapping[str, str]] = {
@@ -80,6 +81,7 @@ class StoreCredentials:
     :param client_id: the API account's id, or None; needed for JWTs only.
     :param client_secret: the API account's secret, or None; needed for JWTs and webhook signatures only, never sent.
     :param base_url: scheme, host and port of the API, without a trailing slash.
+    :param b2b_url: the same of B2B Edition's; None for BigCommerce's own, or, where ``base_url`` is not BigCommerce's, for none.
     """
 
     store_hash: str
@@ -87,11 +89,36 @@ class StoreCredentials:
     client_id: str | None = None
     client_secret: str | None = field(default=None, repr=False)
     base_url: str = DEFAULT_BASE_URL
+    b2b_url: str | None = None
 
     @property
     def store_url(self) -> str:
         """Base of all paths of this store: ``https://api.bigcommerce.com/stores/abc123``."""
         return f"{self.base_url}/stores/{self.store_hash}"
+
+    def before(self, host: Host) -> str:
+        """What stands before a path of that host in its URL.
+
+        :raises CredentialsError: the connection leads elsewhere than to BigCommerce, and does not say where this host is: a proxy's token,
+            or a sandbox's, must not go to BigCommerce.
+        """
+        if host is STORE:
+            return self.store_url
+        if self.b2b_url is not None:
+            return self.b2b_url
+        if self.base_url == DEFAULT_BASE_URL:
+            return host.url
+        raise CredentialsError(
+            f"The connection's API base URL is {self.base_url}, and its extra 'b2b_host' does not say where {host.title}'s API is beside "
+            f'it. Put "b2b_host" into the extra: {host.url}, or the address of your proxy for it.'
+        )
+
+    def root(self, host: Host) -> str:
+        """What all URLs of that host begin with: a redirect does not lead out of it.
+
+        :raises CredentialsError: as :meth:`before`.
+        """
+        return self.before(host) + host.root
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -175,7 +202,15 @@ def parse_store_hash(text: object) -> str:
     )
 
 
-def parse_base_url(host: object, *, port: object = None, schema: object = None, allow_http: bool = False, store_hash: str = "") -> str:
+def parse_base_url(
+    host: object,
+    *,
+    port: object = None,
+    schema: object = None,
+    allow_http: bool = False,
+    store_hash: str = "",
+    named: str = "API base URL (host)",
+) -> str:
     """Scheme, host and port of the API, from a connection's standard fields.
 
     :param host: with or without scheme; empty means BigCommerce's own. A pasted API path of the same store is accepted and its path
@@ -184,6 +219,7 @@ def parse_base_url(host: object, *, port: object = None, schema: object = None, 
     :param schema: the connection's schema, ``http`` or ``https``, used where ``host`` has no scheme.
     :param allow_http: whether plain http may leave this machine.
     :param store_hash: the connection's store, for the pasted API path.
+    :param named: what the value is called in the connection, for messages.
     :raises CredentialsError: not a base URL, or plain http to another machine.
     """
     text = clean(host)
@@ -197,16 +233,16 @@ def parse_base_url(host: object, *, port: object = None, schema: object = None, 
         parts = urlsplit(text)
         hostname, own_port = parts.hostname or "", parts.port
     except ValueError:
-        raise CredentialsError(f"The connection's API base URL (host) is not a URL. {accepted}") from None
+        raise CredentialsError(f"The connection's {named} is not a URL. {accepted}") from None
     if parts.username is not None or parts.password is not None:
-        raise CredentialsError(f"The connection's API base URL (host) contains a user name or password. {accepted}")
+        raise CredentialsError(f"The connection's {named} contains a user name or password. {accepted}")
     if parts.scheme not in ("http", "https") or not re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:.]+", hostname):
-        raise CredentialsError(f"The connection's API base URL (host) is not a URL of a web server. {accepted}")
+        raise CredentialsError(f"The connection's {named} is not a URL of a web server. {accepted}")
     if not _is_droppable(parts, store_hash):
-        raise CredentialsError(f"The connection's API base URL (host) has a path, query or fragment after {hostname!r}. {accepted}")
+        raise CredentialsError(f"The connection's {named} has a path, query or fragment after {hostname!r}. {accepted}")
     if parts.scheme == "http" and not allow_http and not is_loopback(hostname):
         raise CredentialsError(
-            f"The connection's API base URL is plain http to {hostname!r}, which would send the access token unencrypted. "
+            f"The connection's {named} is plain http to {hostname!r}, which would send the access token unencrypted. "
             'Use https, or, on a network you trust, put "allow_http": true into the connection\'s extra.'
         )
     number = own_port or _port(port)
@@ -228,21 +264,22 @@ def from_connection_fields(host: object, extra: Mapping[str, object], *, port: o
     """Credentials from the fields of an Airflow connection, however they were written.
 
     :param host: the standard field ``host``; the base URL is taken from nowhere else, since Airflow guards this field when it
-        tests an edited connection with stored secrets.
-    :param extra: the decoded extra: ``store_hash``, ``access_token``, ``client_id``, ``client_secret``, ``allow_http``.
+        tests an edited connection with stored secrets. (No test of a connection sends to ``b2b_host``.)
+    :param extra: the decoded extra: ``store_hash``, ``access_token``, ``client_id``, ``client_secret``, ``allow_http``, ``b2b_host``.
     :param port: the standard field ``port``.
     :param schema: the standard field ``schema``.
     :raises CredentialsError: a field is missing, empty, masked or malformed; the message names it.
     """
     store_hash = parse_store_hash(extra.get("store_hash"))
+    allow_http = as_bool("allow_http", extra.get("allow_http"))
+    b2b_host = clean(extra.get("b2b_host"))
     return StoreCredentials(
         store_hash=store_hash,
         access_token=_token(extra.get("access_token")),
         client_id=_optional("client_id", extra.get("client_id")),
         client_secret=_optional("client_secret", extra.get("client_secret")),
-        base_url=parse_base_url(
-            host, port=port, schema=schema, allow_http=as_bool("allow_http", extra.get("allow_http")), store_hash=store_hash
-        ),
+        base_url=parse_base_url(host, port=port, schema=schema, allow_http=allow_http, store_hash=store_hash),
+        b2b_url=parse_base_url(b2b_host, allow_http=allow_http, named="extra 'b2b_host'") if b2b_host else None,
     )
 
 
@@ -333,9 +370,11 @@ def connection_uri(credentials: StoreCredentials) -> str:
 
 def _written(credentials: StoreCredentials) -> tuple[str, dict[str, str]]:
     extra = connection_extra(credentials)
-    parts = urlsplit(credentials.base_url)
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        extra["allow_http"] = "true"
+    if credentials.b2b_url is not None:
+        extra["b2b_host"] = credentials.b2b_url
+    for parts in map(urlsplit, filter(None, (credentials.base_url, credentials.b2b_url))):
+        if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+            extra["allow_http"] = "true"
     return "" if credentials.base_url == DEFAULT_BASE_URL else credentials.base_url, extra
 
 

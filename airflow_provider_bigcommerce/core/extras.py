@@ -114,6 +114,7 @@ EXTRAS: Final[Mapping[str, Extra]] = {
     "client_id": Extra(_text),
     "client_secret": Extra(_text),
     "allow_http": Extra(_flag),
+    "b2b_host": Extra(_text),
     "timeout": Extra(_number(0.001, 3600), is_setting=True),
     "total_timeout": Extra(_number(0.001, 86400), is_setting=True),
     "max_answer_bytes": Extra(_number(1, 2**40, whole=True), is_setting=True),

@@ -1,13 +1,13 @@
-"""The Admin GraphQL API: what an answer means, and how a Relay connection is walked.
+"""The Admin GraphQL API: what an answer means.
 
-Pure. A query is the caller's; only whether it may be repeated, and where its connection is, is decided here.
+Pure. A query is the caller's; only whether it may be repeated, and where its connection is, is decided here. How the pages of a
+connection are walked is in ``connection_walk``.
 
-Source: docs/start/about (complexity header, status codes), docs/store-operations/translations (connections, error unions).
+Source: docs/start/about (complexity header, status codes), docs/store-operations/translations (error unions).
 """
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import re
 from collections.abc import Iterator, Mapping
@@ -18,9 +18,8 @@ import msgspec
 
 from airflow_provider_bigcommerce.core import odd_bytes, outside_text
 from airflow_provider_bigcommerce.core.messages import Request, Response
-from airflow_provider_bigcommerce.core.paging import dig
 from airflow_provider_bigcommerce.core.reading import header_number
-from airflow_provider_bigcommerce.exceptions import GraphQLError, InvalidQueryError, PaginationLoopError, UnexpectedAnswerError
+from airflow_provider_bigcommerce.exceptions import GraphQLError, InvalidQueryError, UnexpectedAnswerError
 
 GRAPHQL_PATH = "/graphql"
 #: Errors of one answer that are told.
@@ -48,16 +47,6 @@ class _Envelope(msgspec.Struct):
 
 
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
-
-
-class PageInfo(msgspec.Struct):
-    """Relay's page information."""
-
-    has_next: bool = msgspec.field(name="hasNextPage", default=False)
-    end_cursor: str | None = msgspec.field(name="endCursor", default=None)
-
-
-_PAGE_INFO = msgspec.json.Decoder(PageInfo)
 
 
 def graphql_request(query: str, variables: Mapping[str, Any] | None) -> Request:
@@ -136,66 +125,3 @@ def find_connection(data: msgspec.Raw) -> tuple[str, ...]:
             "Name it: connection='store.products'."
         )
     return found[0]
-
-
-#: Pages without nodes in a row that may say that more is behind them: a connection can be filtered after it was cut into pages.
-_EMPTY_PAGES = 10
-
-
-class ConnectionWalk:
-    """The pages of a Relay connection: ``endCursor`` goes into a variable of the next request.
-
-    :param query: with ``pageInfo { hasNextPage endCursor }`` and a variable for the cursor.
-    :param variables: the query's others.
-    :param cursor_variable: name of the cursor's variable.
-    :param connection: dotted path of the connection, or None to find it.
-    """
-
-    def __init__(
-        self, query: str, variables: Mapping[str, Any] | None = None, *, cursor_variable: str = "after", connection: str | None = None
-    ) -> None:
-        if f"${cursor_variable}" not in query or "pageInfo" not in query:
-            raise InvalidQueryError(
-                f"To read all pages, the query needs the variable ${cursor_variable} as its connection's 'after' and "
-                "pageInfo { hasNextPage endCursor }."
-            )
-        self._query, self._variables, self._cursor_variable = query, dict(variables or {}), cursor_variable
-        self._path = tuple(connection.split(".")) if connection else None
-        self._seen: set[str] = set()
-        self._pages: set[bytes] = set()  # digests
-        self._empty = 0  # pages without nodes, the last ones in a row
-
-    def request(self, cursor: str | None) -> Request:
-        """The request for the page after a cursor; the first one for None."""
-        return graphql_request(self._query, {**self._variables, self._cursor_variable: cursor})
-
-    def absorb(self, answer: GraphQLAnswer) -> tuple[list[msgspec.Raw], str | None]:
-        """The page's nodes, and the cursor of the next page, None at the end.
-
-        :raises PaginationLoopError: the same cursor came twice, or the same nodes, or page after page without nodes.
-        """
-        self._path = path = self._path or find_connection(answer.data)
-        nodes = [*dig(answer.data, (*path, "edges", "node")), *dig(answer.data, (*path, "nodes"))]
-        raw = next(dig(answer.data, (*path, "pageInfo")), None)
-        if raw is None:
-            raise UnexpectedAnswerError(f"POST /graphql answered no connection at {'.'.join(path)!r}.")
-        try:
-            info = odd_bytes.decoded(_PAGE_INFO, raw)
-        except msgspec.DecodeError:
-            raise UnexpectedAnswerError(
-                f"POST /graphql answered a pageInfo at {'.'.join(path)!r} without a usable hasNextPage and endCursor."
-            ) from None
-        if not info.has_next:
-            return nodes, None
-        if info.end_cursor is None or info.end_cursor in self._seen:
-            raise PaginationLoopError(f"POST /graphql answered the same cursor twice at {'.'.join(path)!r}; going on would never end.")
-        page = hashlib.blake2b(b"\0".join(bytes(node) for node in nodes), digest_size=16).digest()
-        self._empty = 0 if nodes else self._empty + 1
-        if (nodes and page in self._pages) or self._empty > _EMPTY_PAGES:
-            what = "the same nodes twice" if nodes else f"{self._empty} pages without nodes"
-            raise PaginationLoopError(
-                f"POST /graphql answered {what} at {'.'.join(path)!r}, each with a new cursor; going on would never end."
-            )
-        self._pages.add(page)
-        self._seen.add(info.end_cursor)
-        return nodes, info.end_cursor

@@ -13,10 +13,7 @@ from airflow_provider_bigcommerce.core.messages import Request
 from airflow_provider_bigcommerce.core.paging import Step
 from airflow_provider_bigcommerce.core.positions import Position
 from airflow_provider_bigcommerce.core.reading import Listing
-from airflow_provider_bigcommerce.exceptions import BigCommerceError, CountDisagreesError, IncompleteReadError, UnexpectedAnswerError
-
-#: Counts of a list, each with a look behind its last row, before its rows are said to be fewer.
-_COUNTS = 4
+from airflow_provider_bigcommerce.exceptions import BigCommerceError, IncompleteReadError, UnexpectedAnswerError
 
 
 class _Count(msgspec.Struct):
@@ -50,7 +47,6 @@ class IdRanges:
     :param id_max: parameter for "key at or below".
     :param keys_of: reads rows' keys.
     :param count: request whose answer ``{"count": n}`` tells how many rows there are (V2); None where each answer does (V3).
-    :param count_of_all: the same without the filters of ``request``, which no page says that counts know; None where it has none.
     :param last: highest key to read, where ``request`` has it as ``id_max``; None where there is none.
     :param start: ``{"id": the first id to read, "rows": rows below it}``; the rows go into the totals, which stay those of the whole list.
     """
@@ -64,7 +60,6 @@ class IdRanges:
         keys_of: Callable[[Sequence[msgspec.Raw]], Sequence[int]],
         *,
         count: Request | None = None,
-        count_of_all: Request | None = None,
         last: int | None = None,
         start: Position | None = None,
     ) -> None:
@@ -73,14 +68,13 @@ class IdRanges:
         self._limit = limit
         self._id_min, self._id_max = id_min, id_max
         self._keys_of = keys_of
-        self._count, self._count_of_all = count, count_of_all
+        self._count = count
         self._asked = False
         self._total: int | None = None  # of the whole list, as the store said first
         self._estimate: int | None = None  # of the whole list, for the width of the ranges
         self._place: int | None = start["id"] if start and "id" in start else None  # every id below it has been absorbed
         self._rows_before = int((start or {}).get("rows", 0)) if self._place is not None else 0
         self._rows = self._rows_before  # absorbed, and before the start
-        self._is_resumed = self._place is not None
         self._expected: list[float] = []  # rows expected of each bounded range under way
         self._next_id: int | None = self._place  # first id that no request covers yet; None before the first answer
         self._first_id = self._place or 0
@@ -94,33 +88,23 @@ class IdRanges:
         self._longest = 0
         self._has_meta = False  # answers tell how many rows their range has
         self._again = SecondLook()
-        self._closing: Request | None = None  # asked at the end, where the numbers do not agree
-        self._is_closing = False
-        self._counts = 0
+        self._goes_on = False
 
     @property
     def position(self) -> Position | None:
         """The first id of which no answer has told."""
         return None if self._place is None else {"id": self._place, "rows": self._rows}
 
-    @property
-    def _told(self) -> int | None:
-        """The store's number of rows, unless it may be one of other rows: no page says that counts know filters."""
-        return self._total if self._count_of_all is None else None
-
     def next_request(self) -> Request | None:
         """The next range by the density so far; the last one ends where the list does, so that nothing above it is missed."""
-        if self._closing is not None:
-            request, self._closing = self._closing, None
-            return request
-        if self._counts and not self._is_done and not self._is_open:
-            return self._plan(self._base.with_params({self._id_min: self._next_id or 0}), None)
         if self._is_done or self._is_open:
             return None
         if self._next_id is None:
             return self._plan(self._base, None)
         if self._next_id > self._last:
             return None
+        if self._goes_on:
+            return self._plan(self._base.with_params({self._id_min: self._next_id}), None)
         if self._count is not None and not self._asked and not self._was_short:
             self._asked = True
             return self._count
@@ -147,16 +131,13 @@ class IdRanges:
 
         :raises PaginationLoopError: rows outside the range came.
         :raises IncompleteReadError: rows that the store counts do not come, or come in no order.
-        :raises CountDisagreesError: the count of the list, and nothing else, says that there are more.
         """
-        if self._is_closing:
-            return self._closed(request, listing)
         covered = self._bounds.get(request)
         params = dict(request.params)
         asked = covered or range(int(params.get(self._id_min, 0)), 2**63)
         if request is self._count:
             self._total = self._estimate = count_of(request, listing)
-            return Step((), total=self._told)
+            return Step((), total=self._total)
         listing = self._again.better(request, listing, lambda listing: sum(key in asked for key in self._keys_of(listing.records)))
         in_range = told_total(listing)
         self._has_meta = self._has_meta or in_range is not None
@@ -166,6 +147,7 @@ class IdRanges:
         is_whole, is_odd = self._judge(covered, rows, in_range, is_full=is_full)
         if covered is None and not rows:  # an empty list is looked at twice, and so is an end that comes too early
             is_odd = is_odd or self._next_id is None or (self._total is not None and self._rows < self._total)
+            is_odd = is_odd and not self._is_counted_next  # which is another word than the same answer once more
         fault = self._fault(request, keys, goes_on=not is_whole)
         if (is_odd or fault is not None) and self._again.wants(request, listing):
             return Step((), (request,))
@@ -174,6 +156,7 @@ class IdRanges:
         if in_range and not rows:
             raise lacking_error(request, f"answered no rows and says that there are {in_range}")
         del self._bounds[request]
+        of_all = in_range if self._next_id is None else None
         if self._next_id is None and rows:
             self._first_id = min(keys)
         self._note(covered, rows, in_range)
@@ -194,9 +177,20 @@ class IdRanges:
                 follow = (self._plan(self._base.with_params({self._id_min: rest.start, self._id_max: rest.stop - 1}), rest),)
                 self._expected.insert(0, 0.0)
         self._is_beyond = not rows
-        if self._is_done:
-            self._close()
-        return Step(listing.records, follow, total=self._told)
+        return Step(listing.records, follow, total=of_all)
+
+    def go_on(self) -> bool:
+        """Read on from the last row, until nothing comes; tells whether anything can be behind it."""
+        if self._next_id is not None and self._next_id > self._last:
+            return False
+        self._is_done = self._was_short = False
+        self._goes_on = True
+        return True
+
+    @property
+    def _is_counted_next(self) -> bool:
+        """Whether the list was empty and will be held against its count, which is asked for where nothing has told a number."""
+        return self._count is not None and self._next_id is None and not self._goes_on
 
     def _judge(self, covered: range | None, rows: int, in_range: int | None, *, is_full: bool) -> tuple[bool, bool]:
         """Whether an answer holds its range to the end, and whether it lacks something that was due."""
@@ -236,47 +230,6 @@ class IdRanges:
             self._page = max(min(self._page, self._longest), 1)  # a short page that had more behind it: as long as they get
         self._rows += rows
         self._longest = max(self._longest, rows)
-
-    def _close(self) -> None:
-        """Hold the rows that came against the store's number; ask for it once more where they are fewer."""
-        is_unknown = self._total is None and self._has_meta and not self._is_resumed  # of what is behind a start, each range has told
-        if is_unknown or (self._total is not None and self._rows < self._total):
-            self._is_closing = True
-            # What has come since is behind the last row; of what is before it there can be no more than was read.
-            behind = {self._id_max: self._place - 1} if self._place is not None and self._last == math.inf else {}
-            self._closing = self._count if self._count is not None else self._base.with_params({"limit": 1, **behind})
-
-    def _closed(self, request: Request, listing: Listing) -> Step:
-        """Take what the store says at the end.
-
-        Rows that went while the list was read were counted before and are not now; rows that came since are counted now only.
-        """
-        if request is self._count_of_all:
-            self._is_closing = False
-            if count_of(request, listing) == self._total:
-                self._total = None  # the count passes the filters over, so it tells nothing of this list
-                return Step(())
-            raise self._disagrees()
-        counted = count_of(request, listing) if request is self._count else told_total(listing)
-        if counted is not None and counted == len(listing.records) and request is not self._count and counted < self._rows:
-            counted = None  # the number of rows in hand is none of the list
-        told = [number for number in (self._total, counted) if number is not None]
-        self._total = min(told, default=None)
-        if self._total is None or self._rows >= self._total:
-            return Step((), total=self._told)
-        if request is not self._count:
-            raise lacking_error(request, f"counts {self._total} rows and gave {self._rows}")
-        self._counts += 1
-        if self._counts < _COUNTS and self._next_id is not None and self._next_id <= self._last:
-            self._is_closing = self._is_done = self._was_short = False  # rows that came meanwhile are counted, and are behind the last
-        elif self._count_of_all is not None:
-            self._closing = self._count_of_all
-        else:
-            raise self._disagrees()
-        return Step(())
-
-    def _disagrees(self) -> CountDisagreesError:
-        return CountDisagreesError(self._base.path, found=self._rows, counted=self._total or 0)
 
     def _covered(self) -> int:
         """Width of the ids already asked for, less what is under way."""

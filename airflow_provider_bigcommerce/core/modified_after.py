@@ -30,7 +30,7 @@ class ModifiedAfter:
     :param date_of: reads a row's change date as the store wrote it; None where it has none.
     :param keys_of: reads the keys of rows.
     :param by_page: the walk by page numbers, for a list with more rows of one second than a page has.
-    :param start: ``{"modified": the last row's second[, "total": rows in all]}``.
+    :param start: ``{"modified": the last row's second}``.
     """
 
     def __init__(
@@ -53,7 +53,6 @@ class ModifiedAfter:
         self._seen = SeenKeys()
         self._again = SecondLook()
         self._before_was_short = False
-        self._total: int | None = (start or {}).get("total")
         self._reached: datetime | None = read_moment((start or {}).get("modified"))
         self._next: Request | None = self._base if self._reached is None else self._from(self._reached)
 
@@ -62,7 +61,7 @@ class ModifiedAfter:
         """The second of the last row; the other rows of that second come again."""
         if self._reached is None or self._pages is not None:
             return None
-        return {"modified": written(self._reached), "total": self._total}
+        return {"modified": written(self._reached)}
 
     def next_request(self) -> Request | None:
         """The page after the last answer, once it is known."""
@@ -86,8 +85,7 @@ class ModifiedAfter:
             return Step((), (request,))
         if lacks:
             raise lacking_error(request, f"answered no rows and says that there are {total}")
-        if self._total is None:
-            self._total = total
+        of_all = total if self._reached is None else None  # later answers count what is left
         new = self._unseen(listing.records)
         if not is_end:
             last = dates[-1]
@@ -100,7 +98,15 @@ class ModifiedAfter:
                 self._reached = last
                 self._next = self._from(last)
         self._before_was_short = rows < self._limit
-        return Step(new, total=self._total)
+        return Step(new, total=of_all)
+
+    def go_on(self) -> bool:
+        """Read on from the second of the last row."""
+        if self._pages is not None:
+            return self._pages.go_on()
+        self._before_was_short = False
+        self._next = self._base if self._reached is None else self._from(self._reached)
+        return True
 
     def _from(self, moment: datetime) -> Request:
         return self._base.with_params({self._since: written(moment) or ""})

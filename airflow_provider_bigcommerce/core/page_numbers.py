@@ -1,4 +1,4 @@
-"""Lists that have page numbers and nothing else, read so that no row is lost while the store changes.
+"""Lists that have page numbers, or offsets, and nothing else, read so that no row is lost while the store changes.
 
 Rows that come and go shift the pages behind them. A row that shifts to a page that has been read already is lost, and its page's number
 of rows, and the list's total, may look as before. So a list of more than one page is read in one of three ways:
@@ -14,6 +14,9 @@ of rows, and the list's total, may look as before. So a list of more than one pa
   the first pass saw what was removed, and the second did not.
 
 One page is one answer, and exact.
+
+Where a list takes an offset, page n begins at (n - 1) times the length of a page, and that is the length of the first one that came: a
+store that gives fewer rows than it was asked for would otherwise be asked to pass over the difference.
 """
 
 from __future__ import annotations
@@ -99,6 +102,7 @@ class PageNumbers:
         page's keys, "total": rows in all}``. A list that is read until two passes agree has no position.
     :param lengths: the longest page of the endpoint, which the lists of many parents share; None for a list of its own, whose empty first
         answer is asked for once more.
+    :param is_by_offset: whether the list takes ``offset`` in place of ``page`` (B2B Edition).
 
     Source: products_catalog.v3.yml (``meta.pagination``); V2 lists have no meta and may end with 204.
     """
@@ -112,9 +116,11 @@ class PageNumbers:
         only_grows: bool = False,
         start: Position | None = None,
         lengths: PageLengths | None = None,
+        is_by_offset: bool = False,
     ) -> None:
         self._base = request
-        self._limit = limit
+        self._is_by_offset = is_by_offset
+        self._limit = int((start or {}).get("limit", limit)) if is_by_offset else limit
         self._keys_of = keys_of
         self._in_order = only_grows  # until a page says otherwise
         self._pages: int | None = None  # as the store said last; None where it does not say, or cannot be believed
@@ -141,7 +147,7 @@ class PageNumbers:
     @property
     def position(self) -> Position | None:
         """The page that is next, with what tells whether those before it still count."""
-        return self._place
+        return {**self._place, "limit": self._limit} if self._place is not None and self._is_by_offset else self._place
 
     def next_request(self) -> Request | None:
         """The next of the pages that may be read together."""
@@ -150,7 +156,8 @@ class PageNumbers:
             return None
         self._next_page = next(self._planned, None)
         self._under_way.append(page)
-        return self._base.with_params({"page": page, "limit": self._limit})
+        place = {"offset": (page - 1) * self._limit} if self._is_by_offset else {"page": page}
+        return self._base.with_params({**place, "limit": self._limit})
 
     def absorb(self, request: Request, listing: Listing) -> Step:
         """A page's rows, without those that came before; plans the next pages.
@@ -173,7 +180,7 @@ class PageNumbers:
             return Step((), (request,))
         self._under_way.popleft()
         if is_other and about is not None:
-            came = f"page {about.current_page}"
+            came = f"offset {about.offset}" if self._is_by_offset else f"page {about.current_page}"
             raise loop_error(request, f"{came} when asked for page {page}, so {came} came")
         if is_same and not self._may_take_no_page(page, rows):
             raise loop_error(request, f"the same rows for page {page - 1} and page {page}, so they came")
@@ -181,12 +188,14 @@ class PageNumbers:
             raise lacking_error(request, f"answered no rows for page {page} of a list that has {self._total}")
         if not self._round.take(page, keys):
             raise loop_error(request, f"rows that had come before on {_WITHOUT_NEW} pages in a row, so they came")
-        self._learn(page, answer, about)
+        step = self._step(page, answer)
+        self._learn(page, answer, self._in_pages(about, step))
         if self._may_be_one_page and self._is_last(answer, about):
             self._course = None
             self._hold_against_total(rows, total)
             return Step(listing.records, total=total)
         self._may_be_one_page = False
+        self._limit = step
         self._last = page, answer
         self._in_order = self._in_order and (answer.ends is not None or not keys)
         if self._place is not None and "page" in self._place:
@@ -195,12 +204,32 @@ class PageNumbers:
         records = () if self._keeps_back else self._seen.unseen(listing.records, keys)
         if self._next_page is None and not self._under_way:
             self._turn()
-        return Step(records, total=self._total)
+        return Step(records, total=total if self._believes else None)
+
+    def go_on(self) -> bool:
+        """Read on from the last page that had rows."""
+        self._may_be_one_page = False
+        self._course = self._behind(max(self._highest, 1))
+        self._plan(next(self._course))
+        return True
 
     def _is_other(self, page: int, listing: Listing) -> bool:
         """Whether the store says that it is another page than the one that was asked for."""
         about = listing.meta.pagination if self._believes else None
+        if about is not None and self._is_by_offset:
+            return about.offset not in (None, (page - 1) * self._limit)
         return about is not None and about.current_page not in (None, page)
+
+    def _step(self, page: int, answer: _Answer) -> int:
+        """Rows from the beginning of one page to that of the next."""
+        is_first = self._is_by_offset and page == 1 and self._highest == 0
+        return answer.rows if is_first and 0 < answer.rows < self._limit else self._limit
+
+    def _in_pages(self, about: Pagination | None, step: int) -> Pagination | None:
+        """What the store says of a list by offsets, as pages of that length."""
+        if about is None or not self._is_by_offset or about.total is None:
+            return about
+        return Pagination(total=about.total, per_page=about.per_page, total_pages=-(-about.total // step))
 
     def _new_rows(self, listing: Listing) -> int:
         return sum(key not in self._round.seen for key in self._keys_of(listing.records))
@@ -231,7 +260,7 @@ class PageNumbers:
             self._planned, self._next_page = iter(()), None  # nothing is there, so nothing is behind it, whatever was claimed
         if about is None:
             return
-        if answer.total is not None:
+        if answer.total is not None and (answer.rows or self._total is None):  # an answer without rows counts none away
             self._total = answer.total
         pages = about.total_pages
         if answer.rows and pages is not None and pages < page:
@@ -361,6 +390,12 @@ class PageNumbers:
                 self._in_order = False
             above = answer.ends or above
             page -= 1
+
+    def _behind(self, page: int) -> _Course:
+        """Read from that page until one has no rows."""
+        self._round = _Round()
+        while (yield [page])[0].rows:
+            page += 1
 
     def _twice(self, found: list[_Answer]) -> _Course:
         """Read until two passes have the same rows in the same order.

@@ -33,7 +33,7 @@ class Step:
 
     :param records: raw rows, in order.
     :param follow: requests that belong directly after this answer, before any that was planned ahead.
-    :param total: rows the store says the whole walk has, where it says so.
+    :param total: rows that the whole list has, where this answer says so.
     """
 
     records: Sequence[msgspec.Raw]
@@ -56,6 +56,12 @@ class Walk(Protocol):
 
     def absorb(self, request: Request, listing: Listing) -> Step:
         """Take the answer to ``request``; answers come in the order of the requests."""
+
+    def go_on(self) -> bool:
+        """Plan another look behind the last row, for the store says that there is more; tells whether the list can be gone on with.
+
+        Only called when all answers have come and no request is planned.
+        """
 
 
 class SinglePage:
@@ -122,6 +128,10 @@ class SinglePage:
             )
         return Step(listing.records, total=told_total(listing))
 
+    def go_on(self) -> bool:
+        """Nothing is behind the one answer."""
+        return self._pages is not None and self._pages.go_on()
+
 
 def _says_more(listing: Listing) -> bool:
     about = listing.meta.pagination
@@ -136,7 +146,7 @@ class Cursors:
 
     :param by_page: makes the walk by page numbers, from a position or the beginning: where cursors are documented but the answer has none
         (metafields of one parent), the list is read so.
-    :param start: ``{"after": the last cursor, "total": rows in all, or None}``, or a position of the walk by page numbers.
+    :param start: ``{"after": the last cursor}``, or a position of the walk by page numbers.
     :param keys_of: reads rows' keys: a page without a row that is new is no progress.
     :param asks_again: whether an empty first answer is asked for once more: not for a parent's children, where empty lists are usual.
     """
@@ -161,7 +171,6 @@ class Cursors:
         self._keys_of = keys_of
         self._seen = SeenKeys()
         self._rows: int | None = 0 if self._cursor is None else None  # since the beginning; None where that is not known
-        self._total: int | None = (start or {}).get("total")
         self._again = SecondLook()
         self._before_was_short = False
 
@@ -170,7 +179,7 @@ class Cursors:
         """Behind the last row that came with a cursor."""
         if self._pages is not None:
             return self._pages.position
-        return None if self._cursor is None else {"after": self._cursor, "total": self._total}
+        return None if self._cursor is None else {"after": self._cursor}
 
     def next_request(self) -> Request | None:
         """The page after the last answer, once it is known."""
@@ -224,12 +233,19 @@ class Cursors:
             is_end = True
         new = self._seen.unseen(listing.records, keys)
         self._rows = None if self._rows is None else self._rows + len(new)
-        self._total = total if total is not None else self._total
         self._before_was_short = is_short
         if cursor is not None:
             self._cursor = cursor
             self._next = None if is_end else self._base.with_params({"after": cursor})
-        return Step(new, total=self._total)
+        return Step(new, total=total)
+
+    def go_on(self) -> bool:
+        """Read on from the last cursor."""
+        if self._pages is not None:
+            return self._pages.go_on()
+        self._before_was_short = False
+        self._next = self._base if self._cursor is None else self._base.with_params({"after": self._cursor})
+        return True
 
     def _turn_to_pages(self, request: Request, listing: Listing) -> Step:
         self._pages = self._by_page(None)
@@ -298,7 +314,7 @@ class KeysetAfter:
                 return Step((), (request,))
             if lacks:
                 raise lacking_error(request, "answered no rows where it says that there are more")
-            return Step(())
+            return Step((), total=total)
         keys = [self._key_of(record) for record in listing.records]
         if all(key in self._seen for key in keys):
             if self._again.wants(request, listing):
@@ -309,7 +325,13 @@ class KeysetAfter:
         self._last = self._key_of(new[-1])
         self._before_was_short = is_short
         self._next = self._base.with_params({self._parameter: self._last})
-        return Step(new)
+        return Step(new, total=total)
+
+    def go_on(self) -> bool:
+        """Read on from the last row."""
+        self._before_was_short = False
+        self._next = self._base if self._last is None else self._base.with_params({self._parameter: self._last})
+        return True
 
     def _new_rows(self, listing: Listing) -> int:
         return sum(self._key_of(record) not in self._seen for record in listing.records)
@@ -372,6 +394,10 @@ class FanOut:
         child.open += len(follow)
         self._done += child.open == 0
         return Step(with_columns(step.records, child.columns), follow)
+
+    def go_on(self) -> bool:
+        """Each list goes on by itself."""
+        return False
 
 
 @dataclass(slots=True)

@@ -77,7 +77,7 @@ def cut_by(resource: Resource) -> By | None:
     if resource.id_min and resource.id_max and resource.sort_by_id is not None and len(resource.primary_key) == 1 and is_counted:
         return "id"
     has_created = resource.created is not None and resource.created.until is not None
-    return "created" if has_created and resource.api_version == "v3" else None
+    return "created" if has_created and resource.api_version == "v3" and resource.paging != "offset" else None
 
 
 def require_cut(resource: Resource) -> By:

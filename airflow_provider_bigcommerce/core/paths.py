@@ -10,15 +10,18 @@ import re
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from airflow_provider_bigcommerce.core.hosts import B2B
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 
 #: What nearly every path is made of, so that the careful look is for the others.
-_PLAIN: Final = re.compile(r"/v[23](?:/[A-Za-z0-9_-]+)+")
+_PLAIN: Final = re.compile(r"/(?:v[23]|api/v3/io)(?:/[A-Za-z0-9_-]+)+")
 _GRAPHQL: Final = "/graphql"
 _ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 _UNDECODED: Final = "\ufffd"
 _SHOWN: Final = 100
-_ACCEPTED: Final = "Accepted: paths below the store such as '/v3/catalog/products' or '/v2/orders/7'."
+_ACCEPTED: Final = (
+    "Accepted: paths below the store such as '/v3/catalog/products' or '/v2/orders/7', and of B2B Edition such as '/api/v3/io/companies'."
+)
 
 
 def checked(path: object, *, placeholders: bool = False) -> str:
@@ -31,7 +34,7 @@ def checked(path: object, *, placeholders: bool = False) -> str:
     """
     if isinstance(path, str) and (_PLAIN.fullmatch(path) or (path == _GRAPHQL and not placeholders)):
         return path
-    if not isinstance(path, str) or not path.startswith("/") or path[1:3] not in ("v2", "v3") or path[3:4] != "/":
+    if not isinstance(path, str) or not path.startswith(("/v2/", "/v3/", f"{B2B.root}/")):
         raise InvalidQueryError(f"{_start_of(path)} is no API path. {_ACCEPTED}")
     segments = path[1:].split("/")
     for number, segment in enumerate(segments):

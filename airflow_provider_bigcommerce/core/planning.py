@@ -18,8 +18,9 @@ import msgspec
 from airflow_provider_bigcommerce.core import odd_bytes
 from airflow_provider_bigcommerce.core.arguments import filters
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource, Write, find
-from airflow_provider_bigcommerce.core.catalog.resource import PLACEHOLDER
+from airflow_provider_bigcommerce.core.catalog.resource import PLACEHOLDER, Paging
 from airflow_provider_bigcommerce.core.ends import PageLengths
+from airflow_provider_bigcommerce.core.hosts import B2B, host_of
 from airflow_provider_bigcommerce.core.id_ranges import IdRanges
 from airflow_provider_bigcommerce.core.keys import Key, KeyReader
 from airflow_provider_bigcommerce.core.messages import Query, QueryValue, Request, query_text
@@ -28,10 +29,11 @@ from airflow_provider_bigcommerce.core.page_numbers import PageNumbers
 from airflow_provider_bigcommerce.core.paging import Cursors, KeysetAfter, SinglePage, Walk, fields_of
 from airflow_provider_bigcommerce.core.paths import checked, fault_of
 from airflow_provider_bigcommerce.core.positions import Position
+from airflow_provider_bigcommerce.core.whole_list import WholeList
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnexpectedAnswerError
 
 #: Parameters of paging; a walk sets them itself unless the caller does.
-PAGING_PARAMETERS = frozenset({"page", "limit", "before", "after"})
+PAGING_PARAMETERS = frozenset({"page", "limit", "offset", "before", "after"})
 
 #: Rows that a list is asked for whose pages nobody documents.
 DEFAULT_LIMIT = 250
@@ -39,7 +41,7 @@ DEFAULT_LIMIT = 250
 FILTERS = filters()
 
 #: A query with one of these walks as the caller says, not by ids.
-_ORDERED = frozenset({"sort", "direction", "page", "before", "after"})
+_ORDERED = frozenset({"sort", "direction", "sortBy", "orderBy", "page", "before", "after"})
 #: Parameters that shape rows and do not change which there are, nor their order.
 _SHAPE = frozenset({"include", "include_fields", "exclude_fields", "consignment_structure"})
 
@@ -47,7 +49,7 @@ _SHAPE = frozenset({"include", "include_fields", "exclude_fields", "consignment_
 def resource_of(name_or_path: str) -> Resource:
     """The catalog row of a name, an alias, a catalog path, or a path with ids filled in (``/v2/orders/7/products``).
 
-    A path that no row has is read as its version's plain list.
+    A path that no row has is read as its API's plain list.
 
     :raises UnknownResourceError: a name that is not in the catalog.
     :raises InvalidQueryError: a path outside V2 and V3, or one that may not be sent (``core/paths.py``).
@@ -62,9 +64,8 @@ def resource_of(name_or_path: str) -> Resource:
         if (keys := _keys_in(path, row)) is not None:
             return _below(row, path, keys)
     is_v2 = path.startswith("/v2/")
-    return Resource(
-        name=path, area="", path=path, primary_key=(), paging="v2_page" if is_v2 else "v3_page", envelope="bare" if is_v2 else "data"
-    )
+    paging: Paging = "v2_page" if is_v2 else "offset" if host_of(path) is B2B else "v3_page"
+    return Resource(name=path, area="", path=path, primary_key=(), paging=paging, envelope="bare" if is_v2 else "data")
 
 
 def copied_resource(name_or_path: str) -> Resource:
@@ -115,6 +116,8 @@ def _below(row: Resource, path: str, keys: Mapping[str, str]) -> Resource:
         delete=write(row.delete),
         parent=None,
         parent_keys={},
+        parent_dates={},
+        required_params=tuple(sorted({*row.required_params, *row.parent_dates})),
         embedded=None,
         store_wide=None,
         store_wide_keys={},
@@ -196,6 +199,8 @@ def _paging_of(resource: Resource) -> frozenset[str]:
     """The parameters of paging that mean something for this list."""
     if resource.kind == "singleton" or resource.paging == "single":
         return frozenset()
+    if resource.paging == "offset":
+        return frozenset({"offset", "limit"}) - resource.parameters
     cursors = {"v3_cursor": {"before", "after"}, "keyset": {"after"}}.get(resource.paging, set())
     return frozenset({"page", "limit", *cursors}) - resource.parameters
 
@@ -203,11 +208,12 @@ def _paging_of(resource: Resource) -> frozenset[str]:
 def _check_value(resource: Resource, name: str, value: object, argument: str) -> None:
     """Refuse a value that is none: BigCommerce takes a filter without a value for no filter."""
     about = f"{argument}[{name!r}]"
-    if name in ("page", "limit"):
+    if name in ("page", "limit", "offset"):
         text = str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
         most = f" to {resource.page_size}" if name == "limit" and resource.page_size else " or more"
-        if not text.isascii() or not text.isdecimal() or int(text[:20]) < 1:
-            raise InvalidQueryError(f"{name}={value!r:.80} is no number that {resource.name!r} takes; accepted: 1{most}.")
+        least = int(name != "offset")
+        if not text.isascii() or not text.isdecimal() or int(text[:20]) < least:
+            raise InvalidQueryError(f"{name}={value!r:.80} is no number that {resource.name!r} takes; accepted: {least}{most}.")
         return
     query_text(value, about)  # type: ignore[arg-type]  # that it is a value is what it tells
     if value in ("", "None") or (isinstance(value, (list, tuple)) and (not value or "" in value)):
@@ -251,13 +257,15 @@ def filled(path: str, keys: Mapping[str, int | str]) -> str:
 
 
 def full_query(resource: Resource, query: Query | None) -> dict[str, QueryValue]:
-    """The caller's query with what its ``include`` needs beside it, such as ``consignment_structure=object``."""
+    """The caller's query with what its ``include`` needs beside it (``consignment_structure=object``), and what a whole list needs."""
     out = dict(query or {})
     if not out.get("include"):
         out.pop("include", None)
     else:
         for name, value in resource.include_companions.items():
             out.setdefault(name, value)
+    for name, value in resource.whole_params.items():
+        out.setdefault(name, value)
     return out
 
 
@@ -267,7 +275,7 @@ def walk_of(
     """How to walk that list.
 
     :param path: the resource's path with its placeholders filled.
-    :param query: filters as the caller wrote them; ``limit`` lowers the page size, ``page`` asks for that page alone.
+    :param query: filters as the caller wrote them; ``limit`` lowers the page size, ``page`` (or ``offset``) asks for that page alone.
     :param start: the position of an earlier walk of the same list with the same query; its walk goes on there.
     :param lengths: for the list of one parent of many: what the lists of the others have told of the length of pages.
     """
@@ -277,30 +285,37 @@ def walk_of(
     request = Request.get(path, params)
 
     def by_page(start: Position | None) -> Walk:
-        only_grows = resource.primary_key == ("id",) and not params.keys() - _SHAPE
-        return PageNumbers(request, limit or DEFAULT_LIMIT, keys_of(resource), only_grows=only_grows, start=start, lengths=lengths)
+        only_grows = (resource.primary_key == ("id",) or is_by_offset) and not params.keys() - _SHAPE - resource.whole_params.keys()
+        sort = {} if _ORDERED & params.keys() else resource.stable_sort
+        return PageNumbers(
+            request.with_params(dict(sort)),
+            limit or DEFAULT_LIMIT,
+            keys_of(resource),
+            only_grows=only_grows,
+            start=start,
+            lengths=lengths,
+            is_by_offset=is_by_offset,
+        )
 
-    if "page" in params:
+    is_by_offset = resource.paging == "offset"
+
+    def whole(walk: Walk, count: Request | None = None, count_of_all: Request | None = None) -> Walk:
+        return WholeList(walk, request, count=count, count_of_all=count_of_all, start=start)
+
+    if ("offset" if is_by_offset else "page") in params:
         return SinglePage(request, is_whole=False, limit=limit)
     if resource.kind != "collection" or resource.paging == "single" or limit == 0:
         if resource.may_have_pages:
-            return SinglePage(request, asks_again=lengths is None, limit=DEFAULT_LIMIT, by_page=lambda: by_page(None))
+            return whole(SinglePage(request, asks_again=lengths is None, limit=DEFAULT_LIMIT, by_page=lambda: by_page(None)))
         return SinglePage(request, asks_again=lengths is None and resource.kind == "collection")
     if (keys := _key_range(resource, params)) is not None:
         filters = {k: v for k, v in params.items() if k not in _SHAPE}
         count = Request.get(resource.count_path, filters) if resource.count_path else None
         id_min, id_max, order = keys
-        return IdRanges(
-            request.with_params(dict(order)),
-            limit,
-            id_min,
-            id_max,
-            integer_keys(resource),
-            count=count,
-            count_of_all=Request.get(resource.count_path) if resource.count_path and filters else None,
-            last=int(query_text(params[id_max])) if id_max in params else None,
-            start=start,
-        )
+        last = int(query_text(params[id_max])) if id_max in params else None
+        by_id = request.with_params(dict(order))
+        ranges = IdRanges(by_id, limit, id_min, id_max, integer_keys(resource), count=count, last=last, start=start)
+        return whole(ranges, count, Request.get(resource.count_path) if resource.count_path and filters else None)
     if resource.is_by_modified and resource.modified is not None and resource.sort_by_modified is not None and not _ORDERED & params.keys():
         field = (resource.modified.field,)
 
@@ -309,12 +324,12 @@ def walk_of(
             return None if value is None else odd_bytes.python_value(value)
 
         by_date = request.with_params(dict(resource.sort_by_modified))
-        return ModifiedAfter(by_date, limit, resource.modified.since, date_of, keys_of(resource), lambda: by_page(None), start)
+        return whole(ModifiedAfter(by_date, limit, resource.modified.since, date_of, keys_of(resource), lambda: by_page(None), start))
     if resource.paging == "v3_cursor":
-        return Cursors(request, limit, by_page, start, keys_of=keys_of(resource), asks_again=lengths is None)
+        return whole(Cursors(request, limit, by_page, start, keys_of=keys_of(resource), asks_again=lengths is None))
     if resource.paging == "keyset":
-        return KeysetAfter(request, limit, "after", integer_key(resource), start)
-    return by_page(start)
+        return whole(KeysetAfter(request, limit, "after", integer_key(resource), start))
+    return whole(by_page(start))
 
 
 def _limit(resource: Resource, params: Mapping[str, QueryValue]) -> int:

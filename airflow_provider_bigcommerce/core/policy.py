@@ -185,7 +185,7 @@ def is_doubtful(request: Request, outcome: Response | Fault, *, has_any: bool, h
     :param has_any: whether the store has given any good answer.
     :param has_same: whether the endpoint of this request has.
     """
-    if isinstance(outcome, Fault) or request.method != "GET":
+    if isinstance(outcome, Fault) or not (request.method == "GET" or request.is_read):
         return False
     return (has_any and outcome.status in _DOUBTED_AFTER_ANY) or (has_same and outcome.status in _DOUBTED_AFTER_SAME)
 

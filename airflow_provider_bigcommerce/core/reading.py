@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from airflow_provider_bigcommerce.core import odd_bytes, outside_text
+from airflow_provider_bigcommerce.core.hosts import host_of
 from airflow_provider_bigcommerce.core.messages import Request, Response
 from airflow_provider_bigcommerce.exceptions import (
     ApiError,
@@ -32,6 +33,8 @@ from airflow_provider_bigcommerce.exceptions import (
 class Pagination(msgspec.Struct):
     """``meta.pagination`` of a V3 list; a member that is missing, or is not what it should be, is None.
 
+    B2B Edition's ``totalCount``, ``limit`` and ``offset`` are ``total``, ``per_page`` and ``offset`` here.
+
     Source: products_catalog.v3.yml, whose single-page examples leave out most links.
     """
 
@@ -40,6 +43,7 @@ class Pagination(msgspec.Struct):
     per_page: int | None = None
     current_page: int | None = None
     total_pages: int | None = None
+    offset: int | None = None
 
 
 class CursorLinks(msgspec.Struct):
@@ -68,17 +72,34 @@ class NoListError(msgspec.ValidationError):
     """An answer of success that holds no list: an empty body, or null. Sent again like a body that is no JSON."""
 
 
+#: B2B Edition repeats the status in the body.
+_NO_CODE = msgspec.Raw(b"null")
+
+
 class _ListEnvelope(msgspec.Struct):
     data: list[msgspec.Raw]
     meta: msgspec.Raw = msgspec.Raw(b"null")
+    code: msgspec.Raw = _NO_CODE
 
 
 class _RecordEnvelope(msgspec.Struct):
     data: msgspec.Raw
     meta: msgspec.Raw = msgspec.Raw(b"null")
+    code: msgspec.Raw = _NO_CODE
+
+
+class _InnerList(msgspec.Struct, rename={"records": "list"}):
+    records: list[msgspec.Raw]
+    pagination: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _InnerListEnvelope(msgspec.Struct):
+    data: _InnerList
+    code: msgspec.Raw = _NO_CODE
 
 
 _LIST_ENVELOPE = msgspec.json.Decoder(_ListEnvelope)
+_INNER_LIST_ENVELOPE = msgspec.json.Decoder(_InnerListEnvelope)
 _RECORD_ENVELOPE = msgspec.json.Decoder(_RecordEnvelope)
 _BARE_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 #: No list has more rows or pages than this; a larger number is none that can be true.
@@ -110,7 +131,7 @@ def read_listing(
 ) -> Listing:
     """Read one page of a list, or a singleton as a list of one.
 
-    :param envelope: ``data`` or ``bare``, from the catalog.
+    :param envelope: ``data``, ``bare`` or ``data_list``, from the catalog.
     :param may_be_204: whether 204 means that there are no rows; in V2 it always does.
     :param is_list: whether rows are due. A singleton may be null, and a list may not be an object.
     :raises msgspec.DecodeError: the body is not JSON, or (:class:`NoListError`) empty or null (the caller may repeat the request).
@@ -124,11 +145,16 @@ def read_listing(
     try:
         if envelope == "data":
             page = _LIST_ENVELOPE.decode(body)
+            _require_good(request, response, page.code)
             listing = Listing(page.data, read_meta(page.meta))
+        elif envelope == "data_list":
+            inner = _INNER_LIST_ENVELOPE.decode(body)
+            _require_good(request, response, inner.code)
+            listing = Listing(inner.data.records, read_meta(msgspec.Raw(b'{"pagination":' + bytes(inner.data.pagination) + b"}")))
         else:
             listing = Listing(_flat(_BARE_LIST.decode(body)), _NO_META)
     except msgspec.ValidationError:
-        listing = _read_unusual(request, body, envelope, is_list=is_list)
+        listing = _read_unusual(request, response, envelope, is_list=is_list)
     return _whole(listing)
 
 
@@ -152,19 +178,33 @@ def _flat(records: list[msgspec.Raw]) -> list[msgspec.Raw]:
     return [record for group in records for record in _BARE_LIST.decode(group)]
 
 
-def _read_unusual(request: Request, body: bytes, envelope: str, *, is_list: bool) -> Listing:
+def _require_good(request: Request, response: Response, code: msgspec.Raw) -> None:
+    """Refuse an answer whose body says that it is an error, whatever its status says: an empty list would be taken for "all gone".
+
+    :raises ApiError: it does.
+    """
+    if code is _NO_CODE:
+        return
+    status = _number(msgspec.json.decode(code))
+    if status is not None and 400 <= status < 600:
+        raise error_from(request, Response(status, response.headers, response.body))
+
+
+def _read_unusual(request: Request, response: Response, envelope: str, *, is_list: bool) -> Listing:
     """A singleton, null data, or something nobody documented."""
+    body = response.body
     msgspec.json.decode(body)  # a cut body can look like another shape; it is no JSON first of all
     raw, meta = msgspec.Raw(body.strip()), _NO_META
     if bytes(raw) == b"null" or (is_list and not msgspec.json.decode(raw)):
         raise NoListError("null, or an empty object, for a body")
-    if envelope == "data":
+    if envelope != "bare":
         try:
             record = _RECORD_ENVELOPE.decode(body)
         except msgspec.ValidationError as error:
             raise UnexpectedAnswerError(
                 f"{request.method} {request.path} answered JSON without 'data': {error}. Expected {{'data': ..., 'meta': ...}}."
             ) from None
+        _require_good(request, response, record.code)
         raw, meta = record.data, read_meta(record.meta)
     kind = bytes(memoryview(raw)[:1])
     if is_list and (kind == b"n" or (kind == b"{" and not msgspec.json.decode(raw))):
@@ -189,7 +229,12 @@ def read_meta(raw: msgspec.Raw) -> Meta:
         return _NO_META
     pages, cursors = found.get("pagination"), found.get("cursor_pagination")
     pagination = cursor_pagination = None
-    if isinstance(pages, dict):
+    if not isinstance(pages, dict) and "totalCount" in found:  # B2B Edition's orders tell it in meta itself
+        pages = found
+    if isinstance(pages, dict) and "totalCount" in pages:
+        total, limit, offset = (_number(pages.get(name)) for name in ("totalCount", "limit", "offset"))
+        pagination = Pagination(total=total, per_page=limit, offset=offset)
+    elif isinstance(pages, dict):
         pagination = Pagination(**{name: _number(pages.get(name)) for name in Pagination.__struct_fields__})
     if isinstance(cursors, dict):
         links = cursors.get("links")
@@ -271,7 +316,9 @@ def error_texts(body: Any) -> tuple[str | None, dict[str, str]]:
     if not isinstance(body, dict):
         return None, {}
     nested = body.get("error")
-    title = body.get("title") or body.get("message") or (nested if isinstance(nested, str) else None)
+    about = body.get("meta")
+    told = about.get("message") if isinstance(about, dict) else None  # B2B Edition
+    title = body.get("title") or body.get("message") or (nested if isinstance(nested, str) else None) or told
     if not title and isinstance(nested, dict):
         title = nested.get("code") or nested.get("message")
     errors = body.get("errors")
@@ -328,6 +375,10 @@ def error_from(request: Request, response: Response, *, scopes: Sequence[str] = 
         path=request.path,
         request_id=request_id,
     )
+    host = host_of(request.path)
+    if host.is_optional and status in (401, 403):
+        advice = f" The store has no {host.title}, or the access token lacks its scope ({', '.join(scopes) or host.title})."
+        return PermissionDeniedError(where + said + advice + tail, scopes=scopes, **make.keywords)
     if status == 401:
         advice = " The access token is wrong, was deleted, or belongs to another store: compare store hash and token of the connection."
         return make(where + said + advice + tail)

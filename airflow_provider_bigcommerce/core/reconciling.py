@@ -221,7 +221,7 @@ def _has_ranges(resource: Resource) -> bool:
 
 def reads_whole_list(resource: Resource) -> bool:
     """Whether rows of known keys cannot be read without the others."""
-    return resource.id_in is None and not _has_ranges(resource) and not resource.placeholders
+    return resource.id_in is None and not _has_ranges(resource) and not resource.parent_columns
 
 
 def sample_of(resource: Resource, keys: Sequence[Key], size: int | None, seed: int | str) -> list[Key]:

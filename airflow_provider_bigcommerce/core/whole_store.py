@@ -26,7 +26,7 @@ def is_second_copy(row: Resource) -> bool:
 
 def asks_each_parent(row: Resource) -> bool:
     """Whether a read costs a request for each parent (``order_taxes``: one an order)."""
-    return bool(row.placeholders) and row.store_wide is None and row.embedded is None
+    return bool(row.per_parent) and row.store_wide is None and row.embedded is None
 
 
 def in_order(rows: Iterable[Resource]) -> list[Resource]:
@@ -39,7 +39,7 @@ def in_order(rows: Iterable[Resource]) -> list[Resource]:
 
 
 def _cost(row: Resource) -> int:
-    if row.kind == "singleton" and not row.placeholders:
+    if row.kind == "singleton" and not row.per_parent:
         return 0
     if asks_each_parent(row):
         return 3

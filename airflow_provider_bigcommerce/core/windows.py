@@ -228,13 +228,15 @@ def _names() -> str:
 
 
 def in_format(value: datetime, wire: DateFormat) -> str:
-    """Write a moment as a filter's value: never a bare date, always with an offset.
+    """Write a moment as a filter's value: never a bare date, always with an offset, or as seconds since 1970.
 
     Source: reference/orders.v2.oas2.yml (V2: RFC-2822), reference/catalog/products_catalog.v3.yml (V3: ISO-8601; to a
     date without a time the products list appends the time of day of the request).
     """
     if wire == "rfc2822":
         return format_datetime(whole_seconds(value))
+    if wire == "unix":
+        return str(max(0, int(value.timestamp())))
     return written(value) or ""
 
 
@@ -248,25 +250,34 @@ def window_query(resource: Resource, window: Window, dates: DateFilter | None = 
         return {}
     found = dates or date_filter(resource)
     query: dict[str, str] = {}
+    within = timedelta(seconds=found.is_open)  # a filter that leaves out the given seconds is asked for those beside them
     if window.since is not None:
-        query[found.since] = in_format(window.since, found.format)
+        query[found.since] = in_format(window.since - within, found.format)
     if window.until is not None:
         if found.until is None:
             raise InvalidQueryError(
                 f"{resource.name!r} can be bounded by since ({found.since}) but has no parameter for until in BigCommerce's API."
             )
-        query[found.until] = in_format(window.until, found.format)
+        query[found.until] = in_format(window.until + within, found.format)
     return query
 
 
+#: Digits of seconds since 1970 from 1973 on; a date without its dashes has eight.
+_UNIX = re.compile(r"[0-9]{9,11}")
+
+
 def read_moment(text: object) -> datetime | None:
-    """A row's date as whole UTC seconds, from ISO-8601 (V3) or RFC-2822 (V2); None for anything else.
+    """A row's date as whole UTC seconds, from ISO-8601 (V3), RFC-2822 (V2) or seconds since 1970 (B2B Edition); None for anything else.
 
     V2 answers are always in UTC; a V3 date without an offset is UTC too.
     Source: reference/orders.v2.oas2.yml.
     """
+    if isinstance(text, int) and not isinstance(text, bool):
+        text = str(text)
     if not isinstance(text, str) or not text:
         return None
+    if _UNIX.fullmatch(text):
+        return datetime.fromtimestamp(int(text), UTC)
     try:
         parsed = datetime.fromisoformat(text) if text[0].isdigit() else parsedate_to_datetime(text)
     except ValueError:

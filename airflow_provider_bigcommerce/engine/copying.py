@@ -60,7 +60,7 @@ class Copied:
     :param found: rows read, without those read twice.
     :param repeated: rows read twice in this run.
     :param query: what was sent beside window and page; without the include if the store refused it.
-    :param totals: each number of rows that the store gave for the list.
+    :param totals: each number of rows that was due: the last one is what the walk of the list concluded from the store's words.
     :param counted: the number of rows by the store's summary, for a full read of all; else None.
     :param orders_in_doubt: orders whose ``items_total`` is not the sum of their lines' quantities; None where lines were not asked for.
     :param requests: requests sent by all tries of the run.
@@ -142,7 +142,7 @@ class Copy:
         copied = self._copied
         copied.files = parts.files(earlier)
         copied.found, copied.repeated, copied.orders_in_doubt = earlier.found, earlier.repeated, earlier.orders_in_doubt
-        copied.totals = list(earlier.totals or ())
+        copied.totals = [*reversed(earlier.totals or ())]
         self._seen = parts.seen(earlier)
         if earlier.is_refused:
             self._refused = True
@@ -249,7 +249,7 @@ class Copy:
             found=copied.found,
             repeated=copied.repeated,
             dropped=self._before.dropped if self._before is not None else 0,
-            totals=(min(copied.totals), max(copied.totals)) if copied.totals else None,
+            totals=(copied.totals[-1], max(copied.totals)) if copied.totals else None,
             orders_in_doubt=copied.orders_in_doubt,
             is_refused=self._refused,
             requests=copied.requests,
@@ -351,7 +351,8 @@ def columns_of(row: Resource) -> Schema:
     """The file's columns: the resource's, with its parents' keys in front where the schema lacks them."""
     known = schema(row.name, row.primary_key)
     parent = schema(row.parent).fields if row.parent else {}
-    keys = {column_of(name): parent.get(source, "scalar") for name, source in row.parent_keys.items()}
+    shown = {name: source for name, source in row.parent_keys.items() if name not in row.single_params or name in row.parent_columns}
+    keys = {column_of(name): parent.get(source, "scalar") for name, source in shown.items()}
     return known.with_columns({name: kind for name, kind in keys.items() if name not in known.fields})
 
 
@@ -391,11 +392,7 @@ async def _ahead(pages: AsyncGenerator[Page, None]) -> AsyncGenerator[Page, None
 
 
 def _told(copied: Copied) -> str:
-    lowest, highest = min(copied.totals), max(copied.totals)
-    return (
-        f"The store says that the list has {lowest:,} rows{f' to {highest:,}' if highest != lowest else ''}, and {copied.found:,} "
-        "different rows came."
-    )
+    return f"The store says that the list has {copied.totals[-1]:,} rows, and {copied.found:,} different rows came."
 
 
 def require_whole(copied: Copied) -> None:
@@ -408,7 +405,7 @@ def require_whole(copied: Copied) -> None:
             f"The store's summary counts {copied.counted:,} rows, and {copied.found:,} came. What is missing cannot be told from what was "
             "deleted. Nothing was committed; let the task try again, at a time when the store changes less."
         )
-    if copied.totals and copied.found < min(copied.totals):
+    if copied.totals and copied.found < copied.totals[-1]:
         raise IncompleteReadError(
             f"{_told(copied)} What is missing cannot be told from what was deleted. Nothing was committed; let the task try again, at a "
             "time when the store changes less."
@@ -432,8 +429,8 @@ def settled(watermark: datetime | None, checks: Sequence[Check], *, accept_incom
 def checked(copied: Copied) -> tuple[Check, ...]:
     """Hold what was read against the numbers that the store gave.
 
-    A list that changes while it is read has several totals; the lowest of them must come. More than the store has told lacks nothing.
-    Whether rows were lost on the way is for the walk to say, which fails then.
+    A list that changes while it is read has several totals; the one that the walk concluded must come (``core/whole_list.py``). More than
+    the store has told lacks nothing. Whether rows were lost on the way is for the walk to say, which fails then.
     """
     checks: list[Check] = []
     if copied.orders_in_doubt is not None:
@@ -447,8 +444,8 @@ def checked(copied: Copied) -> tuple[Check, ...]:
         checks.append(Check(what="summary", expected=(copied.counted, copied.counted), found=copied.found, agrees=agrees))
     if not copied.totals:
         return tuple(checks)
-    lowest, highest = min(copied.totals), max(copied.totals)
-    agrees = lowest <= copied.found
+    due, highest = copied.totals[-1], max(copied.totals)
+    agrees = due <= copied.found
     if not agrees:
         log.warning("%s The manifest says complete=false.", _told(copied))
-    return (Check(what="rows", expected=(lowest, highest), found=copied.found, agrees=agrees), *checks)
+    return (Check(what="rows", expected=(due, highest), found=copied.found, agrees=agrees), *checks)

@@ -181,7 +181,7 @@ async def _rows_of(store: BigCommerceStore, selection: Selection, keys: Sequence
         async with contextlib.aclosing(store.pages(row.name, query={**selection.shape, row.id_in: [str(key) for key in keys]})) as pages:
             async for page in pages:
                 found += page.records
-    elif row.placeholders or len(row.primary_key) > 1:
+    elif row.parent_columns or len(row.primary_key) > 1 or row.paging == "offset":
         log.warning(
             "%s rows of %s are in the store again although the copy has them as deleted; a run with mode='full' writes them again.",
             f"{len(keys):,}",

@@ -44,9 +44,9 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     """A number of the store held against what was read.
 
     :param what: what was compared.
-    :param expected: lowest and highest number of rows the store gave while reading.
+    :param expected: the number of rows that was due at the end of the read, and the highest one that the store gave.
     :param found: what was read.
-    :param agrees: whether ``found`` lies between them.
+    :param agrees: whether that is as many as were due.
     """
 
     what: str

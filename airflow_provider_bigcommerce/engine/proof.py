@@ -211,7 +211,7 @@ class Reconciliation:
         row, index = self._resource, self._index
         reads = "the whole list" if reads_whole_list(row) else f"{sample:,} rows"
         counts = 1 + len(self._groups()) + (self._amount_range() is not None) if self._can_count else 0
-        if row.placeholders:
+        if row.parent_columns:
             requests = f"a request for each parent of {sample:,} rows"
         else:
             pages = (
@@ -347,9 +347,9 @@ class Reconciliation:
         :param all_rows: whether these are all rows of the copy, which are then taken in the order in which they lie there.
         """
         findings = Findings()
-        if self._resource.placeholders:
+        if self._resource.parent_columns:
             keys = list(dict.fromkeys([*self._index.with_siblings(keys), *keys]))
-        if not all_rows or reads_whole_list(self._resource) or self._resource.placeholders:
+        if not all_rows or reads_whole_list(self._resource) or self._resource.parent_columns:
             at_once = len(keys) if reads_whole_list(self._resource) else _AT_ONCE
             for start in range(0, len(keys), at_once or 1):
                 part = keys[start : start + at_once]
@@ -374,7 +374,10 @@ class Reconciliation:
                     findings.missing.add(key)
             elif key in asked:
                 compared[key] = record
-        findings.deleted |= {key for key in keys if key not in stored and key in self._index}
+        gone = {key for key in keys if key not in stored and key in self._index}
+        if self._resource.goes_with_parent:  # a parent that has lost all its rows has been put away; that is no difference
+            gone &= set(self._index.with_siblings(stored))
+        findings.deleted |= gone
         for batch in batches(set(compared)):
             for key, names in batch.differences({key: compared[key] for key in batch.keys if key in compared}).items():
                 if fields := [name for name in names if name not in self._ignored]:
@@ -395,7 +398,7 @@ class Reconciliation:
         return None if raw is None else units_of(python_value(raw))
 
     def _asks(self, keys: Sequence[Key]) -> list[Ask]:
-        if not self._resource.placeholders:
+        if not self._resource.parent_columns:
             return asks(self._resource, keys)
         parents = [*self._index.parents_of(keys), *(self._parents_of_missing[key] for key in keys if key in self._parents_of_missing)]
         unique = {msgspec.json.encode(parent): parent for parent in parents}
@@ -444,7 +447,7 @@ class Reconciliation:
         last = self._copy.manifest
         began, started_at = self._clock(), datetime.now(UTC)
         before, throttled = store.stats.requests, store.stats.throttled
-        is_whole = last.mode == "full" and bool(last.files) and not self._resource.placeholders
+        is_whole = last.mode == "full" and bool(last.files) and not self._resource.parent_columns
         keys = list(report_keys)
         selections = (
             [replace(self._selection, query={**self._selection.query, **self._bounds.filters})] if is_whole else self._selections(keys)

@@ -220,8 +220,8 @@ def select(
     if channel_id is not None:
         asked[_channel_filter(row)] = channel_id
     known = schema(row.name, row.primary_key).fields
-    is_described = len(known) > len(row.primary_key) + len(row.placeholders)  # not an archived list, of which the keys alone are known
-    columns = [column_of(name) for name in row.placeholders]
+    is_described = len(known) > len(row.primary_key) + len(row.parent_columns)  # not an archived list, of which the keys alone are known
+    columns = [column_of(name) for name in row.parent_columns]
     fields, exclude_fields = _FIELDS("fields", fields), _FIELDS("exclude_fields", exclude_fields)
     kept = select_fields(row, fields, exclude_fields, known=known if is_described else (), columns=columns)
     asked.update(kept.query)

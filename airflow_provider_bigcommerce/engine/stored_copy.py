@@ -108,7 +108,7 @@ class Columns:
         self.groups = resource.count_by
         self.total = resource.total.field if resource.total is not None else None
         self.amounts = tuple(dict.fromkeys([*([self.total] if self.total else []), *(figure.field for figure in summary)]))
-        self.parents = {name: column_name(name) for name in resource.placeholders}
+        self.parents = {name: column_name(name) for name in resource.parent_columns}
 
     @property
     def names(self) -> list[str]:

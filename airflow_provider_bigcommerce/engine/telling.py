@@ -21,6 +21,7 @@ from airflow_provider_bigcommerce.core.arguments import Checks, check_rendered, 
 from airflow_provider_bigcommerce.core.outside_text import one_line
 from airflow_provider_bigcommerce.core.planning import copied_resource, resource_of
 from airflow_provider_bigcommerce.core.windows import moment
+from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.engine.progress import duration
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
 
@@ -95,7 +96,7 @@ class Learnt:
 
 
 class TellingTransfer(BaseOperator):
-    """A transfer that tells what it did: both transfers of this package are one.
+    """A transfer that tells what it did: every transfer of this package is one.
 
     Subclasses do the work in :meth:`transfer`, and note in ``learnt`` what they learn on the way.
 
@@ -136,8 +137,9 @@ class TellingTransfer(BaseOperator):
         """
         self.learnt = Learnt()
         try:
-            check_rendered(self, self.argument_checks)
-            manifest = self.transfer(context)
+            with failing_without_package():
+                check_rendered(self, self.argument_checks)
+                manifest = self.transfer(context)
         except BaseException as error:
             if not comes_again(error):
                 self._tell_failure(context, error)

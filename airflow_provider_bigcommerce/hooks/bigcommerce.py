@@ -7,6 +7,7 @@ port. Does not page, wait for quota or repeat; the client does (``store()``, ``a
 from __future__ import annotations
 
 import json
+import logging
 import os
 import socket
 import ssl
@@ -31,8 +32,10 @@ from airflow_provider_bigcommerce.compat import AIRFLOW_VERSION, amask_secrets, 
 from airflow_provider_bigcommerce.core import outside_text
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials, from_connection_fields
 from airflow_provider_bigcommerce.core.extras import check_extras, settings_of, value_of
+from airflow_provider_bigcommerce.core.hosts import B2B, STORE, Host, host_of
 from airflow_provider_bigcommerce.core.messages import Request, Response, query_text
 from airflow_provider_bigcommerce.core.paths import checked
+from airflow_provider_bigcommerce.core.planning import unknown_filters
 from airflow_provider_bigcommerce.core.policy import after_one_sending, is_strange, strange_status
 from airflow_provider_bigcommerce.core.reading import error_from, header_number
 from airflow_provider_bigcommerce.core.redaction import redact, redacted
@@ -50,6 +53,8 @@ from airflow_provider_bigcommerce.exceptions import (
 )
 from airflow_provider_bigcommerce.get_provider_info import CONN_FIELDS, CONN_TYPE, HOOK_NAME, UI_FIELD_BEHAVIOUR
 from airflow_provider_bigcommerce.hooks.session import DEFAULT_ANSWER_BYTES, DEFAULT_TOTAL_TIMEOUT, StoreSession, described
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -117,6 +122,7 @@ class BigCommerceHook(HttpHook):
         super().__init__(method=method, http_conn_id=bigcommerce_conn_id, **http_hook_kwargs)
         self.bigcommerce_conn_id = bigcommerce_conn_id
         self._correlation_id: str | None = None
+        self._host: Host = STORE  # that the call of run() under way goes to
 
     # -- the connection ---------------------------------------------------------------------------------------------
 
@@ -186,10 +192,15 @@ class BigCommerceHook(HttpHook):
             _require_file("verify", verify)
         if verify is True and trust_env:  # as requests does
             verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
-        environment = requests.utils.get_environ_proxies(credentials.base_url) if trust_env else {}
+
+        def proxy_to(url: str) -> str | None:
+            environment = requests.utils.get_environ_proxies(url) if trust_env else {}
+            return requests.utils.select_proxy(url, {**environment, **(value_of(extra, "proxies") or {})})
+
         return StoreSettings(
             verify=verify,
-            proxy=requests.utils.select_proxy(credentials.base_url, {**environment, **(value_of(extra, "proxies") or {})}),
+            proxy=proxy_to(credentials.base_url),
+            b2b_proxy=proxy_to(credentials.b2b_url or B2B.url),
             correlation_id=self.correlation_id,
             user_agent=USER_AGENT,
             **settings_of(extra),
@@ -215,6 +226,7 @@ class BigCommerceHook(HttpHook):
         """
         credentials, extra = self._resolve()
         self._set_store_url(credentials)
+        host = self._host
         whole_collection = (extra_options or {}).get("whole_collection", False)  # never the connection's: each call says it by itself
         extra = {**extra, **(extra_options or {})}
         self.merged_extra = {
@@ -223,7 +235,8 @@ class BigCommerceHook(HttpHook):
             "check_response": value_of(extra, "check_response") is not False,
         }
         session = StoreSession(
-            credentials.store_url,
+            credentials.root(host),
+            below=urlsplit(credentials.before(host)).path,
             total_timeout=value_of(extra, "total_timeout") or DEFAULT_TOTAL_TIMEOUT,
             max_answer_bytes=value_of(extra, "max_answer_bytes") or DEFAULT_ANSWER_BYTES,
             whole_collection=whole_collection,
@@ -244,6 +257,7 @@ class BigCommerceHook(HttpHook):
                 "Accept": "application/json",
                 "X-Correlation-Id": self.correlation_id,
                 "X-Auth-Token": credentials.access_token,
+                **({host.hash_header: credentials.store_hash} if host.hash_header else {}),
             }
         )
         session.headers.update(headers or {})
@@ -254,7 +268,7 @@ class BigCommerceHook(HttpHook):
         self._set_store_url(self._credentials(connection, connection.extra_dejson))
 
     def _set_store_url(self, credentials: StoreCredentials) -> None:
-        self.base_url = credentials.store_url
+        self.base_url = credentials.before(self._host)
         self._base_url_initialized = True
 
     def run(
@@ -269,7 +283,8 @@ class BigCommerceHook(HttpHook):
     ) -> requests.Response:
         """Send one request to the store; no paging, no waiting for quota, no repetition.
 
-        :param endpoint: API path below the store, such as ``/v3/catalog/products``, without a query.
+        :param endpoint: API path below the store, such as ``/v3/catalog/products``, without a query; one that begins with
+            ``/api/v3/io/`` goes to B2B Edition's host.
         :param data: query parameters for GET, HEAD and DELETE (BigCommerce filters what to delete by them; a body would be ignored),
             otherwise the body; a dict or list is sent as JSON.
         :param headers: added to the request's headers.
@@ -292,10 +307,16 @@ class BigCommerceHook(HttpHook):
                 data = query
             else:
                 request_kwargs["params"], data = query, None
+            if warning := unknown_filters(self.method, endpoint, query):
+                log.warning("%s", warning)
         elif isinstance(data, (dict, list)) and "json" not in request_kwargs:
             request_kwargs["json"], data = data, None
         options = {**(extra_options or {}), "whole_collection": whole_collection}
-        response: requests.Response = super().run(endpoint, data, headers, options, **request_kwargs)  # type: ignore[arg-type]
+        self._host = host_of(endpoint)
+        try:
+            response: requests.Response = super().run(endpoint, data, headers, options, **request_kwargs)  # type: ignore[arg-type]
+        finally:
+            self._host = STORE
         return response
 
     def run_and_check(

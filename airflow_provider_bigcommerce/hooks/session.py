@@ -42,7 +42,8 @@ class StoreSession(requests.Session):
 
     requests drops ``Authorization`` when a redirect leads to another host, but keeps all other headers: ``X-Auth-Token`` would follow.
 
-    :param store_url: base of all paths of the store.
+    :param store_url: base of all paths of the store, on the host that is asked.
+    :param below: the part of its path that API paths do not have; all of it if not given.
     :param total_timeout: seconds that a request may take in all, redirects and headers included. The body of one that is streamed is
         the caller's to bound.
     :param max_answer_bytes: most bytes of one answer, decompressed. Not for one that is streamed.
@@ -53,12 +54,14 @@ class StoreSession(requests.Session):
         self,
         store_url: str,
         *,
+        below: str | None = None,
         total_timeout: float = DEFAULT_TOTAL_TIMEOUT,
         max_answer_bytes: int = DEFAULT_ANSWER_BYTES,
         whole_collection: object = False,
     ) -> None:
         super().__init__()
         self._store_url = store_url
+        self._below = urlsplit(store_url).path if below is None else below
         self._total_timeout, self._max_answer_bytes, self._whole_collection = total_timeout, max_answer_bytes, whole_collection
         self.max_redirects = MOST_REDIRECTS
         # A session without credentials of its own would look for some in ~/.netrc.
@@ -184,7 +187,7 @@ class StoreSession(requests.Session):
         return described(request, self._path(request))
 
     def _path(self, request: requests.PreparedRequest) -> str:
-        return urlsplit(request.url or "").path.removeprefix(urlsplit(self._store_url).path)
+        return urlsplit(request.url or "").path.removeprefix(self._below)
 
 
 def described(request: requests.PreparedRequest, path: str) -> Request:

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce.compat import record_metrics
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, check_rendered, is_pending, names, optional, place, span
 from airflow_provider_bigcommerce.core.planning import copied_resource
+from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.targets.files.compaction import KEEP, compacted
 from airflow_provider_bigcommerce.targets.files.destination import Destination
+
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.core.catalog.names import ResourceName
 
 
 class BigCommerceCompactOperator(BaseOperator):
@@ -26,16 +30,15 @@ class BigCommerceCompactOperator(BaseOperator):
         BigCommerceCompactOperator(task_id="compact", path="s3://aws_default@my-bucket/bigcommerce")
 
     The copy holds the same rows before and after. The newest day of runs, and the run that a watermark names, stay as they are. Readers
-    of the old files have ``keep`` to end. A kill harms nothing, nor do runs or another compaction beside it. See
+    of the old files can finish within ``keep``. It is safe to kill it, and to run it beside other runs and compactions. See
     docs/how-to/compact-a-copy.md.
 
     XCom has, for each resource, how many runs, files and bytes there were before and are after, what was merged and what was removed.
 
     :param path: the ``path`` of the tasks that copy into files. (templated)
     :param resource: catalog name, or a list of names; all that is copied there if not given. (templated)
-    :param keep: for how long what a compaction has replaced is kept, by the destination's own clock. It is removed by the first compaction
-        after that.
-    :param every: do nothing while the last compaction is younger; None to look each time.
+    :param keep: how long replaced files stay, by the destination's own clock. The first compaction after that removes them.
+    :param every: do nothing if the last compaction is younger than this; None to compact in each run.
     """
 
     argument_checks: ClassVar[Checks] = {
@@ -51,7 +54,7 @@ class BigCommerceCompactOperator(BaseOperator):
         self,
         *,
         path: str,
-        resource: str | Sequence[str] | None = None,
+        resource: ResourceName | str | Sequence[ResourceName | str] | None = None,
         keep: timedelta = KEEP,
         every: timedelta | None = None,
         **kwargs: Any,
@@ -66,6 +69,7 @@ class BigCommerceCompactOperator(BaseOperator):
             for name in self.resource or ():
                 copied_resource(name)
 
+    @failing_without_package()
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002  # Airflow's signature
         """Compact, and return what was done.
 

@@ -32,10 +32,12 @@ from airflow_provider_bigcommerce.core.arguments import (
     text,
 )
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
-from airflow_provider_bigcommerce.core.graphql import GRAPHQL_PATH, ConnectionWalk
+from airflow_provider_bigcommerce.core.connection_walk import ConnectionWalk
+from airflow_provider_bigcommerce.core.graphql import GRAPHQL_PATH
 from airflow_provider_bigcommerce.core.windows import Window, written
 from airflow_provider_bigcommerce.engine.copying import Copied, Copy, columns_of, drift_of
 from airflow_provider_bigcommerce.engine.manifest import Manifest, ManifestWindow, run_key, task_key
+from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.engine.progress import Progress
 from airflow_provider_bigcommerce.engine.selection import Selection
 from airflow_provider_bigcommerce.engine.stoppable import StoppableReading
@@ -67,8 +69,8 @@ class BigCommerceGraphQLOperator(BaseOperator):
         )
 
     Without ``path`` it returns the answer's ``data`` through XCom, which is Airflow's database: keep it small, and customers' data out.
-    With ``path`` it returns the manifest; files and manifests lie as those of ``BigCommerceToObjectStorageOperator`` do, and all nodes
-    are read in each run. No schema is known of nodes, so JSON lines is the format to take: a Parquet file has the key, and all else as
+    With ``path`` it returns the manifest; files and manifests have the layout of ``BigCommerceToObjectStorageOperator``, and each run
+    reads all nodes. Nodes have no known schema, so use JSON lines: a Parquet file has columns for the key only, and everything else as
     JSON in ``_extra``.
 
     A query is repeated after an outage; a mutation that may have been carried out never is. Errors in the answer fail the task.
@@ -77,7 +79,7 @@ class BigCommerceGraphQLOperator(BaseOperator):
     :param variables: its variables. (templated)
     :param path: directory, as in ``BigCommerceToObjectStorageOperator``; None returns the data. (templated)
     :param name: what the nodes are called in files and manifests, such as ``product_translations``; required with ``path``. (templated)
-    :param connection: dotted path of the connection in the answer, where the query has several: ``store.products``.
+    :param connection: dotted path of the connection in the answer, if the query has several: ``store.products``.
     :param cursor_variable: the query's variable for the connection's ``after``, without ``$``.
     :param primary_key: fields that identify a node, dots for nested ones; a node that comes twice is written once. ``()`` for none.
     :param file_format: ``jsonl``, ``jsonl.gz``, ``jsonl.zst`` or ``parquet``.
@@ -132,6 +134,7 @@ class BigCommerceGraphQLOperator(BaseOperator):
             self._check()  # so that a mistake shows where the DAG is parsed
         self._reading: StoppableReading | None = None
 
+    @failing_without_package()
     def execute(self, context: Any) -> Any:
         """Run it.
 

@@ -34,6 +34,7 @@ from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.partitions import MOST, Counts, Partition, bounds_of, by_dates, by_ids, places, require_cut
 from airflow_provider_bigcommerce.core.planning import check_parameters, copied_resource, full_query
 from airflow_provider_bigcommerce.core.windows import window_between, window_query
+from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.engine.telling import Place, announce, files_at, openlineage, trace, with_outlet
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnexpectedAnswerError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
@@ -44,12 +45,13 @@ if TYPE_CHECKING:
     from airflow.sdk import XComArg
 
     from airflow_provider_bigcommerce.client.blocking import BlockingStore
+    from airflow_provider_bigcommerce.core.catalog.names import ResourceName
 
 #: BigCommerce opened in 2009; no row of a store is older.
 _FIRST = int(datetime(2009, 1, 1, tzinfo=UTC).timestamp())
 
 
-def partition(resource: str, into: int, **arguments: Any) -> XComArg:
+def partition(resource: ResourceName | str, into: int, **arguments: Any) -> XComArg:
     """Cut a list into ranges, one for each mapped task of a transfer.
 
     ::
@@ -60,7 +62,7 @@ def partition(resource: str, into: int, **arguments: Any) -> XComArg:
 
     :param resource: catalog name.
     :param into: how many ranges.
-    :param arguments: further ones of :class:`BigCommercePartitionOperator`, a task's among them.
+    :param arguments: further arguments of :class:`BigCommercePartitionOperator` and of every task.
     :returns: what ``.expand(partition=...)`` takes.
     """
     arguments = {"task_id": "partition", **arguments}
@@ -71,8 +73,8 @@ def commit_partitions(returned: Any, *, path: str, **arguments: Any) -> XComArg:
     """Commit what the mapped tasks of a transfer read, all of it or nothing.
 
     :param returned: the mapped transfer's ``output``.
-    :param path: the transfer's.
-    :param arguments: further ones of :class:`BigCommerceCommitPartitionsOperator`, a task's among them.
+    :param path: the ``path`` of the transfer.
+    :param arguments: further arguments of :class:`BigCommerceCommitPartitionsOperator` and of every task.
     :returns: the manifest.
     """
     arguments = {"task_id": "commit_partitions", **arguments}
@@ -99,9 +101,9 @@ class BigCommercePartitionOperator(BaseOperator):
 
     :param resource: catalog name, such as ``orders``. (templated)
     :param into: how many ranges, 1 to 1000; a list with fewer rows gets fewer.
-    :param query: the transfer's, so that ranges are equal for these filters. (templated)
-    :param since: likewise. (templated)
-    :param until: likewise. (templated)
+    :param query: the ``query`` of the transfer, so that ranges are equal for these filters. (templated)
+    :param since: the ``since`` of the transfer. (templated)
+    :param until: the ``until`` of the transfer. (templated)
     :param bigcommerce_conn_id: connection id. (templated)
     """
 
@@ -120,7 +122,7 @@ class BigCommercePartitionOperator(BaseOperator):
     def __init__(
         self,
         *,
-        resource: str,
+        resource: ResourceName | str,
         into: int,
         query: Query | None = None,
         since: str | datetime | None = None,
@@ -208,7 +210,7 @@ class BigCommerceCommitPartitionsOperator(BaseOperator):
     one that is, so the event goes through the alias ``bigcommerce_data``.
 
     :param returned: the mapped transfer's ``output``. (templated)
-    :param path: the transfer's. (templated)
+    :param path: the ``path`` of the transfer. (templated)
     :param emit_empty: whether a run that brought no row announces itself too.
     """
 
@@ -224,6 +226,7 @@ class BigCommerceCommitPartitionsOperator(BaseOperator):
         check_arguments(self, self.argument_checks)
         self._came: tuple[str, str, Place] | None = None
 
+    @failing_without_package()
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Hold the ranges together, commit them, and announce the run.
 

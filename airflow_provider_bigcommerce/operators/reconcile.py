@@ -35,6 +35,7 @@ from airflow_provider_bigcommerce.core.planning import copied_resource, resource
 from airflow_provider_bigcommerce.core.reconciling import ON_MISMATCH, Report, first_differences
 from airflow_provider_bigcommerce.engine.copying import columns_of
 from airflow_provider_bigcommerce.engine.manifest import run_key
+from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.engine.proof import Reconciliation
 from airflow_provider_bigcommerce.engine.selection import Selection, folder_of, select
 from airflow_provider_bigcommerce.engine.stoppable import StoppableReading
@@ -44,14 +45,15 @@ from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.files.file_copy import FileCopy
 from airflow_provider_bigcommerce.targets.lake.lake_copy import LakeCopy
 from airflow_provider_bigcommerce.targets.sql.loading import OneThread
-from airflow_provider_bigcommerce.targets.sql.opening import open_database
+from airflow_provider_bigcommerce.targets.sql.opening import hook_of, open_database
 from airflow_provider_bigcommerce.targets.sql.table_copy import TableCopy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_bigcommerce.core.catalog import Resource
-    from airflow_provider_bigcommerce.core.reconciling import Key
+    from airflow_provider_bigcommerce.core.catalog.names import ResourceName
+    from airflow_provider_bigcommerce.core.reconciling import Key, OnMismatch
     from airflow_provider_bigcommerce.engine.stored_copy import StoredCopy
 
     _Copies = Callable[[], StoredCopy]
@@ -63,7 +65,7 @@ _MOST_KEYS = 100
 
 
 class BigCommerceReconcileOperator(BaseOperator):
-    """Hold a copy of a resource, in files, in a table or in a lake, against the store: counts, totals, and a sample of rows field by field.
+    """Compare a copy of a resource, in files, in a table or in a lake, with the store: counts, totals, and a sample of rows field by field.
 
     ::
 
@@ -72,7 +74,7 @@ class BigCommerceReconcileOperator(BaseOperator):
         BigCommerceReconcileOperator(task_id="prove_orders", resource="orders", lake="s3://aws_default@bucket/shop")
 
     Rows that changed in the store since the copy was made are left out, and whatever seems to differ is read once more, so that a store
-    which changes meanwhile raises no false alarm. Keys and names of fields are told, values never. See docs/how-to/prove-the-copy.md.
+    which changes meanwhile raises no false alarm. The report has keys and names of fields, never values. See docs/how-to/prove-the-copy.md.
 
     :param resource: catalog name. (templated)
     :param path: the ``path`` of the task that copies it into files. (templated)
@@ -82,12 +84,12 @@ class BigCommerceReconcileOperator(BaseOperator):
     :param schema: schema of the table; the connection's own if not given. (templated)
     :param sample: rows that are compared field by field; None for all. It decides most of what this costs in requests.
     :param seed: the same seed draws the same rows of the same copy; the DAG run's id if not given. (templated)
-    :param days: the last days are counted one by one, earlier ones together, and closer where they differ.
+    :param days: so many of the last days are counted one by one. Earlier days are counted together, and in smaller parts where they differ.
     :param on_mismatch: ``fail`` the task, ``warn`` in the log, or ``repair``: read the rows that differ again and write them as a run of
         their own. Rows that the store no longer has are reported, not removed.
     :param fields: as in the task that copies it into files, if that was given them. (templated)
-    :param exclude_fields: likewise. (templated)
-    :param ignore_fields: fields that are not compared: those that change without the change date, as ``total_sold``. (templated)
+    :param exclude_fields: as in the task that copies it into files, if that was given them. (templated)
+    :param ignore_fields: fields that are not compared, because they change without the change date, such as ``total_sold``. (templated)
     :param report_path: directory for the whole report, as ``<report_path>/<resource>/_reports/<run key>.json``. (templated)
     :param bigcommerce_conn_id: connection id of the store. (templated)
     """
@@ -128,7 +130,7 @@ class BigCommerceReconcileOperator(BaseOperator):
     def __init__(
         self,
         *,
-        resource: str,
+        resource: ResourceName | str,
         path: str | None = None,
         conn_id: str | None = None,
         lake: str | None = None,
@@ -137,7 +139,7 @@ class BigCommerceReconcileOperator(BaseOperator):
         sample: int | None = 200,
         seed: int | str | None = None,
         days: int = 31,
-        on_mismatch: str = "fail",
+        on_mismatch: OnMismatch = "fail",
         fields: Sequence[str] | None = None,
         exclude_fields: Sequence[str] | None = None,
         ignore_fields: Sequence[str] = (),
@@ -170,6 +172,7 @@ class BigCommerceReconcileOperator(BaseOperator):
             _comparable(resource)
         self._reading: StoppableReading | None = None
 
+    @failing_without_package()
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Compare, repair if asked to, and return the report.
 
@@ -217,7 +220,7 @@ class BigCommerceReconcileOperator(BaseOperator):
             return
         from airflow.sdk import BaseHook
 
-        sql_hook = BaseHook.get_connection(str(self.conn_id)).get_hook()  # type: ignore[no-untyped-call]  # Airflow's
+        sql_hook = hook_of(BaseHook.get_connection(str(self.conn_id)))
         thread = OneThread()
         try:
             database = thread.run(open_database, sql_hook, self.schema, run.key)
@@ -249,7 +252,7 @@ class BigCommerceReconcileOperator(BaseOperator):
             overlap=timedelta(0),
             fields=fields,
             exclude_fields=excluded,
-            parent_ids=() if row.placeholders else None,
+            parent_ids=() if row.parent_columns else None,
         )
 
     # -- comparing ----------------------------------------------------------------------------------------------------

@@ -68,15 +68,15 @@ class BigCommerceRequestOperator(BaseOperator):
     :param method: ``GET``, ``HEAD``, ``POST``, ``PUT``, ``PATCH`` or ``DELETE``.
     :param query: query parameters; lists are written ``1,2,3``. Not ``params``: in Airflow these are the DAG's. (templated)
     :param json: the body, or None for none. (templated)
-    :param response_check: called with the answer (``status``, ``headers``, ``body``, ``json()``); the task fails where it returns
-        False. Answers of status 400 and more are errors without it.
+    :param response_check: called with the answer (``status``, ``headers``, ``body``, ``json()``); the task fails if it returns
+        False. Answers with status 400 and above are errors in any case.
     :param response_filter: makes the task's result of the answer; the decoded JSON if not given.
     :param bigcommerce_conn_id: connection id. (templated)
     :param max_wait: seconds that the request may wait for the quota and for outages to end. None is the connection's ``max_wait``, and
         an hour for a task that defers.
     :param whole_collection: True lets a DELETE or PUT through that empties or changes a whole collection (``DELETE /v2/orders``), which is
         otherwise refused before anything is sent.
-    :param deferrable: for GET and HEAD: give the worker back where the store asks to wait longer than 15 seconds. None follows
+    :param deferrable: for GET and HEAD: release the worker if the store asks to wait longer than 15 seconds. None follows
         ``[operators] default_deferrable``, for reads.
     """
 

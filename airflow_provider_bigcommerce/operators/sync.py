@@ -83,8 +83,7 @@ class BigCommerceReadableResourcesOperator(BaseOperator):
         check_rendered(self, self.argument_checks)
         with BigCommerceHook(self.bigcommerce_conn_id).store() as store:
             given = list(permissions(store))
-        # What is unclear is read all the same: then its own task says what is wrong.
-        found = in_order(row for each in given if each.is_given is not False for row in each.resources if self._is_wanted(row))
+        found = in_order(row for each in given if each.is_worth_a_try for row in each.resources if self._is_wanted(row))
         if not found:
             raise PermissionDeniedError(
                 f"The token of {self.bigcommerce_conn_id!r} can read none of the resources that a sync copies. Give its API account "
@@ -94,16 +93,20 @@ class BigCommerceReadableResourcesOperator(BaseOperator):
                 path="",
             )
         refused = [scope for each in given if each.is_given is False for scope in each.scopes[:1]]
-        dear = [row.name for row in found if asks_each_parent(row)]
+        by_parent = [row.name for row in found if asks_each_parent(row)]
         self.log.info("The token can read %d resources: %s", len(found), ", ".join(row.name for row in found))
+        for each in given:
+            if each.note:
+                self.log.info("%d resources are left out (%s): %s", len(each.resources), each.scopes[0], each.note)
         if refused:
             self.log.info("It lacks these scopes, or wider ones, for others: %s", ", ".join(refused))
-        if dear:
-            self.log.info("%d of them cost a request for each parent, and come last (with_each_parent=False leaves them out).", len(dear))
+        if by_parent:
+            told = "%d of them cost a request for each parent, and come last (with_each_parent=False leaves them out)."
+            self.log.info(told, len(by_parent))
         return [self._arguments(row) for row in found]
 
     def _is_wanted(self, row: Resource) -> bool:
-        if row.name in self.exclude or not has_all_it_needs(row) or is_second_copy(row):
+        if row.name in self.exclude or not has_all_it_needs(row) or is_second_copy(row) or row.is_clock:
             return False
         return (self.with_each_parent or not asks_each_parent(row)) and (bool(row.primary_key) or not self.needs_key)
 

@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from airflow_provider_bigcommerce.exceptions import InvalidQueryError
+from airflow_provider_bigcommerce.exceptions import MissingPackageError
 
 if TYPE_CHECKING:
     import pyarrow
@@ -94,12 +94,12 @@ class Schema:
 def load_pyarrow() -> Any:
     """The pyarrow module.
 
-    :raises InvalidQueryError: it is not installed; the message says what to install.
+    :raises MissingPackageError: it is not installed; the message says what to install.
     """
     try:
         import pyarrow
     except ImportError as error:
-        raise InvalidQueryError(
+        raise MissingPackageError(
             "Parquet needs pyarrow, which is not installed: pip install 'airflow-provider-bigcommerce[parquet]'; "
             "or use file_format='jsonl'."
         ) from error
@@ -159,7 +159,7 @@ def arrow_schema(resource: str | Schema) -> pyarrow.Schema:
     """The Arrow schema that every file of the resource has, whatever its rows hold.
 
     :param resource: catalog name, path, or a :class:`Schema` with the columns of a parent.
-    :raises InvalidQueryError: pyarrow is not installed.
+    :raises MissingPackageError: pyarrow is not installed.
     """
     pa = load_pyarrow()
     found = schema(resource) if isinstance(resource, str) else resource

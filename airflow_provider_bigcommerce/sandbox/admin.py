@@ -21,7 +21,7 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 def add(app: web.Application, store: Store) -> None:
     """Add the routes under /sandbox.
 
-    `GET /sandbox/requests`, `DELETE /sandbox/requests`, `GET /sandbox/state`, `POST /sandbox/changes`.
+    `GET /sandbox/requests`, `DELETE /sandbox/requests`, `GET /sandbox/outbox`, `GET /sandbox/state`, `POST /sandbox/changes`.
     """
 
     def guarded(handler: Callable[[Any], Any]) -> Handler:
@@ -46,6 +46,7 @@ def add(app: web.Application, store: Store) -> None:
 
     app.router.add_get("/sandbox/requests", guarded(lambda _: [asdict(entry) for entry in store.requests]))
     app.router.add_delete("/sandbox/requests", guarded(lambda _: _clear(store)))
+    app.router.add_get("/sandbox/outbox", guarded(lambda _: [asdict(mail) for mail in store.outbox]))
     app.router.add_get("/sandbox/state", guarded(lambda _: state(store)))
     app.router.add_post("/sandbox/changes", guarded(lambda changes: change(store, changes)))
 
@@ -57,12 +58,15 @@ def _clear(store: Store) -> dict[str, int]:
 
 
 def state(store: Store) -> dict[str, Any]:
-    """Count rows of every table, and give what a check needs beside: faults, the store's time, its quota."""
+    """Count rows of every table, and give what a check needs beside: faults, mails, the store's time, its quota."""
+    store.stock.settle()
     return {
         "time": store.now(),
         "counts": {name: len(table) for name, table in store.tables.items()},
         "faults": dict(store.faults),
         "requests": len(store.requests),
+        "mails": len(store.outbox),
+        "stock_waiting": store.stock.waiting(),
         "quota": {"limit": store.quota.limit, "window": store.quota.window},
         "sizes": store.sizes,
     }
@@ -72,13 +76,27 @@ def change(store: Store, changes: Any) -> dict[str, Any]:
     """Change the store.
 
     :param changes: any of `orders` (how many to add), `edit_products` (list of objects with `id`), `move_customers` (list of ids), `add`
-        (table to list of objects), `delete` (table to list of ids), `set_status` (list of `[order id, status id]`),
-        `latency_ms`, `odd` (list of objects with what `Store.odd` takes: `path`, `answer`, `nth`, `times`, `method`).
+        (table to list of objects), `delete` (table to list of ids), `set_status` (list of `[order id, status id]`), `sell` (list of
+        `[variant id, location id, quantity]`), `stock_delay` (seconds until an adjustment shows), `faults` (rates of endpoints, as the
+        program's `--faults` has them), `latency_ms`, `odd` (list of objects with what `Store.odd` takes: `path`, `answer`, `nth`, `times`,
+        `method`).
     :returns: the ids that were added or changed, by kind.
     """
     if not isinstance(changes, dict):
         raise TypeError("the body must be an object")
-    known = ("orders", "edit_products", "move_customers", "add", "delete", "set_status", "latency_ms", "odd")
+    known = (
+        "orders",
+        "edit_products",
+        "move_customers",
+        "add",
+        "delete",
+        "set_status",
+        "sell",
+        "stock_delay",
+        "faults",
+        "latency_ms",
+        "odd",
+    )
     unknown = sorted(set(changes) - set(known))
     if unknown:
         raise ValueError(f"unknown changes {unknown}; there are {', '.join(known)}")
@@ -96,6 +114,12 @@ def change(store: Store, changes: Any) -> dict[str, Any]:
         done.setdefault("delete", {})[resource] = [row_id for row_id in ids if store.delete(resource, row_id)]
     for order_id, status_id in changes.get("set_status", ()):
         done.setdefault("set_status", []).append(store.set_status(order_id, status_id)["id"])
+    for variant_id, location_id, quantity in changes.get("sell", ()):
+        done.setdefault("sell", []).append(store.stock.sell(variant_id, location_id, quantity))
+    if "stock_delay" in changes:
+        store.stock.delay = float(changes["stock_delay"])
+    if "faults" in changes:
+        store.planned_faults.add_endpoints(changes["faults"])
     if "latency_ms" in changes:
         store.latency_ms = float(changes["latency_ms"])
     for plan in changes.get("odd", ()):

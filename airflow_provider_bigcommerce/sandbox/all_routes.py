@@ -8,10 +8,50 @@ from typing import Any
 
 import msgspec
 
-from airflow_provider_bigcommerce.sandbox import archive_routes, documented_routes, graphql, main_routes, order_parts, other_routes
+from airflow_provider_bigcommerce.sandbox import (
+    archive_routes,
+    b2b_routes,
+    documented_routes,
+    graphql,
+    main_routes,
+    order_parts,
+    other_routes,
+    write_assignments,
+    write_catalog,
+    write_categories,
+    write_customers,
+    write_metafields,
+    write_orders,
+    write_others,
+    write_prices,
+    write_product_parts,
+    write_refunds,
+    write_shipments,
+    write_special,
+    write_stock,
+    write_v2_customers,
+)
+from airflow_provider_bigcommerce.sandbox.b2b_contract import ROOT
 from airflow_provider_bigcommerce.sandbox.routes import Call, Router
 from airflow_provider_bigcommerce.sandbox.store import Store
 from airflow_provider_bigcommerce.sandbox.table import Row
+
+_WRITES = (
+    write_others,  # the rest first: the modules after it say more of what is theirs
+    write_catalog,
+    write_categories,
+    write_product_parts,
+    write_assignments,
+    write_metafields,
+    write_prices,
+    write_stock,
+    write_customers,
+    write_v2_customers,
+    write_orders,
+    write_shipments,
+    write_refunds,
+    write_special,
+)
 
 
 @cache
@@ -28,6 +68,9 @@ def build_router() -> Router:
     documented_routes.add_lookups(router)
     documented_routes.add_singletons(router)
     archive_routes.add(router)
+    for writes in _WRITES:
+        writes.add(router)
+    b2b_routes.add(router)
     router.add("/graphql", post=graphql.answer)
     return router
 
@@ -44,12 +87,15 @@ def listed(store: Store, path: str, query: Mapping[str, str] | None = None) -> l
     if found is None:
         raise LookupError(f"the sandbox has no {path}")
     route, keys = found
+    if path.startswith(ROOT):
+        return b2b_routes.listed(store, route, path, keys, query or {})
     rows: list[Row] = []
     step: dict[str, str] = {}
     page = 1
     while True:
         asked = {"limit": "250", **(query or {}), **step}
         with store.lock:
+            store.stock.settle()
             answer = route.handlers["get"](store, Call("GET", path[1:3], path, keys, asked, None))
         if answer.status not in (200, 204):
             raise LookupError(f"{path} answers {answer.status}")

@@ -67,12 +67,15 @@ def error(
     *,
     details: Mapping[str, Any] | None = None,
 ) -> Answer:
-    """Answer with an error in the shape of the API version: an object in V3, an array in V2.
+    """Answer with an error in the shape of the API version: an object in V3, an array in V2, a code with a message in B2B Edition.
 
-    :param version: `v2` or `v3`.
+    :param version: `v2`, `v3` or `b2b`.
     :param errors: messages by field; in V2 they go into the message.
     :param details: what V2 tells beside the message.
     """
+    if version == "b2b":
+        told = {"errMsg": {name: [reason] for name, reason in errors.items()}} if errors else {}
+        return ok({"code": status, "data": told, "meta": {"message": title or _TITLES.get(status, "Error")}}, status)
     title = title or (_V2_TITLES if version == "v2" else {}).get(status) or _TITLES.get(status, "Error")
     if version == "v2":
         reasons = "; ".join(f"{name}: {reason}" for name, reason in (errors or {}).items())

@@ -1,5 +1,7 @@
 """Turns BigCommerce's OpenAPI folder into `contract.json`: paths, parameters and the shape of answers, with no text.
 
+Beside it goes `bodies.json`: what may be written, which is read only when something is.
+
 Run by a developer (`python -m airflow_provider_bigcommerce.sandbox.compile_specs FOLDER`), never by the sandbox itself.
 It takes facts only (names, types, limits, enums); descriptions and examples stay behind.
 """
@@ -10,6 +12,8 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
+
+from airflow_provider_bigcommerce.sandbox.compile_bodies import body_of
 
 _KEPT = ("type", "format", "enum", "minimum", "maximum", "minLength", "maxLength", "maxItems", "minItems")
 _METHODS = ("get", "post", "put", "delete")
@@ -24,13 +28,17 @@ def main(arguments: list[str]) -> int:
     """
     folder = Path(arguments[0])
     contract: dict[str, Any] = {}
+    bodies: dict[str, Any] = {}
     for file in sorted(folder.rglob("*.y*ml")):
         if "webhook-callbacks" in file.parts:
             continue
-        contract.update(paths_of(load(file)))
-    target = Path(__file__).with_name("contract.json")
-    target.write_text(json.dumps(dict(sorted(contract.items())), separators=(",", ":"), ensure_ascii=False) + "\n", encoding="utf-8")
-    sys.stdout.write(f"{target}: {len(contract)} paths\n")
+        document = load(file)
+        contract.update(paths_of(document))
+        bodies.update(bodies_of(document))
+    for name, found in (("contract.json", contract), ("bodies.json", bodies)):
+        target = Path(__file__).with_name(name)
+        target.write_text(json.dumps(dict(sorted(found.items())), separators=(",", ":"), ensure_ascii=False) + "\n", encoding="utf-8")
+        sys.stdout.write(f"{target}: {len(found)} entries\n")
     return 0
 
 
@@ -59,9 +67,8 @@ def paths_of(document: dict[str, Any]) -> dict[str, Any]:
     :param document: an OpenAPI document.
     :returns: `/v3/...` path to method to parameters, success status and answer schema.
     """
-    server = (document.get("servers") or [{}])[0].get("url", "")
-    version = server.rsplit("/", 1)[-1]
-    if version not in ("v2", "v3") or "//api." not in server:
+    version = _version(document)
+    if version is None:
         return {}
     result: dict[str, Any] = {}
     for path, item in document["paths"].items():
@@ -80,6 +87,29 @@ def paths_of(document: dict[str, Any]) -> dict[str, Any]:
                 operations[method]["body"] = body
         result[f"/{version}{path.rstrip('/')}"] = operations
     return result
+
+
+def _version(document: dict[str, Any]) -> str | None:
+    server = (document.get("servers") or [{}])[0].get("url", "")
+    version = server.rsplit("/", 1)[-1]
+    return version if version in ("v2", "v3") and "//api." in server else None
+
+
+def bodies_of(document: dict[str, Any]) -> dict[str, Any]:
+    """Pick the fields of each management operation's body.
+
+    :param document: an OpenAPI document.
+    :returns: `POST /v3/...` to the schema of one row.
+    """
+    version = _version(document)
+    if version is None:
+        return {}
+    return {
+        f"{method.upper()} /{version}{path.rstrip('/')}": body
+        for path, item in document["paths"].items()
+        for method in ("post", "put", "delete")
+        if method in item and (body := body_of(document, item[method], _resolve)) is not None
+    }
 
 
 def _resolve(document: dict[str, Any], node: Any) -> Any:

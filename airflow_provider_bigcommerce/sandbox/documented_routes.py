@@ -9,39 +9,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from zlib import crc32
 
-from airflow_provider_bigcommerce.sandbox import dates, listing
+from airflow_provider_bigcommerce.sandbox import dates, fields, listing
 from airflow_provider_bigcommerce.sandbox.answers import Answer, error, ok
 from airflow_provider_bigcommerce.sandbox.contract import contract, parameters, schema_of
 from airflow_provider_bigcommerce.sandbox.filters import Reader
 from airflow_provider_bigcommerce.sandbox.kinds import KINDS, Kind
 from airflow_provider_bigcommerce.sandbox.listing import Listing, Paging
 from airflow_provider_bigcommerce.sandbox.made_up import MadeUp
+from airflow_provider_bigcommerce.sandbox.parents import parents_exist
 from airflow_provider_bigcommerce.sandbox.routes import Call, Handler, Router
 from airflow_provider_bigcommerce.sandbox.store import Store
 from airflow_provider_bigcommerce.sandbox.table import Row, Table
-from airflow_provider_bigcommerce.sandbox.writes import Writing
+from airflow_provider_bigcommerce.sandbox.writes import visible
 
-# the table behind a key in a path, where a missing row means 404
-_PARENTS = {
-    "channel_id": "channels",
-    "channelId": "channels",
-    "customerId": "customers",
-    "customer_id": "customers",
-    "order_id": "orders",
-    "product_id": "products",
-    "brand_id": "brands",
-    "category_id": "categories",
-    "location_id": "inventory_locations",
-    "site_id": "sites",
-    "price_list_id": "price_lists",
-    "promotion_id": "promotions",
-    "zone_id": "shipping_zones",
-    "country_id": "countries",
-    "cart_id": "carts",
-    "segmentId": "segments",
-    "shopperProfileId": "shopper_profiles",
-    "variant_id": "product_variants",
-}
 _ALIASES: Mapping[str, Mapping[str, str | Reader]] = {
     "/v3/inventory/locations": {"location_id": "id", "location_code": "code", "is_active": "enabled"},
     "/v3/shopper-profiles": {},
@@ -102,15 +82,9 @@ def add_kinds(router: Router) -> None:
             router.add(path, get=_count(path.removesuffix("/count")))
 
 
-def visible(row: Row) -> Row:
-    """Drop what only the sandbox knows of a row."""
-    return {name: value for name, value in row.items() if not name.startswith("_") or name == "_authentication"}
-
-
 def _add_kind(router: Router, kind: Kind) -> None:
     field = kind.parent[1] if kind.parent is not None else None
     documented = contract()
-    writing = Writing(kind.name, key=kind.key)
     for path, key_field in ((kind.path, field if "{" in kind.path else None), *kind.also):
         if "get" not in documented.get(path, {}):
             continue
@@ -121,7 +95,7 @@ def _add_kind(router: Router, kind: Kind) -> None:
             key=kind.key,
             show=(lambda _store, row, _query: visible(row)) if hides else None,
         )
-        router.add(path, get=list_handler(how), **_list_writes(path, writing, key_field))
+        router.add(path, get=list_handler(how))
         item = kind.item or next((p for p in documented if p.startswith(path + "/{") and p.count("/") == path.count("/") + 1), None)
         if item is not None and item in documented and item not in router.templates:
             router.add(item, **_one(kind, item))
@@ -136,11 +110,6 @@ def list_handler(how: Listing) -> Handler:
     return lambda store, call: listing.answer(store, how, call.keys, call.query, call.version)
 
 
-def parents_exist(store: Store, keys: Mapping[str, Any]) -> bool:
-    """Tell whether every row that a path names on its way exists."""
-    return all(key in store.tables[_PARENTS[name]] for name, key in keys.items() if name in _PARENTS)
-
-
 def _rows(name: str, field: str | None) -> Callable[[Store, Mapping[str, Any]], Table | list[Row] | None]:
     def rows(store: Store, keys: Mapping[str, Any]) -> Table | list[Row] | None:
         table = store.tables[name]
@@ -149,7 +118,7 @@ def _rows(name: str, field: str | None) -> Callable[[Store, Mapping[str, Any]], 
         if name != "channel_listings" and not parents_exist(store, keys):  # listings of an unknown channel are an empty list: channels spec
             return None
         wanted = next(reversed(list(keys.values())))
-        return [row for row in table.rows() if row[field] == wanted]
+        return store.children(name, field, wanted)
 
     return rows
 
@@ -164,38 +133,7 @@ def _one(kind: Kind, item: str) -> Mapping[str, Handler]:
         shown = visible(row)
         return ok({"data": shown, "meta": {}} if enveloped else shown)
 
-    writing = Writing(kind.name, key=kind.key, enveloped=not item.startswith("/v2/"))
-    handlers: tuple[tuple[str, Handler], ...] = (("get", get), ("put", writing.put_one), ("delete", writing.delete_one))
-    return {method: handler for method, handler in handlers if method in contract()[item]}
-
-
-def _list_writes(path: str, writing: Writing, field: str | None) -> Mapping[str, Handler]:
-    operations = contract()[path]
-    found: dict[str, Handler] = {}
-    if "post" in operations:
-        operation = operations["post"]
-        many = operation.get("body", {}).get("type") == "array"
-        create = Writing(
-            writing.resource,
-            key=writing.key,
-            most_create=250 if many else 0,
-            enveloped="data" in operation.get("schema", {}).get("properties", {}) or path.startswith("/v3/"),
-            created_status=operation["status"],
-        )
-
-        def post(store: Store, call: Call) -> Answer:
-            if field is None or call.body is None:
-                return create.post(store, call)
-            parent = next(reversed(list(call.keys.values())))
-            body = [{**row, field: parent} for row in call.body] if isinstance(call.body, list) else {**call.body, field: parent}
-            return create.post(store, Call(call.method, call.version, call.path, call.keys, call.query, body, call.token))
-
-        found["post"] = post
-    if "put" in operations:
-        found["put"] = Writing(writing.resource, key=writing.key, most_update=250).put_list
-    if "delete" in operations:
-        found["delete"] = writing.delete_list
-    return found
+    return {"get": get} if "get" in contract()[item] else {}
 
 
 def _count(path: str) -> Handler:
@@ -264,6 +202,24 @@ def add_singletons(router: Router) -> None:
                 router.add(path, get=get, **({"put": put} if "put" in operations else {}))
 
 
+# settings that a PUT replaces as a whole: what it leaves out is empty then
+_REPLACED = frozenset(
+    f"/v3/settings/{name}"
+    for name in (
+        "catalog", "inventory/notifications", "logo", "store/profile", "storefront/category", "storefront/product", "storefront/robotstxt",
+        "storefront/search", "storefront/security", "storefront/status", "store/units-of-measurement",
+    )
+)  # fmt: skip
+
+
+def _empty(value: Any, schema: Mapping[str, Any]) -> Any:
+    """Give the empty value of the same type: the first one of those that may be chosen, the lowest number."""
+    choices = [choice for choice in schema.get("enum", ()) if choice is not None]
+    if choices:
+        return choices[0]
+    return None if value is None else schema["minimum"] if "minimum" in schema else type(value)()
+
+
 def _singleton(path: str, schema: Mapping[str, Any], enveloped: bool) -> tuple[Handler, Handler]:
     required = [
         name for name, parameter in contract()[path]["get"]["query"].items() if parameter.get("required") and path in _REALLY_REQUIRED
@@ -293,7 +249,14 @@ def _singleton(path: str, schema: Mapping[str, Any], enveloped: bool) -> tuple[H
     def put(store: Store, call: Call) -> Answer:
         if not isinstance(call.body, dict):
             return error(call.version, 422)
-        changed = {**(row(store, call) or {}), **call.body}
+        found = fields.problems(fields.body_of("PUT", path), call.body, version=call.version)
+        found = {name: reason for name, reason in found.items() if reason != "is required"}
+        if found:
+            return error(call.version, 400 if call.version == "v2" else 422, errors=found)
+        old = row(store, call) or {}
+        if path in _REPLACED:
+            old = {name: _empty(value, schema.get("properties", {}).get(name, {})) for name, value in old.items()}
+        changed = {**old, **call.body}
         store.keep_singleton(call.path, changed)
         return ok({"data": changed, "meta": {}} if enveloped else changed)
 

@@ -29,9 +29,16 @@ Kind = Literal[
     "truncated_gzip",  # a gzip stream that ends early, in a complete response
     "html",  # a proxy's page with status 200
     "stall",  # header and half of the body, then silence
+    "500_after",  # as 500, 502, 503 and 504, but the server had acted; never drawn unless asked for
+    "502_after",
+    "503_after",
+    "504_after",
     "answer",  # for fail_next only: status, body and headers as given
 ]
-KINDS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind != "answer")
+ALL_KINDS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind != "answer")
+KINDS: tuple[Kind, ...] = tuple(kind for kind in ALL_KINDS if kind[0] != "5" or "_" not in kind)  # those drawn where no kinds are named
+#: What may hit a write, half of it after the server had acted.
+WRITE_KINDS: tuple[Kind, ...] = ("reset_before", "timeout_before", "500", "503", "reset_after", "timeout_after", "500_after", "503_after")
 
 
 @dataclass
@@ -46,6 +53,18 @@ class Planned:
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class EndpointRate:
+    """How often one endpoint fails, in place of the general rate; drawn on its own, whatever other endpoints are asked."""
+
+    method: str | None
+    match: re.Pattern[str]
+    rate: float
+    kinds: tuple[Kind, ...]
+    dice: Dice
+    drawn: int = 0
 
 
 @dataclass
@@ -79,21 +98,52 @@ class Faults:
     def __init__(self, seed: int = 1, rate: float = 0.0, kinds: Sequence[Kind] = KINDS) -> None:
         if not 0 <= rate <= 1:
             raise ValueError(f"fault rate is a probability from 0 to 1, got {rate}")
-        unknown = set(kinds) - set(KINDS)
-        if unknown:
-            raise ValueError(f"unknown fault kinds {sorted(unknown)}; there are {', '.join(KINDS)}")
+        _known(kinds)
         self.rate, self.kinds = rate, tuple(kinds)
         self.counts: Counter[str] = Counter()
         self._dice = Dice(seed, "faults")
         self._drawn = 0
+        self._seed = seed
         self._planned: list[Planned] = []
+        self._endpoints: list[EndpointRate] = []
         self._odd: list[PlannedOdd] = []
 
     def plan(self, fault: Planned) -> None:
         """Let coming requests fail."""
-        if fault.kind != "answer" and fault.kind not in KINDS:
-            raise ValueError(f"unknown fault kind {fault.kind!r}; there are answer, {', '.join(KINDS)}")
+        if fault.kind != "answer" and fault.kind not in ALL_KINDS:
+            raise ValueError(f"unknown fault kind {fault.kind!r}; there are answer, {', '.join(ALL_KINDS)}")
         self._planned.append(fault)
+
+    def endpoint(self, path: str, rate: float, *, method: str | None = None, kinds: Sequence[Kind] = WRITE_KINDS) -> None:
+        """Let requests to one endpoint fail at a rate of its own.
+
+        :param path: path within the store, `/v3/catalog/products`; a key in braces stands for any: `/v2/orders/{order_id}/shipments`.
+        :param rate: probability from 0 to 1.
+        :param method: only this HTTP method.
+        :param kinds: the kinds drawn from.
+        :raises ValueError: the rate is no probability, or there is no such kind.
+        """
+        if not 0 <= rate <= 1:
+            raise ValueError(f"fault rate is a probability from 0 to 1, got {rate}")
+        _known(kinds)
+        pattern = "/".join("[^/]+" if part.startswith("{") else re.escape(part) for part in path.split("/"))
+        dice = Dice(self._seed, f"faults {method or '*'} {path}")
+        self._endpoints.append(EndpointRate(method, re.compile(pattern), rate, tuple(kinds), dice))
+
+    def add_endpoints(self, text: str) -> None:
+        """Read rates of endpoints as the command line has them: `PUT /v3/catalog/products=0.05:reset_after,503_after`.
+
+        :param text: method (or `*`), path, rate, and kinds after a colon; without kinds, those of `WRITE_KINDS`. Several with `;` between.
+        :raises ValueError: it is written otherwise.
+        """
+        for part in filter(None, map(str.strip, text.split(";"))):
+            found = re.fullmatch(r"(\*|[A-Z]+) (/[^\s=]*)=([\d.]+)(?::([\w,]+))?", part)
+            if found is None:
+                raise ValueError(
+                    f"a fault of an endpoint is METHOD PATH=RATE[:KIND,KIND], for example PUT /v3/catalog/products=0.05; got {part!r}"
+                )
+            kinds: tuple[Kind, ...] = tuple(found[4].split(",")) if found[4] else WRITE_KINDS  # type: ignore[assignment]  # checked next
+            self.endpoint(found[2], float(found[3]), method=None if found[1] == "*" else found[1], kinds=kinds)
 
     def draw(self, method: str, path: str) -> Planned | None:
         """Decide about one request, and count it."""
@@ -107,10 +157,13 @@ class Faults:
                 chosen = planned
                 break
         self._planned = [planned for planned in self._planned if planned.left > 0]
-        if chosen is None and self.rate:
+        own = next((one for one in self._endpoints if one.method in (None, method) and one.match.fullmatch(path.partition("?")[0])), None)
+        if chosen is None and own is not None:
+            own.drawn += 1
+            chosen = _drawn(own.dice, own.drawn, own.rate, own.kinds)
+        elif chosen is None and self.rate:
             self._drawn += 1
-            if self._dice.below(1_000_000, self._drawn) < self.rate * 1_000_000:
-                chosen = Planned(self._dice.pick(self.kinds, self._drawn, 1), 0, 0, re.compile(""), None)
+            chosen = _drawn(self._dice, self._drawn, self.rate, self.kinds)
         if chosen is not None:
             self.counts[chosen.kind] += 1
         return chosen
@@ -159,3 +212,15 @@ class Faults:
 
 def _oddly(plan: PlannedOdd, method: str, path: str, ask: Asker, query: Mapping[str, str]) -> Answer:
     return plan.make(Exchange(method, path, query, plan.seen, ask, plan.first, plan.previous))
+
+
+def _known(kinds: Sequence[str]) -> None:
+    unknown = set(kinds) - set(ALL_KINDS)
+    if unknown:
+        raise ValueError(f"unknown fault kinds {sorted(unknown)}; there are {', '.join(ALL_KINDS)}")
+
+
+def _drawn(dice: Dice, number: int, rate: float, kinds: Sequence[Kind]) -> Planned | None:
+    if dice.below(1_000_000, number) >= rate * 1_000_000:
+        return None
+    return Planned(dice.pick(kinds, number, 1), 0, 0, re.compile(""), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from airflow_provider_bigcommerce.sandbox import dates
@@ -31,12 +32,30 @@ class Filter:
     text: str
     read: Reader | None = field(default=None, compare=False)
 
+    @cached_property
+    def _numbers(self) -> frozenset[float]:
+        found = set()
+        for part in self.text.split(","):
+            try:
+                found.add(float(part))
+            except ValueError:
+                continue
+        return frozenset(found)
+
+    @cached_property
+    def _texts(self) -> frozenset[str]:
+        return frozenset(part.strip().lower() for part in self.text.split(","))
+
     def keeps(self, row: Row) -> bool:
         """Tell whether a row passes; a parameter that is about no field of the row (a template, a page) keeps every row."""
         if self.read is None and self.name not in row:
             return True
         value = self.read(row) if self.read is not None else row.get(self.name)
         if self.operator == "in":
+            if isinstance(value, int) and not isinstance(value, bool):
+                return value in self._numbers
+            if isinstance(value, str) and not _looks_like_date(value):
+                return value.lower() in self._texts
             return any(_equal(value, part) for part in self.text.split(","))
         if self.operator == "not_in":
             return not any(_equal(value, part) for part in self.text.split(","))

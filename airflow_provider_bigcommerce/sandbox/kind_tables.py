@@ -55,13 +55,14 @@ def _table(store: SeededStore, kind: Kind) -> Table:
         row: Row = made_up.value(schema, n, at=at)
         row[kind.key] = row_id
         if kind.parent is not None:
-            parents = store.tables[kind.parent[0]].ids()
+            parents = store.tables[kind.parent[0]].seeded
             place = 0 if n % 2 == 0 else (n // 2) % max(1, min(40, len(parents)))
             row[kind.parent[1]] = parents[place] if len(parents) else 0
         if kind.fit is not None:
             row.update(kind.fit(store, row, n))
             row[kind.key] = row_id
-        made[row_id] = row
+        if row_id in places:
+            made[row_id] = row
         return row
 
     return Table(kind.name, ids, make, key=kind.key, on_change=store.keep)

@@ -48,8 +48,8 @@ class Kind:
 
 
 def nth(store: SeededStore, table: str, number: int) -> Any:
-    """Give the key of the row at a place of a table, round and round; 0 for an empty table."""
-    ids = store.tables[table].ids()
+    """Give the key of the seeded row at a place of a table, round and round; 0 for an empty table."""
+    ids = store.tables[table].seeded
     return ids[number % len(ids)] if len(ids) else 0
 
 
@@ -119,7 +119,7 @@ _PRICE_CURRENCIES = (
 
 def _price_record(store: SeededStore, row: Row, n: int) -> Row:
     variant_id = nth(store, "product_variants", n)
-    times_round = n // max(1, len(store.tables["product_variants"].ids()))
+    times_round = n // max(1, len(store.tables["product_variants"].seeded))
     variant = store.tables["product_variants"].get(variant_id) or {"sku": "", "product_id": 0}
     price = 10 + n % 90 + 0.5
     return {

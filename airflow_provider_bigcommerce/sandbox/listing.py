@@ -18,6 +18,7 @@ from airflow_provider_bigcommerce.sandbox import dates, filters
 from airflow_provider_bigcommerce.sandbox.answers import NOTHING, Answer, encode, error
 from airflow_provider_bigcommerce.sandbox.filters import BadParameterError, Filter, Reader
 from airflow_provider_bigcommerce.sandbox.table import Row, Table, between
+from airflow_provider_bigcommerce.sandbox.unique import folded
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.sandbox.store import Store
@@ -161,7 +162,8 @@ def select(
     remembered = (source.name, source.version, tuple(found), sort, descending)
     chosen = store.selections.get(remembered)
     if chosen is None:
-        chosen = _choose(listing, source, found, sort, descending)
+        found, named = _named(store, source, found)
+        chosen = _choose(listing, source, found, sort, descending, named)
         while len(store.selections) > 8:
             store.selections.pop(next(iter(store.selections)))
         store.selections[remembered] = chosen
@@ -198,13 +200,33 @@ def _sortable(value: Any) -> tuple[int, Any]:
     return (2, text)
 
 
-def _choose(listing: Listing, table: Table, found: list[Filter], sort: str | None, descending: bool) -> Sequence[Any]:
+#: Fields that name a row, with which whole batches are looked up: found by an index, in stores that are not too large for one.
+_NAMES = {("products", "sku"), ("products", "name"), ("product_variants", "sku"), ("customers", "email"), ("brands", "name")}
+_INDEXES = {name: folded(name) for _, name in _NAMES}
+_MOST_INDEXED = 200_000
+
+
+def _named(store: Store, table: Table, found: list[Filter]) -> tuple[list[Filter], list[Any] | None]:
+    """Take the first condition that names rows out of the filters; gives the keys of these rows, or None without such a condition."""
+    for f in found:
+        if (table.name, f.name) in _NAMES and f.read is None and f.operator in ("is", "in") and len(table) <= _MOST_INDEXED:
+            index = store.unique(table.name, _INDEXES[f.name])
+            texts = f.text.split(",") if f.operator == "in" else [f.text]
+            keys = {key for text in texts for key in index.all(index.of({f.name: text}))}
+            return [other for other in found if other is not f], sorted(keys)
+    return found, None
+
+
+def _choose(
+    listing: Listing, table: Table, found: list[Filter], sort: str | None, descending: bool, named: list[Any] | None
+) -> Sequence[Any]:
     low = high = since = until = None
-    rest, listed = [], None
+    rest, listed = [], named
     for f in found:
         if f.name == table.key and f.read is None and f.operator in ("is", "in", "min", "max", "greater", "less"):
             if f.operator == "in":
-                listed = sorted({number for part in f.text.split(",") if part for number in [_key(table, part, f.parameter)]})
+                numbers = {_key(table, part, f.parameter) for part in f.text.split(",") if part}
+                listed = sorted(numbers if listed is None else numbers.intersection(listed))
                 continue
             number = _key(table, f.text, f.parameter)
             if f.operator in ("is", "min", "greater") and isinstance(number, int):

@@ -14,7 +14,6 @@ from airflow_provider_bigcommerce.sandbox.order_data import STATUSES
 from airflow_provider_bigcommerce.sandbox.routes import Call, Handler, Router
 from airflow_provider_bigcommerce.sandbox.store import Store
 from airflow_provider_bigcommerce.sandbox.table import Row, Table
-from airflow_provider_bigcommerce.sandbox.writes import Writing
 
 
 def list_handler(how: Listing) -> Handler:
@@ -103,7 +102,7 @@ PRODUCT_INCLUDES: Mapping[str, Include] = {
     "bulk_pricing_rules": _nested_include("bulk_pricing_rules", "product_bulk_pricing_rules"),
     "videos": _nested_include("videos", "product_videos"),
     "reviews": _nested_include("reviews", "product_reviews"),
-    "channels": Include("channels", lambda store, row: store.catalog.channels_of(row["id"])),
+    "channels": Include("channels", lambda store, row: store.channels_of(row["id"])),
     "parent_relations": Include("parent_relations", lambda _store, _row: []),
 }
 
@@ -115,17 +114,13 @@ def _products() -> Listing:
         allowed=parameters("/v3/catalog/products"),
         includes=PRODUCT_INCLUDES,
         bare_date_gets_time=True,
-        store_aliases={"channel_id": lambda store, row: store.catalog.channels_of(row["id"])},
+        store_aliases={"channel_id": lambda store, row: store.channels_of(row["id"])},
         aliases={
             "keyword": lambda row: f"{row['name']} {row['sku']} {row['search_keywords']}",
             "inventory_low": lambda row: row["inventory_level"] <= row["inventory_warning_level"],
             "out_of_stock": lambda row: row["inventory_level"] == 0,
         },
     )
-
-
-def _create_product(store: Store, body: Row) -> Row:
-    return store.add_product(**body)
 
 
 def _variants_of_product(store: Store, keys: Mapping[str, Any]) -> list[Row] | None:
@@ -165,9 +160,8 @@ def _summary(store: Store, _call: Call) -> Answer:
 def add_catalog(router: Router) -> None:
     """Add products, what hangs on them, variants, brands, trees and categories."""
     products = _products()
-    many, one = Writing("products", required=("name", "type", "weight", "price"), create=_create_product).handlers()
-    router.add("/v3/catalog/products", get=list_handler(products), **many)
-    router.add("/v3/catalog/products/{product_id}", get=one_handler("products", products), **one)
+    router.add("/v3/catalog/products", get=list_handler(products))
+    router.add("/v3/catalog/products/{product_id}", get=one_handler("products", products))
     for kind, path in (
         ("product_images", "images"),
         ("product_videos", "videos"),
@@ -187,37 +181,26 @@ def add_catalog(router: Router) -> None:
         list_path = f"/v3/catalog/products/{{product_id}}/{path}"
         router.add(list_path, get=list_handler(Listing(child_of_child(kind, "option_values"), "page", allowed=parameters(list_path))))
 
-    many, one = Writing("product_variants", most_update=50).handlers()
     router.add(
         "/v3/catalog/variants",
-        put=many["put"],
         get=list_handler(Listing(table_of("product_variants"), "page", allowed=parameters("/v3/catalog/variants"))),
     )
     path = "/v3/catalog/products/{product_id}/variants"
     router.add(path, get=list_handler(Listing(_variants_of_product, "page", allowed=parameters(path))))
-    router.add(f"{path}/{{variant_id}}", get=_one_variant, **one)
+    router.add(f"{path}/{{variant_id}}", get=_one_variant)
 
-    many, one = Writing("brands", required=("name",)).handlers()
     router.add(
         "/v3/catalog/brands",
         get=list_handler(Listing(table_of("brands"), "page", allowed=parameters("/v3/catalog/brands"))),
-        post=many["post"],
-        delete=many["delete"],
     )
-    router.add("/v3/catalog/brands/{brand_id}", get=one_handler("brands"), **one)
+    router.add("/v3/catalog/brands/{brand_id}", get=one_handler("brands"))
 
-    many, one = Writing("category_trees", most_update=50).handlers()
     router.add(
         "/v3/catalog/trees",
-        put=many["put"],
-        delete=many["delete"],
         get=list_handler(
             Listing(table_of("category_trees"), "none", allowed=parameters("/v3/catalog/trees"), aliases={"channel_id": "channels"})
         ),
     )
-    many, one = Writing(
-        "categories", key="category_id", most_create=50, most_update=50, required=("name",), delete_filter="category_id:in"
-    ).handlers()
     path = "/v3/catalog/trees/categories"
     categories = Listing(
         table_of("categories"),
@@ -227,21 +210,11 @@ def add_catalog(router: Router) -> None:
         always_keeps=("category_id",),
         aliases={"keyword": lambda row: f"{row['name']} {row['search_keywords']}"},
     )
-    router.add(path, get=list_handler(categories), **many)
+    router.add(path, get=list_handler(categories))
     router.add("/v3/catalog/summary", get=_summary)
 
 
 # -- customers -----------------------------------------------------------------------------------------------------------------------
-
-
-def _create_customer(store: Store, body: Row) -> Row:
-    addresses = body.pop("addresses", [])
-    customer = store.add_customer(**{"attribute_count": 0, "customer_group_id": 0, **body})
-    if addresses:
-        made = [{**store.buyers.address(customer["id"], n), **address} for n, address in enumerate(addresses)]
-        store.nested["customer_addresses"].put((customer["id"],), made)
-        customer = store.edit("customers", customer["id"], address_count=len(made))
-    return customer
 
 
 CUSTOMER_INCLUDES: Mapping[str, Include] = {
@@ -265,7 +238,6 @@ def all_children(kind: str) -> Callable[[Store, Mapping[str, Any]], list[Row]]:
 
 def add_customers(router: Router) -> None:
     """Add customers and the lists that hang on all of them."""
-    many, _ = Writing("customers", most_create=10, required=("email", "first_name", "last_name"), create=_create_customer).handlers()
     customers = Listing(
         table_of("customers"),
         "both",
@@ -275,7 +247,7 @@ def add_customers(router: Router) -> None:
         newest_first=True,  # recorded answers of real stores come by descending id
         aliases={"name": lambda row: f"{row['first_name']} {row['last_name']}"},
     )
-    router.add("/v3/customers", get=list_handler(customers), **many)
+    router.add("/v3/customers", get=list_handler(customers))
     path = "/v3/customers/addresses"
     router.add(
         path,
@@ -310,7 +282,7 @@ def _consignments_with_lines(store: Store, row: Row) -> Row:
 ORDER_INCLUDES: Mapping[str, Include] = {
     "consignments": Include("consignments", _consignments),
     "consignments.line_items": Include("consignments", _consignments_with_lines),
-    "fees": Include("fees", lambda _store, _row: []),
+    "fees": Include("fees", lambda store, row: store.nested["order_fees"].get(row["id"])),
 }
 _ORDER_ALIASES: Mapping[str, str | Reader] = {
     "total": "total_inc_tax",
@@ -328,35 +300,6 @@ def _orders() -> Listing:
         includes=ORDER_INCLUDES,
         aliases=_ORDER_ALIASES,
     )
-
-
-def _create_order(store: Store, body: Row) -> Row:
-    items = body.pop("products", [])
-    customer_id = int(body.pop("customer_id", 0))
-    status_id = int(body.pop("status_id", 1))
-    kept = {
-        name: value
-        for name, value in body.items()
-        if name in ("staff_notes", "customer_message", "external_id", "channel_id", "ip_address")
-    }
-    order = store.add_order(customer_id=customer_id, status_id=status_id, line_items=items, **kept)
-    if isinstance(body.get("billing_address"), dict):
-        order = store.edit("orders", order["id"], billing_address={**order["billing_address"], **body["billing_address"]})
-    return order
-
-
-def _put_order(store: Store, call: Call) -> Answer:
-    order_id = call.keys["order_id"]
-    if order_id not in store.tables["orders"]:
-        return error("v2", 404)
-    if not isinstance(call.body, dict) or "id" in call.body:
-        return error("v2", 400, "The field 'id' cannot be written to. Please remove it from your request before trying again.")
-    body = {name: value for name, value in call.body.items() if name != "products"}
-    if "status_id" in body:
-        if body["status_id"] not in dict(STATUSES):
-            return error("v2", 400, "The field 'status_id' is invalid.")
-        body["status"] = dict(STATUSES)[body["status_id"]]
-    return ok(store.edit("orders", order_id, **body))
 
 
 def _order_count(store: Store, call: Call) -> Answer:
@@ -391,8 +334,8 @@ def _order_count(store: Store, call: Call) -> Answer:
 
 
 def _shipping_addresses(store: Store, keys: Mapping[str, Any]) -> list[Row] | None:
-    order = store.tables["orders"].get(keys["order_id"])
-    return None if order is None else store.sales.shipping_addresses(order)
+    order_id = keys["order_id"]
+    return store.nested["order_shipping_addresses"].get(order_id) if order_id in store.tables["orders"] else None
 
 
 def _order_consignments(store: Store, call: Call) -> Answer:
@@ -406,7 +349,6 @@ def _order_consignments(store: Store, call: Call) -> Answer:
 def add_orders(router: Router) -> None:
     """Add V2 orders with their lines, addresses and consignments."""
     orders = _orders()
-    many, one = Writing("orders", create=_create_order, required=("billing_address",), enveloped=False, created_status=201).handlers()
 
     def get_list(store: Store, call: Call) -> Answer:
         return _structure_missing(call) or listing.answer(store, orders, call.keys, call.query, "v2")
@@ -414,9 +356,9 @@ def add_orders(router: Router) -> None:
     def get_one(store: Store, call: Call) -> Answer:
         return _structure_missing(call) or one_handler("orders", orders, enveloped=False)(store, call)
 
-    router.add("/v2/orders", get=get_list, post=many["post"])
+    router.add("/v2/orders", get=get_list)
     router.add("/v2/orders/count", get=_order_count)
-    router.add("/v2/orders/{order_id}", get=get_one, put=_put_order, delete=one["delete"])
+    router.add("/v2/orders/{order_id}", get=get_one)
     router.add("/v2/orders/{order_id}/consignments", get=_order_consignments)
     path = "/v2/orders/{order_id}/products"
     router.add(

@@ -8,7 +8,7 @@ from typing import Any
 from airflow_provider_bigcommerce.sandbox import dates
 from airflow_provider_bigcommerce.sandbox.answers import NOTHING, Answer, error, ok
 from airflow_provider_bigcommerce.sandbox.documented_routes import documented_listing, list_handler
-from airflow_provider_bigcommerce.sandbox.order_data import SHIPPED, cents_of
+from airflow_provider_bigcommerce.sandbox.order_data import cents_of
 from airflow_provider_bigcommerce.sandbox.routes import Call, Handler, Router
 from airflow_provider_bigcommerce.sandbox.store import Store
 from airflow_provider_bigcommerce.sandbox.table import Row
@@ -67,34 +67,23 @@ def _tax(order: Row, n: int, line_id: str, kind: str, amount: str) -> Row:
 
 
 def shipments(store: Store, order: Row) -> list[Row]:
-    """Give the one shipment of an order that was shipped."""
-    if order["status_id"] not in SHIPPED:
-        return []
-    address = {name: value for name, value in order["billing_address"].items() if name != "form_fields"}
-    return [
-        {
-            "id": order["id"] * 10 + 3,
-            "order_id": order["id"],
-            "customer_id": order["customer_id"],
-            "order_address_id": order["id"] * 10 + 1,
-            "date_created": order["date_modified"],
-            "tracking_number": f"1Z{order['id']:010d}",
-            "merchant_shipping_cost": "0.0000",
-            "shipping_method": "Flat rate",
-            "shipping_provider": "ups",
-            "tracking_carrier": "ups",
-            "tracking_link": "",
-            "comments": "",
-            "billing_address": address,
-            "shipping_address": address,
-            "shipping_provider_display_name": "UPS",
-            "generated_tracking_link": "",
-            "items": [
-                {"order_product_id": line["id"], "product_id": line["product_id"], "quantity": line["quantity"]}
-                for line in store.nested["order_products"].get(order["id"])
-            ],
-        }
-    ]
+    """Give an order's shipments: those that were written, or the one of a seeded order that was shipped."""
+    return store.nested["order_shipments"].get(order["id"])
+
+
+def refunds(store: Store, order: Row) -> list[Row]:
+    """Give an order's refunds: those that were written, or that of a seeded order that was refunded."""
+    return store.nested["order_refunds"].get(order["id"])
+
+
+def fees(store: Store, order: Row) -> list[Row]:
+    """Give an order's fees; only those that were written."""
+    return store.nested["order_fees"].get(order["id"])
+
+
+def addresses(store: Store, order: Row) -> list[Row]:
+    """Give an order's shipping addresses."""
+    return store.nested["order_shipping_addresses"].get(order["id"])
 
 
 def messages(store: Store, order: Row) -> list[Row]:
@@ -163,59 +152,9 @@ def transactions(_store: Store, order: Row) -> list[Row]:
     ]
 
 
-def refunds(store: Store, order: Row) -> list[Row]:
-    """Give the refund of an order that was refunded, in whole or in part."""
-    if order["status_id"] not in (4, 14):
-        return []
-    line = store.nested["order_products"].get(order["id"])[0]
-    amount = cents_of(line["price_inc_tax"]) / 100
-    return [
-        {
-            "id": order["id"] * 10 + 5,
-            "order_id": order["id"],
-            "user_id": 1,
-            "created": dates.iso(_modified(order)),
-            "reason": "Größe passt nicht",
-            "total_amount": amount,
-            "total_tax": cents_of(line["price_tax"]) / 100,
-            "uses_merchant_override_values": False,
-            "items": [
-                {"item_type": "PRODUCT", "item_id": line["id"], "reason": "", "quantity": 1, "adjustments": [], "requested_amount": amount}
-            ],
-            "payments": [
-                {
-                    "id": order["id"] * 10 + 6,
-                    "provider_id": "stripe",
-                    "amount": amount,
-                    "offline": False,
-                    "is_declined": False,
-                    "declined_message": "",
-                    "transaction_id": str(order["id"] * 10 + 4),
-                }
-            ],
-        }
-    ]
-
-
 def pickups(store: Store, order: Row) -> list[Row]:
-    """Give the pickup of an order that waits for one."""
-    if order["status_id"] != 8:
-        return []
-    at = dates.iso(_modified(order))
-    return [
-        {
-            "id": order["id"],
-            "pickup_method_id": 1,
-            "order_id": order["id"],
-            "ready_at": at,
-            "created_at": at,
-            "updated_at": at,
-            "pickup_items": [
-                {"id": line["id"], "order_product_id": line["id"], "quantity": line["quantity"]}
-                for line in store.nested["order_products"].get(order["id"])
-            ],
-        }
-    ]
+    """Give an order's pickups: those that were written, or that of a seeded order that waits for one."""
+    return store.nested["order_pickups"].get(order["id"])
 
 
 def no_quote(store: Store, call: Call) -> Answer:
@@ -262,7 +201,8 @@ def of_all_orders(store: Store, part: Part, statuses: tuple[int, ...] | None = N
         found = []
         for order_id in table.ids():
             changed = table.changed.get(order_id)
-            if statuses is None or (changed["status_id"] if changed else store.sales.status_of(order_id)) in statuses:
+            written = any(str(order_id) in store.nested[kind].changed for kind in ("order_refunds", "order_pickups"))
+            if written or statuses is None or (changed["status_id"] if changed else store.sales.status_of(order_id)) in statuses:
                 found += part(store, table.get(order_id) or {})
         store.selections[remembered] = found
     return found
@@ -277,6 +217,11 @@ def _one(part: Part) -> Handler:
     return get
 
 
+def _fees(store: Store, call: Call) -> Answer:
+    order = store.tables["orders"].get(call.last_key)
+    return error("v2", 404) if order is None else ok(fees(store, order))
+
+
 def add(router: Router) -> None:
     """Add the routes."""
     for name, part in (("coupons", coupons), ("taxes", taxes), ("shipments", shipments), ("messages", messages)):
@@ -287,10 +232,8 @@ def add(router: Router) -> None:
         "/v2/orders/{order_id}/shipments/count", get=lambda store, call: ok({"count": len(_of_order(shipments)(store, call.keys) or ())})
     )
     router.add("/v2/orders/{order_id}/shipments/{shipment_id}", get=_one(shipments))
-    router.add("/v2/orders/{order_id}/shipping_addresses/{id}", get=_one(lambda store, order: store.sales.shipping_addresses(order)))
-    router.add(
-        "/v2/orders/{order_id}/fees", get=lambda store, call: ok([]) if call.last_key in store.tables["orders"] else error("v2", 404)
-    )
+    router.add("/v2/orders/{order_id}/shipping_addresses/{id}", get=_one(addresses))
+    router.add("/v2/orders/{order_id}/fees", get=_fees)
     router.add("/v2/orders/{order_id}/shipping_addresses/{shipping_address_id}/shipping_quotes", get=quote)
     router.add("/v2/orders/{order_id}/consignments/shipping/{shipping_consignment_id}/shipping_quotes", get=quote)
     router.add("/v2/orders/{order_id}/shippingaddresses/{shipping_address_id}/shippingquotes", get=no_quote)

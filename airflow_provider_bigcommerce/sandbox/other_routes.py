@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from airflow_provider_bigcommerce.sandbox import dates
+from airflow_provider_bigcommerce.sandbox import dates, listing
 from airflow_provider_bigcommerce.sandbox.answers import Answer, error, ok
 from airflow_provider_bigcommerce.sandbox.documented_routes import documented_listing, list_handler
 from airflow_provider_bigcommerce.sandbox.routes import Call, Router
+from airflow_provider_bigcommerce.sandbox.stock import SEEDED_PLACES, shown_stock
 from airflow_provider_bigcommerce.sandbox.store import Store
 from airflow_provider_bigcommerce.sandbox.table import Row
+from airflow_provider_bigcommerce.sandbox.unique import SKU
+from airflow_provider_bigcommerce.sandbox.write_categories import legacy
 
 # -- catalog -------------------------------------------------------------------------------------------------------------------------
 
 
-def _legacy_category(row: Row) -> Row:
-    kept = {name: value for name, value in row.items() if name not in ("category_id", "category_uuid", "tree_id", "url")}
-    return {"id": row["category_id"], **kept, "custom_url": {"url": row["url"]["path"], "is_customized": row["url"]["is_customized"]}}
-
-
 def _legacy_categories(store: Store, _keys: Mapping[str, Any]) -> list[Row]:
-    return [_legacy_category(row) for row in store.tables["categories"].rows()]
+    return [legacy(row) for row in store.tables["categories"].rows()]
 
 
 def _legacy_one(store: Store, call: Call) -> Answer:
     row = store.tables["categories"].get(call.last_key)
-    return error("v3", 404) if row is None else ok({"data": _legacy_category(row), "meta": {}})
+    return error("v3", 404) if row is None else ok({"data": legacy(row), "meta": {}})
 
 
 def _nodes(store: Store, call: Call) -> Answer:
@@ -68,7 +66,7 @@ def _category_assignments(store: Store, _keys: Mapping[str, Any]) -> list[Row]:
 
 
 def _channel_assignments(store: Store, _keys: Mapping[str, Any]) -> list[Row]:
-    return [{"product_id": p, "channel_id": c} for p in store.tables["products"].ids() for c in store.catalog.channels_of(p)]
+    return [{"product_id": p, "channel_id": c} for p in store.tables["products"].ids() for c in store.channels_of(p)]
 
 
 def _sort_order(store: Store, keys: Mapping[str, Any]) -> list[Row] | None:
@@ -76,63 +74,41 @@ def _sort_order(store: Store, keys: Mapping[str, Any]) -> list[Row] | None:
     if category_id not in store.tables["categories"]:
         return None
     inside = [p for p in store.tables["products"].ids() if category_id in _product_categories(store, p)]
-    return [{"product_id": p, "sort_order": None if n % 3 == 2 else n} for n, p in enumerate(inside)]
+    written = {row["product_id"]: row["sort_order"] for row in store.singletons.get(f"sort order {category_id}", {}).get("rows", [])}
+    return [{"product_id": p, "sort_order": written.get(p, None if n % 3 == 2 else n)} for n, p in enumerate(inside)]
 
 
 def _complex_rules(store: Store, keys: Mapping[str, Any]) -> list[Row] | None:
     product_id = keys["product_id"]
-    if product_id not in store.tables["products"]:
-        return None
-    modifiers = [m for m in store.nested["product_modifiers"].get(product_id) if m["option_values"]]
-    return [
-        {
-            "id": product_id * 10 + n,
-            "product_id": product_id,
-            "sort_order": n,
-            "enabled": True,
-            "stop": False,
-            "purchasing_disabled": False,
-            "purchasing_disabled_message": "",
-            "purchasing_hidden": False,
-            "image_url": "",
-            "price_adjuster": {"adjuster": "relative", "adjuster_value": 5},
-            "weight_adjuster": {"adjuster": "relative", "adjuster_value": 0},
-            "conditions": [
-                {
-                    "id": product_id * 10 + n,
-                    "rule_id": product_id * 10 + n,
-                    "modifier_id": m["id"],
-                    "modifier_value_id": m["option_values"][0]["id"],
-                    "variant_id": store.catalog.variants_of(product_id)[0],
-                    "combination_id": 0,
-                }
-            ],
-        }
-        for n, m in enumerate(modifiers)
-    ]
+    return store.nested["product_complex_rules"].get(product_id) if product_id in store.tables["products"] else None
 
 
 # -- inventory -----------------------------------------------------------------------------------------------------------------------
-
-
-def _stock(store: Store, variant: Row, location_id: int) -> Row:
-    place = list(store.tables["inventory_locations"].ids()).index(location_id)
-    total = variant["inventory_level"] or 0
-    share = total - total // 3 * 2 if place == 0 else total // 3  # the locations add up to the variant's level
-    return {
-        "available_to_sell": share,
-        "total_inventory_onhand": share,
-        "settings": {"safety_stock": 0, "is_in_stock": share > 0, "warning_level": 2, "bin_picking_number": ""},
-    }
 
 
 def _identity(variant: Row) -> Row:
     return {"sku": variant["sku"], "variant_id": variant["id"], "product_id": variant["product_id"]}
 
 
-def _inventory_items(store: Store, _keys: Mapping[str, Any]) -> list[Row]:
+def _variants(store: Store, query: Mapping[str, str]) -> Iterable[Row]:
+    """Walk the variants that a query can mean: those it names, or all."""
+    table = store.tables["product_variants"]
+    if query.get("sku:in"):
+        index = store.unique("product_variants", SKU)
+        keys: set[Any] = {key for text in query["sku:in"].split(",") for key in index.all(index.of({"sku": text}))}
+    elif query.get("variant_id:in"):
+        keys = {int(text) for text in query["variant_id:in"].split(",") if text.strip().isdigit()}
+    elif query.get("product_id:in"):
+        products = {int(text) for text in query["product_id:in"].split(",") if text.strip().isdigit()}
+        keys = {variant["id"] for product_id in products for variant in store.variants_of(product_id)}
+    else:
+        return table.rows()
+    return [row for key in sorted(keys) if (row := table.get(key)) is not None]
+
+
+def _inventory_items(store: Store, call: Call) -> Answer:
     locations = list(store.tables["inventory_locations"].rows())
-    return [
+    rows = [
         {
             "identity": {**_identity(variant), "sku_id": variant["sku_id"] or variant["id"]},
             "locations": [
@@ -141,20 +117,27 @@ def _inventory_items(store: Store, _keys: Mapping[str, Any]) -> list[Row]:
                     "location_code": place["code"],
                     "location_name": place["label"],
                     "location_enabled": True,
-                    **_stock(store, variant, place["id"]),
+                    **shown_stock(stocked, place["id"]),
                 }
-                for place in locations[:3]
+                for n, place in enumerate(locations)
+                if n < SEEDED_PLACES or str(place["id"]) in stocked
             ],
         }
-        for variant in store.tables["product_variants"].rows()
+        for variant in _variants(store, call.query)
+        for stocked in [store.stock.places(variant)]
     ]
+    how = documented_listing("/v3/inventory/items", lambda _store, _keys: rows, aliases=_BY_IDENTITY)
+    return listing.answer(store, how, call.keys, call.query, call.version)
 
 
-def _location_items(store: Store, keys: Mapping[str, Any]) -> list[Row] | None:
-    location_id = keys["location_id"]
-    if location_id not in store.tables["inventory_locations"]:
-        return None
-    return [{"identity": _identity(variant), **_stock(store, variant, location_id)} for variant in store.tables["product_variants"].rows()]
+def _location_items(store: Store, call: Call) -> Answer:
+    location_id = call.keys["location_id"]
+    known = location_id in store.tables["inventory_locations"]
+    variants = _variants(store, call.query) if known else ()
+    rows = [{"identity": _identity(variant), **shown_stock(store.stock.places(variant), location_id)} for variant in variants]
+    path = "/v3/inventory/locations/{location_id}/items"
+    how = documented_listing(path, lambda _store, _keys: rows if known else None, aliases=_BY_IDENTITY)
+    return listing.answer(store, how, call.keys, call.query, call.version)
 
 
 _BY_IDENTITY: Mapping[str, Any] = {
@@ -167,7 +150,8 @@ _BY_IDENTITY: Mapping[str, Any] = {
 # -- customers -----------------------------------------------------------------------------------------------------------------------
 
 
-def _customer_v2(store: Store, row: Row) -> Row:
+def customer_v2(store: Store, row: Row) -> Row:
+    """Show a customer as V2 does."""
     return {
         "id": row["id"],
         "company": row["company"],
@@ -189,7 +173,8 @@ def _customer_v2(store: Store, row: Row) -> Row:
     }
 
 
-def _address_v2(address: Row) -> Row:
+def address_v2(address: Row) -> Row:
+    """Show an address as V2 does."""
     return {
         "id": address["id"],
         "customer_id": address["customer_id"],
@@ -209,19 +194,19 @@ def _address_v2(address: Row) -> Row:
 
 
 def _customers_v2(store: Store, _keys: Mapping[str, Any]) -> list[Row]:
-    return [_customer_v2(store, row) for row in store.tables["customers"].rows()]
+    return [customer_v2(store, row) for row in store.tables["customers"].rows()]
 
 
 def _addresses_v2(store: Store, keys: Mapping[str, Any]) -> list[Row] | None:
     customer_id = keys["customer_id"]
     if customer_id not in store.tables["customers"]:
         return None
-    return [_address_v2(address) for address in store.nested["customer_addresses"].get(customer_id)]
+    return [address_v2(address) for address in store.nested["customer_addresses"].get(customer_id)]
 
 
 def _one_customer_v2(store: Store, call: Call) -> Answer:
     row = store.tables["customers"].get(call.last_key)
-    return error("v2", 404) if row is None else ok(_customer_v2(store, row))
+    return error("v2", 404) if row is None else ok(customer_v2(store, row))
 
 
 def _one_address_v2(store: Store, call: Call) -> Answer:
@@ -270,8 +255,6 @@ def add(router: Router) -> None:
         ("/v3/catalog/products/channel-assignments", _channel_assignments, {"key": "product_id"}),
         ("/v3/catalog/categories/{category_id}/products/sort-order", _sort_order, {"key": "product_id"}),
         ("/v3/catalog/products/{product_id}/complex-rules", _complex_rules, {}),
-        ("/v3/inventory/items", _inventory_items, {"aliases": _BY_IDENTITY}),
-        ("/v3/inventory/locations/{location_id}/items", _location_items, {"aliases": _BY_IDENTITY}),
         ("/v3/customers/attribute-values", lambda store, _keys: store.rows("customer_attribute_values"), {}),
         (
             "/v3/customers/form-field-values",
@@ -283,6 +266,9 @@ def add(router: Router) -> None:
         ("/v3/customers/{customerId}/stored-instruments", _instruments, {"key": "token"}),
     ):
         router.add(path, get=list_handler(documented_listing(path, rows, **changes)))
+
+    router.add("/v3/inventory/items", get=_inventory_items)
+    router.add("/v3/inventory/locations/{location_id}/items", get=_location_items)
 
     def complex_rule(store: Store, call: Call) -> Answer:
         row = next((row for row in _complex_rules(store, call.keys) or () if row["id"] == call.last_key), None)

@@ -31,8 +31,11 @@ class Options:
     :param quota: requests / seconds, `150/30`, or `none`.
     :param latency_ms: milliseconds each answer waits.
     :param fault_rate: probability of a fault for each request.
+    :param faults: rates of single endpoints, `PUT /v3/catalog/products=0.05:reset_after,503_after; ...`.
+    :param stock_delay: seconds until a stock adjustment shows.
     :param db: SQLite file that keeps changes over a restart.
     :param recorded_values: some rows have values that real stores were seen to send and the files do not document.
+    :param b2b: it has B2B Edition.
     :param unknown_filters: `ignore` or `refuse` parameters that an endpoint does not document.
     """
 
@@ -48,10 +51,13 @@ class Options:
     quota: str = "150/30"
     latency_ms: float = 0.0
     fault_rate: float = 0.0
+    faults: str = ""
+    stock_delay: float = 0.0
     tls: bool = False
     db: Path | None = None
     unknown_filters: Unknown = "ignore"
     recorded_values: bool = True
+    b2b: bool = True
 
 
 def serve(options: Options, out: TextIO | None = None) -> int:
@@ -65,10 +71,12 @@ def serve(options: Options, out: TextIO | None = None) -> int:
     """
     if options.token and options.token_file:
         raise ValueError("give --token or --token-file, not both: with --token-file the token is made up and written there")
-    for name in ("products", "orders", "customers", "latency_ms"):
+    for name in ("products", "orders", "customers", "latency_ms", "stock_delay"):
         if getattr(options, name) < 0:
             raise ValueError(f"--{name.replace('_', '-')} cannot be negative, got {getattr(options, name)}")
     token = options.token or secrets.token_hex(16)
+    faults = Faults(options.seed, options.fault_rate)
+    faults.add_endpoints(options.faults)
     store = Store(
         seed=options.seed,
         store_hash=options.store_hash,
@@ -77,12 +85,14 @@ def serve(options: Options, out: TextIO | None = None) -> int:
         customers=options.customers,
         tokens={token: None},
         quota=Quota.parse(options.quota),
-        faults=Faults(options.seed, options.fault_rate),
+        faults=faults,
         db=options.db,
         unknown_filters=options.unknown_filters,
         recorded_values=options.recorded_values,
+        b2b=options.b2b,
     )
     store.latency_ms = options.latency_ms
+    store.stock.delay = options.stock_delay
     try:
         with tempfile.TemporaryDirectory(prefix="bigcommerce-sandbox-") as folder:
             return asyncio.run(_run(store, options, token, out or sys.stdout, Path(folder)))
@@ -142,6 +152,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quota", default=defaults.quota, help="requests/seconds, or none")
     parser.add_argument("--latency-ms", type=float, default=defaults.latency_ms)
     parser.add_argument("--fault-rate", type=float, default=defaults.fault_rate)
+    parser.add_argument(
+        "--faults",
+        default=defaults.faults,
+        metavar="METHOD PATH=RATE[:KIND,KIND]",
+        help="faults of single endpoints, several with ; between: 'POST /v2/orders/{order_id}/shipments=0.05:reset_after,503_after'; "
+        "without kinds, half of them hit before the store acts and half after",
+    )
+    parser.add_argument("--stock-delay", type=float, default=defaults.stock_delay, help="seconds until a stock adjustment shows")
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--db", type=Path, default=None, help="SQLite file that keeps changes over a restart")
     parser.add_argument(
@@ -150,6 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=defaults.recorded_values,
         help="whether some rows have values that real stores were seen to send and the published files do not document",
     )
+    parser.add_argument("--b2b", action=argparse.BooleanOptionalAction, default=defaults.b2b, help="whether the store has B2B Edition")
     parser.add_argument(
         "--unknown-filters",
         choices=UNKNOWN,

@@ -19,7 +19,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "bigcommerce_sandbox(products=10, orders=5, customers=5, seed=1, quota='none', latency_ms=0, fault_rate=0, tls=False, db=None, "
-        "client_id=None, client_secret=None, unknown_filters='ignore', recorded_values=True): "
+        "client_id=None, client_secret=None, unknown_filters='ignore', recorded_values=True, faults='', stock_delay=0, b2b=True): "
         "what the store of the bigcommerce_sandbox fixture is like",
     )
 
@@ -49,6 +49,9 @@ def bigcommerce_sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Itera
         "client_secret": None,
         "unknown_filters": "ignore",
         "recorded_values": True,
+        "faults": "",
+        "stock_delay": 0.0,
+        "b2b": True,
     }
     marker = request.node.get_closest_marker("bigcommerce_sandbox")
     given = dict(marker.kwargs) if marker is not None else {}
@@ -56,6 +59,8 @@ def bigcommerce_sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Itera
     if unknown:
         raise pytest.UsageError(f"marker bigcommerce_sandbox knows no {', '.join(unknown)}; it knows {', '.join(wanted)}")
     wanted |= given
+    faults = Faults(wanted["seed"], wanted["fault_rate"])
+    faults.add_endpoints(wanted["faults"])
     store = Store(
         seed=wanted["seed"],
         products=wanted["products"],
@@ -63,12 +68,14 @@ def bigcommerce_sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Itera
         customers=wanted["customers"],
         tokens={TOKEN: None},
         quota=Quota.parse(wanted["quota"]),
-        faults=Faults(wanted["seed"], wanted["fault_rate"]),
+        faults=faults,
         db=wanted["db"],
         unknown_filters=wanted["unknown_filters"],
         recorded_values=wanted["recorded_values"],
+        b2b=wanted["b2b"],
     )
     store.latency_ms = wanted["latency_ms"]
+    store.stock.delay = wanted["stock_delay"]
     context = ca_file = None
     if wanted["tls"]:
         from airflow_provider_bigcommerce.sandbox import tls

@@ -75,12 +75,15 @@ class Quota:
         return headers
 
 
-# Requests that may run at once; one more is answered 429 with quota left. Source: the text of BigCommerce's specs.
+# Requests that may run at once; one more is answered 429 with quota left. Source: the text of BigCommerce's specs. A group named `each`
+# is counted apart for each value: refunds of one order, not of all.
 _CAPS: tuple[tuple[str, str, int], ...] = (
     ("GET|PUT|DELETE", r"/v3/catalog/categories(/\d+)?", 40),
     ("GET", r"/v3/catalog/trees/\d+/categories", 1),
-    (".*", r"/v3/promotions", 40),
-    (".*", r"/v3/promotions/\d+/(codes|codegen)(/.*)?", 10),
+    (".*", r"/v3/promotions(/\d+|/codes)?", 40),
+    ("GET", r"/v3/promotions/\d+/codes", 10),
+    ("POST|DELETE", r"/v3/promotions/\d+/codes(/\d+)?", 40),
+    (".*", r"/v3/promotions/\d+/codegen", 10),
     (".*", r"/v2/customer_groups", 40),
     ("PUT", r"/v3/customers", 3),
     ("POST", r"/v3/customers/addresses", 10),
@@ -101,7 +104,19 @@ _CAPS: tuple[tuple[str, str, int], ...] = (
     ("DELETE", r"/v3/pricelists/\d+/records/\d+/\w+", 25),
     ("PUT", r"/v3/pricelists/\d+/assignments", 25),
     ("DELETE", r"/v3/pricelists/\d+", 1),
+    ("POST", r"/v3/orders/(?P<each>\d+)/payment_actions/refund(s|_quotes)", 1),
 )
+
+Ticket = tuple[int, str]
+UNCAPPED: Ticket = (-1, "")
+
+
+class SilentQuota(Quota):
+    """A quota of which no answer tells: BigCommerce documents no headers for B2B Edition's."""
+
+    def headers(self, *, refused: bool = False) -> dict[str, str]:  # noqa: ARG002  # the base class's signature
+        """Give no headers."""
+        return {}
 
 
 class Concurrency:
@@ -109,19 +124,23 @@ class Concurrency:
 
     def __init__(self, caps: tuple[tuple[str, str, int], ...] = _CAPS) -> None:
         self._caps = [(re.compile(methods), re.compile(path), most) for methods, path, most in caps]
-        self._running: dict[int, int] = {}
+        self._running: dict[Ticket, int] = {}
 
-    def enter(self, method: str, path: str) -> int | None:
+    def enter(self, method: str, path: str) -> Ticket | None:
         """Note a request; gives a ticket to hand back to `leave`, or None where the endpoint has its fill."""
         for number, (methods, pattern, most) in enumerate(self._caps):
-            if pattern.fullmatch(path) and methods.fullmatch(method):
-                if self._running.get(number, 0) >= most:
+            found = pattern.fullmatch(path) if methods.fullmatch(method) else None
+            if found is not None:
+                ticket = (number, found.groupdict().get("each") or "")
+                if self._running.get(ticket, 0) >= most:
                     return None
-                self._running[number] = self._running.get(number, 0) + 1
-                return number
-        return -1
+                self._running[ticket] = self._running.get(ticket, 0) + 1
+                return ticket
+        return UNCAPPED
 
-    def leave(self, ticket: int) -> None:
+    def leave(self, ticket: Ticket) -> None:
         """Note that a request ended."""
-        if ticket >= 0:
+        if ticket != UNCAPPED:
             self._running[ticket] -= 1
+            if not self._running[ticket]:
+                del self._running[ticket]

@@ -50,6 +50,7 @@ _TABLE: tuple[tuple[str, Permission], ...] = (
     # No scope is needed. /v2/time is not among them: it stands in the file whose scope table is that of the store information.
     ("/v3/hooks", _ANY_TOKEN),
     ("/graphql", _ANY_TOKEN),
+    ("/api/v3/io/", _only("B2B Edition")),  # the control panel's name; BigCommerce publishes no other
     ("/v3/catalog/", _PRODUCTS),
     ("/v3/pricelists", _PRODUCTS),
     ("/v3/shipping/", _PRODUCTS),

@@ -22,15 +22,17 @@ from urllib.parse import parse_qsl
 import msgspec
 from aiohttp import web
 
-from airflow_provider_bigcommerce.sandbox import admin, dates, scopes
+from airflow_provider_bigcommerce.sandbox import admin, b2b_routes, dates, scopes
 from airflow_provider_bigcommerce.sandbox.all_routes import build_router
 from airflow_provider_bigcommerce.sandbox.answers import Answer, error
 from airflow_provider_bigcommerce.sandbox.faults import Planned
+from airflow_provider_bigcommerce.sandbox.quota import UNCAPPED, Ticket
 from airflow_provider_bigcommerce.sandbox.routes import Call, Router
 from airflow_provider_bigcommerce.sandbox.store import LoggedRequest, Store
 from airflow_provider_bigcommerce.sandbox.unknown_filters import refusal
 
 _PATH = re.compile(r"/stores/([^/]+)(/(v2|v3|graphql)(?:/.*)?)")
+_B2B_PATH = re.compile(r"(/api/v3/io/.*)")
 _CACHE_BYTES = 96 * 2**20
 _HTML = b"<!DOCTYPE html><html><head><title>Just a moment...</title></head><body><h1>Checking your browser</h1></body></html>"
 
@@ -92,24 +94,26 @@ class Server:
         number = self._number
         started = store.clock()
         match = _PATH.fullmatch(request.path)
-        path = match[2].rstrip("/") if match else request.path
-        version = match[3] if match else "v3"
+        is_b2b = _B2B_PATH.fullmatch(request.path) is not None
+        path = match[2].rstrip("/") if match else request.path.rstrip("/") if is_b2b else request.path
+        version = match[3] if match else "b2b" if is_b2b else "v3"
+        quota = store.b2b_quota if is_b2b else store.quota
         status, rows = 0, None
         kind: str | None = None
-        ticket: int | None = -1
+        ticket: Ticket | None = UNCAPPED
         try:
             body = await request.read()
             refused = self._refuse_early(request, match, version)
             if refused is not None:
                 status = refused.status
-                return self._response(request, refused, number, store.quota.headers())
+                return self._response(request, refused, number, quota.headers())
             ticket = store.concurrency.enter(request.method, path)
-            if ticket is None or not store.quota.take():
+            if ticket is None or not quota.take():
                 status = 429
-                return self._response(request, error(version, 429), number, store.quota.headers(refused=ticket is not None))
+                return self._response(request, error(version, 429), number, quota.headers(refused=ticket is not None))
             if store.latency_ms:
                 await asyncio.sleep(store.latency_ms / 1000)
-            fault = store.draw_fault(request.method, request.path_qs[len(f"/stores/{store.store_hash}") :])
+            fault = store.draw_fault(request.method, request.path_qs.removeprefix(f"/stores/{store.store_hash}"))
             if fault is not None:
                 kind = fault.kind
                 response = await self._fail(request, fault, path, version, body, number)
@@ -122,7 +126,7 @@ class Server:
                 lambda query: self._answer(request, path, version, body, query),
             )
             status, rows = answer.status, answer.rows
-            return self._response(request, answer, number, store.quota.headers())
+            return self._response(request, answer, number, quota.headers())
         except (_CutError, ConnectionResetError):  # the latter: the client had hung up before the fault's first byte
             status = 0
             cut = web.Response(status=204)
@@ -146,6 +150,8 @@ class Server:
             )
 
     def _refuse_early(self, request: web.Request, match: re.Match[str] | None, version: str) -> Answer | None:
+        if version == "b2b":
+            return b2b_routes.refusal(self.store, request.headers)
         if match is None or match[1] != self.store.store_hash:
             return error(version, 404)
         token = request.headers.get("X-Auth-Token", "")
@@ -174,11 +180,13 @@ class Server:
         if refused is not None:
             return refused
         payload: Any = None
-        if body:
+        if body and not request.headers.get("Content-Type", "").startswith("multipart/"):  # of an upload, its coming is all that counts
             try:
                 payload = msgspec.json.decode(body)
             except msgspec.DecodeError:
                 return error(version, 400, "Input is invalid")
+        with store.lock:
+            store.stock.settle()
         remembered = None
         if request.method == "GET" and route.template in _CACHED:
             remembered = (path, *query.items(), *(table.version for table in store.tables.values()))
@@ -232,6 +240,8 @@ class Server:
             self._reset(request)
             raise _CutError
         answer = self._answer(request, path, version, body, dict(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True)))
+        if kind in ("500_after", "502_after", "503_after", "504_after"):
+            return self._response(request, error(version, int(kind[:3])), number, quota.headers())
         if kind == "timeout_after":
             await self._hold(request)
             raise _CutError
@@ -325,7 +335,7 @@ class ThreadedServer:
 
 def connection(server: Server, token: str, *, client_id: str | None = None, client_secret: str | None = None) -> dict[str, Any]:
     """Give the Airflow connection of a running server, as `AIRFLOW_CONN_...` JSON holds it."""
-    extra = {"store_hash": server.store.store_hash, "access_token": token}
+    extra = {"store_hash": server.store.store_hash, "access_token": token, "b2b_host": server.url}
     if client_id:
         extra["client_id"] = client_id
     if client_secret:

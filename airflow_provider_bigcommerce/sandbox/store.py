@@ -14,19 +14,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 from typing import Any
+from zlib import crc32
 
 import msgspec
 
-from airflow_provider_bigcommerce.sandbox import dates
+from airflow_provider_bigcommerce.sandbox import dates, following
 from airflow_provider_bigcommerce.sandbox.answers import Answer
+from airflow_provider_bigcommerce.sandbox.b2b_data import B2BData, add_b2b_tables
+from airflow_provider_bigcommerce.sandbox.bookkeeping import Bookkeeping
 from airflow_provider_bigcommerce.sandbox.catalog_data import CatalogData
 from airflow_provider_bigcommerce.sandbox.customer_data import CustomerData
 from airflow_provider_bigcommerce.sandbox.faults import Faults, Kind, Planned, PlannedOdd
 from airflow_provider_bigcommerce.sandbox.kind_tables import add_tables
 from airflow_provider_bigcommerce.sandbox.odd_answers import Asker, Odd
 from airflow_provider_bigcommerce.sandbox.order_data import STATUSES, OrderData
-from airflow_provider_bigcommerce.sandbox.quota import Concurrency, Quota
+from airflow_provider_bigcommerce.sandbox.outbox import Mail
+from airflow_provider_bigcommerce.sandbox.quota import Concurrency, Quota, SilentQuota
 from airflow_provider_bigcommerce.sandbox.recorded_values import apply as apply_recorded_values
+from airflow_provider_bigcommerce.sandbox.stock import Stock
 from airflow_provider_bigcommerce.sandbox.table import Key, Nested, Row, Table
 from airflow_provider_bigcommerce.sandbox.unknown_filters import UNKNOWN, Unknown
 from airflow_provider_bigcommerce.sandbox.vocabulary import PLACES
@@ -47,7 +52,7 @@ class LoggedRequest:
     rows: int | None = None
 
 
-class Store:
+class Store(Bookkeeping):
     """One BigCommerce store.
 
     :param seed: the same seed gives the same store.
@@ -63,6 +68,7 @@ class Store:
     :param unknown_filters: `ignore` or `refuse`: what becomes of a query parameter that an endpoint does not document, where no source
         tells; a few endpoints always refuse it. May be replaced while it runs.
     :param recorded_values: whether some rows have values that real stores were seen to send and the files do not document.
+    :param b2b: whether it has B2B Edition. May be replaced while it runs.
     :raises ValueError: the file holds a store with another seed or size, or there is no such way with unknown filters.
     """
 
@@ -81,7 +87,9 @@ class Store:
         db: str | Path | None = None,
         unknown_filters: Unknown = "ignore",
         recorded_values: bool = True,
+        b2b: bool = True,
     ) -> None:
+        super().__init__()
         if unknown_filters not in UNKNOWN:
             raise ValueError(f"unknown_filters is one of {', '.join(UNKNOWN)}, got {unknown_filters!r}")
         self.unknown_filters: Unknown = unknown_filters
@@ -91,6 +99,11 @@ class Store:
         for token, scopes in (tokens or {}).items():
             self.add_token(token, scopes)
         self.quota = quota if quota is not None else Quota()
+        self.has_b2b = b2b
+        self.has_company_credit = True
+        #: B2B Edition's own, 150 requests a minute; as unlimited as the store's.
+        self.b2b_quota: Quota = SilentQuota(None if self.quota.limit is None else 150, 60.0)
+        self._b2b: B2BData | None = None
         self.concurrency = Concurrency()
         self._faults = faults if faults is not None else Faults(seed)
         self.latency_ms = 0.0
@@ -111,6 +124,7 @@ class Store:
         self.sizes = {"seed": seed, "products": products, "orders": orders, "customers": customers}
         self._db: sqlite3.Connection | None = None
         if db is not None:
+            _ = self.b2b  # its tables take what the file holds
             self._open(Path(db))
 
     def _make_tables(self) -> None:
@@ -150,9 +164,17 @@ class Store:
             ("customer_attribute_values", buyers.attributes),
             ("customer_form_field_values", buyers.form_fields),
             ("order_products", self._seeded_lines),
+            ("order_shipments", lambda order_id: following.shipments(self, order_id)),
+            ("order_refunds", lambda order_id: following.refunds(self, order_id)),
+            ("order_shipping_addresses", lambda order_id: following.shipping_addresses(self, order_id)),
+            ("order_pickups", lambda order_id: following.pickups(self, order_id)),
+            ("order_fees", lambda _order_id: []),
+            ("product_channels", lambda product_id: [{"channel_id": channel} for channel in catalog.channels_of(product_id)]),
+            ("product_complex_rules", lambda product_id: following.complex_rules(self, product_id)),
         ):
             self.nested[name] = Nested(name, make, on_change=self.keep)
         add_tables(self)
+        self.stock = Stock(self)
 
     def add_table(self, table: Table) -> Table:
         """Register a table."""
@@ -161,6 +183,13 @@ class Store:
 
     def _seeded_lines(self, order_id: int) -> list[Row]:
         return self.sales.lines(order_id) if self.sales.orders.position(order_id) is not None else []
+
+    @property
+    def b2b(self) -> B2BData:
+        """B2B Edition's rows, whose tables are made when they are asked for first."""
+        if self._b2b is None:
+            self._b2b = add_b2b_tables(self)
+        return self._b2b
 
     # -- keeping ----------------------------------------------------------------------------------------------------------------
 
@@ -178,6 +207,7 @@ class Store:
                 raise ValueError(
                     f"{path} holds a store with {name} {kept[name]}, not {value}; start with {kept[name]}, or name another file"
                 )
+        mails: dict[int, Mail] = {}
         for kind, key_text, blob in self._db.execute("SELECT kind, key, row FROM changes").fetchall():
             key: Key = msgspec.json.decode(key_text)
             row: Any = None if blob is None else msgspec.json.decode(blob)
@@ -188,8 +218,11 @@ class Store:
                     self.tables[kind].put(key, row, record=False)
             elif kind in self.nested:
                 self.nested[kind].put((key,), row["rows"], record=False)
+            elif kind == "outbox":
+                mails[int(key)] = Mail(**row)
             else:
                 self.singletons[str(key)] = row
+        self.outbox += [mails[number] for number in sorted(mails)]
 
     def keep(self, kind: str, key: Key, row: Row | None) -> None:
         """Keep a change in the database file, where there is one."""
@@ -201,8 +234,9 @@ class Store:
                 )
 
     def close(self) -> None:
-        """Close the database file, where there is one."""
+        """Close the database file, where there is one; stock that does not show yet is brought into force."""
         if self._db is not None:
+            self.stock.settle(all_of_it=True)
             self._db.close()
             self._db = None
 
@@ -270,14 +304,15 @@ class Store:
         return int(self.clock())
 
     def rows(self, resource: str, *parents: Any) -> list[Row]:
-        """List the rows of a resource, in key order.
+        """List the rows of a resource, in key order; stock as it shows now.
 
         :param resource: a table (`products`), or a nested kind (`order_products`).
         :param parents: for a nested kind: one parent's keys; without them, the rows of all parents.
         """
         with self.lock:
-            if resource in self.tables:
-                return list(self.tables[resource].rows())
+            self.stock.settle()
+            if resource in self.tables or resource.startswith("b2b_"):
+                return list(self._table(resource).rows())
             nested = self._nested(resource)
             if parents:
                 return list(nested.get(*parents))
@@ -287,15 +322,18 @@ class Store:
     def count(self, resource: str) -> int:
         """Count the rows of a resource."""
         with self.lock:
-            return len(self.tables[resource]) if resource in self.tables else len(self.rows(resource))
+            return len(self._table(resource)) if resource in self.tables else len(self.rows(resource))
 
     def row(self, resource: str, row_id: Key) -> Row | None:
         """Give a copy of one row of a table, or None."""
         with self.lock:
+            self.stock.settle()
             row = self._table(resource).get(row_id)
             return None if row is None else dict(row)
 
     def _table(self, resource: str) -> Table:
+        if resource.startswith("b2b_"):
+            _ = self.b2b
         if resource not in self.tables:
             raise KeyError(f"no table {resource!r}; there are {', '.join(sorted(self.tables))}")
         return self.tables[resource]
@@ -309,11 +347,15 @@ class Store:
         """Add a row; fields that are not given are made up."""
         with self.lock:
             table = self._table(resource)
-            row_id = fields.get(table.key) or table.next_id()
+            row_id = fields.get(table.key) or self._new_key(table)
             row = {**self._template(table, row_id), **fields, table.key: row_id}
             self._touch(row, created=True)
             table.put(row_id, row)
             return row
+
+    def _new_key(self, table: Table) -> Key:
+        number = table.next_id()
+        return self.catalog.dice.uuid(number, 1 + crc32(table.name.encode()) % 1000) if table.has_text_keys else number
 
     def _template(self, table: Table, row_id: Key) -> Row:
         if table.name == "product_variants":
@@ -342,6 +384,11 @@ class Store:
             if isinstance(old, str):
                 write = dates.rfc2822 if ", " in old else dates.iso_z if old.endswith("Z") else dates.iso
                 row[name] = write(self.now())
+        if "addressId" in row:  # of B2B Edition, whose addresses show no dates
+            row["_changed_at"] = self.now()
+        for name in ("updatedAt", "createdAt") if created else ("updatedAt",):
+            if name in row:
+                row[name] = str(self.now()) if isinstance(row[name], str) else self.now()
 
     def delete(self, resource: str, row_id: Key) -> bool:
         """Delete a row, with what hangs on it; tells whether it was there. An order is archived instead, as BigCommerce does."""
@@ -363,6 +410,10 @@ class Store:
         rows = [row for variant_id in seeded if (row := table.get(variant_id)) is not None]
         added = [row for row_id, row in table.changed.items() if row_id not in seeded and row["product_id"] == product_id]
         return rows + sorted(added, key=lambda row: int(row["id"]))
+
+    def channels_of(self, product_id: int) -> list[int]:
+        """Tell the channels a product is assigned to."""
+        return [row["channel_id"] for row in self.nested["product_channels"].get(product_id)]
 
     def add_product(self, **fields: Any) -> Row:
         """Add a product with its base variant."""
@@ -438,7 +489,7 @@ class Store:
             made = (
                 self.sales.make_lines(order_id, lines, status_id)
                 if line_items is None
-                else [self._line(order_id, n, item, status_id) for n, item in enumerate(line_items)]
+                else [self.order_line(order_id, n, item, status_id) for n, item in enumerate(line_items)]
             )
             now = self.now()
             order = {**self.sales.make_order(order_id, customer_id, status_id, made, created=now, modified=now), **fields}
@@ -446,7 +497,8 @@ class Store:
             self.tables["orders"].put(order_id, order)
             return order
 
-    def _line(self, order_id: int, n: int, item: Row, status: int) -> Row:
+    def order_line(self, order_id: int, n: int, item: Row, status: int) -> Row:
+        """Make the line of an order for an item with `product_id` or `name`, and `quantity`, `price` in money units."""
         product = self.tables["products"].get(item.get("product_id", 0)) or {}
         variants = self.variants_of(product["id"]) if product else []
         price: Any = item.get("price_ex_tax", item.get("price", product.get("calculated_price", 10)))

@@ -134,6 +134,7 @@ class Table:
         self.deleted: set[Key] = set()
         self.hidden: set[Key] = set()
         self.version = 0
+        self.changes: list[Key] = []  # keys in the order they were changed: what an index still has to look at
         self._ids: Sequence[Any] = ids if isinstance(ids, SeededIds) else sorted(ids, key=_rank)
         self._stale: set[Key] = set()  # keys that were changed since
         self._known: set[Key] | None = None
@@ -189,6 +190,7 @@ class Table:
         if self._hides is not None and self._hides(row) != (row_id in self.hidden):
             self.hidden ^= {row_id}
         self._stale.add(row_id)
+        self.changes.append(row_id)
         self.version += 1
         if isinstance(row_id, int) and self._highest is not None:
             self._highest = max(self._highest, row_id)
@@ -202,6 +204,7 @@ class Table:
         self.hidden.discard(row_id)
         self.deleted.add(row_id)
         self._stale.add(row_id)
+        self.changes.append(row_id)
         self.version += 1
         if record and self._on_change is not None:
             self._on_change(self.name, row_id, None)
@@ -216,11 +219,21 @@ class Table:
             return
         self._ids = [*ids[:at], *([] if was else [row_id]), *ids[at + was :]]
 
+    @property
+    def seeded(self) -> Sequence[Any]:
+        """The keys of the seeded rows, whatever became of them: what other seeded rows refer to, so that no write changes those."""
+        return self._seeded
+
+    @property
+    def has_text_keys(self) -> bool:
+        """Tell whether rows are named by text, as UUIDs are."""
+        return len(self._seeded) > 0 and isinstance(self._seeded[0], str)
+
     def next_id(self) -> int:
         """Give an id that no row has or had."""
         if self._highest is None:
             seeded = self._seeded[-1] if len(self._seeded) else 0
-            used = [i for i in (*self.changed, *self.deleted) if isinstance(i, int)]
+            used = [len(self.changed) if isinstance(i, str) else i for i in (*self.changed, *self.deleted)]
             self._highest = max([seeded if isinstance(seeded, int) else 0, *used])
         self._highest += 1
         return self._highest

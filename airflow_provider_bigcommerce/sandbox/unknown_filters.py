@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Literal, get_args
 
 from airflow_provider_bigcommerce.sandbox.answers import Answer, error
+from airflow_provider_bigcommerce.sandbox.b2b_contract import b2b_contract
 from airflow_provider_bigcommerce.sandbox.contract import contract
 
 Unknown = Literal["ignore", "refuse"]
@@ -32,7 +33,7 @@ def refusal(unknown: Unknown, template: str, query: Mapping[str, str], version: 
     :param unknown: what the endpoints do that are not in `REFUSING`; `page` and `limit` are no filters, and pass there.
     :param template: path template; one that no file documents takes everything.
     """
-    operation = contract().get(template, {}).get("get")
+    operation = (b2b_contract() if version == "b2b" else contract()).get(template, {}).get("get")
     if operation is None or not query:
         return None
     names = {name for name in query if name not in operation["query"]}

@@ -6,7 +6,7 @@ import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
@@ -35,6 +35,9 @@ from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQue
 from airflow_provider_bigcommerce.triggers.looking import Sought
 from airflow_provider_bigcommerce.triggers.resource import BigCommerceResourceTrigger, event_of, look_once
 
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.core.catalog.names import ResourceName
+
 #: Seconds after the wait's own end at which Airflow ends a deferred task whose trigger nobody runs.
 _NO_TRIGGERER = 300.0
 
@@ -59,9 +62,9 @@ class BigCommerceResourceSensor(BaseSensorOperator):
 
     Returns ``{"rows": ...}``: matching rows seen. It stops counting where there are enough, so there may be more.
 
-    A refusal that needs a person (401, 403, a filter that does not exist) fails the task at once and without retries. An outage is
-    waited out: ``max_failures`` failed looks in a row, each after a longer pause. In ``reschedule`` mode each look is a process of
-    its own, so failures in a row cannot be counted and ``timeout`` bounds them alone.
+    A rejected request (401, 403, a filter that does not exist) fails the task at once and without retries. During an outage the sensor
+    keeps looking, with longer and longer pauses, until ``max_failures`` looks in a row have failed. In ``reschedule`` mode each look is a
+    process of its own, so failures in a row cannot be counted, and only ``timeout`` limits them.
 
     :param resource: catalog name, such as ``orders`` (docs/reference/resources.md), or an API path of a list. (templated)
     :param id: the one row to look at; a row that does not exist yet is waited for. None looks at the list. (templated)
@@ -93,7 +96,7 @@ class BigCommerceResourceSensor(BaseSensorOperator):
     def __init__(
         self,
         *,
-        resource: str,
+        resource: ResourceName | str,
         id: int | str | None = None,  # noqa: A002  # BigCommerce's noun
         query: Query | None = None,
         conditions: Conditions | Callable[[Mapping[str, Any]], bool] | None = None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, is_pending, one_of, place, span
 from airflow_provider_bigcommerce.core.planning import copied_resource
@@ -22,6 +22,9 @@ from airflow_provider_bigcommerce.targets.lake.layout import NESTED, layout_of
 from airflow_provider_bigcommerce.targets.lake.storage import load_deltalake, table_storage
 from airflow_provider_bigcommerce.targets.lake.table import LakeTable
 from airflow_provider_bigcommerce.transfers.transfer import BigCommerceTransferOperator
+
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.targets.lake.layout import Nested
 
 
 class BigCommerceToLakeOperator(BigCommerceTransferOperator):
@@ -46,7 +49,7 @@ class BigCommerceToLakeOperator(BigCommerceTransferOperator):
     argument_checks: ClassVar[Checks] = {**BigCommerceTransferOperator.argument_checks, **_own_checks, "deletes": one_of(accepted_deletes)}
     template_fields: Sequence[str] = (*BigCommerceTransferOperator.template_fields, "path")
 
-    def __init__(self, *, path: str, nested: str = "struct", keep: timedelta = timedelta(days=7), **kwargs: Any) -> None:
+    def __init__(self, *, path: str, nested: Nested = "struct", keep: timedelta = timedelta(days=7), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.path = path
         self.nested = nested

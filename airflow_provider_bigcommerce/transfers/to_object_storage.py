@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow_provider_bigcommerce.compat import come_again, is_task
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, flag, integer, mapping, one_of, optional, place, span
@@ -27,6 +27,8 @@ from airflow_provider_bigcommerce.transfers.transfer import BigCommerceTransferO
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.targets.files.writers import FileFormat
+
+Compression = Literal["gzip", "zstd"]
 
 #: What ``file_format`` and ``compression`` together name.
 _FORMATS: Mapping[tuple[str, str | None], FileFormat] = {
@@ -51,9 +53,9 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
             task_id="orders", resource="orders", path="s3://aws_default@my-bucket/bigcommerce", mode="incremental"
         )
 
-    Files are ``<path>/<resource>/run=<run key>/part-00000.parquet``; what is data is what the manifests in
-    ``<path>/<resource>/_manifests/`` name. The directory of a path that is in no catalog is ``v3_foo_bar-`` and a hash. A retry starts
-    its run anew, a cleared task replaces its run's files. To map an incremental task, add ``inlets=[state_asset()]`` to ``.partial()``
+    Files are ``<path>/<resource>/run=<run key>/part-00000.parquet``; only files that a manifest in ``<path>/<resource>/_manifests/`` names
+    are data. The directory of a path that is in no catalog is ``v3_foo_bar-`` and a hash. A retry continues after the last complete file
+    of its run; a cleared task replaces its run's files. To map an incremental task, add ``inlets=[state_asset()]`` to ``.partial()``
     (from ``airflow_provider_bigcommerce.state``).
 
     Which rows: the parameters of :class:`BigCommerceTransferOperator` (``resource``, ``mode``, ``query``, ``since``, ``fields`` ...).
@@ -65,9 +67,9 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
     :param stamp: whether JSON lines get ``_synced_at`` and ``_store_hash``, which Parquet always has.
     :param max_rows_per_file: rows after which a new file begins, or 512 MB of JSON if they come first; None for files that only
         ``checkpoint_every`` ends.
-    :param checkpoint_every: time after which a new file begins. What a try read before its last complete file is not read again by a retry.
-    :param hand_back_after: when nothing came from the store for so long (its quota is used up, or it is down), the task gives its worker
-        slot back, comes again when the store may answer, and goes on where it was. Uses up no retry. None to keep waiting, up to the
+    :param checkpoint_every: time after which a new file begins. A retry continues after the last complete file.
+    :param hand_back_after: if the store has sent nothing for this long (its quota is used up, or it is down), the task releases its worker
+        slot, comes back when the store may answer, and continues where it was. It uses no retry. None to keep waiting, up to the
         connection's ``max_wait``.
     :param partition: one range of the list, of those that ``partition(...)`` gives: the task then reads that range and commits nothing;
         ``commit_partitions(...)`` does, for all of them (``airflow_provider_bigcommerce.operators.partition``). (templated)
@@ -91,8 +93,8 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         self,
         *,
         path: str,
-        file_format: str = "parquet",
-        compression: str | None = None,
+        file_format: FileFormat = "parquet",
+        compression: Compression | None = None,
         stamp: bool = False,
         max_rows_per_file: int | None = 500_000,
         checkpoint_every: timedelta = timedelta(minutes=5),

@@ -6,7 +6,7 @@ Rows go from the store to the database (``targets.sql``); XCom gets the manifest
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, one_of, optional, text
 from airflow_provider_bigcommerce.engine.copying import columns_of
@@ -16,6 +16,9 @@ from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.targets.sql.layout import NESTED, layout_of
 from airflow_provider_bigcommerce.targets.sql.sql_target import SqlTarget
 from airflow_provider_bigcommerce.transfers.transfer import BigCommerceTransferOperator
+
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.targets.sql.layout import Nested
 
 
 class BigCommerceToSqlOperator(BigCommerceTransferOperator):
@@ -54,7 +57,7 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         conn_id: str,
         table: str | None = None,
         schema: str | None = None,
-        nested: str = "json",
+        nested: Nested = "json",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

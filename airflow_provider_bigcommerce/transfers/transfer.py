@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow_provider_bigcommerce.compat import is_task
 from airflow_provider_bigcommerce.core.arguments import (
@@ -44,7 +44,12 @@ from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.files.parents import parents_in
 
 if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.core.catalog.names import ResourceName
     from airflow_provider_bigcommerce.core.positions import ParentId
+    from airflow_provider_bigcommerce.engine.selection import Mode
+
+#: What becomes of rows that the store has no more; ``delete`` is for tables alone.
+Deletes = Literal["ignore", "detect", "delete"]
 
 
 class BigCommerceTransferOperator(TellingTransfer):
@@ -56,11 +61,11 @@ class BigCommerceTransferOperator(TellingTransfer):
         that is read; other lists are read whole, and only rows that are new or changed are written. ``backfill``: what was created in
         the DAG run's data interval (docs/how-to/backfill.md).
     :param query: filters, as BigCommerce names them: ``{"is_visible": True}``. (templated)
-    :param since: only rows changed at or after this moment: ISO-8601 with offset, or a datetime. With ``incremental`` it stands in
-        for the watermark of this run; with ``backfill``, both ends for the data interval. (templated)
+    :param since: only rows changed at or after this moment: ISO-8601 with offset, or a datetime. With ``incremental`` it
+        replaces the watermark in this run; with ``backfill``, ``since`` and ``until`` replace the data interval. (templated)
     :param until: only rows changed at or before this moment. (templated)
     :param initial_since: where the first incremental run begins; the store's beginning if not given. (templated)
-    :param include: what rows shall carry (``images``, ``variants`` ...); orders come with their line items unless it says otherwise;
+    :param include: what each row has in addition (``images``, ``variants`` ...); by default, orders have their line items;
         ``[]`` for nothing. (templated)
     :param fields: top-level fields to keep; keys and the change date are kept always. The other columns are null. (templated)
     :param exclude_fields: fields to leave out, dots for nested ones: ``["billing_address.email"]``. For personal data. (templated)
@@ -70,11 +75,12 @@ class BigCommerceTransferOperator(TellingTransfer):
     :param parent_query: for a child resource, filters for the parents: ``{"status_id": 11}``. (templated)
     :param parents_from: for a child resource, the ``path`` of a task that copied the parents into files; those of its newest run are
         read: after an incremental run, the children of what changed. (templated)
-    :param deletes: ``detect``: rows of the copy that the store has no more are marked with ``_deleted_at``; ``delete`` (tables only): they
-        are deleted; ``ignore``: they stay. An incremental run by change date needs the ids of the whole list for that, 250 a request.
-    :param max_deleted_percent: of the copy's rows; a run that found more of them gone stops and changes nothing.
+    :param deletes: ``detect``: rows of the copy that the store no longer has are marked with ``_deleted_at``; ``delete`` (tables only):
+        they are deleted; ``ignore``: they stay. For this, an incremental run by change date reads the ids of the whole list, 250 per
+        request.
+    :param max_deleted_percent: maximum percentage of the copy's rows; a run that finds more of them gone stops and changes nothing.
     :param bigcommerce_conn_id: connection id of the store. (templated)
-    :param overlap: how far an incremental run goes back behind the watermark, for clocks and late commits.
+    :param overlap: how long before the watermark an incremental run begins, because clocks differ and commits may be late.
     :param full_every: how often an incremental run reads everything again, for changes that move no change date: ``timedelta(days=7)``.
         Each resource has its own day. None for never.
     :param quota_share: fraction of the store's quota at which this task waits for the next window, above 0 and at most 1: ``0.25``
@@ -131,8 +137,8 @@ class BigCommerceTransferOperator(TellingTransfer):
     def __init__(
         self,
         *,
-        resource: str,
-        mode: str = "full",
+        resource: ResourceName | str,
+        mode: Mode = "full",
         query: Query | None = None,
         since: str | datetime | None = None,
         until: str | datetime | None = None,
@@ -144,7 +150,7 @@ class BigCommerceTransferOperator(TellingTransfer):
         parent_ids: Sequence[ParentId] | None = None,
         parent_query: Query | None = None,
         parents_from: str | None = None,
-        deletes: str = "ignore",
+        deletes: Deletes = "ignore",
         max_deleted_percent: float = 20,
         bigcommerce_conn_id: str = "bigcommerce_default",
         overlap: timedelta = DEFAULT_OVERLAP,
@@ -259,7 +265,7 @@ class BigCommerceTransferOperator(TellingTransfer):
     def _parents(self) -> Sequence[ParentId]:
         """The parents in another task's files."""
         row = resource_of(self.resource)
-        if row.parent is None or not row.placeholders:
+        if row.parent is None or not row.per_parent or any("." in source for source in row.parent_keys.values()):
             raise InvalidQueryError(f"parents_from does not apply: {row.name!r} is not read parent by parent.")
         if self.parent_ids is not None:
             raise InvalidQueryError("Give parent_ids or parents_from, not both.")

@@ -14,7 +14,7 @@ import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import msgspec
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
@@ -29,6 +29,9 @@ from airflow_provider_bigcommerce.core.waiting import KeepWaiting, Poller
 from airflow_provider_bigcommerce.core.windows import date_filter, moment, written
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.triggers.changes_feed import ChangesFeed, Poll
+
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.core.catalog.names import ResourceName
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -93,7 +96,7 @@ class BigCommerceChangesTrigger(BaseEventTrigger):
 
     def __init__(
         self,
-        resource: str,
+        resource: ResourceName | str,
         *,
         query: Query | None = None,
         conditions: Conditions | None = None,

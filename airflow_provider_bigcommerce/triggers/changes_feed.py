@@ -40,7 +40,7 @@ class Poll:
 
     :param store_hash: the store.
     :param since: end of the poll before; what changed until then was in it.
-    :param until: the store's time when it answered.
+    :param until: the store's time when it answered, or when it answered the poll before, if this answer had no rows.
     :param rows: rows that changed meanwhile, each once.
     """
 
@@ -69,6 +69,7 @@ class ChangesFeed:
         self._conn_id = conn_id
         self._seen: dict[Any, str] = {}
         self._began: datetime | None = None
+        self._answered: datetime | None = None  # the store's time at the last answer
 
     async def next(self, last: Poll | None) -> Poll:
         """What changed since the last poll; nothing, and the store's time, for None.
@@ -81,10 +82,14 @@ class ChangesFeed:
             if last is None or last.store_hash != store.store_hash:
                 # By the list's own Date header: another endpoint may need a scope that the token lacks.
                 answer = await store.request("GET", self._row.path, params={**self._query, "limit": 1})
-                self._began, self._seen = await _time_of(store, answer), {}
+                self._began = self._answered = await _time_of(store, answer)
+                self._seen = {}
                 return Poll(store.store_hash, self._began, self._began, [])
             since = last.until - OVERLAP
             rows, until = await self._read(store, max(since, self._began or since), last.until)
+            before, self._answered = self._answered, until
+            if not rows:  # one answer without rows proves nothing: the next poll reads what lies between the last two answers again
+                return Poll(store.store_hash, last.until, max(last.until, before or last.until), [])
             fresh = [row for row in rows if self._seen.get(self.key(row)) != row.get(self._dates.field)]
             # A row of the very second of the answer may change again in that second, and is told again then.
             told = [row for row in rows if (date := self._date(row)) is not None and until - OVERLAP <= date < until]

@@ -73,7 +73,7 @@ async def look(store: BigCommerceStore, sought: Sought) -> int:
             return 0
         return int(sought.is_match is None or sought.is_match(found))
     if sought.is_match is None:
-        if is_counted(row, query) or row.paging == "v3_page":  # both tell a number in one request
+        if is_counted(row, query) or row.paging in ("v3_page", "offset"):  # both tell a number in one request
             return await store.count(sought.resource, query=query)
         if row.page_size:  # other lists take no limit
             query.setdefault("limit", min(sought.at_least, row.page_size))

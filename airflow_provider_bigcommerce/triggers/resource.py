@@ -10,7 +10,7 @@ import functools
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
@@ -21,6 +21,9 @@ from airflow_provider_bigcommerce.core.waiting import Done, Failed, KeepWaiting,
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.triggers.looking import LOOK_SETTINGS, Sought, look
+
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.core.catalog.names import ResourceName
 
 
 class BigCommerceResourceTrigger(BaseTrigger):
@@ -55,7 +58,7 @@ class BigCommerceResourceTrigger(BaseTrigger):
     def __init__(
         self,
         *,
-        resource: str,
+        resource: ResourceName | str,
         id: int | str | None = None,  # noqa: A002  # BigCommerce's noun
         query: Query | None = None,
         at_least: int = 1,

@@ -191,6 +191,13 @@ def sql(processes: Processes, *, quick: bool) -> Measured:
     return run(rows, 1 if quick else 5)
 
 
+def lake(processes: Processes, *, quick: bool) -> Measured:
+    """Upserts into tables of 1,000,000 and 5,000,000 products of a lake, ours and what one would use instead; the log after many commits."""
+    from tests.benchmarks.lake import run
+
+    return run(quick=quick)
+
+
 def faults(processes: Processes, *, quick: bool) -> Measured:
     """50,000 products at 50 ms with 2% of answers failing, against the same without faults."""
     found: dict[str, list[Result]] = {"without": [], "with": []}
@@ -228,6 +235,7 @@ MEASURES: Mapping[str, Callable[..., Measured]] = {
     "quota": quota,
     "several": several,
     "sql": sql,
+    "lake": lake,
     "profile": profile,
 }
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.lake_page import BOUNDS, LOG_BOUND, section, titled
 from tests.benchmarks.measures import LOOP, OURS, PEERS, QUOTAS, SOCKETS, TASKS, WHOLE_TASKS
 from tests.benchmarks.processes import DLT_CONSTRAINTS
 
@@ -21,6 +22,8 @@ _PACKAGES = (
     "aiohttp",
     "msgspec",
     "pyarrow",
+    "deltalake",
+    "pyiceberg",
     "requests",
     "bigcommerce",
     "uvloop",
@@ -84,8 +87,21 @@ def goals(found: Mapping[str, Any]) -> Iterator[Goal]:
     if sql := found.get("sql"):
         ours = sql["orders without line items"]["ours, nested=json"]
         yield Goal("Orders into PostgreSQL", 20_000, False, ours["rows_a_second"], "rows/s", is_decisive=False)
+    yield from _lake_goals(found)
     if faults := found.get("faults"):
         yield Goal("2% faults: time against none", 1.3, True, faults["with"]["seconds"] / faults["without"]["seconds"])
+
+
+def _lake_goals(found: Mapping[str, Any]) -> Iterator[Goal]:
+    if lake := found.get("lake"):
+        for name, (seconds, megabytes) in BOUNDS.items():
+            step, ours = lake[name], lake[name]["tools"]["ours"]
+            yield Goal(f"Lake, {titled(step)}: CPU", seconds, True, ours["cpu"], "s", is_decisive=False)
+            if megabytes is not None:
+                yield Goal(f"Lake, {titled(step)}: memory over the imports", megabytes, True, ours["mb"], "MB", is_decisive=False)
+        log = lake["log"]
+        what = f"Lake, one more run after {log['commits']:,} commits: CPU of the log against none"
+        yield Goal(what, LOG_BOUND, True, log["many"] / log["none"], is_decisive=False)
 
 
 def _speed_goals(found: Mapping[str, Any]) -> Iterator[Goal]:
@@ -379,5 +395,6 @@ _SECTIONS = {
     "several": _several,
     "faults": _faults,
     "sql": _sql,
+    "lake": section,
     "profile": _profile,
 }

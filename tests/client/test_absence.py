@@ -1,16 +1,11 @@
-"""Absence must be proven: whatever one answer lacks, a read brings all rows or fails; it never ends early, and never goes on for ever.
+"""Absence must be proven, all the way: the client's walks, driven by its sender, in each way of ``tests/core/odd_shop.py``.
 
-A table of ways in which a list is walked, of odd answers (each seen on a real store, or one step from one that was), and of the place of
-the odd answer in the read. The shop below is an independent reading of BigCommerce's paging rules.
+The whole table of odd answers is driven through the walks alone, in ``tests/core/test_absence.py``.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
@@ -22,253 +17,7 @@ from airflow_provider_bigcommerce.core.credentials import StoreCredentials
 from airflow_provider_bigcommerce.core.messages import Request, Response
 from airflow_provider_bigcommerce.core.policy import Fault
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
-
-#: More requests than any read of 620 rows can need: what goes on behind it would never end.
-ENDLESS = 400
-
-Body = Any
-
-
-@dataclass(frozen=True)
-class Way:
-    """One way in which a list is walked.
-
-    :param resource: what is read.
-    :param style: how the store answers it.
-    :param key: the field of the rows' key.
-    :param ids: the rows, in the store's order.
-    :param cap: rows a page, whatever was asked for.
-    :param arguments: of ``store.rows``.
-    """
-
-    resource: str
-    style: str
-    key: str = "id"
-    ids: tuple[int, ...] = tuple(range(1, 621))
-    cap: int = 250
-    arguments: Mapping[str, Any] | None = None
-
-
-SPARSE = tuple(range(3, 3 * 620 + 3, 3))
-WAYS: dict[str, Way] = {
-    "id ranges, V3": Way("products", "v3"),
-    "id ranges with holes, V3": Way("products", "v3", ids=SPARSE),
-    "id ranges of short pages, V3": Way("products", "v3", cap=10, ids=tuple(range(1, 63))),
-    "id ranges that end with a full page, V3": Way("products", "v3", ids=tuple(range(1, 501))),
-    "id ranges of one page, V3": Way("products", "v3", ids=tuple(range(1, 38))),
-    "id ranges, V2, counted": Way("orders", "v2"),
-    "id ranges with holes, V2, counted": Way("orders", "v2", ids=SPARSE),
-    "id ranges of one page, V2, counted": Way("orders", "v2", ids=tuple(range(1, 38))),
-    "id ranges, V2": Way("gift_certificates", "v2"),
-    "id ranges of one page, V2": Way("gift_certificates", "v2", ids=tuple(range(1, 8))),
-    **{f"id ranges of pages of {cap}, V2": Way("orders", "v2", cap=cap, ids=tuple(range(1, 4 * cap))) for cap in (10, 20, 30, 37)},
-    "cursors": Way("customers", "cursor"),
-    "cursors that end with a full page": Way("customers", "cursor", ids=tuple(range(1, 501))),
-    "cursors without totals": Way("customers", "cursor without totals"),
-    "cursors of one page": Way("customers", "cursor", ids=tuple(range(1, 38))),
-    "pages, V3": Way("product_variants", "v3"),
-    "pages that end with a full one, V3": Way("product_variants", "v3", ids=tuple(range(1, 501))),
-    "one page, V3": Way("product_variants", "v3", ids=tuple(range(1, 38))),
-    "pages in another order, V3": Way("product_variants", "v3", ids=tuple(range(620, 0, -1))),
-    "pages, V2": Way("customer_groups", "v2"),
-    "pages in another order, V2": Way("customer_groups", "v2", ids=tuple(range(620, 0, -1))),
-    "pages that end with a full one, V2": Way("customer_groups", "v2", ids=tuple(range(1, 501))),
-    "one page, V2": Way("customer_groups", "v2", ids=tuple(range(1, 8))),
-    **{f"pages of {cap}, V2": Way("customer_groups", "v2", cap=cap, ids=tuple(range(1, 4 * cap))) for cap in (10, 20, 30, 37)},
-    "after the last key": Way("channel_listings", "keyset", key="listing_id", arguments={"parent_ids": [1]}),
-    "by change date": Way("pickup_methods", "dates"),
-    "children, V2": Way("order_products", "v2", arguments={"parent_ids": [1]}),
-    "children of short pages, V2": Way("order_products", "v2", cap=37, ids=tuple(range(1, 101)), arguments={"parent_ids": [1]}),
-    "children, V3": Way("product_images", "v3", arguments={"parent_ids": [1]}),
-    "children, cursors": Way("product_metafields_by_product", "cursor", arguments={"parent_ids": [1]}),
-    "one answer": Way("category_trees", "single", ids=tuple(range(1, 38))),
-    "one answer that has pages all the same": Way("tax_rates", "v3"),
-}
-
-
-class Shop:
-    """Answers as BigCommerce does; the odd answer takes the place of the ``position``-th of a list."""
-
-    def __init__(self, way: Way, odd: Odd | None = None, position: int = 0, times: float = 0) -> None:
-        self.way, self.odd, self.position, self.times = way, odd, position, times
-        self.asked = 0
-        self.lists = 0
-        self.last: list[Response] = []
-        self.params: list[dict[str, str]] = []
-
-    def answer(self, request: Request) -> Response:
-        self.asked += 1
-        assert self.asked <= ENDLESS, "the read never ends"
-        params = dict(request.params)
-        if request.path.endswith("/count"):
-            return _json({"count": len(self._matching(params))})
-        response = self._list(params)
-        self.lists += 1
-        if self.odd is not None and self.position <= self.lists < self.position + self.times:
-            response = self.odd(self, response)
-        self.last.append(response)
-        return response
-
-    def _matching(self, params: Mapping[str, str]) -> list[int]:
-        low = int(params.get("id:min", params.get("min_id", 0)))
-        high = int(params.get("id:max", params.get("max_id", 10**9)))
-        return [i for i in self.way.ids if low <= i <= high]
-
-    def _list(self, params: Mapping[str, str]) -> Response:
-        way = self.way
-        matching = self._matching(params)
-        if params.get("sort") == "id" and params.get("direction", "asc") == "asc":
-            matching.sort()
-        limit = min(int(params.get("limit", 50)), way.cap)
-        page = int(params.get("page", 1))
-        if way.style == "single":
-            return _json({"data": self._rows(matching), "meta": {}})
-        if way.style in ("keyset", "cursor", "cursor without totals"):
-            after = params.get("after", "0")
-            rest = [i for i in matching if i > (int(after) if after.isdecimal() else 0)]
-            rows = rest[:limit]
-            if way.style == "keyset":
-                return _json({"data": self._rows(rows), "meta": {}})
-            links = {"next": f"?after={rows[-1]}"} if len(rest) > limit else {}
-            cursors = {"count": len(rows), "per_page": limit, "end_cursor": str(rows[-1]) if rows else None, "links": links}
-            totals = {} if "without" in way.style else {"pagination": {"total": len(matching)}}
-            return _json({"data": self._rows(rows), "meta": {**totals, "cursor_pagination": cursors}})
-        if way.style == "dates":
-            since = params.get("date_modified:min", "")
-            matching = [i for i in matching if _date(i) >= since.replace("+00:00", "Z")]
-        rows = matching[(page - 1) * limit : page * limit]
-        if way.style == "v2":
-            return _json(self._rows(rows)) if rows else Response(204, {}, b"")
-        pages = -(-len(matching) // limit)
-        about = {"total": len(matching), "count": len(rows), "per_page": limit, "current_page": page, "total_pages": pages}
-        return _json({"data": self._rows(rows), "meta": {"pagination": about}})
-
-    def _rows(self, ids: list[int]) -> list[dict[str, Any]]:
-        return [{self.way.key: i, "date_modified": _date(i), "name": "\N{SNOWMAN}"} for i in ids]
-
-
-def _date(i: int) -> str:
-    return f"2026-01-{1 + i // 86400:02}T{i // 3600 % 24:02}:{i // 60 % 60:02}:{i % 60:02}Z"
-
-
-def _json(body: object, status: int = 200) -> Response:
-    return Response(status, {"content-type": "application/json"}, json.dumps(body).encode())
-
-
-Odd = Callable[[Shop, Response], Response]
-
-
-def raw(body: bytes, status: int = 200) -> Odd:
-    return lambda shop, response: Response(status, {"content-type": "application/json"}, body)
-
-
-def meta(change: Callable[[dict[str, Any], int], object]) -> Odd:
-    """Another ``meta``; V2 has none, and answers as ever."""
-
-    def odd(shop: Shop, response: Response) -> Response:
-        body = response.json()
-        if not isinstance(body, dict):
-            return response
-        found = dict(body["meta"])
-        changed = change(found, len(body["data"]))
-        return _json({**body, "meta": found if changed is None else changed})
-
-    return odd
-
-
-def pagination(**members: Any) -> Odd:
-    """Other members of ``pagination``; a function is given the number of rows in hand."""
-
-    def change(found: dict[str, Any], rows: int) -> None:
-        if "pagination" in found:
-            values = {name: value(rows) if callable(value) else value for name, value in members.items()}
-            found["pagination"] = {**found["pagination"], **values}
-
-    return meta(change)
-
-
-def cursors(**members: Any) -> Odd:
-    def change(found: dict[str, Any], rows: int) -> None:
-        if "cursor_pagination" in found:
-            found["cursor_pagination"] = {**found["cursor_pagination"], **members}
-
-    return meta(change)
-
-
-def records(change: Callable[[list[Any]], list[Any]]) -> Odd:
-    """Other rows, with the ``meta`` that belongs to all of them."""
-
-    def odd(shop: Shop, response: Response) -> Response:
-        body = response.json()
-        if isinstance(body, dict):
-            return _json({**body, "data": change(body["data"])})
-        return _json(change(body or []))
-
-    return odd
-
-
-def empty(shop: Shop, response: Response) -> Response:
-    """An empty list that contradicts nothing but what came before it."""
-    return _json({"data": [], "meta": {"pagination": {"total": 0, "count": 0, "per_page": 250, "current_page": 1, "total_pages": 0}}})
-
-
-def no_rows(shop: Shop, response: Response) -> Response:
-    return Response(204, {}, b"") if shop.way.style == "v2" else empty(shop, response)
-
-
-def before(shop: Shop, response: Response) -> Response:
-    return shop.last[-1] if shop.last else response
-
-
-def first(shop: Shop, response: Response) -> Response:
-    return shop.last[0] if shop.last else response
-
-
-def new_cursor(shop: Shop, response: Response) -> Response:
-    body = first(shop, response).json()
-    if isinstance(body, dict) and "cursor_pagination" in body["meta"]:
-        body["meta"]["cursor_pagination"]["end_cursor"] = f"c{shop.asked}"
-    return _json(body)
-
-
-ODD: dict[str, Odd] = {
-    "an empty body": raw(b""),
-    "blanks": raw(b" \n "),
-    "204": raw(b"", 204),
-    "null": raw(b"null"),
-    "null for data": raw(b'{"data":null}'),
-    "an object for data": raw(b'{"data":{},"meta":{}}'),
-    "no data": raw(b'{"meta":{}}'),
-    "an empty object": raw(b"{}"),
-    "half of the body": lambda shop, response: Response(200, {}, response.body[: len(response.body) // 2]),
-    "a page of a proxy": lambda shop, response: Response(200, {"content-type": "text/html"}, b"<html>busy</html>"),
-    "no rows": no_rows,
-    "no rows, and the meta of all": records(lambda rows: []),
-    "ten rows, and the meta of all": records(lambda rows: rows[:10]),
-    "the last row missing": records(lambda rows: rows[:-1]),
-    "rows backwards": records(lambda rows: rows[::-1]),
-    "the page before": before,
-    "the first page": first,
-    "new cursors, the first page": new_cursor,
-    "meta is a list": meta(lambda found, rows: []),
-    "meta is null": meta(lambda found, rows: 0),
-    "no meta": meta(lambda found, rows: found.clear()),
-    "total is this page": pagination(total=lambda rows: rows, total_pages=1),
-    "total 0": pagination(total=0),
-    "total below 0": pagination(total=-1),
-    "total is text": pagination(total=lambda rows: "many"),
-    "numbers as text": pagination(total=str, total_pages="1"),
-    "one page": pagination(total_pages=1),
-    "a billion pages": pagination(total_pages=10**9),
-    "a billion pages, and rows for them": pagination(total_pages=10**9, total=250 * 10**9),
-    "another page": pagination(current_page=7),
-    "no cursor": cursors(end_cursor=None),
-    "no cursor, no link": cursors(end_cursor=None, links={}),
-    "links is a list": cursors(links=[]),
-    "no next link": cursors(links={}),
-    "cursor of the first page": cursors(end_cursor="250"),
-    "pages of a thousand": cursors(per_page=1000),
-}
+from tests.core.odd_shop import ODD, WAYS, Shop
 
 
 def read(shop: Shop) -> list[int]:
@@ -283,7 +32,8 @@ def read(shop: Shop) -> list[int]:
 
         store = BigCommerceStore(StoreCredentials("abc123", "token"), StoreSettings(max_attempts=3, max_concurrency=4), sleep=soon)
         store._sender._attempt = answered  # type: ignore[method-assign]  # the shop in place of the wire
-        return [row[shop.way.key] async for row in store.rows(shop.way.resource, **(shop.way.arguments or {}))]
+        parents = {"parent_ids": [1]} if shop.way.is_child else {}
+        return [row[shop.way.key] async for row in store.rows(shop.way.resource, **parents)]
 
     return run(main())
 
@@ -293,61 +43,11 @@ def test_every_row_comes_once_when_nothing_is_odd(way: str) -> None:
     assert sorted(read(Shop(WAYS[way]))) == sorted(WAYS[way].ids)
 
 
-def outcome(way: Way, odd: str, position: int, times: float) -> str:
-    """``whole``, ``failed``, or what is wrong."""
+@pytest.mark.parametrize("odd", ["an empty body", "no rows, and the meta of all", "total is this page"])
+@pytest.mark.parametrize("way", WAYS)
+def test_one_odd_answer_costs_no_row(way: str, odd: str) -> None:
     try:
-        keys = read(Shop(way, ODD[odd], position, times))
-    except BigCommerceError as error:
-        return "failed" if "\n" not in str(error) else "an error of several lines"
-    doubled = [key for key, count in Counter(keys).items() if count > 1]
-    missing = {*way.ids} - {*keys}
-    return f"{len(missing)} rows missing, {len(doubled)} doubled" if missing or doubled else "whole"
-
-
-#: Answers that are shorter lists, or empty ones, and say nothing that is wrong by itself.
-SHORTER = frozenset({"204", "no rows", "no rows, and the meta of all", "ten rows, and the meta of all", "the last row missing"})
-EMPTY = frozenset({"204", "no rows", "no rows, and the meta of all"})
-
-
-def can_be_told(way: Way, odd: str, position: int, times: float) -> bool:
-    """Whether anything in what the store says, at any time, tells that the answer lacks rows.
-
-    Not so where nothing counts the rows of a list and it is short each time that it is asked for; where it has one answer and no other
-    request could tell; and of the first answer of one parent's list, which is believed when it is empty.
-    """
-    if odd not in SHORTER:
-        return True
-    if odd in EMPTY and position == 1 and way.arguments and way.style != "keyset":
-        return False
-    if odd == "no rows" or (odd == "204" and way.style == "v2"):
-        return times == 1
-    is_counted = way.style in ("v3", "cursor", "dates")
-    return is_counted or (times == 1 and way.style != "single" and len(way.ids) > 10)
-
-
-@pytest.mark.parametrize("places", ["the first two and the last", pytest.param("all", marks=pytest.mark.full)])
-@pytest.mark.parametrize("way", WAYS)
-def test_all_rows_or_an_error_whatever_an_answer_lacks(way: str, places: str) -> None:
-    shop = Shop(WAYS[way])
-    read(shop)
-    positions = range(1, shop.lists + 1) if places == "all" else sorted({1, 2, shop.lists})
-    table = [(odd, position, times) for odd in ODD for position in positions for times in (1, float("inf"))]
-    wrong = [
-        (*case, found)
-        for case in table
-        if can_be_told(WAYS[way], *case) and (found := outcome(WAYS[way], *case)) not in ("whole", "failed")
-    ]
-
-    assert not wrong
-
-
-#: Rows that had come before, in place of others.
-AGAIN = ("the page before", "the first page", "new cursors, the first page")
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_one_odd_answer_need_not_fail_a_read(way: str) -> None:
-    """What is lost on the way once is asked for again: the read brings all rows."""
-    nothing = "null" if WAYS[way].style == "v2" else "null for data"
-    for odd in ("an empty body", "blanks", nothing, "half of the body", "meta is a list", *AGAIN):
-        assert outcome(WAYS[way], odd, 2, 1) == "whole", odd
+        keys = read(Shop(WAYS[way], ODD[odd], 2, 1))
+    except BigCommerceError:
+        return
+    assert Counter(keys) == Counter(WAYS[way].ids)

@@ -11,6 +11,7 @@ from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials
 from airflow_provider_bigcommerce.core.planning import unknown_filters
+from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 
 
@@ -55,3 +56,14 @@ def test_the_client_warns_and_sends(bigcommerce_sandbox: Sandbox, caplog: pytest
     assert "'email'" in warnings[0]
     assert "someone@example.com" not in caplog.text
     assert len(bigcommerce_sandbox.store.requests) == 2
+
+
+def test_hook_run_warns_and_sends(connected: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        BigCommerceHook().run("/v3/customers", {"email": "someone@example.com"})
+        BigCommerceHook().run("/v3/customers", {"email:in": "someone@example.com"})
+
+    [warning] = [record.getMessage() for record in caplog.records if "published parameter" in record.getMessage()]
+    assert "'email'" in warning
+    assert "someone@example.com" not in caplog.text
+    assert len(connected.store.requests) == 2

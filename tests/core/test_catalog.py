@@ -13,13 +13,14 @@ import pytest
 
 from airflow_provider_bigcommerce.core.catalog import ALIASES, CATALOG, Resource, SpecException, find, rows_catalog
 from airflow_provider_bigcommerce.core.catalog.resource import DateFilter
+from airflow_provider_bigcommerce.core.hosts import B2B, STORE
 from airflow_provider_bigcommerce.exceptions import UnknownResourceError
 
 ROWS = tuple(CATALOG.values())
 
 
 def every_row(check: Callable[[Resource], None]) -> Callable[[], None]:
-    """One test for all rows, which names the row that fails (187 cases a claim would only be noise)."""
+    """One test for all rows, which names the row that fails (217 cases a claim would only be noise)."""
 
     def test() -> None:
         for row in ROWS:
@@ -41,12 +42,12 @@ def columns(row: Resource) -> set[str]:
     return {snake_case(name) for name in row.placeholders} | set(row.primary_key)
 
 
-def test_the_catalog_has_the_140_collections_41_singletons_5_by_id_and_1_lookup() -> None:
-    assert Counter(row.kind for row in ROWS) == {"collection": 140, "singleton": 41, "by_id": 5, "lookup": 1}
+def test_the_catalog_has_the_163_collections_48_singletons_5_by_id_and_1_lookup() -> None:
+    assert Counter(row.kind for row in ROWS) == {"collection": 163, "singleton": 48, "by_id": 5, "lookup": 1}
 
 
 def test_no_two_rows_share_a_name_or_a_path() -> None:
-    assert len({row.path for row in ROWS}) == len(ROWS) == 187
+    assert len({row.path for row in ROWS}) == len(ROWS) == 217
 
 
 def test_the_aliases_lead_to_rows_and_hide_none() -> None:
@@ -73,7 +74,7 @@ def test_a_misspelt_name_is_answered_with_the_nearest_ones(misspelt: str, neares
 @every_row
 def test_names_are_snake_case_and_paths_start_with_the_api_version(row: Resource) -> None:
     assert re.fullmatch(r"[a-z][a-z0-9_]*", row.name)
-    assert re.fullmatch(r"/v[23](/[\w{}.-]+)+", row.path)
+    assert re.fullmatch(r"/(v[23]|api/v3/io)(/[\w{}.-]+)+", row.path)
     assert re.fullmatch(r"[a-z][a-z0-9_]*", row.area)
 
 
@@ -86,9 +87,10 @@ def test_a_parent_fills_every_placeholder_from_its_own_columns(row: Resource) ->
     parent = CATALOG[row.parent]
     assert set(row.placeholders) <= row.parent_keys.keys()
     assert set(row.parent_keys) - set(row.placeholders) <= set(row.required_params)
-    fields_of_its_own = {("product_options_v2", "option_id"), ("product_variants", "product_id")}
+    fields_of_its_own = {("product_options_v2", "option_id"), ("product_variants", "product_id"), ("order_consignments", "shipping.id")}
     for column in row.parent_keys.values():
         assert column in columns(parent) or (parent.name, column) in fields_of_its_own
+    assert set(row.single_params) <= row.parent_keys.keys()
 
 
 def test_a_placeholder_without_a_parent_is_an_id_that_the_caller_brings() -> None:
@@ -130,10 +132,25 @@ def test_v2_answers_are_bare(row: Resource) -> None:
         assert row.paging != "v2_page"
 
 
+@every_row
+def test_b2b_edition_pages_by_offset_and_the_store_never_does(row: Resource) -> None:
+    if row.host is B2B:
+        assert row.name.startswith("b2b_")
+        assert row.paging in ("offset", "single")
+        assert row.envelope == ("data_list" if row.name == "b2b_quotes" else "data")
+        assert row.read_scopes == ("B2B Edition",)
+    else:
+        assert row.paging != "offset"
+        assert row.host is STORE
+
+
 def test_the_v3_answers_without_an_envelope_are_these() -> None:
     bare = {row.name for row in ROWS if row.api_version == "v3" and row.envelope == "bare"}
 
-    assert bare == {"customer_consent", "customer_stored_instruments", "order_settings", "order_channel_settings", "promotion_settings"}
+    assert bare == {
+        "customer_consent", "customer_stored_instruments", "order_settings", "order_channel_settings", "promotion_settings",
+        "abandoned_cart_email_default", "abandoned_cart_email_settings",
+    }  # fmt: skip
 
 
 @every_row
@@ -172,8 +189,10 @@ def test_the_parts_of_a_row_do_not_repeat_each_other(row: Resource) -> None:
 
 
 @every_row
-def test_v2_dates_are_rfc2822_and_v3_dates_iso8601(row: Resource) -> None:
+def test_v2_dates_are_rfc2822_v3_dates_iso8601_and_those_of_b2b_edition_seconds(row: Resource) -> None:
     def expected(dates: DateFilter) -> str:
+        if row.host is B2B:
+            return "unix"
         return "rfc2822" if dates.since.startswith("min_") else "iso8601"
 
     for dates in (row.modified, row.created):
@@ -191,6 +210,7 @@ def test_which_resources_can_be_read_by_change_date() -> None:
         "order_metafields_by_order", "orders", "pickup_methods", "price_list_records", "price_lists", "product_metafields",
         "product_metafields_by_product", "product_variant_metafields", "product_variant_metafields_by_variant", "products",
         "products_v2", "store_metafields", "subscribers",
+        "b2b_addresses", "b2b_companies", "b2b_orders", "b2b_quotes", "b2b_super_admins", "b2b_users",
     }  # fmt: skip
 
 
@@ -199,7 +219,8 @@ def test_the_guarantee_is_exact_by_key_by_cursor_or_in_one_answer() -> None:
 
     assert {"products", "orders", "customers", "coupons", "channel_listings", "order_statuses"}.isdisjoint(page_numbers)
     assert {"brands", "product_variants", "categories", "order_products", "promotions"} <= page_numbers
-    assert all(CATALOG[name].paging in ("v3_page", "v2_page") or CATALOG[name].may_have_pages for name in page_numbers)
+    assert {row.name for row in ROWS if row.paging == "offset"} <= page_numbers
+    assert all(CATALOG[name].paging in ("v3_page", "v2_page", "offset") or CATALOG[name].may_have_pages for name in page_numbers)
 
 
 def _deletes_many(row: Resource) -> bool:
@@ -277,4 +298,4 @@ def test_importing_the_catalog_loads_no_heavy_module() -> None:
     )
     done = subprocess.run([sys.executable, "-c", probe], check=True, capture_output=True, text=True, timeout=60)
 
-    assert done.stdout.strip() == "187 []"
+    assert done.stdout.strip() == "217 []"

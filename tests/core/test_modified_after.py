@@ -16,6 +16,7 @@ from airflow_provider_bigcommerce.core.paging import Walk
 from airflow_provider_bigcommerce.core.planning import walk_of
 from airflow_provider_bigcommerce.core.positions import Position
 from airflow_provider_bigcommerce.core.reading import Listing, Meta, Pagination
+from airflow_provider_bigcommerce.core.whole_list import WholeList
 
 RESOURCE = CATALOG["pickup_methods"]
 ORIGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -61,10 +62,15 @@ def walk(limit: int = 3, start: Position | None = None) -> Walk:
     return walk_of(RESOURCE, RESOURCE.path, {"limit": limit}, start)
 
 
+def walked_by(walk: Walk) -> Walk:
+    assert isinstance(walk, WholeList)
+    return walk.walk
+
+
 def test_the_list_is_walked_by_change_date_and_so_exact() -> None:
-    assert isinstance(walk(), ModifiedAfter)
+    assert isinstance(walked_by(walk()), ModifiedAfter)
     assert RESOURCE.guarantee == "exact"
-    assert not isinstance(walk_of(RESOURCE, RESOURCE.path, {"sort": "id"}), ModifiedAfter)
+    assert not isinstance(walked_by(walk_of(RESOURCE, RESOURCE.path, {"sort": "id"})), ModifiedAfter)
 
 
 @given(st.dictionaries(st.integers(1, 200), st.integers(0, 30), max_size=60), st.integers(2, 9))

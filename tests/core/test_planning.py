@@ -9,8 +9,9 @@ from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
 from airflow_provider_bigcommerce.core.id_ranges import IdRanges
 from airflow_provider_bigcommerce.core.messages import Request, query_text
 from airflow_provider_bigcommerce.core.page_numbers import PageNumbers
-from airflow_provider_bigcommerce.core.paging import Cursors, SinglePage
+from airflow_provider_bigcommerce.core.paging import Cursors, SinglePage, Walk
 from airflow_provider_bigcommerce.core.planning import column_of, copied_resource, filled, full_query, placeholders, resource_of, walk_of
+from airflow_provider_bigcommerce.core.whole_list import WholeList
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnknownResourceError
 
 
@@ -20,31 +21,37 @@ def first(name: str, query: dict[str, object] | None = None) -> dict[str, str]:
     return dict(request.params)
 
 
+def inner(resource: Resource, path: str, query: dict[str, object] | None = None) -> Walk:
+    walk = walk_of(resource, path, query)  # type: ignore[arg-type]  # callers' own values
+    assert isinstance(walk, WholeList)
+    return walk.walk
+
+
 def test_products_and_orders_are_read_by_id_ranges() -> None:
-    assert isinstance(walk_of(CATALOG["products"], "/v3/catalog/products"), IdRanges)
-    assert isinstance(walk_of(CATALOG["orders"], "/v2/orders"), IdRanges)
+    assert isinstance(inner(CATALOG["products"], "/v3/catalog/products"), IdRanges)
+    assert isinstance(inner(CATALOG["orders"], "/v2/orders"), IdRanges)
 
 
 @pytest.mark.parametrize("bounds", [{"min_id": 7}, {"max_id": "90"}, {"min_id": 7, "max_id": 90}])
 def test_a_callers_range_of_ids_is_read_by_id_ranges_within_it(bounds: dict[str, object]) -> None:
-    assert isinstance(walk_of(CATALOG["orders"], "/v2/orders", bounds), IdRanges)  # type: ignore[arg-type]
+    assert isinstance(inner(CATALOG["orders"], "/v2/orders", bounds), IdRanges)
     assert first("orders", bounds).items() >= {name: str(value) for name, value in bounds.items()}.items()
 
 
 def test_a_bound_that_is_no_id_is_left_to_the_store() -> None:
-    assert isinstance(walk_of(CATALOG["orders"], "/v2/orders", {"min_id": "first"}), PageNumbers)
+    assert isinstance(inner(CATALOG["orders"], "/v2/orders", {"min_id": "first"}), PageNumbers)
 
 
 def test_customers_are_read_by_cursor() -> None:
-    assert isinstance(walk_of(CATALOG["customers"], "/v3/customers"), Cursors)
+    assert isinstance(inner(CATALOG["customers"], "/v3/customers"), Cursors)
 
 
 def test_variants_are_read_by_page_numbers() -> None:
-    assert isinstance(walk_of(CATALOG["product_variants"], "/v3/catalog/variants"), PageNumbers)
+    assert isinstance(inner(CATALOG["product_variants"], "/v3/catalog/variants"), PageNumbers)
 
 
 def test_a_callers_own_order_is_kept() -> None:
-    assert isinstance(walk_of(CATALOG["products"], "/v3/catalog/products", {"sort": "name"}), PageNumbers)
+    assert isinstance(inner(CATALOG["products"], "/v3/catalog/products", {"sort": "name"}), PageNumbers)
     assert first("products", {"sort": "name"})["sort"] == "name"
 
 

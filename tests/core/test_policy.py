@@ -238,6 +238,13 @@ def test_which_refusals_contradict_earlier_answers(method: str, status: int, has
     assert is_doubtful(request, answer(status), has_any=has_any, has_same=has_same) is doubted
 
 
+def test_a_graphql_query_is_a_read_whose_refusal_is_doubted_and_a_mutation_is_not() -> None:
+    query, mutation = (Request("POST", "/graphql", body=b"{}", is_read=is_read) for is_read in (True, False))
+
+    assert is_doubtful(query, answer(401), has_any=True, has_same=True)
+    assert not is_doubtful(mutation, answer(401), has_any=True, has_same=True)
+
+
 def test_a_doubted_refusal_waits_a_little_within_the_limits() -> None:
     found = judge(GET, answer(401), attempt=1, waited=0.0, limits=Limits(), random=lambda: 1.0, is_doubted=True)
     assert isinstance(found, Wait)

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from airflow_provider_bigcommerce.client.verbs import Page
 from airflow_provider_bigcommerce.core import odd_bytes
 from airflow_provider_bigcommerce.core.catalog import CATALOG
+from airflow_provider_bigcommerce.core.connection_walk import ConnectionWalk
 from airflow_provider_bigcommerce.core.fields import FieldSelection
-from airflow_provider_bigcommerce.core.graphql import ConnectionWalk, read_graphql
+from airflow_provider_bigcommerce.core.graphql import read_graphql
 from airflow_provider_bigcommerce.core.keys import KeyReader
 from airflow_provider_bigcommerce.core.messages import Request, Response
 from airflow_provider_bigcommerce.core.paging import dig, with_columns
@@ -193,11 +194,12 @@ def test_json_lines_keep_what_is_json_as_it_came(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", ODD)
 def test_a_graphql_answer_with_an_odd_value_is_read(value: str) -> None:
-    body = b'{"data":{"store":{"products":{"pageInfo":{"hasNextPage":false},"nodes":[{"id":1},{"id":2,"name":%b},{"id":3}]}}}}' % ODD[value]
+    page = b'{"pageInfo":{"hasNextPage":false,"endCursor":"3"},"nodes":[{"id":1},{"id":2,"name":%b},{"id":3}]}' % ODD[value]
+    body = b'{"data":{"store":{"products":%b}}}' % page
     answer = read_graphql(Response(200, {}, body))
     query = "query ($after: String) { store { products(after: $after) { pageInfo { hasNextPage endCursor } nodes { id name } } } }"
 
-    nodes, _ = ConnectionWalk(query).absorb(answer)
+    nodes = ConnectionWalk(query).absorb(answer)
 
     assert ids(Page(nodes).rows()) == [1, 2, 3]
     assert ids(odd_bytes.python_value(answer.data)["store"]["products"]["nodes"]) == [1, 2, 3]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +18,14 @@ PAGES = Path(__file__).resolve().parent.parent.parent / "docs" / "how-to"
 FENCE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 MINE = (
     "call-any-endpoint.md", "wait-for-something.md", "retries.md", "backfill.md", "notice-deletes.md", "prove-the-copy.md",
-    "read-one-resource-with-many-workers.md", "change-many-rows.md",
+    "read-one-resource-with-many-workers.md", "change-many-rows.md", "alerts.md", "personal-data.md",
 )  # fmt: skip
-#: What a page leaves out that shows tasks alone.
-DAG_AROUND = """\
-from datetime import datetime
-from airflow.sdk import DAG
-from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
-PATH = "/data/bigcommerce"
-with DAG("around", start_date=datetime(2026, 1, 1), schedule=None):
-"""
 BLOCKS = [
     pytest.param(block, id=f"{page}-{number}") for page in MINE for number, block in enumerate(FENCE.findall((PAGES / page).read_text()))
 ]
 
 
 @pytest.mark.usefixtures("airflow_home")
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # airflow.exceptions, which is right below 3.2
 @pytest.mark.parametrize("block", BLOCKS)
 def test_a_snippet_runs_and_its_dag_succeeds(block: str, connected: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.dag_processing.dagbag import DagBag
@@ -43,11 +33,9 @@ def test_a_snippet_runs_and_its_dag_succeeds(block: str, connected: Sandbox, tmp
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({"conn_type": "sqlite", "host": str(tmp_path / "warehouse.db")}))
     if connected.store.row("orders", 100) is None:
         connected.store.add_order(id=100)
-    if "path=PATH" in block:
-        block = DAG_AROUND + textwrap.indent(block, "    ")
-    if "Reconcile" in block:  # there is a copy to be held against the store
+    if "Reconcile" in block or "copies_are_fresh" in block:  # there is a copy to be held against the store
         BigCommerceToObjectStorageOperator(task_id="files", resource="orders", path=f"{tmp_path}/data/bigcommerce").execute({})
-        BigCommerceToSqlOperator(task_id="table", resource="orders", conn_id="warehouse").execute({})
+        BigCommerceToSqlOperator(task_id="table", resource="orders", conn_id="warehouse", mode="incremental").execute({})
     block = block.replace('"/data/', f'"{tmp_path}/data/')
     (tmp_path / "snippet.py").write_text(block)
     bag = DagBag(str(tmp_path))

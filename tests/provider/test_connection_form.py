@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import importlib
 import json
+import pkgutil
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
 from typing import Any
 
 import pytest
+from airflow.sdk import BaseOperator
+from airflow.triggers.base import BaseTrigger
 from packaging.version import Version
 
 from airflow_provider_bigcommerce import get_provider_info as metadata
@@ -76,6 +80,28 @@ def test_every_module_and_class_of_the_metadata_exists() -> None:
     classes = [row["hook-class-name"] for row in info["connection-types"]] + info.get("extra-links", [])
     classes += [row[kind] for row in info["asset-uris"] for kind in ("handler", "factory")]
     assert [name for name in classes if not exists(name)] == []
+
+
+def test_the_metadata_names_every_module_of_the_package() -> None:
+    info = metadata.get_provider_info()
+    named = {module for part in ("hooks", "operators", "sensors", "triggers") for row in info[part] for module in row["python-modules"]}
+    named |= {row["python-module"] for row in info["transfers"]}
+    package = "airflow_provider_bigcommerce"
+    there = set()
+    for room in ("operators", "transfers", "sensors", "triggers"):
+        for found in pkgutil.iter_modules(importlib.import_module(f"{package}.{room}").__path__, f"{package}.{room}."):
+            classes = [each for each in vars(importlib.import_module(found.name)).values() if isinstance(each, type)]
+            if any(each.__module__ == found.name and issubclass(each, (BaseOperator, BaseTrigger)) for each in classes):
+                there.add(found.name)
+
+    assert there - named == {f"{package}.transfers.transfer"}  # what the transfers have in common
+
+
+def test_the_link_of_the_description_is_not_glued_to_a_word() -> None:
+    """Airflow's API takes the markup out, and its page of providers writes no blank behind a link."""
+    description = re.sub("[`_<>]", "", metadata.get_provider_info()["description"].strip(" \n."))
+
+    assert description.split(" ")[-1] == "https://www.bigcommerce.com/"
 
 
 def test_the_form_shows_our_fields_in_order(form: dict[str, Any]) -> None:

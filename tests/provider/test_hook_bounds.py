@@ -79,6 +79,15 @@ def test_a_session_of_the_hook_sends_to_no_path_of_another_store(connect: Connec
 # -- whole collections ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("path", ["/v2/orders", "/v2/orders/", "/v2/orders/%2e", "/v2/orders//", "/v2/./orders", "/v3/pricelists"])
+def test_a_session_of_the_hook_empties_no_collection(connect: Connect, path: str) -> None:
+    with Listener() as store:
+        connect(store.url)
+        with pytest.raises(InvalidQueryError):
+            BigCommerceHook().get_conn().delete(f"{store.url}/stores/abc123{path}")
+        assert store.arrived == []
+
+
 @pytest.mark.parametrize(("method", "path", "params", "body"), WHOLE)
 def test_run_changes_a_whole_collection_on_the_callers_word_only(
     connect: Connect, method: str, path: str, params: dict[str, str], body: bytes | None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from airflow_provider_bigcommerce.sandbox.all_routes import build_router
@@ -33,11 +31,6 @@ CONTRADICTIONS: dict[tuple[str, str], str] = {
     ("/v2/orders/{order_id}", "payment_provider_id: anyOf"): "null where no provider took part",
     ("/v2/orders/{order_id}/fees", ": type 'object', got '[]'"): "a list, as `include=fees` has it",
 }
-
-
-@pytest.fixture(scope="session")
-def published(openapi_dir: Path) -> Published:
-    return Published(openapi_dir)
 
 
 @pytest.mark.bigcommerce_sandbox(products=30, orders=12, customers=12, recorded_values=False)

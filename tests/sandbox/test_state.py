@@ -81,7 +81,8 @@ def test_missing_fields_and_large_batches_are_refused(bigcommerce_sandbox: Sandb
 
 
 def test_customers_are_written_in_batches_and_deleted_only_by_name(bigcommerce_sandbox: Sandbox, store: Store) -> None:
-    body = [{"email": "a@example.com", "first_name": "A", "last_name": "B", "addresses": [{"city": "Köln"}]}]
+    home = {"first_name": "A", "last_name": "B", "address1": "Dom 1", "city": "Köln", "country_code": "DE"}
+    body = [{"email": "a@example.com", "first_name": "A", "last_name": "B", "addresses": [home]}]
     made = ask(bigcommerce_sandbox, CUSTOMERS, method="POST", body=body).data[0]
     shown = ask(bigcommerce_sandbox, CUSTOMERS, {"id:in": made["id"], "include": "addresses"}).data[0]
     before = store.count("customers")

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 import structlog
@@ -104,7 +105,7 @@ async def test_a_change_and_a_new_row_are_told_once_and_what_was_before_is_not(w
         {
             "resource": "products",
             "store_hash": world.sandbox.store_hash,
-            "since": "2026-03-29T12:01:00Z",
+            "since": "2026-03-29T12:00:00Z",  # the poll between had no rows, which alone proves nothing
             "until": "2026-03-29T12:02:00Z",
             "count": 2,
             "ids": [old, *made],
@@ -117,6 +118,27 @@ async def test_a_poll_is_one_request_for_the_fields_it_needs(world: World) -> No
     await world.watch(BigCommerceChangesTrigger("products", conditions={"price": (">", 5)}), None, None, None)
     assert len(world.sandbox.store.requests) == len(world.products()) == 1 + 3  # one for the store's time, then one a poll
     assert all("include_fields=date_modified,id,price" in query for query in world.products())
+
+
+@pytest.mark.parametrize("kind", ["no_content", "no_rows"])
+async def test_a_change_that_one_empty_answer_lacks_is_told_by_the_next_poll(world: World, kind: str) -> None:
+    store = world.sandbox.store
+    order = store.rows("orders")[0]["id"]
+
+    def lost() -> None:
+        world.earlier(lambda: store.set_status(order, 2))()
+        store.odd(r"^/v2/orders(\?|$)", answer=kind, times=1)
+
+    fired = await world.watch(BigCommerceChangesTrigger("orders", poll_interval=600), None, lost, None, None, None)
+
+    assert [event["ids"] for event in fired] == [[order]]
+
+
+async def test_a_watch_without_changes_stays_one_poll_behind_and_no_more(world: World) -> None:
+    await world.watch(BigCommerceChangesTrigger("products", poll_interval=600), None, None, None, None)
+
+    since = [parse_qs(query)["date_modified:min"][0] for query in world.products()[1:]]
+    assert [moment[11:16] for moment in since] == ["12:00", "11:59", "12:09", "12:19"]
 
 
 async def test_v2_orders_are_watched_by_their_dates(world: World) -> None:

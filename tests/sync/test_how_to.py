@@ -24,7 +24,10 @@ def dags_of(page: str) -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize("page", ["sync-a-whole-store.md", "many-stores.md", "react-to-new-data.md", "compact-a-copy.md"])
+PAGES = ("sync-a-whole-store.md", "many-stores.md", "react-to-new-data.md", "compact-a-copy.md", "object-stores.md")
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_every_example_of_the_page_is_a_dag(page: str) -> None:
     for dag in dags_of(page):
         dag.validate()

@@ -108,6 +108,14 @@ def test_all_leaves_out_what_needs_an_id_and_what_is_there_twice() -> None:
     assert [asks_each_parent(CATALOG[name]) for name in names] == sorted(asks_each_parent(CATALOG[name]) for name in names)
 
 
+@pytest.mark.bigcommerce_sandbox(products=1, orders=1, customers=1)
+def test_all_leaves_the_stores_clock_out_which_would_be_new_in_each_run(connected: Sandbox) -> None:
+    wanted = {each["resource"] for each in BigCommerceReadableResourcesOperator(task_id="readable").execute({})}
+
+    assert "store_information" in wanted
+    assert "time" not in wanted
+
+
 @pytest.mark.bigcommerce_sandbox(products=3, orders=2, customers=2)
 def test_each_resource_that_all_means_can_be_copied_and_comes_once(connected: Sandbox, tmp_path: Path) -> None:
     since = {"initial_since": "2020-01-01T00:00:00Z"}

@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 from airflow_provider_bigcommerce.core.catalog import ALIASES, CATALOG, Resource
+from airflow_provider_bigcommerce.core.hosts import B2B
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "resources.md"
 
@@ -33,6 +34,7 @@ AREAS = {
     "tax": "Tax",
     "shipping": "Shipping",
     "catalog_v2": "Catalog, V2",
+    "b2b": "B2B Edition",
 }
 
 _INTRODUCTION = """\
@@ -40,7 +42,8 @@ _INTRODUCTION = """\
 
 <!-- Written by `python -m tests.tools.generate_resources_page` from `core/catalog`; change the catalog, not this page. -->
 
-{total} resources of BigCommerce's Management API can be read: {collections} collections, {singletons} singletons (settings and other
+{total} resources of BigCommerce's APIs can be read, {b2b} of them of [B2B Edition](#b2b-edition), whose host, quota and scope are its own
+([how to copy them](../how-to/copy-b2b.md)): {collections} collections, {singletons} singletons (settings and other
 single objects), {by_id} that BigCommerce gives by id only, and {lookups} lookup. Name one wherever a resource is asked for:
 `store.rows("order_products")`, `resource="order_products"` of an operator.
 
@@ -53,7 +56,7 @@ How to read the tables:
   those of the parent (without its own requests).
 - **Scope**: the OAuth scope that is enough to read. The scope to modify the same things is enough too.
 - **Guarantee**: what a full read promises while the store changes under it. *exact*: every row that existed throughout is read once, by
-  ranges of ids, by cursor, or in one answer. *checked*: the list has page numbers only, and these shift; every row that existed
+  ranges of ids, by cursor, or in one answer. *checked*: the list has page numbers or offsets only, and these shift; every row that existed
   throughout is read once, or the read fails. [How, and what it costs](../how-it-reads.md#completeness-and-duplicates).
 - **Page**: rows a request; "one" where everything comes in one answer.
 - **Parent**: the resource whose rows are asked one by one; its key is a column of each row. "also in" names where the same rows come
@@ -69,6 +72,7 @@ def page() -> str:
     parts = [
         _INTRODUCTION.format(
             total=len(CATALOG),
+            b2b=sum(row.host is B2B for row in CATALOG.values()),
             collections=kinds["collection"],
             singletons=kinds["singleton"],
             by_id=kinds["by_id"],
@@ -133,10 +137,10 @@ def _requests(row: Resource) -> str:
             CATALOG[row.parent or ""].include_page_size.get(row.embedded.include or "", 250), CATALOG[row.parent or ""].page_size or 250
         )
         return f"P / {size}" if row.embedded.include else "P's own"
-    batched = [name for name in row.parent_keys if name not in row.placeholders]
+    batched = [name for name in row.parent_keys if name not in row.per_parent]
     if batched:
         return "P, in batches"
-    if row.placeholders:
+    if row.per_parent:
         return "1 a P, at least" if row.parent else "1 an id"
     return "1" if row.kind == "singleton" or row.paging == "single" else f"N / {row.page_size}"
 
@@ -167,8 +171,8 @@ def _notes(row: Resource) -> str:
     parts = []
     if row.deprecated:
         parts.append("**Deprecated**" + (f", use `{row.replaced_by}`." if row.replaced_by else "."))
-    if row.required_params:
-        parts.append("Needs " + ", ".join(f"`{name}`" for name in row.required_params) + ".")
+    if needed := [name for name in row.required_params if name not in row.single_params]:
+        parts.append("Needs " + ", ".join(f"`{name}`" for name in needed) + ".")
     if row.required_any:
         parts.append("Needs one of " + ", ".join(f"`{name}`" for name in row.required_any) + ".")
     if row.channel_filter:

@@ -13,9 +13,11 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
+from tests.openapi import b2b_files
 from tests.tools.money_fields import is_exchange_rate, is_money
 
 #: A column's type as data: a code, a struct (name -> type), or a list of one type.
@@ -36,8 +38,35 @@ _NOT_TIME = re.compile(r"format|zone|range|display|type|label|text|limit|^date_o
 #: Fields the specs call numbers that only ever count, order or identify.
 _COUNT_NAME = re.compile(r"(^|_)(ids?|count|categories|priority|sort_order|as_integer)$|^quantity(_|$)|^items_(total|shipped)$")
 
+#: The same in B2B Edition's files, which call every code a number.
+_CODE_NAME = re.compile(r"(^|_)(status|statuses|type|source|year|month|operations|payment|role|level)$")
+
 #: Whole numbers that the specs call strings, where the column must join with another resource's int64 key.
-INTEGERS_AS_TEXT: frozenset[tuple[str, str]] = frozenset({("order_transactions", "order_id"), ("order_taxes", "order_product_id")})
+INTEGERS_AS_TEXT: frozenset[tuple[str, str]] = frozenset(
+    {("order_transactions", "order_id"), ("order_taxes", "order_product_id")}
+    | {(f"b2b_{name}", "customerId") for name in ("invoices", "invoice_payments", "receipts", "receipt_lines")}  # the company's id
+)
+
+#: Where the facts name a file of B2B Edition, and where it is below the OpenAPI folder.
+_B2B_FILES, _B2B_FOLDER = "docs/b2b-edition/", "b2b"
+
+#: Keys that the catalog says otherwise than the facts: by the column that a parent's key is.
+KEYS: dict[str, list[str]] = {
+    "order_consignment_shipping_quotes": ["order_id", "shipping_consignment_id"],
+    "b2b_company_hierarchy": ["company_id", "companyId"],
+}
+
+#: Fields that are newer than the files. Source: facts/openapi-changes.md, openapi/inventory.v3.newer-fields.yml.
+_BACKORDER: dict[str, Any] = {
+    "backorder_limit": "int",
+    "backorder_message": {"id": "int", "name": "text", "message": "text", "is_default": "bool", "created_at": "time", "updated_at": "time"},
+}
+NEWER: dict[str, dict[str, Any]] = {
+    "inventory_items": {"locations": [{"qty_backordered": "int", "settings": _BACKORDER}]},
+    "location_inventory_items": {"qty_backordered": "int", "settings": _BACKORDER},
+    "promotions": {"is_featured": "bool"},
+    "promotion_codes": {"schedule": {"valid_from": "scalar", "valid_until": "scalar"}},
+}
 
 #: Fields whose published examples, or descriptions, say more than their schema: (resource, path) -> type.
 CORRECTED: dict[tuple[str, str], Type] = {
@@ -58,6 +87,10 @@ CORRECTED: dict[tuple[str, str], Type] = {
     ("customers", "segment_ids"): ["text"],
     # A number in one example of the list that it is.
     ("checkouts", "cart.line_items.digital_items.coupons"): "json",
+    # Seconds since 1970, as text.
+    **{(f"b2b_{name}", field): "time_unix_text" for name in ("companies", "channels") for field in ("createdAt", "updatedAt")},
+    # A UUID in the example and a number by its type.
+    ("b2b_orders", "cartId"): "text",
     # A local time, whose zone stands in the field beside it.
     ("blog_posts", "published_date.date"): "text",
     # Numbers in the schema, text in the examples.
@@ -74,8 +107,10 @@ _OBJECT_KEYS = frozenset({"properties", "additionalProperties", "patternProperti
 class Spec:
     """One OpenAPI file: looks up paths and references."""
 
-    def __init__(self, path: Path) -> None:
-        self.document: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    def __init__(self, path: Path, b2b: Path | None = None) -> None:
+        self.document: dict[str, Any] = (
+            yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) if b2b is None else b2b_files.document(b2b, path)
+        )
 
     def resolve(self, node: Any) -> Any:
         """Follow local references until something that is none."""
@@ -249,7 +284,7 @@ class Deriver:
             return "rate_text"
         if kind in ("string", "number", "integer") and is_money(self.resource, path, kind):
             return "money_text" if text else "money"
-        if kind == "integer":
+        if kind == "integer" or (kind == "number" and self.resource.startswith("b2b_") and self._is_time(name)):
             return "time_unix" if self._is_time(name) else "int"
         if text:
             if (self.resource, ".".join(path)) in INTEGERS_AS_TEXT:
@@ -259,7 +294,8 @@ class Deriver:
             if form in ("date-time", "date", "iso-8601") or (not form and self._is_time(name)):
                 return "time_rfc" if self.version == "v2" else "time"
             return "text"
-        return "int" if _COUNT_NAME.search(name) else "float"
+        codes = self.resource.startswith("b2b_") and _CODE_NAME.search(snake_case(name))
+        return "int" if codes or _COUNT_NAME.search(snake_case(name)) else "float"
 
     def add_seen(self, fields: dict[str, Any], record: Mapping[str, Any], path: tuple[str, ...] = ()) -> None:
         """Add the fields that a published example has and the schema forgot.
@@ -333,20 +369,25 @@ def derive(row: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     name, version = row["name"], row["api_version"]
     path = row["path"].removeprefix("/stores/{store_hash}")
     spec_file = row["spec_file"] or ""
-    keys = [key if "." in key else snake_case(key) for key in row["primary_key"]]
+    is_b2b = spec_file.startswith(_B2B_FILES)
+    placeholders = re.findall(r"\{([^}]*)\}", path)
+    keys = [key if "." in key or (is_b2b and key not in placeholders) else snake_case(key) for key in row["primary_key"]]
+    keys = KEYS.get(name, keys)
     file = folder / spec_file.removeprefix("reference/")
     fields: dict[str, Any] = {}
     parameters: dict[str, str] = {}
-    if spec_file.startswith("reference/"):
-        spec = Spec(file)
-        item, operation = spec.operation(path)
+    if spec_file.startswith(("reference/", _B2B_FILES)):
+        b2b = folder / _B2B_FOLDER
+        spec = Spec(b2b / spec_file.removeprefix(_B2B_FILES), b2b) if is_b2b else Spec(file)
+        item, operation = spec.operation(path.removeprefix(urlsplit(row["base_url"]).path) if is_b2b else path)
         parameters = dict(_path_parameters(spec, item, operation))
+        version = "v3" if is_b2b else version
         deriver = Deriver(spec, name, version)
-        fields = _record(deriver, spec.answer(operation))
+        fields = (_b2b_record if is_b2b else _record)(deriver, spec.answer(operation))
         for record in [] if name in _FOREIGN_EXAMPLES else spec.example_records(operation, version):
             deriver.add_seen(fields, record)
     columns: dict[str, Any] = {}
-    for placeholder in re.findall(r"\{([^}]*)\}", path):
+    for placeholder in placeholders:
         column = snake_case(placeholder)
         if column not in fields:
             is_text = parameters.get(placeholder) == "string" and column not in ("channel_id", "promotion_id")
@@ -376,6 +417,22 @@ def _record(deriver: Deriver, answer: Any) -> dict[str, Any]:
     return whole if isinstance(whole, dict) else {}
 
 
+def _b2b_record(deriver: Deriver, answer: Any) -> dict[str, Any]:
+    """The same for B2B Edition, whose answers add a plain envelope (``data``: a list of anything) to one with the record."""
+    below = _below_data(deriver.spec, answer)
+    fields: dict[str, Any] = {}
+    for part in below["anyOf"] if "anyOf" in below and not below.keys() - {"anyOf"} else [below]:
+        found = deriver.type_of(part)
+        if isinstance(found, dict) and {"list", "pagination"} <= found.keys():
+            found = found["list"]
+        while isinstance(found, list):
+            found = found[0]
+        if isinstance(found, dict):
+            merged = merge(fields, found)
+            fields = merged if isinstance(merged, dict) else fields
+    return fields
+
+
 def _below_data(spec: Spec, schema: Any) -> Any:
     schema = spec.resolve(schema)
     if not isinstance(schema, Mapping):
@@ -401,6 +458,8 @@ def generate(folder: Path, rows: Iterable[Mapping[str, Any]]) -> str:
         wanted: Type = [record] if is_list else record
         there = schemas[name]["fields"].get(field)
         schemas[name]["fields"][field] = wanted if there is None else _completed(there, wanted)
+    for name, newer in NEWER.items():
+        schemas[name]["fields"] = _completed(schemas[name]["fields"], newer)
     for described in schemas.values():
         add_forgotten(described["fields"])
     lines = [f"{json.dumps(name)}:{json.dumps(schema, separators=(',', ':'))}" for name, schema in sorted(schemas.items())]
@@ -413,9 +472,10 @@ def openapi_folder() -> Path:
 
 
 def resource_rows(folder: Path) -> list[dict[str, Any]]:
-    """The facts file beside the OpenAPI folder."""
-    rows: list[dict[str, Any]] = json.loads((folder.parent / "facts" / "bigcommerce-resources.json").read_text(encoding="utf-8"))
-    return rows
+    """The facts files beside the OpenAPI folder: BigCommerce's resources, and those of B2B Edition with a few newer ones."""
+    facts = folder.parent / "facts"
+    files = ("bigcommerce-resources.json", "b2b-resources.json")
+    return [row for name in files for row in json.loads((facts / name).read_text(encoding="utf-8"))]
 
 
 def main() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import timedelta
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore, Page
-from airflow_provider_bigcommerce.exceptions import IncompleteReadError, InvalidQueryError, TooManyDeletedError
+from airflow_provider_bigcommerce.exceptions import IncompleteReadError, InvalidQueryError, PaginationLoopError, TooManyDeletedError
+from airflow_provider_bigcommerce.sandbox.answers import Answer
+from airflow_provider_bigcommerce.sandbox.odd_answers import Exchange, page_size
 from airflow_provider_bigcommerce.targets.files.commits import committed
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from tests.transfers.conftest import Night
@@ -309,3 +312,23 @@ def test_what_cannot_work_is_refused_where_the_dag_is_parsed(arguments: dict[str
 
 def test_the_manifest_of_a_run_that_looked_for_no_deletes_says_none(night: Night) -> None:
     assert json.loads(json.dumps(night.run("r1", "brands")))["deleted"] == 0
+
+
+@pytest.mark.parametrize("times", [1, 2, None], ids=["once", "twice", "for ever"])
+@pytest.mark.parametrize("resource", ["products", "customers", "brands"])
+def test_a_list_whose_answers_lose_their_rows_and_their_total_marks_nothing(night: Night, resource: str, times: int | None) -> None:
+    arguments: dict[str, Any] = {"mode": "incremental", "deletes": "detect", "max_deleted_percent": 100}
+    night.run("r1", resource, **arguments)
+    path = {"products": "/v3/catalog/products", "customers": "/v3/customers", "brands": "/v3/catalog/brands"}[resource]
+    night.sandbox.store.odd(rf"^{path}(\?|$)", answer=page_size(3), times=None)
+    night.sandbox.store.odd(rf"^{path}\?(?!.*date_modified)", answer=nothing, nth=3, times=times)
+
+    with contextlib.suppress(IncompleteReadError, PaginationLoopError):
+        night.run("r2", resource, after=HOUR, **arguments)
+
+    assert marked(night, resource) == set()
+    assert alive(night, resource) == ids(night, resource)
+
+
+def nothing(_: Exchange) -> Answer:
+    return Answer(200, b'{"data":[],"meta":{"pagination":{"total":0}}}')

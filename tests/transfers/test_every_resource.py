@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -16,7 +18,7 @@ import msgspec
 import pyarrow.parquet
 import pytest
 
-from airflow_provider_bigcommerce.core.catalog import CATALOG
+from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
 from airflow_provider_bigcommerce.core.planning import column_of, filled
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.sandbox.all_routes import listed
@@ -47,9 +49,12 @@ class Shop:
     def __init__(self, url: str, store: Store) -> None:
         self.url, self.store = url, store
 
-    def object(self, path: str) -> list[Any]:
+    def object(self, path: str, query: Mapping[str, Any]) -> list[Any]:
         """The one object at a path, as a list; nothing where there is none."""
-        request = urllib.request.Request(f"{self.url}/stores/{self.store.store_hash}{path}", headers={"X-Auth-Token": TOKEN})
+        path += f"?{urllib.parse.urlencode(query)}" if query else ""
+        base = self.url if path.startswith("/api/") else f"{self.url}/stores/{self.store.store_hash}"
+        headers = {"X-Auth-Token": TOKEN, "X-Store-Hash": self.store.store_hash}
+        request = urllib.request.Request(base + path, headers=headers)
         try:
             with urllib.request.urlopen(request) as answer:
                 value = json.loads(answer.read() or b"null")
@@ -65,29 +70,40 @@ class Shop:
         try:
             return listed(self.store, path, {name: str(value) for name, value in query.items()})
         except TypeError:
-            return self.object(path)
+            return self.object(path, query)
         except LookupError:
             return []  # a parent without such a list
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """All rows, with their parents' keys; lists of lists as one list."""
         row = CATALOG[name]
-        query = NEEDED.get(name, {}).get("query", {})
+        query = {**NEEDED.get(name, {}).get("query", {}), **row.whole_params}
         if not row.parent_keys:
             found = self.read(row.path, query)
             return [one for group in found for one in (group if isinstance(group, list) else [group])]
         out = []
         assert row.parent
         asked = set()
-        for parent in self.rows(row.parent):
-            keys = {name: parent[source] for name, source in row.parent_keys.items()}
+        for parent, keys in [(one, keys) for one in self.rows(row.parent) for keys in keys_of(row, one)]:
             if tuple(keys.values()) in asked:
                 continue
             asked.add(tuple(keys.values()))
             filters = {name: value for name, value in keys.items() if name not in row.placeholders}
-            columns = {column_of(name): keys[name] for name in row.placeholders}
-            out += [{**columns, **one} for one in self.read(filled(row.path, keys), {**query, **filters})]
+            filters |= {name: time.strftime("%m/%d/%Y", time.gmtime(parent[field])) for name, field in row.parent_dates.items()}
+            columns = {column_of(name): keys[name] for name in row.parent_columns}
+            found = [{**columns, **one} for one in self.read(filled(row.path, keys), {**query, **filters})]
+            out += [one for one in found if not row.single_params or one not in out]  # several buyers may see one list
         return out
+
+
+def keys_of(row: Resource, parent: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What fills the path of a child's list; several where the parent's row holds a list of keys."""
+    keys: list[dict[str, Any]] = [{}]
+    for name, source in row.parent_keys.items():
+        first, _, inner = source.partition(".")
+        values = [one[inner] for one in parent[first]] if inner else [parent[first]]
+        keys = [{**known, name: value} for known in keys for value in values]
+    return keys
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +117,7 @@ def shop() -> Iterator[Shop]:
 
 @pytest.fixture
 def connected(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    extra = {"store_hash": shop.store.store_hash, "access_token": TOKEN}
+    extra = {"store_hash": shop.store.store_hash, "access_token": TOKEN, "b2b_host": shop.url}
     monkeypatch.setenv("AIRFLOW_CONN_BIGCOMMERCE_DEFAULT", json.dumps({"conn_type": "bigcommerce", "host": shop.url, "extra": extra}))
     return shop
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from airflow_provider_bigcommerce.core.catalog import (
+    rows_b2b,
     rows_carts,
     rows_catalog,
     rows_catalog_v2,
@@ -93,6 +94,7 @@ CATALOG: Mapping[str, Resource] = MappingProxyType(
             rows_settings.ROWS,
             rows_tax.ROWS,
             rows_catalog_v2.ROWS,
+            rows_b2b.ROWS,
         )
         for row in rows
     }

@@ -11,18 +11,21 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from airflow_provider_bigcommerce.core.catalog.write import Write
+from airflow_provider_bigcommerce.core.hosts import Host, host_of
 
 Kind = Literal["collection", "singleton", "by_id", "lookup"]
 
 #: How a list is walked: ``v3_page`` (page and limit, meta.pagination), ``v3_cursor`` (after = meta.cursor_pagination
-#: .end_cursor), ``v2_page`` (bare arrays until a short page or 204), ``keyset`` (after = last key), ``single`` (one answer).
-Paging = Literal["v3_page", "v3_cursor", "v2_page", "keyset", "single"]
+#: .end_cursor), ``v2_page`` (bare arrays until a short page or 204), ``keyset`` (after = last key), ``offset`` (offset and limit, with the
+#: total in meta), ``single`` (one answer).
+Paging = Literal["v3_page", "v3_cursor", "v2_page", "keyset", "offset", "single"]
 
-#: ``data``: ``{"data": ..., "meta": ...}``; ``bare``: the list or object itself (V2).
-Envelope = Literal["data", "bare"]
+#: ``data``: ``{"data": ..., "meta": ...}``; ``bare``: the list or object itself (V2); ``data_list``: ``{"data": {"list": [...],
+#: "pagination": ...}}``.
+Envelope = Literal["data", "bare", "data_list"]
 
-#: How dates are written in filters: V3 wants ISO-8601 with a full time, V2 takes RFC-2822.
-DateFormat = Literal["iso8601", "rfc2822"]
+#: How dates are written in filters: V3 wants ISO-8601 with a full time, V2 takes RFC-2822, B2B Edition seconds since 1970.
+DateFormat = Literal["iso8601", "rfc2822", "unix"]
 
 #: Why a row does not follow a published file word for word.
 #: ``archived``: only BigCommerce's archive describes it, no OpenAPI file does.
@@ -41,8 +44,8 @@ SpecException = Literal[
 ]
 
 #: What a full read promises while the store changes under it. ``exact``: every row that existed throughout, once (keyset by id,
-#: cursor, or one answer). ``checked``: the list has page numbers, which shift; the read has every row that existed throughout, once, or
-#: fails (``core/page_numbers.py``).
+#: cursor, or one answer). ``checked``: the list has page numbers or offsets, which shift; the read has every row that existed throughout,
+#: once, or fails (``core/page_numbers.py``).
 Guarantee = Literal["exact", "checked"]
 
 
@@ -58,12 +61,14 @@ class DateFilter:
     :param until: parameter for "at or before", or None where only a lower bound exists.
     :param field: the row's field that the filter compares.
     :param format: how the value is written.
+    :param is_open: whether the store leaves out the two seconds that are given ("later than", "earlier than").
     """
 
     since: str
     until: str | None
     field: str
     format: DateFormat
+    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +150,17 @@ class Resource:
     :param parent: catalog name of the resource whose rows fill the path's placeholders, or None.
     :param parent_keys: placeholder -> field of the parent's row; every placeholder is in it. The placeholder, in snake case,
         is also the column that each row gets, unless it has a field of that name. A name that is no placeholder is a query
-        parameter that takes the parents' keys in batches (``product_id:in``). Parents that repeat a combination of keys are
-        asked once.
+        parameter that takes the parents' keys in batches (``product_id:in``), or one parent's key (``single_params``). A field with
+        dots is looked for in lists on the way, so that a parent's row may hold several keys. Parents that repeat a combination of keys
+        are asked once.
+    :param single_params: names of ``parent_keys`` that are query parameters and take one parent's key a request. Rows get its column only
+        where it is part of their key.
+    :param parent_dates: query parameter -> the parent's field with a date (seconds since 1970) that it wants as month/day/year, in UTC.
+    :param no_rows_status: statuses by which the list of one parent says that this parent has no such rows.
+    :param no_rows_title: words of the refusal by which a list says that the store has no such rows; empty for none.
+    :param goes_with_parent: whether the store drops all rows of one parent by itself, some time after that was put away.
+    :param whole_params: query that makes the list hold all its rows, where it leaves some out without being asked.
+    :param stable_sort: query that sorts so that a row stays in its place when it changes, for lists whose pages are places.
     :param paging: how the list is walked.
     :param page_size: largest ``limit`` (250 where no page says otherwise), 0 where the list takes none.
     :param include_page_size: include value -> the smaller page it forces (``options`` and ``modifiers``: 10).
@@ -190,6 +204,7 @@ class Resource:
         deletes.
     :param upsert: whether ``update`` also adds rows that do not exist.
     :param deprecated: whether BigCommerce has deprecated it.
+    :param is_clock: whether each answer differs although nobody changed anything; a sync of a whole store leaves it out.
     :param replaced_by: catalog name of the successor, or None.
     :param spec_file: BigCommerce's OpenAPI file that documents it, or None.
     :param spec_exception: why the row does not follow a published file; one of a closed list, or None.
@@ -203,6 +218,13 @@ class Resource:
     kind: Kind = "collection"
     parent: str | None = None
     parent_keys: Mapping[str, str] = field(default_factory=dict)
+    single_params: tuple[str, ...] = ()
+    parent_dates: Mapping[str, str] = field(default_factory=dict)
+    no_rows_status: tuple[int, ...] = ()
+    no_rows_title: str = ""
+    goes_with_parent: bool = False
+    whole_params: Mapping[str, str] = field(default_factory=dict)
+    stable_sort: Mapping[str, str] = field(default_factory=dict)
     paging: Paging = "v3_page"
     page_size: int = 250
     include_page_size: Mapping[str, int] = field(default_factory=dict)
@@ -243,6 +265,7 @@ class Resource:
     archive_field: str | None = None
     upsert: bool = False
     deprecated: bool = False
+    is_clock: bool = False
     replaced_by: str | None = None
     spec_file: str | None = None
     spec_exception: SpecException | None = None
@@ -252,6 +275,21 @@ class Resource:
     def api_version(self) -> Literal["v2", "v3"]:
         """``v2`` or ``v3``, from the path."""
         return "v2" if self.path.startswith("/v2/") else "v3"
+
+    @property
+    def host(self) -> Host:
+        """The host that it is read from, by the beginning of its path."""
+        return host_of(self.path)
+
+    @property
+    def per_parent(self) -> tuple[str, ...]:
+        """Names that each parent's list is asked by, one request at least a parent; empty where one list has all rows."""
+        return (*self.placeholders, *self.single_params)
+
+    @property
+    def parent_columns(self) -> tuple[str, ...]:
+        """Of ``per_parent``, those that are columns of each row, as ``parent_keys`` names them."""
+        return (*self.placeholders, *(name for name in self.single_params if name in self.primary_key))
 
     @property
     def placeholders(self) -> tuple[str, ...]:
@@ -265,8 +303,9 @@ class Resource:
 
     @property
     def parameters(self) -> frozenset[str]:
-        """Every query parameter that the resource accepts, but those of paging (``page``, ``limit``, ``before``, ``after``)."""
+        """Every query parameter that the resource accepts, but those of paging (``page``, ``limit``, ``offset``, ``before``, ``after``)."""
         names = {*self.filters, *self.required_params, *self.required_any, *self.include_companions}
+        names |= {*self.single_params, *self.parent_dates, *self.whole_params, *self.stable_sort}
         names |= {*(self.sort_by_id or ()), *(self.sort_by_modified or ())}
         names |= {name for name in (self.id_min, self.id_max, self.id_in, self.channel_filter) if name}
         for dates in (self.modified, self.created):
@@ -308,6 +347,11 @@ MODIFIED = DateFilter(since="date_modified:min", until="date_modified:max", fiel
 CREATED = DateFilter(since="date_created:min", until="date_created:max", field="date_created", format="iso8601")
 V2_MODIFIED = DateFilter(since="min_date_modified", until="max_date_modified", field="date_modified", format="rfc2822")
 V2_CREATED = DateFilter(since="min_date_created", until="max_date_created", field="date_created", format="rfc2822")
+# B2B Edition's, where "after" and "later than" leave the given second out, and where it is "the earliest that can be returned".
+B2B_MODIFIED = DateFilter(since="minModified", until="maxModified", field="updatedAt", format="unix", is_open=True)
+B2B_CREATED = DateFilter(since="minCreated", until="maxCreated", field="createdAt", format="unix", is_open=True)
+B2B_MODIFIED_INCLUSIVE = DateFilter(since="minModified", until="maxModified", field="updatedAt", format="unix")
+B2B_CREATED_INCLUSIVE = DateFilter(since="minCreated", until="maxCreated", field="createdAt", format="unix")
 
 
 def _pair(modify: str, read: str | None = None) -> Scopes:
@@ -345,6 +389,8 @@ CHANNELS_LISTINGS_OR_SITES = _either(CHANNEL_SETTINGS, CHANNEL_LISTINGS, SITES)
 CONTENT = _pair("store_v2_content")
 CONTENT_OR_CHECKOUT_CONTENT = _either(CONTENT, _pair("store_content_checkout"))
 THEMES = _pair("store_themes_manage", "store_themes_read_only")
+# The control panel's name: BigCommerce publishes no parameter for it.
+B2B_EDITION = Scopes(read=("B2B Edition",), modify=("B2B Edition",))
 # Named in one OpenAPI file each (store_logs.v3.yml, infrastructure_hosting.v3.yml, tax_classes.v3.yaml), not in the list.
 LOGS = Scopes(read=("store_logs_read_only",))
 INFRASTRUCTURE_PROJECTS = _pair("store_infrastructure_projects_manage", "store_infrastructure_projects_read_only")

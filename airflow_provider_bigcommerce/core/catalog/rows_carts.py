@@ -130,4 +130,18 @@ ROWS: tuple[Resource, ...] = (
         delete=operation("DELETE", "/v3/marketing/abandoned-cart-emails/{id}"),
         spec_file="abandoned_cart_emails.v3.yaml",
     ),
+    Resource(
+        name="abandoned_cart_email_default", area="carts", path="/v3/marketing/abandoned-cart-emails/default",
+        kind="singleton", paging="single", page_size=0, envelope="bare", primary_key=(), scopes=INFORMATION,
+        spec_file="abandoned_cart_emails.v3.yaml",
+        note="The e-mail that BigCommerce begins with.",
+    ),
+    Resource(
+        name="abandoned_cart_email_settings", area="carts", path="/v3/marketing/abandoned-cart-emails/settings",
+        kind="singleton", parent="channels", parent_keys={"channel_id": "id"}, single_params=("channel_id",), no_rows_status=(422,),
+        paging="single", page_size=0, envelope="bare", primary_key=("channel_id",), scopes=INFORMATION,
+        required_params=("channel_id",),
+        spec_file="abandoned_cart_emails.v3.yaml",
+        note="Real stores answer 422 for a channel that has none: no rows.",
+    ),
 )

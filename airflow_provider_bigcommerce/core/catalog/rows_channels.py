@@ -144,4 +144,12 @@ ROWS: tuple[Resource, ...] = (
         spec_file="sites.v3.yml",
         note="Rows have no id.",
     ),
+    Resource(
+        name="site_certificate", area="channels", path="/v3/sites/{site_id}/certificate",
+        kind="singleton", parent="sites", parent_keys={"site_id": "id"}, paging="single", page_size=0, primary_key=("site_id",),
+        scopes=SITES,
+        update=operation("PUT", "/v3/sites/{site_id}/certificate"),
+        spec_file="sites.v3.yml",
+        note="Which site it is of, which site_certificates does not say.",
+    ),
 )

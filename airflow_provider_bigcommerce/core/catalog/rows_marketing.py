@@ -13,7 +13,7 @@ ROWS: tuple[Resource, ...] = (
         name="promotions", area="marketing", path="/v3/promotions",
         item_path="/v3/promotions/{id}", scopes=MARKETING,
         sort_by_id={"sort": "id", "direction": "asc"},
-        filters=("id", "name", "code", "currency_code", "redemption_type", "status", "sort", "direction", "query"),
+        filters=("id", "name", "code", "currency_code", "redemption_type", "status", "sort", "direction", "query", "is_featured"),
         channel_filter="channels", concurrency=40, count_by=("status",),
         create=operation("POST", "/v3/promotions"),
         update=operation("PUT", "/v3/promotions/{id}"),
@@ -24,12 +24,15 @@ ROWS: tuple[Resource, ...] = (
     Resource(
         name="promotion_codes", area="marketing", path="/v3/promotions/{promotion_id}/codes",
         parent="promotions", parent_keys={"promotion_id": "id"}, paging="v3_cursor", scopes=MARKETING,
-        filters=("code",),
+        filters=("code", "valid_from:min", "valid_until:max"), goes_with_parent=True,
         concurrency=10,
         create=operation("POST", "/v3/promotions/{promotion_id}/codes"),
         delete=operation("DELETE", "/v3/promotions/{promotion_id}/codes"),
         spec_file="promotions.v3.yml",
-        note="page is deprecated in favour of the cursors.",
+        note=(
+            "page is deprecated in favour of the cursors. valid_from:min and valid_until:max are Unix seconds. A promotion that is "
+            "archived loses its codes some minutes later."
+        ),
     ),
     Resource(
         name="coupon_code_lookup", area="marketing", path="/v3/promotions/codes",

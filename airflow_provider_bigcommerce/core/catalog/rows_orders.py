@@ -88,6 +88,14 @@ ROWS: tuple[Resource, ...] = (
         note="204 for orders made by API or control panel.",
     ),
     Resource(
+        name="order_consignment_shipping_quotes", area="orders",
+        path="/v2/orders/{order_id}/consignments/shipping/{shipping_consignment_id}/shipping_quotes",
+        kind="singleton", parent="order_consignments", parent_keys={"order_id": "order_id", "shipping_consignment_id": "shipping.id"},
+        paging="single", page_size=0, envelope="bare", primary_key=("order_id", "shipping_consignment_id"), scopes=ORDERS,
+        spec_file="orders.v2.oas2.yml",
+        note="204 for orders made by API or control panel.",
+    ),
+    Resource(
         name="order_coupons", area="orders", path="/v2/orders/{order_id}/coupons",
         parent="orders", parent_keys={"order_id": "id"}, paging="v2_page", envelope="bare", scopes=ORDERS,
         webhook_scopes=("store/order/updated",),

@@ -25,7 +25,7 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         name="time", area="store", path="/v2/time",
-        kind="singleton", paging="single", page_size=0, envelope="bare", primary_key=(), scopes=INFORMATION,
+        kind="singleton", paging="single", page_size=0, envelope="bare", primary_key=(), scopes=INFORMATION, is_clock=True,
         spec_file="store_information.v2.yml",
         note="The store's clock; cheap enough to test a connection.",
     ),

@@ -7,7 +7,6 @@ makes an object visible when its upload ends. It never logs or stores a path's c
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import os
 import uuid
@@ -20,6 +19,8 @@ from urllib.parse import urlsplit
 
 from airflow_provider_bigcommerce.core.file_names import is_plain, shown
 from airflow_provider_bigcommerce.exceptions import DestinationError
+from airflow_provider_bigcommerce.targets.files.digest import Digest
+from airflow_provider_bigcommerce.targets.files.object_stores import require_packages
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -57,7 +58,7 @@ class NewFile(io.RawIOBase):
         self.bytes = 0
         self._hastens = is_local and hasattr(os, "posix_fadvise")
         self._hastened = 0
-        self._digest = hashlib.sha256()
+        self._digest = Digest()
         self._stream = stream
 
     def writable(self) -> bool:
@@ -74,7 +75,7 @@ class NewFile(io.RawIOBase):
             self._stream.write(view)
         except OSError as error:
             raise _failed("written", self.name, error) from error
-        self._digest.update(view)
+        self._digest.update(data if isinstance(data, bytes) else view)
         self.bytes += view.nbytes
         if self._hastens and self.bytes - self._hastened >= _BYTES_BEFORE_DISK:
             self._hasten()
@@ -89,6 +90,10 @@ class NewFile(io.RawIOBase):
     def tell(self) -> int:
         """Bytes written so far."""
         return self.bytes
+
+    def end_digest(self) -> None:
+        """End the thread that works out the digest, which can still be asked for."""
+        self._digest.close()
 
     @property
     def sha256(self) -> str:
@@ -115,7 +120,8 @@ class Destination:
     def at(cls, path: str | ObjectStoragePath | Path | Destination) -> Destination:
         """Open a destination by its path: ``/data/copy``, ``file:///data/copy``, ``s3://aws_default@bucket/copy``.
 
-        :raises DestinationError: a relative path, a scheme without an installed provider, or a storage connection that is missing.
+        :raises MissingPackageError: the packages of that object store are not installed.
+        :raises DestinationError: a relative path, an unknown scheme, or a storage connection that is missing.
         """
         if isinstance(path, Destination):
             return path
@@ -132,10 +138,10 @@ class Destination:
             opened = ObjectStoragePath(text)
             fs = opened.fs
         except (ValueError, ImportError) as error:
+            require_packages(parts.scheme, _shown(text))
             raise DestinationError(
-                f"path={_shown(text)!r} cannot be opened: {error}. Install the Airflow provider of that store with its file system "
-                "('apache-airflow-providers-amazon[s3fs]', 'apache-airflow-providers-google', 'apache-airflow-providers-microsoft-azure'), "
-                "or give a local directory."
+                f"path={_shown(text)!r} cannot be opened: {error}. Give a local directory, or the URL of an object store whose Airflow "
+                "provider is installed: s3://, gs:// or abfs:// (docs/how-to/object-stores.md)."
             ) from error
         is_local = opened.protocol in ("", "file", "local")
         return cls(fs, str(opened.path), f"file://{opened.path}" if is_local else str(opened))
@@ -169,8 +175,7 @@ class Destination:
         # An object store shows nothing before the upload ends, and has no cheap rename.
         written_to = f"{folder}/.{leaf}.{uuid.uuid4().hex[:8]}{_TEMPORARY}" if self.is_local else final
         try:
-            self.fs.makedirs(folder, exist_ok=True)
-            stream = self.fs.open(written_to, "wb")
+            stream = self._opened(written_to, folder)
         except OSError as error:
             raise _failed("created", f"{_shown(self.url)}/{name}", error) from error
         new = NewFile(stream, f"{_shown(self.url)}/{name}", is_local=self.is_local)
@@ -190,8 +195,17 @@ class Destination:
                 raise _failed("written", new.name, error) from error
             done = True
         finally:
+            new.end_digest()
             if not done:
                 self._abandon(stream, written_to)
+
+    def _opened(self, path: str, folder: str) -> Any:
+        """A new file, opened to be written; the folder is made where there are folders, which costs an object store a request."""
+        if not self.is_local:
+            with contextlib.suppress(FileNotFoundError):
+                return self.fs.open(path, "wb")
+        self.fs.makedirs(folder, exist_ok=True)
+        return self.fs.open(path, "wb")
 
     def _abandon(self, stream: Any, written_to: str) -> None:
         """Leave no trace of a file whose writing failed; what cannot be removed is never named by a manifest."""
@@ -217,11 +231,16 @@ class Destination:
         last_look()
         self._put(name, data)
 
-    def _put(self, name: str, data: bytes) -> None:
+    def _put(self, name: str, data: bytes, verb: str = "written") -> None:
+        full = self.full(name)
         try:
-            self.fs.pipe_file(self.full(name), data)  # one put
+            try:
+                self.fs.pipe_file(full, data)  # one put
+            except FileNotFoundError:  # no bucket, or a place with folders
+                self.fs.makedirs(full.rpartition("/")[0], exist_ok=True)
+                self.fs.pipe_file(full, data)
         except OSError as error:
-            raise _failed("written", f"{_shown(self.url)}/{name}", error) from error
+            raise _failed(verb, f"{_shown(self.url)}/{name}", error) from error
 
     def write_new(self, name: str, data: bytes) -> bool:
         """Write a small file whole under a name that nothing has yet, as far as the place can tell.
@@ -272,11 +291,24 @@ class Destination:
         :raises DestinationError: it is there and cannot be read.
         """
         try:
-            data: bytes = self.fs.cat_file(self.full(name))
+            return self.whole(name)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise _failed("read", f"{_shown(self.url)}/{name}", error) from error
+
+    def whole(self, name: str) -> bytes:
+        """All bytes of a file by one request: asked from its start on, since s3fs asks for the size first otherwise.
+
+        :raises OSError: as the file system says it.
+        """
+        full = self.full(name)
+        try:
+            data: bytes = self.fs.cat_file(full, start=0)
+        except FileNotFoundError:
+            raise
+        except OSError:  # nothing stands behind the start of an empty object
+            data = self.fs.cat_file(full)
         return data
 
     def entries(self, folder: str) -> list[Entry]:
@@ -338,15 +370,7 @@ class Destination:
         :raises DestinationError: that is not possible there.
         """
         probe = f"{folder}/.writable-{uuid.uuid4().hex[:8]}"
-        try:
-            # Not write(): whether it is on the disk, which takes its time, matters for what stays.
-            try:
-                self.fs.pipe_file(self.full(probe), b"")
-            except FileNotFoundError:
-                self.fs.makedirs(self.full(folder), exist_ok=True)
-                self.fs.pipe_file(self.full(probe), b"")
-        except OSError as error:
-            raise _failed("created", f"{_shown(self.url)}/{probe}", error) from error
+        self._put(probe, b"", "created")  # not write(): whether it is on the disk, which takes its time, matters for what stays
         found = {entry.name: entry for entry in self.entries(listed)}
         self.remove(probe)
         own = found.pop(probe, None)

@@ -19,7 +19,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from airflow_provider_bigcommerce.engine.manifest import DataFile
-from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError, UnexpectedAnswerError
+from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError, MissingPackageError, UnexpectedAnswerError
 from airflow_provider_bigcommerce.rows.columns import ColumnReader
 from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.rows.lines import Record, compact, has_lines, one_line_each
@@ -118,7 +118,7 @@ class JsonLinesWriter:
     :param compression: None, ``gzip`` or ``zstd``.
     :param stamp: members to add to each record, or None to leave records as they came.
     :raises DestinationError: the file cannot be created.
-    :raises InvalidQueryError: zstd is asked for and no library for it is installed.
+    :raises MissingPackageError: zstd is asked for and no library for it is installed.
     """
 
     def __init__(
@@ -180,7 +180,7 @@ class JsonLinesWriter:
 def load_zstd() -> Any:
     """Python 3.14's zstd, or its backport.
 
-    :raises InvalidQueryError: neither is there.
+    :raises MissingPackageError: neither is there.
     """
     try:
         from compression import zstd  # type: ignore[import-not-found,unused-ignore]  # Python 3.14
@@ -188,7 +188,7 @@ def load_zstd() -> Any:
         try:
             from backports import zstd
         except ImportError as error:
-            raise InvalidQueryError(
+            raise MissingPackageError(
                 "JSON lines with zstd need Python 3.14 or the backport of its library: pip install backports.zstd. "
                 "file_format='jsonl.gz' and 'parquet' need neither."
             ) from error
@@ -209,7 +209,7 @@ class ParquetWriter:
     :param compression: Parquet's codec.
     :param block_bytes: JSON bytes that are collected before they are converted.
     :raises DestinationError: the file cannot be created.
-    :raises InvalidQueryError: pyarrow is not installed.
+    :raises MissingPackageError: pyarrow is not installed.
     """
 
     def __init__(

@@ -88,6 +88,7 @@ class IntoLake:
         self._stood = stood
         self._done_before = None if stood is None else stood.transaction(names.run)
         self._folder = run.selection.folder
+        self._reader = PartReader(destination, self._folder)
         self.discrepancies = Discrepancies()
         self.before = None
         self.parts = None
@@ -114,8 +115,7 @@ class IntoLake:
     def keys(self, seen: SeenKeys | None) -> LakeKeys:
         """The table's keys, and the store's: those of the staged rows, or such as are still to come."""
         staged = self.writer.keys if seen is not None else None
-        reader = PartReader(self._destination, self._folder)
-        self._keys = LakeKeys([] if self._stood is None else self._stood.parts, reader, self._layout, staged)
+        self._keys = LakeKeys([] if self._stood is None else self._stood.parts, self._reader, self._layout, staged)
         return self._keys
 
     def mark(self, found: Deletions, copied: Copied) -> None:
@@ -182,7 +182,7 @@ class IntoLake:
 
     def _plan(self, stands: Snapshot | None) -> _Planned:
         schema = self._layout.arrow if stands is None else stands.schema
-        return _Planned(Rewriter(self._destination, self._folder, self._layout, schema), schema)
+        return _Planned(Rewriter(self._destination, self._folder, self._layout, schema, self._reader), schema)
 
     def _commit(
         self, stands: Snapshot | None, planned_as: _Planned, manifest: Manifest, copied: Copied, last_look: Callable[[], None]
@@ -197,7 +197,7 @@ class IntoLake:
             plan = Plan()
             found, staged = Rewritten(list(coming.parts), list(parts)), self.writer.rows
         else:
-            plan = planned(coming, parts, self._layout, PartReader(self._destination, self._folder))
+            plan = planned(coming, parts, self._layout, self._reader)
             found = rewriter.write(coming, plan, parts)
             staged = len(coming.keys) - plan.unchanged - plan.overtaken
         planned_as.written = found

@@ -137,7 +137,7 @@ class LakeCopy:
             until=None,
             initial_since=None,
             overlap=timedelta(0),
-            parent_ids=() if self._resource.placeholders else None,
+            parent_ids=() if self._resource.parent_columns else None,
         )
         as_run = Run(run, run, selection, self._store_hash, datetime.now(UTC), {})
         names = Names.of(self._resource.name, selection.filters, run)

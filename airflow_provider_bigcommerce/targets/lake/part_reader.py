@@ -1,8 +1,13 @@
-"""Rows of a table's parts, a bounded number of bytes at a time."""
+"""Rows of a table's parts, a bounded number of bytes at a time.
+
+On the local disk a part is opened and read piece by piece. In an object store each piece would be a request, and the columns of a key lie
+all over a part: there a part is asked for once and whole, and small ones are kept between the look at their keys and their rewrite.
+"""
 
 from __future__ import annotations
 
 import contextlib
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -13,6 +18,8 @@ from airflow_provider_bigcommerce.targets.files.destination import Destination
 #: Encoded bytes and rows that are read at once; decoded they are several times as many. A row group that is larger is read alone.
 READ_BYTES: Final = 16 * 2**20
 READ_ROWS: Final = 10_000
+#: Bytes of parts of an object store that are kept in memory, encoded.
+KEPT_BYTES: Final = 32 * 2**20
 
 
 class PartReader:
@@ -24,6 +31,17 @@ class PartReader:
 
     def __init__(self, destination: Destination, folder: str) -> None:
         self._destination, self._folder = destination, folder
+        self._kept = OrderedDict[str, bytes]()
+
+    def _whole(self, name: str) -> bytes:
+        """The bytes of a part in an object store."""
+        data = self._kept.pop(name, None)
+        if data is None:
+            data = self._destination.whole(f"{self._folder}/{name}")
+        self._kept[name] = data
+        while self._kept and sum(map(len, self._kept.values())) > KEPT_BYTES:
+            self._kept.popitem(last=False)
+        return data
 
     @contextlib.contextmanager
     def _open(self, name: str) -> Iterator[Any]:
@@ -36,8 +54,11 @@ class PartReader:
 
         full = self._destination.full(f"{self._folder}/{name}")
         try:
-            with self._destination.fs.open(full, "rb") as stream:
-                yield pyarrow.parquet.ParquetFile(stream, pre_buffer=False)
+            if self._destination.is_local:
+                with self._destination.fs.open(full, "rb") as stream:
+                    yield pyarrow.parquet.ParquetFile(stream, pre_buffer=False)
+            else:
+                yield pyarrow.parquet.ParquetFile(arrow.BufferReader(self._whole(name)), pre_buffer=False)
         except FileNotFoundError as error:
             raise DestinationError(
                 f"The table's log names {full}, which is not there: somebody removed it, or put the table back to a version whose "

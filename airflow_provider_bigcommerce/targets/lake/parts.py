@@ -45,6 +45,9 @@ _ROW_GROUP_BYTES: Final = 2 * BLOCK_BYTES
 _BUFFER_BYTES: Final = 2**20
 #: zstd level 1 takes half the time of level 3 for a few percent more bytes; each run may write the rows again.
 _LEVEL: Final = 1
+#: Bytes of the last part of a load above which its last rows get a part of their own: they are the newest, which change most and stand
+#: beside the next new ones, and a part is written anew as a whole.
+_TAIL_BEHIND_BYTES: Final = 16 * 2**20
 #: Characters of the longest text that a part's statistics name.
 _LONGEST_STATISTIC: Final = 64
 
@@ -94,9 +97,9 @@ class PartWriter:
             self._output.abandon()
             raise
 
-    def is_full(self, most_bytes: int) -> bool:
+    def is_full(self, most_bytes: int, most_rows: int = PART_ROWS) -> bool:
         """Whether the next rows belong into another part."""
-        return self._buffer.tell() >= most_bytes or self.rows >= PART_ROWS
+        return self._buffer.tell() >= most_bytes or self.rows >= most_rows
 
     def write(self, table: Any) -> None:
         """Append rows as one row group."""
@@ -196,6 +199,7 @@ class StagingWriter:
         self._next_block_bytes = _FIRST_BLOCK_BYTES
         self._tables: list[Any] = []
         self._tables_bytes = 0
+        self._held: Any = None  # a row group that may turn out to be the last whole one
         self._encoder = ThreadPoolExecutor(1, "bigcommerce-lake")
         self._under_way: Future[None] | None = None
 
@@ -231,15 +235,21 @@ class StagingWriter:
             self._encode()
 
     def _encode(self) -> None:
-        """Encode what was converted in the other thread; at most one row group is under way."""
+        """Encode the row group before the one that is whole now, in the other thread; at most one is under way."""
         if self._tables:
             table, self._tables, self._tables_bytes = load_pyarrow().concat_tables(self._tables), [], 0
-            self._encoded()
-            if self._part is not None and self._part.is_full(self._part_bytes):
-                self._roll()
-            if self._part is None:
-                self._part = PartWriter(self._destination, self._folder, self._schema, self._reader.layout.key)
-            self._under_way = self._encoder.submit(self._part.write, table)
+            held, self._held = self._held, table
+            if held is not None:
+                self._submit(held, self._part_bytes)
+
+    def _submit(self, table: Any, most_bytes: int) -> None:
+        """Encode a row group; into the next part, if this one has so many bytes."""
+        self._encoded()
+        if self._part is not None and self._part.is_full(most_bytes):
+            self._roll()
+        if self._part is None:
+            self._part = PartWriter(self._destination, self._folder, self._schema, self._reader.layout.key)
+        self._under_way = self._encoder.submit(self._part.write, table)
 
     def _roll(self) -> None:
         part, self._part = self._part, None
@@ -254,7 +264,11 @@ class StagingWriter:
     def close(self) -> list[DataFile]:
         """Finish the last part; a run without rows has none."""
         self._convert()
-        self._encode()
+        tail = [self._held] if self._held is not None else []
+        tail += [load_pyarrow().concat_tables(self._tables)] if self._tables else []
+        self._held, self._tables, self._tables_bytes = None, [], 0
+        for number, table in enumerate(tail):
+            self._submit(table, self._part_bytes if number else min(self._part_bytes, _TAIL_BEHIND_BYTES))
         self._encoded()
         self._encoder.shutdown()
         self._roll()

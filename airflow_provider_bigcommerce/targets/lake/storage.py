@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
-from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError
+from airflow_provider_bigcommerce.exceptions import DestinationError, MissingPackageError
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -41,13 +41,13 @@ class TableStorage:
 def load_deltalake() -> Any:
     """The ``deltalake`` module.
 
-    :raises InvalidQueryError: it is not installed, or too old; the message says what to install.
+    :raises MissingPackageError: it is not installed, or too old; the message says what to install.
     """
     try:
         import deltalake
         from deltalake.transaction import RemoveAction  # noqa: F401  # 1.6.6 is the first that has it
     except ImportError as error:
-        raise InvalidQueryError(
+        raise MissingPackageError(
             "Tables of a lakehouse need deltalake 1.6.6 or later, which is not installed: pip install 'airflow-provider-bigcommerce[lake]'."
         ) from error
     return deltalake

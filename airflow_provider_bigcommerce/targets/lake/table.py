@@ -157,7 +157,6 @@ class LakeTable:
 
         :raises DestinationError: it cannot be written.
         """
-        self._destination.fs.makedirs(self._destination.full(self._folder), exist_ok=True)
         self._destination.write(f"{self._folder}/{PROBE}", b"")
 
     def manifest(self, version: int) -> Manifest | None:

@@ -13,6 +13,7 @@ Only what databases have in common is relied on, so it is done otherwise than on
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import re
@@ -27,7 +28,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable, DropTable
 
 from airflow_provider_bigcommerce.core.outside_text import one_line
-from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError
+from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError, MissingPackageError
 from airflow_provider_bigcommerce.targets.sql import refusals
 from airflow_provider_bigcommerce.targets.sql.any_types import TABLE_OPTIONS, aware, holds, moment_type, type_of
 from airflow_provider_bigcommerce.targets.sql.database import Database
@@ -77,7 +78,6 @@ class AnyDatabase(Database):
         self._is_in_transaction = False
         self._staged: dict[str, sa.Table] = {}
         self._owner = hashlib.sha256(run.encode()).hexdigest()[:8]
-        self._prefix = f"_bigcommerce_tmp_{self._owner}_{int(time.time()):08x}"
         self._lock_rows: set[str] = set()
         self._connection = self._connect(hook)
         try:
@@ -231,7 +231,7 @@ class AnyDatabase(Database):
                 self._drop(table)
         except (SQLAlchemyError, DestinationError) as error:
             reason = refusals.told(error) if isinstance(error, SQLAlchemyError) else str(error)
-            log.warning("Staging tables %s... are left, a later run drops them: %s", self._prefix, reason)
+            log.warning("Staging tables _bigcommerce_tmp_%s_... are left, a later run drops them: %s", self._owner, reason)
         finally:
             self._staged = {}
             self._connection.close()
@@ -250,6 +250,15 @@ class AnyDatabase(Database):
     def staging(self, name: str) -> str:
         """An ordinary table of this run."""
         return self._format(self._staged[name]) if name in self._staged else self.qualified(self._staging_name(name))
+
+    @functools.cached_property
+    def _prefix(self) -> str:
+        return f"_bigcommerce_tmp_{self._owner}_{self._now():08x}"
+
+    def _now(self) -> int:
+        """Seconds since 1970 by the database's clock, which is one for all workers."""
+        [(now,)] = self._rows(sa.select(sa.func.current_timestamp()))
+        return int(now.timestamp())
 
     def _staging_name(self, name: str) -> str:
         return self._prefix + name.removeprefix("_bigcommerce")
@@ -424,11 +433,12 @@ class AnyDatabase(Database):
 
     def _drop_left(self) -> None:
         names = self._inspect("the schema", lambda inspector: inspector.get_table_names(schema=self._schema))
+        now = self._now()
         for name in names:
             found = _STAGING.match(name)
             if found is None:
                 continue
-            age = time.time() - int(found["made"], 16)
+            age = now - int(found["made"], 16)
             # Airflow runs one try of a run at a time, so an earlier one's are nobody's.
             if found["run"].lower() == self._owner or age > _LEFT_AFTER:
                 log.info("The staging table %s of a killed run is dropped.", name)
@@ -536,7 +546,7 @@ def _equal(one: sa.Table, columns: Sequence[str], other: sa.Table, others: Seque
 def _engine_of(hook: DbApiHook) -> sa.Engine:
     """The hook's engine, whose connections are closed and not kept.
 
-    :raises InvalidQueryError: SQLAlchemy has no dialect for this hook, or the dialect's driver is missing.
+    :raises MissingPackageError: SQLAlchemy has no dialect for this hook, or the dialect's driver is missing.
     """
     try:
         return hook.get_sqlalchemy_engine({"poolclass": NullPool, "hide_parameters": True})
@@ -544,7 +554,7 @@ def _engine_of(hook: DbApiHook) -> sa.Engine:
         reason = one_line(f"{type(error).__name__}: {error}", 200)  # an import's or a plug-in's name; no row was sent
     except ArgumentError as error:
         reason = type(error).__name__  # its message may hold the connection's URL
-    raise InvalidQueryError(
+    raise MissingPackageError(
         f"{type(hook).__name__} has no SQLAlchemy dialect here, by which connections of type {hook.conn_type!r} are loaded ({reason}). "
         "Install the package that brings the dialect and its driver (docs/how-to/load-into-a-database.md lists some), or write Parquet "
         "with BigCommerceToObjectStorageOperator and load that: docs/how-to/load-a-warehouse.md."

@@ -29,7 +29,7 @@ from airflow_provider_bigcommerce.targets.sql.block_reader import BlockReader
 from airflow_provider_bigcommerce.targets.sql.database import Database
 from airflow_provider_bigcommerce.targets.sql.layout import Layout
 from airflow_provider_bigcommerce.targets.sql.loading import OneThread, StagingWriter, TableKeys
-from airflow_provider_bigcommerce.targets.sql.opening import open_database
+from airflow_provider_bigcommerce.targets.sql.opening import hook_of, open_database
 from airflow_provider_bigcommerce.targets.sql.syncs import Past, Syncs
 from airflow_provider_bigcommerce.targets.sql.tables import Tables
 
@@ -99,7 +99,7 @@ class SqlTarget(Target):
 
         run = self._run
         connection = BaseHook.get_connection(self._conn_id)
-        database = open_database(connection.get_hook(), self._schema, run.key)  # type: ignore[no-untyped-call]  # Airflow's
+        database = open_database(hook_of(connection), self._schema, run.key)
         self._database = database
         self._learnt.place = table_at(connection, database.schema, self._layout.main.name)
         selection = run.selection

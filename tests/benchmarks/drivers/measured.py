@@ -50,21 +50,22 @@ def drive(work: Callable[[Job], object]) -> None:
     parser.add_argument("variant", nargs="?", default="")
     job = Job(**vars(parser.parse_args()))
     gc.collect()  # or a collection of all that the imports made, 0.1 s with Airflow's, falls into one driver's time and not another's
-    before = _status_mb("VmRSS")
+    before = status_mb("VmRSS")
     print("ready", flush=True)
     sys.stdin.readline()
-    cpu, started = _cpu(), time.perf_counter()
+    cpu, started = cpu_seconds(), time.perf_counter()
     work(job)
-    seconds, cpu = time.perf_counter() - started, _cpu() - cpu
-    peak = _status_mb("VmHWM")
+    seconds, cpu = time.perf_counter() - started, cpu_seconds() - cpu
+    peak = status_mb("VmHWM")
     print(json.dumps({"seconds": seconds, "cpu_seconds": cpu, "rss_mb": peak, "growth_mb": peak - before}), flush=True)
 
 
-def _cpu() -> float:
+def cpu_seconds() -> float:
+    """CPU seconds of this process and its children that have ended."""
     return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
-def _status_mb(name: str) -> float:
+def status_mb(name: str) -> float:
     """A line of Linux's own account of this process; elsewhere the peak so far, which is all there is."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()

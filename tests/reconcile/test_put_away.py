@@ -1,0 +1,22 @@
+"""Rows that the store drops by itself some time after their parent was put away: codes of an archived promotion."""
+
+from __future__ import annotations
+
+from tests.reconcile.conftest import Archive
+
+
+def test_a_promotion_that_has_lost_all_its_codes_is_no_difference_and_one_lost_code_is(archive: Archive) -> None:
+    archive.make("promotion_codes", mode="full")
+    store = archive.night.sandbox.store
+    by_promotion: dict[int, list[int]] = {}
+    for row in store.rows("promotion_codes"):
+        by_promotion.setdefault(row.get("_promotion_id", row.get("promotion_id")), []).append(row["id"])
+    archived, other = sorted(by_promotion.values(), key=len)[-2:]
+
+    for code in archived:
+        store.delete("promotion_codes", code)
+    assert archive.reconcile("promotion_codes", sample=None)["equal"] is True
+
+    store.delete("promotion_codes", other[0])
+    report = archive.reconcile("promotion_codes", sample=None)
+    assert (report["equal"], report["deleted"]) == (False, [other[0]])
