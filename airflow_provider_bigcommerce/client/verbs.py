@@ -368,8 +368,8 @@ class BigCommerceStore:
             names = placeholders(known.path)
             columns = {column_of(name): row[column_of(name)] for name in names if column_of(name) in row}
             if known.kind == "singleton" and names:  # one for each channel, say
-                values = {name: columns.get(column_of(name)) for name in names}
-                held = await self.get(filled(known.path, {**values, names[-1]: values[names[-1]] if id is None else id}))
+                values: dict[str, int | str] = {name: columns[column_of(name)] for name in names if column_of(name) in columns}
+                held = await self.get(filled(known.path, values if id is None else {**values, names[-1]: id}))
             else:
                 held = await self.get(resource, id)
             row = {**merged(held, row, fields_of(write)), **columns}

@@ -227,3 +227,25 @@ def test_no_row_is_lost_or_written_twice_whatever_happens_to_every_third_request
     names = Counter(row["name"] for row in bigcommerce_sandbox.store.rows("brands"))
     assert told(outcomes) == ["created"] * 12
     assert all(names[row["name"]] == 1 for row in rows)
+
+
+@pytest.mark.bigcommerce_sandbox(customers=0)
+def test_customers_are_made_once_each_though_a_third_of_the_requests_fails_half_of_them_after_the_store_acted(
+    bigcommerce_sandbox: Sandbox,
+) -> None:
+    kinds: Any = ("reset_before", "reset_after", "500_after", "503_after", "500")
+    bigcommerce_sandbox.store.planned_faults.endpoint("/v3/customers", 0.35, method="POST", kinds=kinds)
+    rows: list[dict[str, Any]] = [
+        {"email": f"c{number}@shop.example", "first_name": f"N{number}", "last_name": "L"} for number in range(150)
+    ]
+    rows[70]["email"] = "no address"
+
+    outcomes = write(bigcommerce_sandbox, "customers", rows, "create")
+
+    assert told(outcomes[:70] + outcomes[71:]) == ["created"] * 149
+    assert outcomes[70].outcome == "rejected"
+    emails = Counter(row["email"] for row in bigcommerce_sandbox.store.rows("customers"))
+    assert sorted(emails.values()) == [1] * 149
+    assert sum(bigcommerce_sandbox.store.faults.values()) > 3
+    ids = {row["email"]: row["id"] for row in bigcommerce_sandbox.store.rows("customers")}
+    assert [outcome.id for outcome in outcomes if outcome.row != 70] == [ids[row["email"]] for row in rows if "@" in row["email"]]

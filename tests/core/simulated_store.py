@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Write
 from airflow_provider_bigcommerce.core.catalog.operations import operation_of
@@ -27,8 +27,10 @@ from airflow_provider_bigcommerce.exceptions import TransportError
 
 BAD = "bad"
 Row = dict[str, Any]
-#: What happens to one sending: it comes through; it is lost before, or its answer after the store acted.
-Fate = Literal["through", "cut_before", "cut_after"]
+#: What happens to one sending: it comes through; it is lost before, or its answer after the store acted; the answer does not come, and the
+#: store acts later, just before the next request that writes.
+Fate = Literal["through", "cut_before", "cut_after", "acts_late"]
+FATES: tuple[Fate, ...] = get_args(Fate)
 
 #: Fields by which a resource's rows collide, those of the path included; empty: they never do.
 UNIQUE: Mapping[str, tuple[str, ...]] = {
@@ -60,6 +62,7 @@ class SimulatedStore:
     most: int = 10**6
     random: Random = field(default_factory=lambda: Random(1))
     next_id: int = 1000
+    late: list[Request] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.catalog = CATALOG[self.resource]
@@ -84,6 +87,12 @@ class SimulatedStore:
         if question.lookup.id_field:  # another resource's list
             found = [{"identity": {"sku": row["sku"], "variant_id": row["id"], "product_id": 1}} for row in found if row.get("tracked")]
         return found
+
+    def catch_up(self) -> None:
+        """Do what was to be done later."""
+        late, self.late = self.late, []
+        for request in late:
+            self.answer(request)
 
     # -- writing ------------------------------------------------------------------------------------------------------------
 
@@ -245,6 +254,7 @@ def run(
         if not under_way:
             if is_last:
                 assert machine.is_idle
+                store.catch_up()
                 done.error = machine.stopped
                 return done
             part = source.part(most_rows)
@@ -267,7 +277,10 @@ def _result(store: SimulatedStore, step: Send | Question, fates: Iterator[Fate],
         done.sends += 1
         done.sent_rows.append(len(step.items))
         fate = next(fates, "through")
-        response = store.answer(step.request) if fate != "cut_before" else None
+        store.catch_up()
+        if fate == "acts_late":
+            store.late.append(step.request)
+        response = store.answer(step.request) if fate in ("through", "cut_after") else None
         if fate == "through" and response is not None:
             return Response(204, {}, b"") if response.status == 404 and was_unclear and step.write.repeat == "safe_404" else response
         was_unclear = True

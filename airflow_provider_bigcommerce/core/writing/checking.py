@@ -152,7 +152,7 @@ def _kind(value: object) -> str:
     if isinstance(value, bool):
         return "true or false"
     for kinds, word in (((int, float, Decimal), "a number"), (str, "a text"), ((list, tuple), "a list"), (Mapping, "an object")):
-        if isinstance(value, kinds):  # type: ignore[arg-type]  # Mapping is a class
+        if isinstance(value, kinds):
             return word
     return f"of type {type(value).__name__}"
 

@@ -66,8 +66,8 @@ def _refused(write: Write, item: Item, rows: Sequence[Mapping[str, Any]], same: 
     if not is_asked:
         return Verdict("unknown", error)
     if same is not None:
-        # Where a refusal takes the whole request along, the row was there before.
-        return Verdict("created" if _saves_good_rows(write) else "unchanged", row=same)
+        # Where a refusal takes the whole request along, the row was there before, unless an earlier sending had an unclear end.
+        return Verdict("created" if item.sendings or _saves_good_rows(write) else "unchanged", row=same)
     if rows:
         text = "The store has a row of this key already, with other values."
         return Verdict("conflict", RowError(text, error.fields if error else ()), rows[0])
