@@ -224,7 +224,7 @@ def test_a_store_that_refuses_is_told_without_a_secret(bucket: Bucket, part: str
     before = bucket.rows()
     bucket.s3.before = lambda asked: 403 if asked.method == "PUT" and part in asked.key else None
 
-    with pytest.raises(DestinationError, match="Let the task try again|Check that the directory or bucket exists") as raised:
+    with pytest.raises(DestinationError, match=r"Let the task try again|Check that the directory or bucket exists") as raised:
         bucket.lake()
 
     bucket.s3.before = None

@@ -1,4 +1,4 @@
-"""The log of a table in an object store, mirrored on the worker's disk from its last checkpoint on, so that each of its files is asked for once.
+"""The log of a table in an object store, mirrored on the worker's disk from its last checkpoint on: each file is asked for once.
 
 ``deltalake`` asks for them again with each question: a run of ours has a dozen, which were up to 150 requests. It reads the mirror;
 commits are its own, and go to the store. The log's files never change, so a mirrored one is as good as the store's.
@@ -42,10 +42,10 @@ class LogMirror:
         :raises OSError: a file of it cannot be read.
         """
         names = [entry.name.rpartition("/")[2] for entry in self._destination.entries(self._folder)]
-        first = max((int(found[1]) for name in names if (found := _CHECKPOINT.fullmatch(name))), default=0)
-        if self._version >= 0:
-            first = self._version + 1
-        self._fetch([name for name in names if (found := _COMMIT.fullmatch(name) or _CHECKPOINT.fullmatch(name)) and int(found[1]) >= first])
+        checkpoints = [int(one[1]) for name in names if (one := _CHECKPOINT.fullmatch(name)) is not None]
+        first = max(checkpoints, default=0) if self._version < 0 else self._version + 1
+        found = [_COMMIT.fullmatch(name) or _CHECKPOINT.fullmatch(name) for name in names]
+        self._fetch([one[0] for one in found if one is not None and int(one[1]) >= first])
         return self._open() if self._version >= 0 else None
 
     def _fetch(self, names: list[str]) -> None:

@@ -283,13 +283,14 @@ class LakeTable:
             if snapshot is None:
                 self._create(deltalake, change, actions, properties)
             else:
+                hooks = None if self._mirror is None else deltalake.PostCommitHookProperties(create_checkpoint=False)
                 self._to_write(snapshot).create_write_transaction(
                     actions,
                     "append",
                     deltalake.Schema.from_arrow(change.schema),
                     [],
                     commit_properties=properties,
-                    post_commithook_properties=None if self._mirror is None else deltalake.PostCommitHookProperties(create_checkpoint=False),
+                    post_commithook_properties=hooks,
                 )
         except (deltalake.exceptions.DeltaError, OSError) as error:
             is_certain = isinstance(error, deltalake.exceptions.CommitFailedError)
