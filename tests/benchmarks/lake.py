@@ -28,7 +28,7 @@ from tests.benchmarks.processes import PROJECT, peer_python
 TOOLS: Mapping[str, str] = {"ours": "ours", "merge": "deltalake, merge", "iceberg": "pyiceberg, upsert", "dlt": "dlt, delta table"}
 _DRIVER = "tests.benchmarks.drivers.lake"
 #: Seconds after which a tool is stopped, and told as too slow.
-_LIMIT = 240
+_LIMIT = 600
 #: Title of a step -> rows of the table, changed rows, which ones, who takes part. A tenth of the changes are new rows.
 STEPS: Mapping[str, tuple[int, int, str, tuple[str, ...]]] = {
     "random": (1_000_000, 1_000, "random", tuple(TOOLS)),

@@ -24,9 +24,9 @@ def section(found: Mapping[str, Any]) -> list[str]:
     lines = [
         "## Upserts into a table of a lake",
         "",
-        "Products of 237 columns in parts of 64 MB; a tenth of the rows that come are new. From rows in memory (ours as the raw records that a",
-        "store answers, the others' as Arrow) to the commit, each in a process of its own on the same parts, once. CPU is of all threads; MB is",
-        "the peak over libraries and changes. Rewritten: files that the tool wrote, of those that the table had.",
+        "Products of 237 columns in parts of 64 MB; a tenth of the rows that come are new. From rows in memory (ours as the raw records",
+        "that a store answers, the others' as Arrow) to the commit, each in a process of its own on the same parts, once. CPU is of all",
+        "threads; MB is the peak over libraries and changes. Rewritten: files that the tool wrote, of those that the table had.",
         "The others take part at 1,000,000 rows alone.",
     ]
     for step in (found[name] for name in BOUNDS):

@@ -192,7 +192,7 @@ def sql(processes: Processes, *, quick: bool) -> Measured:
 
 
 def lake(processes: Processes, *, quick: bool) -> Measured:
-    """Upserts into tables of 1,000,000 and 5,000,000 products of a lake, ours and what one would use instead; the log after many commits."""
+    """Upserts into tables of a lake with 1,000,000 and 5,000,000 products, ours and what one would use instead; the log with a history."""
     from tests.benchmarks.lake import run
 
     return run(quick=quick)

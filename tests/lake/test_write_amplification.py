@@ -1,4 +1,4 @@
-"""How often a row is written on its way into a large part: a bounded number of times, however many runs come. Sizes are a 500th of the real ones."""
+"""How often a row is written on its way into a large part: a bounded number of times, after any number of runs. Sizes are a 500th."""
 
 from __future__ import annotations
 

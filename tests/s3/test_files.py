@@ -71,7 +71,7 @@ def test_a_bucket_without_delete_rights_is_told_before_the_store_is_read(bucket:
     bucket.s3.may_delete = False
     bucket.sandbox.store.requests.clear()
 
-    with pytest.raises(BigCommerceError, match="could not be removed.*may write, list and remove"):
+    with pytest.raises(BigCommerceError, match=r"could not be removed.*may write, list and remove"):
         bucket.files("r1")
     assert [one for one in bucket.sandbox.store.requests if "page" in one.query] == []
 

@@ -8,6 +8,7 @@ the caller looks again.
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -23,12 +24,17 @@ from airflow_provider_bigcommerce.rows.schemas import load_pyarrow
 from airflow_provider_bigcommerce.targets.files.destination import Destination, is_temporary
 from airflow_provider_bigcommerce.targets.lake.layout import FORMAT, MADE_BY, Layout, as_identity
 from airflow_provider_bigcommerce.targets.lake.log_columns import lacking_columns
+from airflow_provider_bigcommerce.targets.lake.log_mirror import LogMirror
 from airflow_provider_bigcommerce.targets.lake.log_records import Change, OvertakenError, Snapshot
 from airflow_provider_bigcommerce.targets.lake.parts import PART_NAME, Part
 from airflow_provider_bigcommerce.targets.lake.storage import TableStorage, load_deltalake
 
+log = logging.getLogger(__name__)
+
 #: Commits after which the log is summed up in a checkpoint, which a reader then begins with.
 CHECKPOINT_EVERY: Final = 10
+#: Likewise in an object store, where each commit behind the checkpoint is a request for every reader.
+MIRRORED_CHECKPOINT_EVERY: Final = 3
 #: Days for which commits stay in the log, and for which a run is known to have been made.
 LOG_DAYS: Final = 30
 #: What readers and writers of the table must know; more is a feature that somebody else has turned on.
@@ -61,6 +67,7 @@ class LakeTable:
         self._destination, self._folder, self._layout, self._store_hash = destination, folder, layout, store_hash
         self._storage, self._keep_days = storage, keep_days
         self._opened: tuple[TableStorage, Any] | None = None
+        self._mirror = None if destination.is_local else LogMirror(destination, folder)
 
     @property
     def uri(self) -> str:
@@ -89,10 +96,12 @@ class LakeTable:
         deltalake = load_deltalake()
         storage = self._storage()
         try:
+            if self._mirror is not None:
+                return self._mirror.newest()
             if self._opened is not None and self._opened[0] == storage:
                 self._opened[1].update_incremental()
             else:
-                self._opened = storage, deltalake.DeltaTable(storage.uri, storage_options=dict(storage.options))
+                self._opened = storage, self._in_store()
         except deltalake.exceptions.TableNotFoundError:
             return None
         except deltalake.exceptions.DeltaProtocolError as error:
@@ -100,6 +109,23 @@ class LakeTable:
         except (deltalake.exceptions.DeltaError, OSError) as error:
             raise failed(storage.uri, "read", error) from error
         return self._opened[1]
+
+    def _in_store(self) -> Any:
+        """The table by the store's own log."""
+        storage = self._storage()
+        return load_deltalake().DeltaTable(storage.uri, storage_options=dict(storage.options))
+
+    def _to_write(self, snapshot: Snapshot) -> Any:
+        """The table that a commit behind this snapshot goes to.
+
+        :raises OvertakenError: somebody else has committed.
+        """
+        if self._mirror is None:
+            return snapshot.table
+        table = self._in_store()
+        if table.version() != snapshot.version:
+            raise OvertakenError(load_deltalake().exceptions.CommitFailedError("a later version is there"), is_certain=True)
+        return table
 
     def _newer(self) -> str:
         return (
@@ -171,7 +197,8 @@ class LakeTable:
 
     def runs(self, snapshot: Snapshot) -> list[Manifest]:
         """The manifests of the runs that the log still has, whatever their filters."""
-        infos = (info.get(_INFO) for info in snapshot.table.history())
+        table = snapshot.table if self._mirror is None else self._in_store()  # a mirror begins with the last checkpoint
+        infos = (info.get(_INFO) for info in table.history())
         return [Manifest.decode(msgspec.json.encode(info)) for info in infos if info is not None]
 
     def before_restore(self, snapshot: Snapshot, commit: int) -> tuple[bool, Snapshot | None]:
@@ -221,7 +248,7 @@ class LakeTable:
             )
         if lacking and not is_dry:
             try:
-                snapshot.table.alter.add_columns(lacking, commit_properties=deltalake.CommitProperties(max_commit_retries=0))
+                self._to_write(snapshot).alter.add_columns(lacking, commit_properties=deltalake.CommitProperties(max_commit_retries=0))
             except (deltalake.exceptions.DeltaError, OSError) as error:
                 raise OvertakenError(error, is_certain=False) from error
         return bool(lacking)
@@ -256,13 +283,30 @@ class LakeTable:
             if snapshot is None:
                 self._create(deltalake, change, actions, properties)
             else:
-                snapshot.table.create_write_transaction(
-                    actions, "append", deltalake.Schema.from_arrow(change.schema), [], commit_properties=properties
+                hooks = None if self._mirror is None else deltalake.PostCommitHookProperties(create_checkpoint=False)
+                self._to_write(snapshot).create_write_transaction(
+                    actions,
+                    "append",
+                    deltalake.Schema.from_arrow(change.schema),
+                    [],
+                    commit_properties=properties,
+                    post_commithook_properties=hooks,
                 )
         except (deltalake.exceptions.DeltaError, OSError) as error:
             is_certain = isinstance(error, deltalake.exceptions.CommitFailedError)
             raise OvertakenError(error, is_certain=is_certain) from error
+        self._sum_up(version)
         return version
+
+    def _sum_up(self, version: int) -> None:
+        """In an object store, write a checkpoint now and then; ``deltalake``'s own way asks for the whole log again. Readers do without."""
+        if self._mirror is None or version % MIRRORED_CHECKPOINT_EVERY != MIRRORED_CHECKPOINT_EVERY - 1:
+            return
+        deltalake = load_deltalake()
+        try:
+            self._mirror.sum_up(version)
+        except (deltalake.exceptions.DeltaError, DestinationError, OSError) as error:
+            log.warning("The log of %s could not be summed up: %s. The rows of this run are committed.", self.uri, type(error).__name__)
 
     def _create(self, deltalake: Any, change: Change, actions: Sequence[Any], properties: Any) -> None:
         storage = self._storage()
@@ -289,12 +333,10 @@ class LakeTable:
         :returns: how many.
         :raises DestinationError: that is not allowed, or failed.
         """
-        deltalake, table = load_deltalake(), self._newest()
-        if table is None:
-            return 0
+        deltalake = load_deltalake()
         hours = max(1, round(self._keep_days * 24))
         try:
-            return len(table.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=True))
+            return len(self._in_store().vacuum(hours, dry_run=False, enforce_retention_duration=False, full=True))
         except (deltalake.exceptions.DeltaError, OSError) as error:
             raise failed(self.uri, "tidied", error) from error
 

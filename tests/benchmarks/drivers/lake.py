@@ -134,6 +134,7 @@ def dlt(work: Work) -> Callable[[], object]:
     from dlt.destinations import filesystem  # type: ignore[import-not-found,unused-ignore]  # likewise
 
     rows = pyarrow.parquet.read_table(work.changes)
+    (work.folder / "init").touch()  # by this dlt knows a directory for one of its own
     into = filesystem(str(work.folder.parent))
     pipeline = library.pipeline("benchmark", pipelines_dir=str(work.folder / "state"), destination=into, dataset_name=work.folder.name)
     upsert = {"disposition": "merge", "strategy": "upsert"}
