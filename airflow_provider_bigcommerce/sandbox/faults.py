@@ -142,7 +142,9 @@ class Faults:
                 raise ValueError(
                     f"a fault of an endpoint is METHOD PATH=RATE[:KIND,KIND], for example PUT /v3/catalog/products=0.05; got {part!r}"
                 )
-            kinds: tuple[Kind, ...] = tuple(found[4].split(",")) if found[4] else WRITE_KINDS  # type: ignore[assignment]  # checked next
+            named = found[4].split(",") if found[4] else WRITE_KINDS
+            _known(named)
+            kinds = [kind for name in named for kind in ALL_KINDS if kind == name]
             self.endpoint(found[2], float(found[3]), method=None if found[1] == "*" else found[1], kinds=kinds)
 
     def draw(self, method: str, path: str) -> Planned | None:

@@ -58,7 +58,7 @@ def _look(schema: Mapping[str, Any], value: Any, name: str, version: str, found:
     if value is None or schema.get("readOnly"):  # many files leave nullable out; what must be there is looked at before
         return
     kind = schema.get("type")
-    kinds = kind if isinstance(kind, list) else [kind]
+    kinds: list[str] = kind if isinstance(kind, list) else [str(kind)]
     if kind is not None and not any(_fits(one, value, version) for one in kinds):
         found[name] = f"must be of type {' or '.join(kinds)}"
         return

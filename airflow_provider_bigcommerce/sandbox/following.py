@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from airflow_provider_bigcommerce.sandbox import dates
-from airflow_provider_bigcommerce.sandbox.order_data import SHIPPED, cents_of
+from airflow_provider_bigcommerce.sandbox.catalog_data import CatalogData
+from airflow_provider_bigcommerce.sandbox.order_data import SHIPPED, OrderData, cents_of
+from airflow_provider_bigcommerce.sandbox.seeding import SeededStore
 from airflow_provider_bigcommerce.sandbox.table import Row
 
-if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.sandbox.store import Store
+
+class FollowedStore(SeededStore, Protocol):
+    """What is asked of a store here."""
+
+    sales: OrderData
+    catalog: CatalogData
 
 
-def shipping_addresses(store: Store, order_id: int) -> list[Row]:
+def shipping_addresses(store: FollowedStore, order_id: int) -> list[Row]:
     """Give the one address an order goes to."""
     order = store.tables["orders"].get(order_id)
     return [] if order is None else store.sales.shipping_addresses(order)
 
 
-def shipments(store: Store, order_id: int) -> list[Row]:
+def shipments(store: FollowedStore, order_id: int) -> list[Row]:
     """Give the one shipment of an order that was shipped."""
     order = store.tables["orders"].get(order_id)
     if order is None or order["status_id"] not in SHIPPED:
@@ -50,7 +56,7 @@ def shipments(store: Store, order_id: int) -> list[Row]:
     ]
 
 
-def refunds(store: Store, order_id: int) -> list[Row]:
+def refunds(store: FollowedStore, order_id: int) -> list[Row]:
     """Give the refund of an order that was refunded, in whole or in part."""
     order = store.tables["orders"].get(order_id)
     if order is None or order["status_id"] not in (4, 14):
@@ -85,7 +91,7 @@ def refunds(store: Store, order_id: int) -> list[Row]:
     ]
 
 
-def pickups(store: Store, order_id: int) -> list[Row]:
+def pickups(store: FollowedStore, order_id: int) -> list[Row]:
     """Give the pickup of an order that waits for one."""
     order = store.tables["orders"].get(order_id)
     if order is None or order["status_id"] != 8:
@@ -107,7 +113,7 @@ def pickups(store: Store, order_id: int) -> list[Row]:
     ]
 
 
-def complex_rules(store: Store, product_id: int) -> list[Row]:
+def complex_rules(store: FollowedStore, product_id: int) -> list[Row]:
     """Give the rules of a product whose modifiers are choices."""
     modifiers = [m for m in store.nested["product_modifiers"].get(product_id) if m["option_values"]]
     return [

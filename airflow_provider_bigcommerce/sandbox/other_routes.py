@@ -108,7 +108,7 @@ def _variants(store: Store, query: Mapping[str, str]) -> Iterable[Row]:
 
 def _inventory_items(store: Store, call: Call) -> Answer:
     locations = list(store.tables["inventory_locations"].rows())
-    rows = [
+    rows: list[Row] = [
         {
             "identity": {**_identity(variant), "sku_id": variant["sku_id"] or variant["id"]},
             "locations": [

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-from airflow_provider_bigcommerce.sandbox.table import Row, Table
-
-if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.sandbox.store import Store
+from airflow_provider_bigcommerce.sandbox.seeding import SeededStore
+from airflow_provider_bigcommerce.sandbox.table import Key, Row, Table
 
 MOST = 2**31 - 1  # more than this is answered 200 and not kept
 SEEDED_PLACES = 3  # locations at which a seeded variant was stocked
+
+
+class StockedStore(SeededStore, Protocol):
+    """What is asked of a store here."""
+
+    clock: Callable[[], float]
+
+    def edit(self, resource: str, row_id: Key, **fields: Any) -> Row:
+        """Change fields of a row."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,7 @@ class Stock:
     adjustment are kept; no source tells what BigCommerce does.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: StockedStore) -> None:
         self._store = store
         self._table = Table("stock", [], lambda row_id: {"id": row_id, "places": {}}, on_change=store.keep)
         store.add_table(self._table)

@@ -224,14 +224,14 @@ def add_variant(store: Store, product_id: int, body: Row) -> Row:
 def _option_value(store: Store, product_id: int, value: Row) -> Row:
     options = store.nested["product_options"].get(product_id)
     name, label = value.get("option_display_name"), value.get("label")
-    for option in options:
-        if option["id"] != value.get("option_id") and option["display_name"] != name:
+    for one in options:
+        if one["id"] != value.get("option_id") and one["display_name"] != name:
             continue
-        for known in option["option_values"]:
+        for known in one["option_values"]:
             if known["id"] == value.get("id") or known["label"] == label:
                 shown = {"id": known["id"], "label": known["label"]}
-                return {**shown, "option_id": option["id"], "option_display_name": option["display_name"]}
-    option = next((option for option in options if option["display_name"] == name), None)
+                return {**shown, "option_id": one["id"], "option_display_name": one["display_name"]}
+    option: Row | None = next((one for one in options if one["display_name"] == name), None)
     made = {"id": store.nested_id("product_options"), "label": label, "sort_order": 0, "value_data": None, "is_default": False}
     if option is None:
         option = {

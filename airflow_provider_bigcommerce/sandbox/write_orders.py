@@ -154,7 +154,7 @@ def _edited(store: Store, order_id: int, lines: list[Row], items: list[Row]) -> 
             if quantity == 0:
                 del found[place]
                 continue
-            kept = {name: item[name] for name in ("name", "sku", "upc") if name in item}
+            kept: Row = {name: item[name] for name in ("name", "sku", "upc") if name in item}
             found[place] = repriced({**found[place], **kept}, quantity or found[place]["quantity"], ex_tax, inc_tax)
             continue
         if item.get("product_id") and not store.has("products", item["product_id"]):

@@ -172,7 +172,7 @@ def test_a_watch_of_a_filled_path_reads_that_list_alone(connected: Sandbox) -> N
     field = {"key": "k", "value": "v", "namespace": "n", "permission_set": "app_only"}
     with BigCommerceHook().store() as store:
         for product in (one, other):
-            store.create("product_metafields", {**field, "product_id": product})
+            store.create("product_metafields", {**field, "resource_id": product})
     feed = ChangesFeed(f"/v3/catalog/products/{one}/metafields", None, frozenset({"resource_id"}), "bigcommerce_default")
 
     rows = asyncio.run(feed.between(datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)))
