@@ -87,7 +87,7 @@ def test_the_program_prints_its_connection_and_ends_cleanly(number: signal.Signa
     finally:
         process.send_signal(number)
 
-    assert connection["extra"] == {"store_hash": "abc123", "access_token": "secret"}
+    assert connection["extra"] == {"store_hash": "abc123", "access_token": "secret", "b2b_host": connection["host"]}
     assert answer["meta"]["pagination"]["total"] == 3
     assert process.wait(timeout=20) == 0
 
