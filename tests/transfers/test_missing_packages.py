@@ -21,7 +21,6 @@ from airflow_provider_bigcommerce.operators.compact import BigCommerceCompactOpe
 from airflow_provider_bigcommerce.operators.graphql import BigCommerceGraphQLOperator
 from airflow_provider_bigcommerce.operators.partition import BigCommerceCommitPartitionsOperator
 from airflow_provider_bigcommerce.operators.reconcile import BigCommerceReconcileOperator
-from airflow_provider_bigcommerce.retry import BigCommerceRetryPolicy
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.targets.files import object_stores
 from airflow_provider_bigcommerce.targets.files.destination import Destination
@@ -149,7 +148,3 @@ def test_airflow_does_not_try_such_a_task_again() -> None:
 
     [instance] = run.get_task_instances()
     assert (str(instance.state), instance.try_number) == ("failed", 1)
-
-
-def test_the_retry_policy_gives_up_at_once() -> None:
-    assert "fail" in str(BigCommerceRetryPolicy().evaluate(MissingPackageError("s3fs"), 1, 3).action).lower()
