@@ -139,6 +139,7 @@ def test_a_lake_without_deltalake_fails_at_once(connected: Sandbox, tmp_path: Pa
     assert isinstance(raised.value, AirflowFailException)
 
 
+@pytest.mark.exhaustive  # half a minute; that it is an AirflowFailException is held above
 @pytest.mark.usefixtures("airflow_home", "connected")
 def test_airflow_does_not_try_such_a_task_again() -> None:
     with DAG("without_s3", schedule=None) as dag:
