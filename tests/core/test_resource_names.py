@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import get_args
 
 from airflow_provider_bigcommerce.core.catalog import ALIASES, CATALOG
@@ -17,12 +15,3 @@ def test_the_module_of_names_is_the_one_that_the_catalog_makes() -> None:
 
 def test_the_type_has_every_name_and_every_alias() -> None:
     assert set(get_args(ResourceName)) == {*CATALOG, *ALIASES}
-
-
-def test_a_dag_file_does_not_pay_for_the_names() -> None:
-    code = (
-        "import sys, airflow_provider_bigcommerce.sync, airflow_provider_bigcommerce.sensors.resource;"
-        "print('airflow_provider_bigcommerce.core.catalog.names' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
-    assert done.stdout.splitlines()[-1] == "False"

@@ -21,7 +21,6 @@ from airflow_provider_bigcommerce.operators.compact import BigCommerceCompactOpe
 from airflow_provider_bigcommerce.operators.graphql import BigCommerceGraphQLOperator
 from airflow_provider_bigcommerce.operators.partition import BigCommerceCommitPartitionsOperator
 from airflow_provider_bigcommerce.operators.reconcile import BigCommerceReconcileOperator
-from airflow_provider_bigcommerce.retry import BigCommerceRetryPolicy
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.targets.files import object_stores
 from airflow_provider_bigcommerce.targets.files.destination import Destination
@@ -140,6 +139,7 @@ def test_a_lake_without_deltalake_fails_at_once(connected: Sandbox, tmp_path: Pa
     assert isinstance(raised.value, AirflowFailException)
 
 
+@pytest.mark.exhaustive  # half a minute; that it is an AirflowFailException is held above
 @pytest.mark.usefixtures("airflow_home", "connected")
 def test_airflow_does_not_try_such_a_task_again() -> None:
     with DAG("without_s3", schedule=None) as dag:
@@ -149,7 +149,3 @@ def test_airflow_does_not_try_such_a_task_again() -> None:
 
     [instance] = run.get_task_instances()
     assert (str(instance.state), instance.try_number) == ("failed", 1)
-
-
-def test_the_retry_policy_gives_up_at_once() -> None:
-    assert "fail" in str(BigCommerceRetryPolicy().evaluate(MissingPackageError("s3fs"), 1, 3).action).lower()
