@@ -188,7 +188,8 @@ class Copy:
     async def _read_whole(self, store: BigCommerceStore, thread: Executor, begun: Awaitable[None]) -> None:
         """Read the list; once more as a whole where its numbers contradict each other.
 
-        A count that is alone against two passes with the same rows fails nothing: the manifest says that the copy is not complete.
+        A count that is alone against two passes with the same rows fails nothing: the manifest says that the copy is not complete. What
+        was due in the first pass is due in both together: a second one that ends early would otherwise excuse the first.
         """
         try:
             await self._read(store, thread, begun)
@@ -196,12 +197,16 @@ class Copy:
             if not self._may_look_again:
                 raise
             rows = self._copied.found
+            due = self._copied.totals[-1] if self._copied.totals else 0
             try:
                 await self._look_again(store, thread, begun, str(error))
             except CountDisagreesError as again:
                 if not isinstance(error, CountDisagreesError) or (again.found, self._copied.found) != (error.found, rows):
                     raise
                 self._copied.totals = [again.counted]
+            else:
+                if self._copied.found < due:
+                    raise
 
     @property
     def _may_look_again(self) -> bool:

@@ -33,7 +33,7 @@ def read(shop: Shop) -> list[int]:
         store = BigCommerceStore(StoreCredentials("abc123", "token"), StoreSettings(max_attempts=3, max_concurrency=4), sleep=soon)
         store._sender._attempt = answered  # type: ignore[method-assign]  # the shop in place of the wire
         parents = {"parent_ids": [1]} if shop.way.is_child else {}
-        return [row[shop.way.key] async for row in store.rows(shop.way.resource, **parents)]
+        return [row[shop.way.key] async for row in store.rows(shop.way.resource, query=shop.way.query, **parents)]
 
     return run(main())
 

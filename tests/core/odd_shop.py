@@ -13,7 +13,7 @@ import msgspec
 
 from airflow_provider_bigcommerce.core.messages import Request, Response
 
-#: More requests than any read of 620 rows can need: what goes on behind it would never end.
+#: More requests than any read of the shop can need: what goes on behind it would never end.
 ENDLESS = 400
 
 
@@ -26,23 +26,29 @@ class Way:
     :param key: the field of the rows' key.
     :param ids: the rows, in the store's order.
     :param cap: rows a page, whatever was asked for.
+    :param limit: rows a page, as the caller asks for; 0 where callers cannot.
     :param is_child: whether it is the list of one parent of many.
     """
 
     resource: str
     style: str
     key: str = "id"
-    ids: tuple[int, ...] = tuple(range(1, 621))
-    cap: int = 250
+    ids: tuple[int, ...] = tuple(range(1, 125))
+    cap: int = 50
     is_child: bool = False
+    limit: int = 50
+
+    @property
+    def query(self) -> dict[str, int]:
+        return {"limit": self.limit} if self.limit else {}
 
 
-SPARSE = tuple(range(3, 3 * 620 + 3, 3))
+SPARSE = tuple(range(3, 3 * 124 + 3, 3))
 WAYS: dict[str, Way] = {
     "id ranges, V3": Way("products", "v3"),
     "id ranges with holes, V3": Way("products", "v3", ids=SPARSE),
     "id ranges of short pages, V3": Way("products", "v3", cap=10, ids=tuple(range(1, 63))),
-    "id ranges that end with a full page, V3": Way("products", "v3", ids=tuple(range(1, 501))),
+    "id ranges that end with a full page, V3": Way("products", "v3", ids=tuple(range(1, 101))),
     "id ranges of one page, V3": Way("products", "v3", ids=tuple(range(1, 38))),
     "id ranges, V2, counted": Way("orders", "v2"),
     "id ranges with holes, V2, counted": Way("orders", "v2", ids=SPARSE),
@@ -53,16 +59,16 @@ WAYS: dict[str, Way] = {
     "no rows, V3": Way("products", "v3", ids=()),
     **{f"id ranges of pages of {cap}, V2": Way("orders", "v2", cap=cap, ids=tuple(range(1, 4 * cap))) for cap in (10, 20, 30, 37)},
     "cursors": Way("customers", "cursor"),
-    "cursors that end with a full page": Way("customers", "cursor", ids=tuple(range(1, 501))),
+    "cursors that end with a full page": Way("customers", "cursor", ids=tuple(range(1, 101))),
     "cursors without totals": Way("customers", "cursor without totals"),
     "cursors of one page": Way("customers", "cursor", ids=tuple(range(1, 38))),
     "pages, V3": Way("product_variants", "v3"),
-    "pages that end with a full one, V3": Way("product_variants", "v3", ids=tuple(range(1, 501))),
+    "pages that end with a full one, V3": Way("product_variants", "v3", ids=tuple(range(1, 101))),
     "one page, V3": Way("product_variants", "v3", ids=tuple(range(1, 38))),
-    "pages in another order, V3": Way("product_variants", "v3", ids=tuple(range(620, 0, -1))),
+    "pages in another order, V3": Way("product_variants", "v3", ids=tuple(range(124, 0, -1))),
     "pages, V2": Way("customer_groups", "v2"),
-    "pages in another order, V2": Way("customer_groups", "v2", ids=tuple(range(620, 0, -1))),
-    "pages that end with a full one, V2": Way("customer_groups", "v2", ids=tuple(range(1, 501))),
+    "pages in another order, V2": Way("customer_groups", "v2", ids=tuple(range(124, 0, -1))),
+    "pages that end with a full one, V2": Way("customer_groups", "v2", ids=tuple(range(1, 101))),
     "one page, V2": Way("customer_groups", "v2", ids=tuple(range(1, 8))),
     **{f"pages of {cap}, V2": Way("customer_groups", "v2", cap=cap, ids=tuple(range(1, 4 * cap))) for cap in (10, 20, 30, 37)},
     "after the last key": Way("channel_listings", "keyset", key="listing_id", is_child=True),
@@ -71,8 +77,8 @@ WAYS: dict[str, Way] = {
     "children of short pages, V2": Way("order_products", "v2", cap=37, ids=tuple(range(1, 101)), is_child=True),
     "children, V3": Way("product_images", "v3", is_child=True),
     "children, cursors": Way("product_metafields_by_product", "cursor", is_child=True),
-    "one answer": Way("category_trees", "single", ids=tuple(range(1, 38))),
-    "one answer that has pages all the same": Way("tax_rates", "v3"),
+    "one answer": Way("category_trees", "single", ids=tuple(range(1, 38)), limit=0),
+    "one answer that has pages all the same": Way("tax_rates", "v3", ids=tuple(range(1, 621)), cap=250, limit=0),
 }
 
 
@@ -95,8 +101,8 @@ class Shop:
             self.told = max(self.told, len(self.way.ids))
             return _json({"count": len(self.way.ids)})
         self.page = int(params.get("page", 1))
-        response = _ANSWERS.get((id(self.way), request.params)) or self._list(params)
-        _ANSWERS[id(self.way), request.params] = response
+        response = _ANSWERS.get((self.way, request.params)) or self._list(params)
+        _ANSWERS[self.way, request.params] = response
         self.lists += 1
         is_odd = self.odd is not None and self.position <= self.lists < self.position + self.times
         if is_odd and self.odd is not None:
@@ -156,7 +162,7 @@ def _json(body: object) -> Response:
 COUNTED = frozenset({"v3", "cursor", "dates"})
 
 #: The shops' own answers: many reads ask for the same.
-_ANSWERS: dict[tuple[int, object], Response] = {}
+_ANSWERS: dict[tuple[Way, object], Response] = {}
 
 
 def _told(response: Response) -> int:
@@ -306,7 +312,7 @@ ODD: dict[str, Odd] = {
     "no cursor, no link": cursors(end_cursor=None, links={}),
     "links is a list": cursors(links=[]),
     "no next link": cursors(links={}),
-    "cursor of the first page": cursors(end_cursor="250"),
+    "cursor of the first page": cursors(end_cursor="50"),
     "pages of a thousand": cursors(per_page=1000),
 }
 
