@@ -21,7 +21,8 @@ from airflow_provider_bigcommerce.core import odd_bytes
 from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.planning import column_of, full_query
-from airflow_provider_bigcommerce.engine.copying import Copied, require_whole
+from airflow_provider_bigcommerce.engine.completeness import require_whole
+from airflow_provider_bigcommerce.engine.copying import Copied
 from airflow_provider_bigcommerce.engine.selection import Selection
 from airflow_provider_bigcommerce.exceptions import IncompleteReadError, NotFoundError, TooManyDeletedError
 from airflow_provider_bigcommerce.rows.row_keys import Key, KeyReader

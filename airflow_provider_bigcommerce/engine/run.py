@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.core.windows import written
-from airflow_provider_bigcommerce.engine.copying import Copied, Copy, checked, drift_of, require_whole, settled
+from airflow_provider_bigcommerce.engine.completeness import checked, require_whole, settled
+from airflow_provider_bigcommerce.engine.copying import Copied, Copy, drift_of
 from airflow_provider_bigcommerce.engine.deletes import find_deleted
 from airflow_provider_bigcommerce.engine.manifest import Manifest, ManifestWindow
 from airflow_provider_bigcommerce.engine.progress import Progress

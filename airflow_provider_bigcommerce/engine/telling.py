@@ -6,27 +6,22 @@ the commit, so nothing here decides what is data.
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from airflow.sdk import BaseOperator
-
-from airflow_provider_bigcommerce.assets import asset_of, data_alias, is_known, uri_of
-from airflow_provider_bigcommerce.compat import comes_again, hook_lineage, is_of_mapped, is_task, stats_sink
-from airflow_provider_bigcommerce.core.arguments import Checks, check_rendered, flag, is_pending, text
+from airflow_provider_bigcommerce.assets import asset_of, data_alias, uri_of
+from airflow_provider_bigcommerce.compat import hook_lineage, is_task, stats_sink
 from airflow_provider_bigcommerce.core.outside_text import one_line
-from airflow_provider_bigcommerce.core.planning import copied_resource, resource_of
+from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.windows import moment
-from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.engine.progress import duration
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
 
 if TYPE_CHECKING:
-    from airflow.sdk import Asset, AssetAlias, Connection
+    from airflow.sdk import Asset, AssetAlias, BaseOperator, Connection
 
     from airflow_provider_bigcommerce.client.sending import ReadStats
     from airflow_provider_bigcommerce.engine.manifest import Manifest
@@ -93,94 +88,6 @@ class Learnt:
     place: Place | None = None
     watermark: datetime | None = None
     stats: ReadStats | None = None
-
-
-class TellingTransfer(BaseOperator):
-    """A transfer that tells what it did: every transfer of this package is one.
-
-    Subclasses do the work in :meth:`transfer`, and note in ``learnt`` what they learn on the way.
-
-    :param resource: catalog name or path of what is read.
-    :param bigcommerce_conn_id: connection id of the store.
-    :param emit_empty: whether a run that brought no row announces itself too.
-    """
-
-    #: What each argument may be; subclasses add theirs.
-    argument_checks: ClassVar[Checks] = {
-        "resource": text("orders"),
-        "bigcommerce_conn_id": text("bigcommerce_default"),
-        "emit_empty": flag(),
-    }
-
-    def __init__(self, *, resource: str, bigcommerce_conn_id: str, emit_empty: bool, **kwargs: Any) -> None:
-        for name, value in (("resource", resource), ("bigcommerce_conn_id", bigcommerce_conn_id)):
-            if not is_pending(value):  # the asset is named after them
-                self.argument_checks[name](name, value)
-        # An outlet that is known when the DAG is parsed shows in Airflow's graph, but always has an event; the alias serves the rest.
-        is_fixed = emit_empty and not is_of_mapped(self) and is_known(resource, bigcommerce_conn_id)
-        own = asset_of(bigcommerce_conn_id, copied_resource(resource).name) if is_fixed else data_alias()
-        super().__init__(**with_outlet(kwargs, own))
-        self.resource = resource
-        self.bigcommerce_conn_id = bigcommerce_conn_id
-        self.emit_empty = emit_empty
-        self.learnt = Learnt()
-
-    @abstractmethod
-    def transfer(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        """Copy, commit, and return the manifest."""
-
-    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        """Copy, commit, tell, and return the manifest.
-
-        :param context: Airflow's; ``{}`` works too, without watermark and retries.
-        :raises BigCommerceError: see ``airflow_provider_bigcommerce.exceptions``.
-        """
-        self.learnt = Learnt()
-        try:
-            with failing_without_package():
-                check_rendered(self, self.argument_checks)
-                manifest = self.transfer(context)
-        except BaseException as error:
-            if not comes_again(error):
-                self._tell_failure(context, error)
-            raise
-        _measure(self._tags(), self.learnt, manifest)
-        if "piece" not in manifest:  # a range of a list is no data yet
-            announce(self, context, manifest, self.bigcommerce_conn_id, self.learnt.place, emit_empty=self.emit_empty)
-        if is_task(context):  # elsewhere nobody collects, and Airflow would load its plugins for it
-            trace(self, self.bigcommerce_conn_id, resource_of(self.resource).name, self.learnt.place)
-        return manifest
-
-    def tell_copied(self, manifest: Manifest, into: str) -> None:
-        """The last lines of the log: what a run was, and what was not as expected.
-
-        :param into: what took the rows, ``2 files``.
-        """
-        self.log.info(copied(manifest, into, self.learnt.stats))
-        if manifest.drift:
-            fields = ", ".join(f"{drift.path} ({drift.seen_type})" for drift in manifest.drift[:20])
-            told = "%d fields were not as the schema has them; what came is kept in the column _extra (see the manifest's drift): %s"
-            self.log.info(told, len(manifest.drift), fields)
-        if manifest.rounded:
-            told = "%s amounts have more decimals than their column and stand in it rounded; _extra has them as they came."
-            self.log.info(told, f"{manifest.rounded:,}")
-
-    def _tags(self) -> dict[str, str]:
-        return {"conn_id": self.bigcommerce_conn_id, "resource": _name(self.resource)}
-
-    def _tell_failure(self, context: Mapping[str, Any], error: BaseException) -> None:
-        _measure(self._tags(), self.learnt, None)
-        if is_task(context) and isinstance(error, Exception):
-            text = f": {one_line(error, _LONGEST_ERROR)}" if isinstance(error, BigCommerceError) else ""  # other texts may quote a row
-            value = {"resource": _name(self.resource), "error": f"{type(error).__name__}{text}"}
-            context["ti"].xcom_push(key=ERROR_KEY, value=value)
-
-    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002  # OpenLineage's signature
-        """What OpenLineage asks after success, and, with what is known, after failure.
-
-        :returns: ``OperatorLineage``: the store's resource in, files or table out.
-        """
-        return openlineage(self.learnt.store_hash, resource_of(self.resource).name, self.learnt.place)
 
 
 def copied(manifest: Manifest, into: str, stats: ReadStats | None) -> str:
@@ -250,7 +157,13 @@ def openlineage(store_hash: str, resource: str, place: Place | None) -> Any:
     return OperatorLineage(inputs=inputs, outputs=outputs)
 
 
-def _name(resource: str) -> str:
+def told_of(error: Exception) -> str:
+    """An error's type, and its text where that is one of ours: others may quote a row."""
+    text = f": {one_line(error, _LONGEST_ERROR)}" if isinstance(error, BigCommerceError) else ""
+    return f"{type(error).__name__}{text}"
+
+
+def name_of(resource: str) -> str:
     """The catalog's name, or, of what is in no catalog, what was asked for."""
     try:
         return resource_of(resource).name
@@ -258,8 +171,12 @@ def _name(resource: str) -> str:
         return resource
 
 
-def _measure(tags: dict[str, str], learnt: Learnt, manifest: Mapping[str, Any] | None) -> None:
-    """Metrics through Airflow's own sink (docs/how-to/monitor.md lists them)."""
+def measure(tags: dict[str, str], learnt: Learnt, manifest: Mapping[str, Any] | None) -> None:
+    """Metrics through Airflow's own sink (docs/how-to/monitor.md lists them).
+
+    :param tags: ``conn_id`` and ``resource``.
+    :param manifest: None for a try that failed.
+    """
     sink = stats_sink()
     if manifest is not None:
         sink.incr("bigcommerce.rows", manifest["rows"], tags=tags)

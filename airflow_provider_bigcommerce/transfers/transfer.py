@@ -36,12 +36,12 @@ from airflow_provider_bigcommerce.engine.run import CopyRun, Manner
 from airflow_provider_bigcommerce.engine.selection import MODES, Selection, dated, interval_of, select
 from airflow_provider_bigcommerce.engine.stoppable import QUOTA_SHARE, StoppableReading
 from airflow_provider_bigcommerce.engine.target import Run, Target
-from airflow_provider_bigcommerce.engine.telling import TellingTransfer
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink, control_panel_url
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.files.parents import parents_in
+from airflow_provider_bigcommerce.transfers.telling_transfer import TellingTransfer
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.core.catalog.names import ResourceName

@@ -40,9 +40,9 @@ def put(warehouse: Warehouse, *rows: dict[str, Any]) -> None:
     """Rows of earlier runs as this version leaves them; their manifests cannot be read, so that whoever reads one fails."""
     hashes = dict(warehouse.query("SELECT filters, filters_hash FROM _bigcommerce_syncs"))
     values = []
-    usual = {"filters": "{}", "mode": "incremental", "since": None, "watermark": None, "table": "orders"}
+    usual = {"filters": "{}", "mode": "incremental", "since": None, "watermark": None, "table": "orders", "resource": "orders"}
     for row in [{**usual, **told} for told in rows]:
-        texts = (row["table"], row["run"], "orders", warehouse.sandbox.store.store_hash, row["filters"], "json", row["mode"])
+        texts = (row["table"], row["run"], row["resource"], warehouse.sandbox.store.store_hash, row["filters"], "json", row["mode"])
         moments = (row["since"], row.get("until"), row["watermark"])
         ends = [literal(warehouse, row[name]) for name in ("finished", "read")]
         known_hash = hashes.get(row["filters"], "another")

@@ -9,7 +9,7 @@ import random
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from airflow_provider_bigcommerce.targets.files.compaction_plan import is_compac
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.files.merging import Merge
 from airflow_provider_bigcommerce.targets.files.snapshots import find_copy
-from tests.transfers.compacted import Row, Written, all_rows, assert_names_what_is_there, rows_of, seen_by_all
+from tests.transfers.compacted import T0, Row, Written, all_rows, assert_names_what_is_there, rows_of, seen_by_all
 from tests.transfers.conftest import Night
 from tests.transfers.stopped import StoppedTry, counted_steps
 from tests.transfers.test_reading_the_files import sql_blocks
@@ -648,6 +648,105 @@ def test_a_run_that_is_committed_anew_while_it_is_compacted_counts(disk: Destina
     assert result.merged.runs == 0
     assert rows_of(written)[(5,)]["notes"] == "after the clear"
     assert not [name for name in names(disk, "customers") if "compact-" in name]
+
+
+@pytest.mark.parametrize("fate", ["goes on", "is killed"])
+def test_two_compactions_that_commit_in_the_same_instant_leave_each_row_without_a_key_once(fate: str) -> None:
+    """The one stops at any step, also between its last look and its manifest; the other one runs, as it is or after one run more."""
+    objects, both = fsspec.filesystem("memory"), 0
+    objects.store.clear()
+    with counted_steps():
+        for number in itertools.count():
+            written = Written(Destination(objects, f"/{number}", f"memory://{number}"), "order_settings")
+            for hour in (0, 1, 2, 48):
+                written.run(hour, [{"name": f"shop {hour}"}, {"name": "the same"}], mode="full")
+            stopped = StoppedTry(lambda written=written: {"result": compact(written)}, number, is_killed=fate == "is killed")  # type: ignore[misc]
+            stopped.begin()
+            if number % 2:
+                written.run(96, [{"name": "shop 96"}], mode="full")  # so that the other one stands for more runs
+            written.run(97, [{"name": "shop 97"}], mode="full")
+            compact(written)
+            stopped.finish()
+            assert (stopped.surprise, stopped.error) == (None, None), number
+
+            commits = [name for name in names(written.destination, "order_settings/_manifests") if "compact-" in name]
+            if fate == "is killed":
+                both += len(commits) > 1
+                compact(written)
+            shops = [48, *([96] if number % 2 else []), 97]
+            expected = [*(f"shop {hour}" for hour in (0, 1, 2, *shops)), *["the same"] * 4]
+            assert sorted(json.loads(row)["name"] for row in all_rows(written)) == sorted(expected), (number, stopped.steps[-1:])
+            if len(stopped.steps) <= number:
+                break
+    assert number > 20
+    assert both or fate == "goes on", "no two of them ever stood at once"
+
+
+def now_hours() -> float:
+    """The destination's time as an hour of the runs'."""
+    return (datetime.now(UTC) - T0) / timedelta(hours=1)
+
+
+def begun(destination: Destination, run: str, *, hours_ago: tuple[float, ...]) -> None:
+    """Files of a run that is under way, and was for so long."""
+    for number, hours in enumerate(hours_ago):
+        name = f"customers/run={run}/part-{number:05d}-0a1b2c3d.jsonl"
+        destination.write(name, b"{}\n")
+        old(destination, name, hours / 24)
+
+
+@pytest.mark.parametrize("is_cleared", [False, True], ids=["a run", "a cleared run"])
+def test_a_run_that_reads_for_days_comes_in_at_its_place(destination: Destination, is_cleared: bool) -> None:
+    """It began three days ago; compactions beside it leave alone what began after it, so that its rows hide what is older than they."""
+    start = now_hours() - 80
+    plain, beside = Written(Destination(fsspec.filesystem("memory"), "/plain", "memory://plain"), store_hash="abc123"), Written(destination)
+    fsspec.filesystem("memory").store.clear()
+    key = "sync.customers-0a1b2c3d--run-slow"
+
+    def run(hour: float, rows: list[Row], **arguments: Any) -> None:
+        for written in (plain, beside):
+            written.run(start + hour, rows, **arguments)
+
+    if is_cleared:
+        run(-40, [customer(8, "before the clear")], key=key)
+        for entry in destination.entries("customers"):
+            old(destination, entry.name, 5)
+    for hour in range(-30, 6):
+        run(hour, [customer(key, f"hour {hour}") for key in (hour % 5, 7)])
+    began = 5.5  # and closed its first file half a day later
+    begun(destination, key, hours_ago=(80 - began - 12, 40, 1))
+    for hour in range(6, 80):
+        run(hour, [customer(hour % 3, f"hour {hour}")])
+        if hour in (40, 60, 79):
+            compact(beside)
+    run(began, [customer(key, "of the slow one") for key in (1, 3, 4, 7, 8)], key=key)
+    run(90, [customer(50)])
+    expected = rows_of(plain)
+    assert {row["notes"] for row in expected.values()} >= {"of the slow one", "hour 78"}
+
+    assert len(find_copy(destination, "customers").runs) < 113 - 10, "nothing was compacted"
+    assert rows_of(beside) == expected
+    compact(beside)
+    assert rows_of(beside) == expected
+
+
+def test_a_run_under_way_holds_compactions_back_for_as_long_as_it_writes_and_a_dead_one_does_not(destination: Destination) -> None:
+    written = Written(destination)
+    hourly(written, 100)
+    begun(destination, "sync.customers-0a1b2c3d--run-slow", hours_ago=(29.5, 2))
+    begun(destination, "sync.customers-0a1b2c3d--run-dead", hours_ago=(90, 25))
+    begun(destination, "compact-20260101T000000-0123abcd.0", hours_ago=(95, 1))
+
+    assert compact(written).merged.runs == 100 - 24 - 30
+    for entry in destination.entries("customers/run=sync.customers-0a1b2c3d--run-slow"):
+        old(destination, entry.name, 1)
+    assert compact(written).merged.runs == 30 + 1
+    for entry in [*destination.entries(f"customers/run={written.keys[50]}"), *destination.entries("customers/_manifests")]:
+        old(destination, entry.name, 5)
+    begun(destination, written.keys[50], hours_ago=(9.5, 1))  # it was compacted and is cleared
+    for hour in range(100, 150):
+        written.run(hour, [customer(1, f"hour {hour}")])
+    assert compact(written).merged.runs == 150 - 24 - 10 - 76 + 1
 
 
 def test_a_run_that_took_longer_than_a_day_is_told_of(disk: Destination, caplog: pytest.LogCaptureFixture) -> None:

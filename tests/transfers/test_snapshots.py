@@ -235,6 +235,18 @@ def test_compactions_of_compactions_hold_without_any_snapshot(destination: Desti
     assert [run.run for run in find_copy(destination, "orders").runs] == ["second"]
 
 
+def test_runs_whose_compaction_is_taken_back_are_data_again(destination: Destination) -> None:
+    for hour, run in enumerate("abc"):
+        a_run(destination, run, hour)
+    a_run(destination, "compact", 1, replaces=tuple(map(stands_for, find_copy(destination, "orders").runs[1:])))
+    assert told(destination) == ["c", "compact"]
+    destination.remove(manifest_name("orders", "compact"))
+
+    assert [run.run for run in find_copy(destination, "orders").runs] == ["c", "b", "a"]
+    settle(destination, "orders")
+    assert told(destination) == ["c", "b", "a"]
+
+
 # -- several at once
 
 

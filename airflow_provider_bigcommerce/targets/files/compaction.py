@@ -23,12 +23,13 @@ from airflow_provider_bigcommerce.core.naming import kept_name
 from airflow_provider_bigcommerce.core.planning import copied_resource, resource_of
 from airflow_provider_bigcommerce.engine.manifest import Manifest
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, DestinationError, InvalidQueryError, UnknownResourceError
-from airflow_provider_bigcommerce.targets.files.commits import commit
+from airflow_provider_bigcommerce.targets.files.commits import commit, manifest_name
 from airflow_provider_bigcommerce.targets.files.compaction_plan import (
     Segment,
     Stead,
     bytes_of,
     compaction_key,
+    doubles,
     is_compaction,
     segments,
     stead_of,
@@ -38,7 +39,8 @@ from airflow_provider_bigcommerce.targets.files.destination import Destination, 
 from airflow_provider_bigcommerce.targets.files.look import Look
 from airflow_provider_bigcommerce.targets.files.merging import Merge, Merged
 from airflow_provider_bigcommerce.targets.files.retention import Removed, newest_compaction, remove_outlived, still_there
-from airflow_provider_bigcommerce.targets.files.snapshots import Found, SnapshotRun, find_copy, stands_for
+from airflow_provider_bigcommerce.targets.files.snapshots import Found, SnapshotRun, find_copy, settled, stands_for
+from airflow_provider_bigcommerce.targets.files.under_way import longest_under_way
 
 log = logging.getLogger(__name__)
 
@@ -194,8 +196,10 @@ class Compaction:
         except UnknownResourceError:  # of a GraphQL connection
             return self._skipped("it is no resource of the catalog, so it is not known by what its rows are told apart")
         self._refuse_two_stores(found)
+        if not dry_run:
+            found = self._without_doubles(found, resource)
         before, merged = size_of(found.runs), Size()
-        work = segments(found.runs, resource, _with_files(look))
+        work = segments(found.runs, resource, _with_files(look), longest_under_way(found, now))
         self._warn_of_late(found)
         for segment in work:
             if dry_run or self._replace(segment, resource, found):
@@ -231,7 +235,24 @@ class Compaction:
         for merged, stead, runs, sequence in self._commits(merge, segment, resource):
             manifest = self._manifest(merged, stead, runs, sequence, found, started_at)
             commit(self._destination, self._folder, merged.run, manifest, None)
+        if not resource.primary_key:
+            self._without_doubles(find_copy(self._destination, self._folder), resource)
         return True
+
+    def _without_doubles(self, found: Found, resource: Resource) -> Found:
+        """Of two compactions that stand for the same run, leave one: each had looked before the other one committed.
+
+        Rows with a key would be there twice and count once, and the next compaction merges them; rows without one would be two for good.
+        Whoever sees both takes the same one away, so that it does not matter who; the runs for which that one alone stood are data again.
+
+        :param found: the copy.
+        """
+        while not resource.primary_key and (doubled := doubles(found.runs)):
+            for run in doubled:
+                self._tell(f"Another compaction of {self._name} stands for runs for which {run.run} does too, which is taken back.")
+                self._destination.remove(manifest_name(self._folder, run.run))
+            found = settled(self._destination, self._folder)
+        return found
 
     def _is_changed(self, segment: Segment) -> bool:
         """Whether another one has replaced a run of the segment, or a run was committed anew: the next compaction takes what is left."""

@@ -3,7 +3,7 @@
 Decides by manifests alone; opens nothing. What a reader, a proof or the next run concludes from the manifests is the same before and after:
 
 * **The newest runs stay.** A run that began to read less than a day before the newest one, by the store's clock, is left alone: a run that
-  is still under way may belong behind it.
+  is still under way may belong behind it. Where one has been writing for days, so many days more are left alone.
 * **The runs that watermarks name stay**, for the next run needs their files of overlaps and digests. They are known by these files.
 * **Runs are merged that follow each other**, and the new run has the place of the newest of them, so that it hides nothing newer.
 * **A new run stands for runs of one kind and one filter**: how far the copy goes, and which spans were backfilled, is the sum of the old
@@ -92,15 +92,19 @@ class Segment:
         return [*(run for group in self.groups for run in group.runs), *self.markers]
 
 
-def segments(runs: Sequence[SnapshotRun], resource: Resource, with_files: Collection[str]) -> list[Segment]:
+def segments(
+    runs: Sequence[SnapshotRun], resource: Resource, with_files: Collection[str], under_way: timedelta = timedelta()
+) -> list[Segment]:
     """What a compaction has to do; nothing where there would be no fewer runs after it.
 
     :param runs: the copy, newest first.
     :param with_files: keys of runs that have a file of overlaps or digests.
+    :param under_way: for how long the oldest run that is under way has been writing. It began to read less than :data:`UNSETTLED` before
+        its first file, and the newest run of the copy not after now: so no clock is held against another's.
     """
     if not runs:
         return []
-    limit = runs[0].manifest.order[0] - UNSETTLED
+    limit = runs[0].manifest.order[0] - UNSETTLED - under_way
     kept = {*with_files, *_named_by_watermarks(runs, resource)}
     found: list[Segment] = []
     for part in _parts(run for run in runs if run.manifest.order[0] <= limit):
@@ -115,6 +119,18 @@ def segments(runs: Sequence[SnapshotRun], resource: Resource, with_files: Collec
 def is_marker(run: SnapshotRun) -> bool:
     """Whether a run holds presence markers: it is a compaction's, and stands below all others that began with it."""
     return is_compaction(run.run) and run.manifest.sequence == 0
+
+
+def doubles(runs: Iterable[SnapshotRun]) -> list[SnapshotRun]:
+    """Compactions that stand for a run for which another one, earlier by name, stands too: both committed in the same instant."""
+    found: list[SnapshotRun] = []
+    taken: set[str] = set()
+    for run in sorted((run for run in runs if is_compaction(run.run)), key=lambda run: run.run):
+        if taken.isdisjoint(run.manifest.replaces):
+            taken.update(run.manifest.replaces)
+        else:
+            found.append(run)
+    return found
 
 
 def bytes_of(run: SnapshotRun) -> int:

@@ -48,8 +48,15 @@ class Look:
 
         :param folder: such as ``_manifests``, below the resource's directory.
         """
-        start = f"{self.resource}/{folder}/"
-        return self.entries[bisect_left(self._names, start) : bisect_left(self._names, start[:-1] + "0")]  # "0" comes after "/"
+        return self._beginning_with(f"{self.resource}/{folder}/")
+
+    def of_runs(self) -> list[Entry]:
+        """The files below the directories of runs, ``run=...``, by name."""
+        return self._beginning_with(f"{self.resource}/run=")
+
+    def _beginning_with(self, start: str) -> list[Entry]:
+        end = start[:-1] + chr(ord(start[-1]) + 1)
+        return self.entries[bisect_left(self._names, start) : bisect_left(self._names, end)]
 
     def get(self, name: str) -> Entry | None:
         """A file.

@@ -183,7 +183,7 @@ def find_copy(
     look = Look.at(destination, resource) if look is None else look
     snapshot, entry = _highest(destination, look, known, written)
     runs = {run.run: run for run in snapshot.runs} if snapshot is not None else {}
-    left_out = {each.run: each for each in snapshot.left_out} if snapshot is not None else {}
+    left_out = {each.run: each for each in snapshot.left_out} if snapshot is not None and _is_all_there(snapshot, look) else {}
     is_same = _Sameness(entry, runs_with_copies(look))
     found: list[SnapshotRun] = []
     out: list[LeftOut] = []
@@ -203,6 +203,12 @@ def find_copy(
         if manifest is not None:
             found.append(SnapshotRun(run=_run_of(file), manifest=manifest, bytes=file.bytes, modified=_when(file)))
     return Found(look, snapshot, entry, *_without_replaced(found, out))
+
+
+def _is_all_there(snapshot: Snapshot, look: Look) -> bool:
+    """Whether each manifest that stands for others is still there: else those are data again, and are read anew."""
+    standing = (run.run for run in snapshot.runs if run.manifest.replaces)
+    return all(look.get(f"{look.resource}/_manifests/{run}.json") is not None for run in standing)
 
 
 def settle(destination: Destination, resource: str) -> Snapshot | None:

@@ -56,6 +56,8 @@ _INDEXES: Mapping[str, Sequence[str]] = {
     "_bigcommerce_syncs_full": ("table_name", "filters_hash", "window_since", "watermark"),
     "_bigcommerce_syncs_sequence": ("table_name", "sequence"),
     "_bigcommerce_syncs_read": ("table_name", "read_at"),
+    "_bigcommerce_syncs_age": ("table_name", "filters_hash", "read_at"),
+    "_bigcommerce_syncs_mode": ("table_name", "filters_hash", "mode", "finished_at"),
 }
 
 #: How long the rows of runs are kept that nothing asks for: a year, and a month to look back upon it.
@@ -101,7 +103,7 @@ class Syncs:
         self._layout = layout
         self._store_hash = store_hash
         self._filters = json.dumps(dict(filters), sort_keys=True)
-        self._filters_hash = _hash(self._filters)
+        self._filters_hash = filters_hash(self._filters)
         self._run = run
         self._begins = written(begins)
         self._name = database.qualified(SYNCS.name)
@@ -149,7 +151,7 @@ class Syncs:
             database.execute(
                 f"UPDATE {self._name} SET filters_hash = ?, {database.quote('sequence')} = ? "
                 "WHERE table_name = ? AND filters = ? AND filters_hash IS NULL",
-                (_hash(str(filters)), sequence, table, filters),
+                (filters_hash(str(filters)), sequence, table, filters),
             )
         database.commit()
 
@@ -331,7 +333,8 @@ class Syncs:
         return sorted({self._run, *(str(row[0]) for row in found if row is not None)})
 
 
-def _hash(filters: str) -> str:
+def filters_hash(filters: str) -> str:
+    """By which rows of runs with these filters are found: a long text fits into no index."""
     return hashlib.sha256(filters.encode()).hexdigest()[:32]
 
 

@@ -28,7 +28,7 @@ from airflow_provider_bigcommerce.targets.sql.block_reader import BlockReader
 from airflow_provider_bigcommerce.targets.sql.database import Database
 from airflow_provider_bigcommerce.targets.sql.layout import ROW_HASH, Layout, layout_of, short
 from airflow_provider_bigcommerce.targets.sql.loading import OneThread, StagingWriter
-from airflow_provider_bigcommerce.targets.sql.syncs import SYNCS, Syncs, manifest_of, moment_text
+from airflow_provider_bigcommerce.targets.sql.syncs import SYNCS, Syncs, filters_hash, manifest_of, moment_text
 from airflow_provider_bigcommerce.targets.sql.tables import Tables
 
 #: Rows that are asked for at once.
@@ -109,18 +109,31 @@ class TableCopy:
         return [newest, *others], str(nested), json.loads(filters)
 
     def _told(self, newest: Manifest, newest_run: str, table: str, filters: str) -> list[Manifest]:
-        """The other runs with these filters whose columns tell what a comparison needs, as copies of the newest manifest."""
+        """What the columns tell of the other runs with these filters, as copies of the newest manifest.
+
+        Of the runs that moved the watermark, and of the reads of everything, one stands for all: there is one for each hour of a year.
+        """
         database = self._database
-        rows = database.rows(
-            f"SELECT {database.quote('mode')}, window_since, window_until, watermark, read_at FROM {database.qualified(SYNCS.name)} "
-            "WHERE table_name = ? AND filters = ? AND read_at IS NOT NULL AND run_key <> ?",
-            (table, filters, newest_run),
-        )
+        of_these = f"FROM {database.qualified(SYNCS.name)} WHERE table_name = ? AND filters_hash = ?"
+        own = (table, filters_hash(filters))
+        columns = f"{database.quote('mode')}, window_since, window_until, watermark, read_at, run_key"
+        # Reads of everything, backfills, repairs; those of an earlier version tell by their manifests when they began to read.
+        rows = [row for row in database.rows(f"SELECT {columns} {of_these} AND watermark IS NULL", own) if row[4] is not None]
+        whole = [row for row in rows if row[:3] == ("full", None, None)]
+        rows = [row for row in rows if row[:3] != ("full", None, None)] + sorted(whole, key=lambda row: row[4])[-1:]
+        watermark = database.greatest("watermark", of_these, own)
+        if watermark is not None:
+            of_these += " AND watermark IS NOT NULL"
+            since = f"SELECT window_since {of_these} AND window_since IS"
+            begin = database.rows(f"{since} NULL", own, most=1)
+            begin = begin or database.rows(f"{since} NOT NULL ORDER BY window_since", own, most=1)
+            rows.append(("incremental", begin[0][0], None, watermark, watermark, ""))
         found = []
-        for mode, *moments in rows:
-            since, until, watermark, read_at = (None if each is None else moment_text(each) for each in moments)
-            window = ManifestWindow(since=since, until=until)
-            found.append(msgspec.structs.replace(newest, mode=mode, window=window, watermark=watermark, read_at=read_at))
+        for mode, *moments, run in rows:
+            if run != newest_run:
+                begun, until, reached, read_at = (None if each is None else moment_text(each) for each in moments)
+                window = ManifestWindow(since=begun, until=until)
+                found.append(msgspec.structs.replace(newest, mode=mode, window=window, watermark=reached, read_at=read_at))
         return found
 
     # -- the index
