@@ -198,7 +198,8 @@ def _hook(conn_id: str | None, store_hash: str | None, token: str | None, api_ur
     from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 
     if conn_id is None and store_hash:
-        extra = json.dumps({"store_hash": store_hash, "access_token": token})
+        b2b_host = os.environ.get("BIGCOMMERCE_B2B_URL")
+        extra = json.dumps({"store_hash": store_hash, "access_token": token, **({"b2b_host": b2b_host} if b2b_host else {})})
         found: Connection | None = Connection(conn_id="from the environment", conn_type="bigcommerce", host=api_url, extra=extra)
     else:
         found = stored_connection(conn_id or DEFAULT_CONN_ID)

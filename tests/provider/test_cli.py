@@ -56,6 +56,7 @@ def store(bigcommerce_sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("BIGCOMMERCE_STORE_HASH", bigcommerce_sandbox.store_hash)
     monkeypatch.setenv("BIGCOMMERCE_ACCESS_TOKEN", bigcommerce_sandbox.token)
     monkeypatch.setenv("BIGCOMMERCE_API_URL", bigcommerce_sandbox.url)
+    monkeypatch.setenv("BIGCOMMERCE_B2B_URL", bigcommerce_sandbox.url)
     return bigcommerce_sandbox
 
 
