@@ -173,6 +173,7 @@ class Cursors:
         self._rows: int | None = 0 if self._cursor is None else None  # since the beginning; None where that is not known
         self._again = SecondLook()
         self._before_was_short = False
+        self._went_on = self._is_at_front = False
 
     @property
     def position(self) -> Position | None:
@@ -210,6 +211,8 @@ class Cursors:
         lacks = total is not None and found is not None and found < total
         keys = self._keys_of(listing.records)
         if rows and all(key in self._seen for key in keys):
+            if self._is_at_front:
+                return Step((), total=total)
             if self._again.wants(request, listing):
                 return Step((), (request,))
             raise loop_error(request, "the same cursor" if cursor == self._cursor else "rows that had come before; they came")
@@ -240,11 +243,13 @@ class Cursors:
         return Step(new, total=total)
 
     def go_on(self) -> bool:
-        """Read on from the last cursor."""
+        """Read on from the last cursor; next time from the beginning, up to rows that are known: a list may grow at its front."""
         if self._pages is not None:
             return self._pages.go_on()
         self._before_was_short = False
-        self._next = self._base if self._cursor is None else self._base.with_params({"after": self._cursor})
+        self._next = self._base if self._cursor is None or self._went_on else self._base.with_params({"after": self._cursor})
+        self._is_at_front = self._went_on
+        self._went_on = not self._went_on
         return True
 
     def _turn_to_pages(self, request: Request, listing: Listing) -> Step:
