@@ -252,7 +252,7 @@ class Sender:
         while True:
             place, outcome = await self._enter(endpoint), None
             try:
-                outcome = await self._attempt(request, line, place, waited)
+                outcome = await self._attempt(request, place, waited)
             finally:
                 self._leave(place, outcome, request)
             doubted = may_doubt and is_doubtful(request, outcome, has_any=bool(self._good), has_same=path in self._good)
@@ -354,11 +354,11 @@ class Sender:
             )
         return line
 
-    async def _attempt(self, request: Request, line: _Line, place: Place, waited: float) -> Response | Fault:
+    async def _attempt(self, request: Request, place: Place, waited: float) -> Response | Fault:
         """Wait for the quota, send once, follow redirects below the same store only."""
         if self._session is None:
             raise RuntimeError("The store is not open: use 'async with hook.astore() as store' (or 'with hook.store() as store').")
-        settings = self._settings
+        settings, line = self._settings, self._line(request.path)
         url = line.before + request.path
         params: Sequence[tuple[str, str]] = request.params
         followed = 0
