@@ -21,6 +21,7 @@ def main() -> None:
     from airflow_provider_bigcommerce.sandbox.server import Server, ThreadedServer, connection
     from airflow_provider_bigcommerce.sandbox.store import Store
     from tests.month.living import Month
+    from tests.month.places import InTables
     from tests.month.plan import FIVE_DAYS, SIZE
     from tests.sql.warehouse import sqlite_warehouse
 
@@ -28,8 +29,7 @@ def main() -> None:
     with ThreadedServer(Server(store)) as server:
         sandbox = Sandbox(server.url, connection(server, TOKEN), store, None)
         with sqlite_warehouse(Path(sys.argv[1]), sandbox) as warehouse:
-            store.clock = warehouse.seconds
-            month = Month(FIVE_DAYS, warehouse)
+            month = Month(FIVE_DAYS, InTables.of(warehouse))
             os.environ.update(month.environment())
             for day in month.days():
                 told = {"date": f"{day.date:%A, %-d %B}", "store": day.store, "events": day.events, "sync": day.sync, "copy": day.copy}

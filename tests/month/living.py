@@ -11,11 +11,12 @@ from typing import Any
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.operators.reconcile import BigCommerceReconcileOperator
-from tests.month.comparing import differences, rows_of
+from airflow_provider_bigcommerce.sandbox.running import Sandbox
+from tests.month.comparing import differences
+from tests.month.places import Place
 from tests.month.plan import BEGINNING, Plan
 from tests.month.shop import Shop
 from tests.month.sync import Sync, intervals
-from tests.sql.warehouse import CONN_ID, Warehouse
 
 HOUR = timedelta(hours=1)
 TABLES = ("orders", "customers", "products", "product_variants", "categories")
@@ -81,19 +82,20 @@ class Month:
     """A store's time and its copy's.
 
     :param plan: what happens when.
-    :param warehouse: the copy, empty, and the sandbox.
+    :param place: the copy, empty, and the sandbox, whose clock is its.
     """
 
-    def __init__(self, plan: Plan, warehouse: Warehouse) -> None:
-        self.plan, self.warehouse = plan, warehouse
-        self.shop, self.sync = Shop(warehouse.sandbox.store, seed=5), Sync(CONN_ID, plan.tasks())
+    def __init__(self, plan: Plan, place: Place) -> None:
+        self.plan, self.place = plan, place
+        place.sandbox.store.clock = place.seconds
+        self.shop, self.sync = Shop(place.sandbox.store, seed=5), Sync(place, plan.tasks())
 
     def environment(self) -> dict[str, str]:
         """The environment variables that hold both connections."""
-        connection = self.warehouse.sandbox.connection
+        connection = self.place.sandbox.connection
         # What the client would sit out with repeats is left to the tasks' retries, an hour later.
         impatient = {**connection, "extra": {**connection["extra"], "max_attempts": 1}}
-        return {**self.warehouse.environment(), "AIRFLOW_CONN_BIGCOMMERCE_DEFAULT": json.dumps(impatient)}
+        return {**self.place.environment(), "AIRFLOW_CONN_BIGCOMMERCE_DEFAULT": json.dumps(impatient)}
 
     def days(self) -> Iterator[Day]:
         """Live through it; at the end everything is synced once more."""
@@ -102,25 +104,27 @@ class Month:
             events = [event for hour in range(day * 24, day * 24 + 24) for event in self._live_an_hour(hour)]
             if day == self.plan.days - 1:
                 self._end()
-            copy = {table: self.warehouse.column(f'SELECT count(*) FROM "{table}"')[0] for table in TABLES}
+            copy = {table: self.place.count(table) for table in TABLES}
             yield Day(BEGINNING + timedelta(days=day), self.shop.happened - before[0], events, self.sync.happened - before[1], copy)
 
     def _live_an_hour(self, hour: int) -> Iterator[tuple[int, str, str]]:
-        plan, warehouse = self.plan, self.warehouse
-        warehouse.moment = BEGINNING + hour * HOUR
+        plan, place = self.plan, self.place
+        place.moment = BEGINNING + hour * HOUR
         if hour in plan.outages:
             kind, number, skipped = plan.outages[hour]
-            warehouse.sandbox.store.fail_next(number, kind, skip=skipped)  # type: ignore[arg-type]  # one of the kinds
+            place.sandbox.store.fail_next(number, kind, skip=skipped)  # type: ignore[arg-type]  # one of the kinds
             yield hour % 24, "outage", f"{OUTAGES[kind]}, {number} times"
         if hour == plan.new_fields:
             self.shop.has_new_fields = True
             yield hour % 24, "schema change", "orders get a new field, one that holds more than it did, and one of another type"
         self.shop.live_an_hour(hour)
-        warehouse.moment += HOUR / 2
+        place.moment += HOUR / 2
         kill = plan.kills.get(hour)
         self.sync.run_an_hour(hour, kill=kill)
         if kill is not None:
             yield hour % 24, "killed run", f"the task {kill[0]} dies after {kill[1]} statements"
+        if hour in plan.compactions and (done := place.compact()) is not None:
+            yield hour % 24, "compaction", done
         if hour == plan.backfill:
             yield hour % 24, "backfill", f"orders of the years before, in {self._backfill()} runs, two at once"
 
@@ -132,11 +136,11 @@ class Month:
         assert self._watermarks() == before
         return len(runs)
 
-    def _watermarks(self) -> list[Any]:
-        return self.warehouse.column("SELECT max(watermark) FROM _bigcommerce_syncs WHERE table_name = 'orders'")
+    def _watermarks(self) -> object:
+        return self.place.watermark("orders", self.sync.airflow)
 
     def _end(self) -> None:
-        self.warehouse.moment += HOUR
+        self.place.moment += HOUR
         self.sync.run_an_hour(self.plan.days * 24, is_last=True)
         assert [task.task_id for task in self.sync.tasks if task.waiting] == []
 
@@ -144,22 +148,32 @@ class Month:
         """Hold each table against the store."""
         for resource in TABLES:
             [key] = CATALOG[resource].primary_key
-            rows = rows_of(self.warehouse, resource, key)
+            rows = self.place.rows(resource, key)
             marked = {name for name, row in rows.items() if row.get("_deleted_at") is not None}
-            seen = shown(self.warehouse, resource)
-            operator = BigCommerceReconcileOperator(task_id="prove", resource=resource, conn_id=CONN_ID, sample=None, on_mismatch="warn")
+            seen = shown(self.place.sandbox, resource)
+            arguments = {"resource": resource, "sample": None, "on_mismatch": "warn", **self.place.of_proof()}
+            operator = BigCommerceReconcileOperator(task_id="prove", **arguments)
             yield Comparison(
                 resource,
                 shown=len(seen),
                 rows=len(rows),
                 marked=marked,
-                archived=self.shop.gone["orders"] & rows.keys() if resource == "orders" else set(),
+                archived=self._gone(resource, rows.keys() - {row[key] for row in seen}) & rows.keys(),
                 differences=differences(seen, {name: row for name, row in rows.items() if name not in marked}, key),
                 report=operator.execute(self.sync.airflow.context("proof", f"prove_{resource}")),
             )
 
+    def _gone(self, resource: str, not_shown: set[Any]) -> set[Any]:
+        """The rows that the copy should mark: orders that were archived; where nothing is deleted, all that are gone.
 
-def shown(warehouse: Warehouse, resource: str) -> list[dict[str, object]]:
+        :param not_shown: rows of the copy that the store does not show; what went with others (variants) the shop does not note.
+        """
+        if resource == "orders" or self.place.keeps_gone:
+            return self.shop.gone.get(resource, not_shown)
+        return set()
+
+
+def shown(sandbox: Sandbox, resource: str) -> list[dict[str, object]]:
     """What the store's API shows of a resource."""
     include = {"include": "consignments.line_items", "consignment_structure": "object"} if resource == "orders" else {}
-    return warehouse.sandbox.listed(CATALOG[resource].path, include)
+    return sandbox.listed(CATALOG[resource].path, include)

@@ -19,8 +19,9 @@ class Plan:
     """What goes wrong and when, in hours since the beginning.
 
     :param outages: hour -> kind of answer, how many requests it hits, and how many it lets through before.
-    :param kills: hour -> the task, and the statement after which its try dies.
+    :param kills: hour -> the task, and the statement, or the call of the file system, after which its try dies.
     :param backfill: hour of the backfill of the time before.
+    :param compactions: hours at which a copy in files is compacted.
     :param new_fields: hour from which orders have fields that no schema knows.
     :param full_every: of the products, whose change date does not move for every change.
     """
@@ -29,6 +30,7 @@ class Plan:
     outages: dict[int, tuple[str, int, int]]
     kills: dict[int, tuple[str, int]]
     backfill: int
+    compactions: tuple[int, ...]
     new_fields: int
     full_every: timedelta
 
@@ -52,6 +54,7 @@ FIVE_DAYS: Final = Plan(
     outages={10: ("503", 9, 0), 31: ("reset_before", 4, 1), 55: ("html", 3, 0), 80: ("reset_body", 2, 3), 101: ("truncated_gzip", 3, 1)},
     kills={20: ("orders", 5), 48: ("products", 12), 90: ("orders", 18)},
     backfill=40,
+    compactions=(62, 98),
     new_fields=60,
     full_every=timedelta(days=2),
 )
@@ -66,6 +69,7 @@ MONTH: Final = Plan(
     },
     kills={100: ("orders", 5), 408: ("products", 12), 700: ("orders", 18)},
     backfill=240,
+    compactions=(168, 336, 504, 672),
     new_fields=400,
     full_every=timedelta(days=7),
 )

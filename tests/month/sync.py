@@ -1,4 +1,4 @@
-"""The tasks that keep a database equal to the store, run as Airflow would: hourly and daily runs, retries, one run of a task at a time."""
+"""The tasks that keep a copy equal to the store, run as Airflow would: hourly and daily runs, retries, one run of a task at a time."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
-from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
+from airflow_provider_bigcommerce.transfers.transfer import BigCommerceTransferOperator
 from tests.airflow_memory import Airflow, Interval
+from tests.month.places import Place, operator_of
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
@@ -40,7 +41,7 @@ class Task:
 class Sync:
     """All tasks, and what Airflow remembers of them."""
 
-    conn_id: str
+    place: Place
     tasks: list[Task]
     airflow: Airflow = field(default_factory=Airflow)
     happened: Counter[str] = field(default_factory=Counter)
@@ -60,7 +61,7 @@ class Sync:
 
     def _try(self, task: Task, run_id: str, statements: int | None) -> None:
         if statements is not None:
-            self._try_and_die(task, run_id, statements)
+            self._try_and_die(task, run_id, min(statements, self.place.fewest_steps))
             return
         try:
             self._operator(task).execute(self.airflow.context(run_id, task.task_id))
@@ -71,24 +72,30 @@ class Sync:
         task.waiting = None
         self.happened["runs"] += 1
 
-    def _operator(self, task: Task) -> BigCommerceToSqlOperator:
-        return BigCommerceToSqlOperator(task_id=task.task_id, conn_id=self.conn_id, **task.arguments)
+    def _operator(self, task: Task) -> BigCommerceTransferOperator:
+        return operator_of(self.place.kind, self.place.where, task.task_id, task.arguments)
 
     def _try_and_die(self, task: Task, run_id: str, statements: int) -> None:
-        state = self.airflow.context(run_id, task.task_id)["task_state_store"]
-        wanted = {"run_id": run_id, "task_id": task.task_id, "state": dict(state), "arguments": {"conn_id": self.conn_id, **task.arguments}}
+        states = {"task": self.airflow.context(run_id, task.task_id)["task_state_store"], "asset": self.airflow.watermarks}
+        wanted = {
+            "run_id": run_id,
+            "task_id": task.task_id,
+            "states": {name: dict(state) for name, state in states.items()},
+            "place": (self.place.kind, self.place.where),
+            "arguments": task.arguments,
+        }
         died = subprocess.run(
             [sys.executable, "-m", "tests.month.killed", str(statements)],
             input=pickle.dumps(wanted), cwd=PROJECT, capture_output=True, timeout=120,
         )  # fmt: skip
         assert died.returncode == -signal.SIGKILL, died.stderr[-2000:].decode()
-        for line in died.stdout.splitlines():
-            state.clear()
-            state.update(json.loads(line))
+        for name, content in map(json.loads, died.stdout.splitlines()):
+            states[name].clear()
+            states[name].update(content)
         self.happened["tries killed"] += 1
 
     def backfill(self, resource: str, intervals: list[Interval]) -> list[dict[str, Any]]:
-        """All runs of a backfill, two at once, into the tables of the live sync."""
+        """All runs of a backfill, two at once, into the copy of the live sync."""
         task = Task(f"{resource}_backfill", 0, {"resource": resource, "mode": "backfill"})
 
         def run(interval: Interval) -> dict[str, Any]:
