@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compat test-s3 lint docs images benchmarks clean FORCE
+.PHONY: help demo test test-compat test-object-store lint docs images benchmarks clean FORCE
 .SUFFIXES:
 
 comma := ,
@@ -20,7 +20,7 @@ help:
 	@echo 'make demo ONCE=1   the same, ends by itself; exit status 0 only if every check held'
 	@echo 'make test          everything that is checked: ruff, mypy, import rules, tests, docs'
 	@echo 'make test-compat   the subset that also runs on Airflow 3.1 and 3.2'
-	@echo 'make test-s3       copies on an S3 API on loopback, by the client that Airflow uses'
+	@echo 'make test-object-store  copies on an S3 API on loopback, by the client that Airflow uses'
 	@echo 'make lint          ruff, mypy and import rules alone'
 	@echo 'make docs          write the generated pages anew'
 	@echo 'make images        take the pictures of the pages anew (needs Chromium)'
@@ -107,7 +107,7 @@ test-compat: .venv-3.1/.compat .venv-3.2/.compat
 	@.venv-3.1/bin/python -m tests.suite compat
 	@.venv-3.2/bin/python -m tests.suite compat
 
-test-s3: .venv-s3/.made
+test-object-store: .venv-s3/.made
 	@.venv-s3/bin/python -m tests.suite s3
 
 docs: .venv/.test

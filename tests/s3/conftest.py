@@ -86,7 +86,7 @@ class Bucket:
 def server(request: pytest.FixtureRequest) -> Iterator[S3]:
     """The S3 API, for all tests."""
     if importlib.util.find_spec("s3fs") is None or importlib.util.find_spec("airflow.providers.amazon") is None:
-        how = "make test-s3 makes an environment that has it"
+        how = "make test-object-store makes an environment that has it"
         if "s3" in str(request.config.getoption("-m")):
             missing_tool("Airflow's file system of S3 (apache-airflow-providers-amazon[s3fs])", how)
         pytest.skip(f"Airflow's file system of S3 is missing: {how}")
