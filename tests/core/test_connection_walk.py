@@ -139,7 +139,11 @@ def test_a_last_page_without_a_cursor_is_believed_when_it_comes_twice() -> None:
     assert walk.is_done
 
 
-@pytest.mark.parametrize("second", [page([1], None, more=False), page([1, 2], "2", more=True), page([], None, more=False)], ids=str)
+@pytest.mark.parametrize(
+    "second",
+    [page([1], None, more=False), page([1, 2], "2", more=True), page([], None, more=False)],
+    ids=["fewer nodes", "more behind it", "no nodes"],
+)
 def test_two_different_last_pages_are_an_error(second: GraphQLAnswer) -> None:
     walk = ConnectionWalk(QUERY)
     walk.absorb(page([1, 2], None, more=False))
