@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import msgspec
@@ -30,6 +31,7 @@ from airflow_provider_bigcommerce.core.paging import Cursors, KeysetAfter, Singl
 from airflow_provider_bigcommerce.core.paths import checked, fault_of
 from airflow_provider_bigcommerce.core.positions import Position
 from airflow_provider_bigcommerce.core.whole_list import WholeList
+from airflow_provider_bigcommerce.core.windows import Window, window_query
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnexpectedAnswerError
 
 #: Parameters of paging; a walk sets them itself unless the caller does.
@@ -42,6 +44,9 @@ FILTERS = filters()
 
 #: A query with one of these walks as the caller says, not by ids.
 _ORDERED = frozenset({"sort", "direction", "sortBy", "orderBy", "page", "before", "after"})
+#: No row of a store has such a date.
+_AFTER_ALL = datetime(2100, 1, 1, tzinfo=UTC)
+
 #: Parameters that shape rows and do not change which there are, nor their order.
 _SHAPE = frozenset({"include", "include_fields", "exclude_fields", "consignment_structure"})
 
@@ -299,8 +304,10 @@ def walk_of(
 
     is_by_offset = resource.paging == "offset"
 
-    def whole(walk: Walk, count: Request | None = None, count_of_all: Request | None = None) -> Walk:
-        return WholeList(walk, request, count=count, count_of_all=count_of_all, start=start)
+    def whole(
+        walk: Walk, count: Request | None = None, count_of_all: Request | None = None, count_of_none: Request | None = None
+    ) -> Walk:
+        return WholeList(walk, request, count=count, count_of_all=count_of_all, count_of_none=count_of_none, start=start)
 
     if ("offset" if is_by_offset else "page") in params:
         return SinglePage(request, is_whole=False, limit=limit)
@@ -315,7 +322,15 @@ def walk_of(
         last = int(query_text(params[id_max])) if id_max in params else None
         by_id = request.with_params(dict(order))
         ranges = IdRanges(by_id, limit, id_min, id_max, integer_keys(resource), count=count, last=last, start=start)
-        return whole(ranges, count, Request.get(resource.count_path) if resource.count_path and filters else None)
+        if resource.count_path is None or not filters:
+            return whole(ranges, count)
+        windows = [
+            window_query(resource, Window(_AFTER_ALL, _AFTER_ALL if dates.until else None), dates)
+            for dates in (resource.modified, resource.created)
+            if dates is not None
+        ]
+        of_none = next((Request.get(resource.count_path, query) for query in windows if filters.keys() <= query.keys()), None)
+        return whole(ranges, count, Request.get(resource.count_path), of_none)
     if resource.is_by_modified and resource.modified is not None and resource.sort_by_modified is not None and not _ORDERED & params.keys():
         field = (resource.modified.field,)
 
@@ -329,7 +344,7 @@ def walk_of(
         return whole(Cursors(request, limit, by_page, start, keys_of=keys_of(resource), asks_again=lengths is None))
     if resource.paging == "keyset":
         return whole(KeysetAfter(request, limit, "after", integer_key(resource), start))
-    return whole(by_page(start))
+    return whole(by_page(start), Request.get(resource.count_path) if resource.count_path and is_counted(resource, params) else None)
 
 
 def _limit(resource: Resource, params: Mapping[str, QueryValue]) -> int:

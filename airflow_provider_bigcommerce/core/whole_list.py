@@ -32,6 +32,7 @@ class WholeList:
     :param request: of the list, without paging parameters: with one row a page it asks for the number of rows.
     :param count: request whose answer ``{"count": n}`` tells that number, where there is one (V2); an empty list is held against it too.
     :param count_of_all: the same count without the list's filters, which no page says that counts know; None where it has none.
+    :param count_of_none: the same count with filters of that kind that no row passes; a count that knows them has none then.
     :param start: position of an earlier walk of this kind: ``{"rows": rows that came, "told": the number that is due}`` and its own.
     """
 
@@ -42,12 +43,13 @@ class WholeList:
         *,
         count: Request | None = None,
         count_of_all: Request | None = None,
+        count_of_none: Request | None = None,
         start: Position | None = None,
     ) -> None:
         self.walk = walk
         self._path = request.path
         self._question = count or request.with_params({"limit": 1})
-        self._is_count, self._count_of_all = count is not None, count_of_all
+        self._is_count, self._count_of_all, self._count_of_none = count is not None, count_of_all, count_of_none
         self._rows: int | None = (start or {}).get("rows", None if start else 0)  # that came; None where that is not known
         self._due: int | None = (start or {}).get("told")
         self._tells = False  # answers tell numbers of rows, if only of parts of the list
@@ -108,7 +110,7 @@ class WholeList:
         if self._rows is None:
             return False
         if self._due is None:
-            return not self._has_asked and (self._tells or (self._is_count and not self._rows))
+            return not self._has_asked and (self._tells or self._is_count)
         return self._rows < self._due
 
     def _answered(self, request: Request, listing: Listing) -> Step:
@@ -117,8 +119,12 @@ class WholeList:
         if asked is self._count_of_all:
             if count_of(request, listing) != self._due:
                 raise self._disagrees()
-            self._due, self._tells = None, False  # the count passes the filters over, so it tells nothing of this list
-            return Step(())
+            self._asking = self._count_of_none  # every row passes the filters, or the count does not know them
+            return self._nothing_told() if self._asking is None else Step(())
+        if asked is self._count_of_none:
+            if count_of(request, listing) != self._due:
+                raise self._disagrees()
+            return self._nothing_told()
         number = self._number(request, listing)
         self._due = self._due if number is None else number
         if not self._is_in_doubt():
@@ -133,6 +139,11 @@ class WholeList:
         else:
             self._asking = self._count_of_all
         return Step((), total=self._told)
+
+    def _nothing_told(self) -> Step:
+        """The count ignores the filters, so it tells nothing of this list."""
+        self._due, self._tells = None, False
+        return Step(())
 
     def _number(self, request: Request, listing: Listing) -> int | None:
         """How many rows there are, by the answer to the question; None where that is no word on it.
