@@ -344,7 +344,8 @@ def walk_of(
         return whole(Cursors(request, limit, by_page, start, keys_of=keys_of(resource), asks_again=lengths is None))
     if resource.paging == "keyset":
         return whole(KeysetAfter(request, limit, "after", integer_key(resource), start))
-    return whole(by_page(start), Request.get(resource.count_path) if resource.count_path and is_counted(resource, params) else None)
+    counted = Request.get(resource.count_path) if resource.count_path and is_counted(resource, params) else None
+    return WholeList(by_page(start), request, count=counted, needs_count=counted is not None, start=start)
 
 
 def _limit(resource: Resource, params: Mapping[str, QueryValue]) -> int:

@@ -33,6 +33,7 @@ class WholeList:
     :param count: request whose answer ``{"count": n}`` tells that number, where there is one (V2); an empty list is held against it too.
     :param count_of_all: the same count without the list's filters, which no page says that counts know; None where it has none.
     :param count_of_none: the same count with filters of that kind that no row passes; a count that knows them has none then.
+    :param needs_count: whether the end is held against the count although rows came: nothing else tells how many there are.
     :param start: position of an earlier walk of this kind: ``{"rows": rows that came, "told": the number that is due}`` and its own.
     """
 
@@ -44,11 +45,13 @@ class WholeList:
         count: Request | None = None,
         count_of_all: Request | None = None,
         count_of_none: Request | None = None,
+        needs_count: bool = False,
         start: Position | None = None,
     ) -> None:
         self.walk = walk
         self._path = request.path
         self._question = count or request.with_params({"limit": 1})
+        self._needs_count = needs_count
         self._is_count, self._count_of_all, self._count_of_none = count is not None, count_of_all, count_of_none
         self._rows: int | None = (start or {}).get("rows", None if start else 0)  # that came; None where that is not known
         self._due: int | None = (start or {}).get("told")
@@ -110,7 +113,7 @@ class WholeList:
         if self._rows is None:
             return False
         if self._due is None:
-            return not self._has_asked and (self._tells or self._is_count)
+            return not self._has_asked and (self._tells or self._needs_count or (self._is_count and not self._rows))
         return self._rows < self._due
 
     def _answered(self, request: Request, listing: Listing) -> Step:

@@ -51,6 +51,7 @@ def test_a_full_copy_holds_every_row_of_the_store(warehouse: Warehouse, resource
     assert manifest["rows"] == len(expected)
 
 
+@pytest.mark.bigcommerce_sandbox(recorded_values=False)  # amounts of more decimals than their column are tests/sql/test_any_row.py's
 @pytest.mark.parametrize("resource", [name for name in SIX if name != "orders"])
 def test_each_field_stands_in_its_column_as_the_store_has_it(warehouse: Warehouse, resource: str) -> None:
     warehouse.run(resource)

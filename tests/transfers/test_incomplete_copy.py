@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from airflow_provider_bigcommerce.exceptions import IncompleteReadError
+from airflow_provider_bigcommerce.exceptions import CountDisagreesError, IncompleteReadError
 from airflow_provider_bigcommerce.sandbox.answers import Answer
 from airflow_provider_bigcommerce.sandbox.odd_answers import Exchange
 from airflow_provider_bigcommerce.targets.files.commits import committed
@@ -64,11 +64,24 @@ def test_accept_incomplete_moves_the_watermark_all_the_same(night: Night) -> Non
 
 
 def test_a_count_that_ignores_the_filters_tells_nothing(night: Night) -> None:
-    night.sandbox.store.odd(COUNT, answer=counts(filtered=3, of_all=3), times=None)
+    more = msgspec.json.encode({"count": night.sandbox.store.count("orders") + 3})
+    night.sandbox.store.odd(COUNT, answer=lambda exchange: replace(exchange.answer, body=more), times=None)
 
     manifest = orders_of(night, "r1")
 
     assert (manifest["rows"], manifest["complete"]) == (night.sandbox.store.count("orders"), True)
+
+
+def test_a_count_that_knows_the_window_is_heard_although_the_window_holds_every_order(night: Night) -> None:
+    """Counts with and without it are equal then; one of a window without orders tells them apart."""
+    night.sandbox.store.odd(r"^/v2/orders(\?|$)", nth=2, answer="no_rows", times=None)
+
+    with pytest.raises(CountDisagreesError, match=r"the store counts \d+"):
+        orders_of(night, "r1")
+
+    night.sandbox.store.clear_odd()
+    assert orders_of(night, "r2", after=DAY)["complete"]
+    assert sorted(night.copy("orders")) == [row["id"] for row in night.sandbox.store.rows("orders")]
 
 
 def test_a_count_that_is_wrong_once_costs_nothing_but_requests(night: Night) -> None:
