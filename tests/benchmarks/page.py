@@ -168,10 +168,11 @@ def _largest_parts(shares: Mapping[str, float], times: float) -> str:
     return "of it " + ", ".join(f"{share * times:.2f} x {part}" for part, share in largest) if largest else ""
 
 
-def rendered(kept: Mapping[str, Mapping[str, Any]]) -> str:
+def rendered(kept: Mapping[str, Mapping[str, Any]], missing: Sequence[str] = ()) -> str:
     """The page.
 
     :param kept: measure -> when, commit, quick, found.
+    :param missing: measures that were not made.
     """
     found = {name: one["found"] for name, one in kept.items()}
     judged = list(goals(found))
@@ -185,6 +186,7 @@ def rendered(kept: Mapping[str, Mapping[str, Any]]) -> str:
         "",
         *_machine(kept),
         "",
+        *([f"**Not measured for this page:** {', '.join(missing)}.", ""] if missing else []),
         f"## Goals: {_met(judged)} of {len(judged)} met",
         "",
         f"Bold are the figures that the project stands or falls with: {_met(decisive)} of {len(decisive)} met.",

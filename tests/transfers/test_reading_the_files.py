@@ -16,7 +16,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "how-it-reads.md"
 
 
 def sql_blocks(path: Path) -> list[str]:
-    return [block.replace("/data/bigcommerce", str(path)) for block in re.findall(r"^```sql\n(.*?)^```", PAGE.read_text(), re.M | re.S)]
+    """The page's queries of a copy in files."""
+    blocks = re.findall(r"^```sql\n(.*?)^```", PAGE.read_text(), re.M | re.S)
+    return [block.replace("/data/bigcommerce", str(path)) for block in blocks if "/data/bigcommerce" in block]
 
 
 def python_block(path: Path) -> str:
