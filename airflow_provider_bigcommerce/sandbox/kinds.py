@@ -117,6 +117,14 @@ _PRICE_CURRENCIES = (
 )  # fmt: skip
 
 
+def _price_currency(times_round: int) -> str:
+    """Another currency each time that the variants are used up: a list has one price of a variant in a currency."""
+    if times_round < len(_PRICE_CURRENCIES):
+        return _PRICE_CURRENCIES[times_round]
+    first, second = divmod(times_round - len(_PRICE_CURRENCIES), 26)
+    return f"x{chr(ord('a') + first % 26)}{chr(ord('a') + second)}"  # ISO 4217 leaves codes with X to whoever needs some
+
+
 def _price_record(store: SeededStore, row: Row, n: int) -> Row:
     variant_id = nth(store, "product_variants", n)
     times_round = n // max(1, len(store.tables["product_variants"].seeded))
@@ -126,7 +134,7 @@ def _price_record(store: SeededStore, row: Row, n: int) -> Row:
         "variant_id": variant_id,
         "product_id": variant["product_id"],
         "sku": variant["sku"],
-        "currency": _PRICE_CURRENCIES[times_round % len(_PRICE_CURRENCIES)],
+        "currency": _price_currency(times_round),
         "price": price,
         "calculated_price": price,
         "sale_price": price - 1,
