@@ -145,7 +145,7 @@ class BlockingStore:
         beside: Mapping[str, Any] | None = None,
     ) -> Iterator[Outcome]:
         """Write many rows; one outcome for each. The rows are read in the thread that asks for outcomes."""
-        writing = self._store.writing(resource, operation, match_on, beside)
+        writing = self._store._writing(resource, operation, match_on, beside)
         source = RowSource(writing.route, rows)
         return self._outcomes(writing, source)
 

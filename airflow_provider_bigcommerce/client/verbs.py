@@ -412,7 +412,7 @@ class BigCommerceStore:
         finally:
             await outcomes.aclose()
 
-    def writing(
+    def _writing(
         self, resource: str, operation: Operation, match_on: str | Sequence[str] | None, beside: Mapping[str, Any] | None
     ) -> Writing:
         """A write that its caller drives, for :class:`BlockingStore`, which reads the input in its own thread."""
