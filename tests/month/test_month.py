@@ -61,8 +61,9 @@ def test_a_month_passes_and_the_tables_equal_the_store(plan: Plan, warehouse: Wa
     live(plan, InTables.of(warehouse), monkeypatch)
 
 
+#: Minutes each, while the suite has three quarters of an hour: the tables' five days and month are in it.
 LENGTHS = [
-    pytest.param(FIVE_DAYS, id="five days"),
+    pytest.param(FIVE_DAYS, id="five days", marks=[pytest.mark.exhaustive, pytest.mark.timeout(900)]),
     pytest.param(MONTH, id="a month", marks=[pytest.mark.exhaustive, pytest.mark.timeout(1800)]),
 ]
 
