@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, cast
 
 import msgspec
@@ -304,11 +305,7 @@ def walk_of(
 
     is_by_offset = resource.paging == "offset"
 
-    def whole(
-        walk: Walk, count: Request | None = None, count_of_all: Request | None = None, count_of_none: Request | None = None
-    ) -> Walk:
-        return WholeList(walk, request, count=count, count_of_all=count_of_all, count_of_none=count_of_none, start=start)
-
+    whole = partial(WholeList, request=request, start=start)
     if ("offset" if is_by_offset else "page") in params:
         return SinglePage(request, is_whole=False, limit=limit)
     if resource.kind != "collection" or resource.paging == "single" or limit == 0:
@@ -323,14 +320,14 @@ def walk_of(
         by_id = request.with_params(dict(order))
         ranges = IdRanges(by_id, limit, id_min, id_max, integer_keys(resource), count=count, last=last, start=start)
         if resource.count_path is None or not filters:
-            return whole(ranges, count)
+            return whole(ranges, count=count)
         windows = [
             window_query(resource, Window(_AFTER_ALL, _AFTER_ALL if dates.until else None), dates)
             for dates in (resource.modified, resource.created)
             if dates is not None
         ]
         of_none = next((Request.get(resource.count_path, query) for query in windows if filters.keys() <= query.keys()), None)
-        return whole(ranges, count, Request.get(resource.count_path), of_none)
+        return whole(ranges, count=count, count_of_all=Request.get(resource.count_path), count_of_none=of_none)
     if resource.is_by_modified and resource.modified is not None and resource.sort_by_modified is not None and not _ORDERED & params.keys():
         field = (resource.modified.field,)
 
@@ -345,7 +342,7 @@ def walk_of(
     if resource.paging == "keyset":
         return whole(KeysetAfter(request, limit, "after", integer_key(resource), start))
     counted = Request.get(resource.count_path) if resource.count_path and is_counted(resource, params) else None
-    return WholeList(by_page(start), request, count=counted, needs_count=counted is not None, start=start)
+    return whole(by_page(start), count=counted, needs_count=counted is not None)
 
 
 def _limit(resource: Resource, params: Mapping[str, QueryValue]) -> int:

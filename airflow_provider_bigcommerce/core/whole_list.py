@@ -119,15 +119,14 @@ class WholeList:
     def _answered(self, request: Request, listing: Listing) -> Step:
         """Take the store's number: all has come, the walk goes on, or the list is not whole."""
         asked, self._asking, self._has_asked = self._asking, None, True
-        if asked is self._count_of_all:
+        if asked is not self._question:
             if count_of(request, listing) != self._due:
                 raise self._disagrees()
-            self._asking = self._count_of_none  # every row passes the filters, or the count does not know them
-            return self._nothing_told() if self._asking is None else Step(())
-        if asked is self._count_of_none:
-            if count_of(request, listing) != self._due:
-                raise self._disagrees()
-            return self._nothing_told()
+            if asked is self._count_of_all:
+                self._asking = self._count_of_none  # every row passes the filters, or the count does not know them
+            if self._asking is None:
+                self._due, self._tells = None, False  # it does not, so it tells nothing of this list
+            return Step(())
         number = self._number(request, listing)
         self._due = self._due if number is None else number
         if not self._is_in_doubt():
@@ -142,11 +141,6 @@ class WholeList:
         else:
             self._asking = self._count_of_all
         return Step((), total=self._told)
-
-    def _nothing_told(self) -> Step:
-        """The count ignores the filters, so it tells nothing of this list."""
-        self._due, self._tells = None, False
-        return Step(())
 
     def _number(self, request: Request, listing: Listing) -> int | None:
         """How many rows there are, by the answer to the question; None where that is no word on it.
