@@ -401,11 +401,7 @@ class BigCommerceStore:
         :raises PermissionDeniedError: the token lacks the scope; like every error that ends the run, it is raised after the outcomes of
             all rows, those of the rest being ``not_sent``. A caller that stops early gives up what is under way.
         """
-        known = resource_of(resource)
-        self._warn_of_deprecation(known)
-        outcomes = write_rows(
-            self._sender, known, rows, operation=operation, match_on=match_on, beside=beside, at_once=self._at_once
-        )
+        outcomes = write_rows(self._writing(resource, operation, match_on, beside), rows)
         try:
             async for outcome in outcomes:
                 yield outcome
@@ -415,7 +411,7 @@ class BigCommerceStore:
     def _writing(
         self, resource: str, operation: Operation, match_on: str | Sequence[str] | None, beside: Mapping[str, Any] | None
     ) -> Writing:
-        """A write that its caller drives, for :class:`BlockingStore`, which reads the input in its own thread."""
+        """A write that its caller drives: :meth:`write`, and :class:`BlockingStore`, which reads the input in its own thread."""
         known = resource_of(resource)
         self._warn_of_deprecation(known)
         return Writing(self._sender, route_of(known, operation, match_on), at_once=self._at_once, beside=beside)

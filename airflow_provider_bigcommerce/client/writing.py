@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Any
 
 from airflow_provider_bigcommerce.client.sending import Sender
@@ -16,7 +16,7 @@ from airflow_provider_bigcommerce.core.reading import Listing, read_listing
 from airflow_provider_bigcommerce.core.writing.machine import WriteMachine
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome
 from airflow_provider_bigcommerce.core.writing.questions import PAGE_SIZE, Question
-from airflow_provider_bigcommerce.core.writing.route import Route, route_of
+from airflow_provider_bigcommerce.core.writing.route import Route
 from airflow_provider_bigcommerce.core.writing.source import Part, RowSource
 from airflow_provider_bigcommerce.core.writing.steps import READ_STATUSES, Found, Hopeless, Result, Send, Step, Unclear
 from airflow_provider_bigcommerce.exceptions import (
@@ -184,20 +184,9 @@ def _following(request: Request, listing: Listing) -> Request | None:
     return request.with_params({"page": number + 1}) if len(listing.records) >= PAGE_SIZE else None
 
 
-async def write_rows(
-    sender: Sender,
-    resource: Resource,
-    rows: Iterable[Mapping[str, Any]],
-    *,
-    operation: str,
-    match_on: str | Sequence[str] | None,
-    beside: Mapping[str, Any] | None,
-    at_once: int,
-) -> AsyncGenerator[Outcome, None]:
+async def write_rows(writing: Writing, rows: Iterable[Mapping[str, Any]]) -> AsyncGenerator[Outcome, None]:
     """The outcomes of a write, as they come; see ``BigCommerceStore.write``."""
-    route = route_of(resource, operation, match_on)
-    source = RowSource(route, rows)
-    writing = Writing(sender, route, at_once=at_once, beside=beside)
+    source = RowSource(writing.route, rows)
     try:
         while not writing.is_done:
             take(source, writing)
