@@ -38,6 +38,9 @@ from airflow_provider_bigcommerce.exceptions import InvalidQueryError, Unexpecte
 #: Parameters of paging; a walk sets them itself unless the caller does.
 PAGING_PARAMETERS = frozenset({"page", "limit", "offset", "before", "after"})
 
+#: A filter that no list has, sent by who wants to know what a list does with such a one.
+UNKNOWN_ON_PURPOSE = "airflow_provider_bigcommerce_unknown"
+
 #: Rows that a list is asked for whose pages nobody documents.
 DEFAULT_LIMIT = 250
 
@@ -164,7 +167,7 @@ def unknown_filters(method: str, path: str, names: Iterable[str]) -> str | None:
         return None
     if row is None or row.name.startswith("/"):
         return None
-    unknown = sorted(set(names) - row.parameters - PAGING_PARAMETERS)
+    unknown = sorted(set(names) - row.parameters - PAGING_PARAMETERS - {UNKNOWN_ON_PURPOSE})
     if not unknown:
         return None
     shown = ", ".join(repr(name[:60]) for name in unknown[:5])
