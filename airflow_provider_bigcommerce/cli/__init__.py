@@ -415,6 +415,32 @@ def read(
     typer.echo(f"{to}: {writer.rows} rows in {stats.requests} requests, {stats.throttled} of them over quota (429).", err=True)
 
 
+@app.command()
+@only_results
+def report(
+    resources: Annotated[str | None, typer.Option(help="Only these, with commas between: orders,customers. All unless given.")] = None,
+    output: Annotated[Path, typer.Option(help="File to write.")] = Path("bigcommerce-report.json"),
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    conn_id: ConnId = None,
+    store_hash: StoreHash = None,
+    token: Token = None,
+    api_url: ApiUrl = None,
+) -> None:
+    """Write a file that tells where this store differs from BigCommerce's documentation; for an issue.
+
+    It only reads. The file holds names of fields, types and statuses: no value, id, address, host, store hash or token. It uses at most
+    half of the store's quota. What the token may not read is told as such.
+
+    \b
+    airflow-bigcommerce report
+    airflow-bigcommerce report --resources orders,customers --output report.json
+    """
+    from airflow_provider_bigcommerce.cli.report import resources_of, write_report
+
+    rows = resources_of(resources)
+    write_report(_hook(conn_id, store_hash, token, api_url), rows, output, overwrite=overwrite)
+
+
 def _query(filters: list[str] | None) -> dict[str, str]:
     query: dict[str, str] = {}
     for text in filters or []:

@@ -68,12 +68,12 @@ def paging_of(listing: Listing) -> tuple[str, ...]:
 
 
 def default_page(listing: Listing) -> int | None:
-    """Rows of a page that nobody asked a length of: what the answer says, else the rows that came if more are to come."""
+    """Rows of a page that nobody asked a length of; None where a list is whole and says that its page has just its rows."""
+    came, total = len(listing.records), told_total(listing)
     for about in (listing.meta.pagination, listing.meta.cursor_pagination):
         if about is not None and about.per_page is not None:
-            return about.per_page
-    total = told_total(listing)
-    return len(listing.records) if total is not None and total > len(listing.records) else None
+            return None if about.per_page == came and total in (came, None) else about.per_page
+    return came if total is not None and total > came else None
 
 
 def end_cursor(listing: Listing) -> str | None:

@@ -47,7 +47,7 @@ class ChangedField(msgspec.Struct, kw_only=True, frozen=True):
     documented: str
 
 
-class ResourceReport(msgspec.Struct, kw_only=True, frozen=True):
+class ResourceReport(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     """What one resource answered when its rows were asked for, without a page size and without filters.
 
     :param name: catalog name.
@@ -85,7 +85,7 @@ class ResourceReport(msgspec.Struct, kw_only=True, frozen=True):
         return self.is_described and bool(self.new_fields or self.changed_fields)
 
 
-class Finding(msgspec.Struct, kw_only=True, frozen=True):
+class Finding(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     """The answer to one question that BigCommerce's documentation leaves open.
 
     :param question: which one; docs/reference/report.md has them all.
@@ -100,7 +100,7 @@ class Finding(msgspec.Struct, kw_only=True, frozen=True):
 
     question: str
     about: str
-    asked: Asked = "answered"
+    asked: Asked
     status: int | None = None
     why: Why | None = None
     found: str | None = None
@@ -111,7 +111,7 @@ class Finding(msgspec.Struct, kw_only=True, frozen=True):
 def finding(question: str, about: str, found: str | None, assumed: str | None = None) -> Finding:
     """A question that was answered."""
     agrees = None if found is None or assumed is None else found == assumed
-    return Finding(question=question, about=about, found=found, assumed=assumed, agrees=agrees)
+    return Finding(question=question, about=about, asked="answered", found=found, assumed=assumed, agrees=agrees)
 
 
 class Report(msgspec.Struct, kw_only=True, frozen=True):

@@ -94,9 +94,12 @@ class Looks:
         if not parents.outcome.is_answered:
             return Look(row, Outcome("not_asked", why="parent_not_read"))
         found = Look(row, Outcome("not_asked", why="no_parent_rows"))
+        enough = 2 if row.may_have_pages else 1  # whether a list has pages, one row does not tell
         for path, params in self._lists_of(row, parents):
-            found = self._asked(row, path, params)
-            if found.listing.records or found.outcome.asked == "refused_for_scope":
+            next_one = self._asked(row, path, params)
+            if len(next_one.listing.records) >= len(found.listing.records):
+                found = next_one
+            if len(found.listing.records) >= enough or found.outcome.asked == "refused_for_scope":
                 break
         return found
 

@@ -40,7 +40,7 @@ def page_size(asker: Asker, look: Look) -> Iterator[Finding]:
     row = look.row
     if not row.may_have_pages:
         return
-    if not look.listing.records:
+    if len(look.listing.records) < 2:
         yield _no_rows("undocumented_limit", look)
         return
     outcome, listing = asker.list(row, look.path, with_params(look.params, limit=1))
@@ -48,8 +48,7 @@ def page_size(asker: Asker, look: Look) -> Iterator[Finding]:
         yield _not_answered("undocumented_limit", row.name, outcome)
         return
     came, before = len(listing.records), len(look.listing.records)
-    told = next((about.per_page for about in (listing.meta.pagination, listing.meta.cursor_pagination) if about is not None), None)
-    found = "takes_limit" if came == 1 and (before > 1 or told == 1) else "ignores_limit" if came > 1 or (told or 0) > 1 else None
+    found = "takes_limit" if came == 1 else "ignores_limit" if came >= before else None
     yield finding("undocumented_limit", row.name, found)
 
 
@@ -191,9 +190,10 @@ def whole_list(asker: Asker, look: Look) -> Iterator[Finding]:
 
 def line_count(_asker: Asker, look: Look) -> Iterator[Finding]:
     """Whether the number of items in an order is the sum of its lines' quantities."""
-    if look.row.include_companions and look.with_includes:
-        differ = any(order_lines.count_disagrees(record) for record in look.with_includes)
-        yield finding("items_total", look.row.name, "another_number" if differ else "sum_of_lines", "sum_of_lines")
+    if look.row.include_companions and look.row.kind == "collection" and not look.row.parent_keys and look.outcome.is_answered:
+        whole = [record for record in look.with_includes if not order_lines.may_lack_lines(record)]
+        differ = any(map(order_lines.count_disagrees, whole))
+        yield finding("items_total", look.row.name, None if not whole else "another_number" if differ else "sum_of_lines", "sum_of_lines")
 
 
 #: The questions of single lists, in the order of the page.

@@ -103,7 +103,8 @@ class FieldNames:
 
 
 def _shown(path: str) -> str:
-    return ".".join(part if _NAME.fullmatch(part) else HIDDEN for part in path.split("."))
+    parts = path.replace(HIDDEN, ".?").lstrip(".").split(".")
+    return ".".join(part if _NAME.fullmatch(part) else HIDDEN for part in parts)
 
 
 def _below(path: str, name: str) -> str:

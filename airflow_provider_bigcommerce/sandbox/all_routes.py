@@ -10,6 +10,7 @@ import msgspec
 
 from airflow_provider_bigcommerce.sandbox import (
     archive_routes,
+    archiving,
     b2b_routes,
     documented_routes,
     graphql,
@@ -68,6 +69,7 @@ def build_router() -> Router:
     documented_routes.add_lookups(router)
     documented_routes.add_singletons(router)
     archive_routes.add(router)
+    archiving.add(router)
     for writes in _WRITES:
         writes.add(router)
     b2b_routes.add(router)
@@ -95,7 +97,7 @@ def listed(store: Store, path: str, query: Mapping[str, str] | None = None) -> l
     while True:
         asked = {"limit": "250", **(query or {}), **step}
         with store.lock:
-            store.stock.settle()
+            store.settle()
             answer = route.handlers["get"](store, Call("GET", path[1:3], path, keys, asked, None))
         if answer.status not in (200, 204):
             raise LookupError(f"{path} answers {answer.status}")

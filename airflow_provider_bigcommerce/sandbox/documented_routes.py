@@ -26,6 +26,10 @@ _ALIASES: Mapping[str, Mapping[str, str | Reader]] = {
     "/v3/inventory/locations": {"location_id": "id", "location_code": "code", "is_active": "enabled"},
     "/v3/shopper-profiles": {},
     "/v3/tax/zones": {},
+    "/v3/promotions/{promotion_id}/codes": {
+        "valid_from": lambda row: (row.get("schedule") or {}).get("valid_from"),
+        "valid_until": lambda row: (row.get("schedule") or {}).get("valid_until"),
+    },
 }
 
 

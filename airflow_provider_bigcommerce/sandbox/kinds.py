@@ -202,6 +202,7 @@ def _promotion(store: SeededStore, row: Row, n: int) -> Row:
         "channels": [{"id": 1}],
         "customer": {"group_ids": [], "minimum_order_count": 0, "excluded_group_ids": []},
         "status": "ENABLED" if n else "DISABLED",
+        "is_featured": n == 1,
         "stop": False,
         "rules": [{"action": {"cart_value": {"discount": {"percentage_amount": "10"}}}, "apply_once": True, "stop": False}],
         "can_be_used_with_other_promotions": True,
@@ -217,6 +218,12 @@ def _promotion(store: SeededStore, row: Row, n: int) -> Row:
         }
     row.clear()
     return found
+
+
+def _code(_store: SeededStore, _row: Row, n: int) -> Row:
+    """Every third one has a time of its own, of which every other one does not end."""
+    until = None if n % 2 else "2026-02-01T00:00:00Z"
+    return {"schedule": None if n % 3 else {"valid_from": "2026-01-01T00:00:00Z", "valid_until": until}}
 
 
 def _location(store: SeededStore, row: Row, n: int) -> Row:
@@ -364,7 +371,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("wishlists", "/v3/wishlists", 60, fit=_wishlist),
     # marketing
     Kind("promotions", "/v3/promotions", 6, fit=_promotion),
-    Kind("promotion_codes", "/v3/promotions/{promotion_id}/codes", 130, parent=("promotions", "_promotion_id")),
+    Kind("promotion_codes", "/v3/promotions/{promotion_id}/codes", 130, parent=("promotions", "_promotion_id"), fit=_code),
     Kind("abandoned_cart_emails", "/v3/marketing/abandoned-cart-emails", 3),
     Kind("email_templates", "/v3/marketing/email-templates", 4, key="type_id"),
     # content

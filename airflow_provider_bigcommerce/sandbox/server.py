@@ -170,7 +170,8 @@ class Server:
             return error(version, 404)
         route, keys = found
         held = store.tokens[token]
-        needed = scopes.needed(route.template, request.method)
+        ways = store.ways
+        needed = scopes.needed(route.template, request.method) if ways is None or ways.needs_scope(route.template) else ()
         if needed and held is not None and not held.intersection(needed):
             return error(version, 403)
         handler = route.handlers.get("get" if request.method == "HEAD" else request.method.lower())
@@ -186,7 +187,12 @@ class Server:
             except msgspec.DecodeError:
                 return error(version, 400, "Input is invalid")
         with store.lock:
-            store.stock.settle()
+            store.settle()
+        if ways is not None and request.method == "GET":
+            query = ways.asked(route.template, query)
+            with store.lock:
+                answer = handler(store, Call(request.method, version, path, keys, query, payload, token))
+            return ways.shown(route.template, version, query, answer)
         remembered = None
         if request.method == "GET" and route.template in _CACHED:
             remembered = (path, *query.items(), *(table.version for table in store.tables.values()))
@@ -205,7 +211,8 @@ class Server:
         return answer
 
     def _response(self, request: web.Request, answer: Answer, number: int, quota: Mapping[str, str]) -> web.Response:
-        headers = {**self._headers(number), **quota, **answer.headers}
+        told = quota if self.store.ways is None else self.store.ways.headers(answer.status, quota)
+        headers = {**self._headers(number), **told, **answer.headers}
         body = answer.body
         if body is None:
             return web.Response(status=answer.status, headers=headers)

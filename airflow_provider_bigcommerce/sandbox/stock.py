@@ -155,13 +155,27 @@ def shown_stock(places: dict[str, Row], location_id: int) -> Row:
     return {
         "available_to_sell": available,
         "total_inventory_onhand": place["onhand"],
+        "qty_backordered": max(0, -available),
         "settings": {
             "safety_stock": place["safety_stock"],
             "is_in_stock": available > 0 if in_stock is None else in_stock,
             "warning_level": place["warning_level"],
             "bin_picking_number": place["bin_picking_number"],
+            "backorder_limit": 0 if location_id % 2 else None,  # null: without a limit
+            "backorder_message": None if location_id % 2 else _MESSAGE,
         },
     }
+
+
+#: Newer than the published files, as `qty_backordered` is. Source: inventory.v3.yml of July 2026.
+_MESSAGE: Row = {
+    "id": 1,
+    "name": "Later",
+    "message": "Ships when it is in stock again",
+    "is_default": True,
+    "created_at": "2026-07-01T00:00:00Z",
+    "updated_at": "2026-07-01T00:00:00Z",
+}
 
 
 def _place(onhand: int) -> Row:

@@ -18,7 +18,7 @@ from zlib import crc32
 
 import msgspec
 
-from airflow_provider_bigcommerce.sandbox import dates, following
+from airflow_provider_bigcommerce.sandbox import archiving, dates, following
 from airflow_provider_bigcommerce.sandbox.answers import Answer
 from airflow_provider_bigcommerce.sandbox.b2b_data import B2BData, add_b2b_tables
 from airflow_provider_bigcommerce.sandbox.bookkeeping import Bookkeeping
@@ -35,6 +35,7 @@ from airflow_provider_bigcommerce.sandbox.stock import Stock
 from airflow_provider_bigcommerce.sandbox.table import Key, Nested, Row, Table
 from airflow_provider_bigcommerce.sandbox.unknown_filters import UNKNOWN, Unknown
 from airflow_provider_bigcommerce.sandbox.vocabulary import PLACES
+from airflow_provider_bigcommerce.sandbox.ways import Ways
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,10 @@ class Store(Bookkeeping):
         self.quota = quota if quota is not None else Quota()
         self.has_b2b = b2b
         self.has_company_credit = True
+        #: What it does otherwise than the files and recorded answers suggest; None for nothing. May be replaced while it runs.
+        self.ways: Ways | None = None
+        #: Codes of archived promotions, and when they go.
+        self.going: list[tuple[float, frozenset[int]]] = []
         #: B2B Edition's own, 150 requests a minute; as unlimited as the store's.
         self.b2b_quota: Quota = SilentQuota(None if self.quota.limit is None else 150, 60.0)
         self._b2b: B2BData | None = None
@@ -303,6 +308,11 @@ class Store(Bookkeeping):
         """The store's time, in whole epoch seconds."""
         return int(self.clock())
 
+    def settle(self) -> None:
+        """Bring into force what is due by the store's time: stock that was adjusted, codes that go with an archived promotion."""
+        self.stock.settle()
+        archiving.settle(self)
+
     def rows(self, resource: str, *parents: Any) -> list[Row]:
         """List the rows of a resource, in key order; stock as it shows now.
 
@@ -310,7 +320,7 @@ class Store(Bookkeeping):
         :param parents: for a nested kind: one parent's keys; without them, the rows of all parents.
         """
         with self.lock:
-            self.stock.settle()
+            self.settle()
             if resource in self.tables or resource.startswith("b2b_"):
                 return list(self._table(resource).rows())
             nested = self._nested(resource)
@@ -327,7 +337,7 @@ class Store(Bookkeeping):
     def row(self, resource: str, row_id: Key) -> Row | None:
         """Give a copy of one row of a table, or None."""
         with self.lock:
-            self.stock.settle()
+            self.settle()
             row = self._table(resource).get(row_id)
             return None if row is None else dict(row)
 
