@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from tests.reconcile.conftest import Archive
 
 
@@ -20,3 +23,19 @@ def test_a_promotion_that_has_lost_all_its_codes_is_no_difference_and_one_lost_c
     store.delete("promotion_codes", other[0])
     report = archive.reconcile("promotion_codes", sample=None)
     assert (report["equal"], report["deleted"]) == (False, [other[0]])
+
+
+def test_an_archived_promotion_is_no_difference_before_its_codes_are_gone_nor_after(archive: Archive) -> None:
+    archive.make("promotion_codes", mode="full")
+    store = archive.night.sandbox.store
+    with_codes = {row["_promotion_id"] for row in store.rows("promotion_codes")}
+    codes = store.count("promotion_codes")
+    with BigCommerceHook().store() as client:
+        client.request("POST", "/v3/promotions/archive", json=[min(with_codes)])
+
+    assert archive.reconcile("promotion_codes", sample=None)["equal"] is True
+    assert store.count("promotion_codes") == codes
+
+    archive.night.later(timedelta(minutes=5))
+    assert archive.reconcile("promotion_codes", sample=None)["equal"] is True
+    assert store.count("promotion_codes") < codes

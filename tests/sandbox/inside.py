@@ -37,7 +37,7 @@ class Inside:
         assert found is not None, f"no route for {path}"
         route, keys = found
         with self.store.lock:
-            self.store.stock.settle()
+            self.store.settle()
             text = {name: str(value) for name, value in (query or {}).items()}
             sent = msgspec.json.decode(msgspec.json.encode(body)) if body is not None else None
             answer = route.handlers[method.lower()](self.store, Call(method, path[1:3], path, keys, text, sent))

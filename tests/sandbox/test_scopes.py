@@ -195,9 +195,13 @@ def test_the_catalog_has_the_scopes_of_the_table_of_facts(openapi_dir: Path) -> 
     assert set(differ) == FACTS_DIFFER, differ
 
 
+#: Events that are newer than BigCommerce's list. Source: see core/catalog/rows_inventory.py.
+NEWER_EVENTS = {"store/channel/*/inventory/product/backorder_limit_reached"}
+
+
 def test_the_events_of_the_catalog_are_published(openapi_dir: Path) -> None:
     published = set(facts(openapi_dir, "webhook-scopes.json"))
     used = {event for row in CATALOG.values() for event in row.webhook_scopes}
 
-    assert used - published == set()
+    assert used - published == NEWER_EVENTS, "published by now, or made up"
     assert len(used) > 100
