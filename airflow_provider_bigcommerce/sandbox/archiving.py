@@ -36,13 +36,6 @@ def _unarchive(_store: Store, call: Call) -> Answer:
     return NOTHING if _ids(call) else error("v3", 422)
 
 
-def settle(store: Store) -> None:
-    """Remove the codes whose time is up."""
-    while store.going and store.going[0][0] <= store.clock():
-        for code_id in store.going.pop(0)[1]:
-            store.delete("promotion_codes", code_id)
-
-
 def add(router: Router) -> None:
     """Add the routes."""
     router.add("/v3/promotions/archive", post=_archive)

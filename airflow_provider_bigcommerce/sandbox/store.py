@@ -18,7 +18,7 @@ from zlib import crc32
 
 import msgspec
 
-from airflow_provider_bigcommerce.sandbox import archiving, dates, following
+from airflow_provider_bigcommerce.sandbox import dates, following
 from airflow_provider_bigcommerce.sandbox.answers import Answer
 from airflow_provider_bigcommerce.sandbox.b2b_data import B2BData, add_b2b_tables
 from airflow_provider_bigcommerce.sandbox.bookkeeping import Bookkeeping
@@ -311,7 +311,9 @@ class Store(Bookkeeping):
     def settle(self) -> None:
         """Bring into force what is due by the store's time: stock that was adjusted, codes that go with an archived promotion."""
         self.stock.settle()
-        archiving.settle(self)
+        while self.going and self.going[0][0] <= self.clock():
+            for code_id in self.going.pop(0)[1]:
+                self.delete("promotion_codes", code_id)
 
     def rows(self, resource: str, *parents: Any) -> list[Row]:
         """List the rows of a resource, in key order; stock as it shows now.
