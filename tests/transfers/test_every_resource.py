@@ -284,3 +284,39 @@ def test_carts_are_read_by_their_ids(connected: Shop, tmp_path: Path) -> None:
 
     found = [msgspec.json.decode(line)["id"] for file in files for line in file.read_bytes().splitlines()]
     assert sorted(found) == sorted(ids)
+
+
+#: What has no list, and is read by ids that the caller knows.
+BY_ID = (
+    "carts", "cart_metafields_by_cart", "checkouts", "abandoned_carts", "theme_jobs", "theme_custom_templates", "tax_provider_connection",
+)  # fmt: skip
+
+
+def test_every_resource_of_the_catalog_is_read_by_these_tests() -> None:
+    assert {*LISTS, *BY_ID, "coupon_code_lookup"} == {*CATALOG}
+    assert len(LISTS) + len(BY_ID) + 1 == len(CATALOG) == 217
+
+
+@pytest.mark.parametrize("name", BY_ID)
+def test_what_has_no_list_is_read_by_ids(connected: Shop, tmp_path: Path, name: str) -> None:
+    row = CATALOG[name]
+    (placeholder,) = row.placeholders
+    key = str(connected.store.rows("carts")[1]["id"])
+
+    manifest, files = copy(tmp_path, name, "jsonl", parent_ids=[key])
+
+    found = [msgspec.json.decode(line) for file in files for line in file.read_bytes().splitlines()]
+    stored = connected.read(filled(row.path, {placeholder: key}), {})
+    assert canonical(found) == canonical(
+        [{column_of(placeholder): key, **one} if column_of(placeholder) in found[0] else one for one in stored]
+    )
+    assert manifest["complete"]
+    assert found
+
+
+def test_a_code_is_looked_up(connected: Shop, tmp_path: Path) -> None:
+    code = connected.store.rows("promotion_codes")[3]["code"]
+
+    _, files = copy(tmp_path, "coupon_code_lookup", "jsonl", query={"code": code})
+
+    assert [msgspec.json.decode(line)["code"] for file in files for line in file.read_bytes().splitlines()] == [code]
