@@ -10,6 +10,7 @@ import pytest
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.operators.reconcile import BigCommerceReconcileOperator
+from airflow_provider_bigcommerce.sandbox.ways import Ways
 from airflow_provider_bigcommerce.targets.files.read_copy import read_copy
 from tests.transfers.conftest import Night
 
@@ -106,3 +107,27 @@ def test_seconds_become_times_and_text_that_is_a_companys_id_a_number(night: Nig
     assert types["b2b_companies.updatedAt"] == types["b2b_invoices.createdAt"] == "TIMESTAMP WITH TIME ZONE"
     assert (types["b2b_companies.companyId"], types["b2b_invoices.customerId"]) == ("BIGINT", "BIGINT")
     assert empty == [(0,)]
+
+
+@pytest.mark.parametrize("moves_its_date", [True, False])
+def test_a_company_that_comes_some_seconds_after_its_order_is_in_the_next_run(night: Night, moves_its_date: bool) -> None:
+    """Whether the order's own date moves with it, no source tells."""
+    store = night.sandbox.store
+    night.run("r1", "b2b_orders")
+    night.later(timedelta(hours=1))
+    made = store.add_order(customer_id=store.rows("customers")[0]["id"])["id"]
+    store.ways = Ways(rows={CATALOG["b2b_orders"].path: lambda row: {**row, "companyId": None} if row["bcOrderId"] == made else row})
+    night.run("r2", "b2b_orders", after=timedelta(seconds=2))
+    assert companies(night)[made] is None
+
+    store.ways = None
+    night.later(timedelta(seconds=10))
+    if moves_its_date:
+        store.edit("orders", made)
+    night.run("r3", "b2b_orders", after=timedelta(seconds=30))
+
+    assert companies(night)[made] == 1001
+
+
+def companies(night: Night) -> dict[int, int | None]:
+    return {row["bcOrderId"]: row["companyId"] for batch in read_copy(night.path, "b2b_orders") for row in batch.to_pylist()}
