@@ -59,6 +59,8 @@ def write_report(hook: BigCommerceHook, rows: Sequence[Resource], file: Path, *,
     from airflow_provider_bigcommerce.core.report_format import report_text
     from airflow_provider_bigcommerce.reporting.making import make_report
 
+    if file.is_dir():
+        raise typer.BadParameter(f"{file} is a directory; name a file in it", param_hint="--output")
     if file.exists() and not overwrite:
         raise typer.BadParameter(f"{file} exists; --overwrite replaces it", param_hint="--output")
     try:

@@ -18,8 +18,8 @@ FORMAT_VERSION: Final = 1
 Asked = Literal["answered", "refused_for_scope", "failed", "not_asked"]
 
 #: ``needs_id``: no list of it exists; ``needs_parameter``: the store wants a value that cannot be made up; ``parent_not_read``: the list
-#: whose rows it hangs on was not answered; ``no_parent_rows``: that list is empty; ``host_not_reached``: its host gave no answer before;
-#: ``no_rows``: there is no row to ask it by; ``would_use_quota``: to find out would take other apps' requests.
+#: whose rows it hangs on was not answered; ``no_parent_rows``: that list is empty; ``host_not_reached``: its host gave no answer, or failed
+#: too often in a row; ``no_rows``: there is no row to ask it by; ``would_use_quota``: to find out would take other apps' requests.
 Why = Literal["needs_id", "needs_parameter", "parent_not_read", "no_parent_rows", "host_not_reached", "no_rows", "would_use_quota"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
@@ -24,6 +25,10 @@ from airflow_provider_bigcommerce.exceptions import (
     StoreSuspendedError,
     TransportError,
 )
+
+#: Requests of a host that fail one after the other for no reason of their own (no answer, 429, 5xx), after which it is left alone: each may
+#: have waited for minutes.
+MOST_FAILURES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,7 @@ class Asker:
     on_204: set[str] | None = None
     _silent: set[str] = field(default_factory=set)
     _has_answered: set[str] = field(default_factory=set)
+    _failures: dict[str, int] = field(default_factory=dict)
 
     def ask(self, path: str, params: Query | None = None) -> Outcome:
         """Send a GET.
@@ -76,6 +82,14 @@ class Asker:
         host = host_of(path)
         if host.name in self._silent:
             return Outcome("not_asked", why="host_not_reached")
+        outcome = self._sent(host, path, params)
+        is_down = outcome.asked == "failed" and (outcome.status is None or outcome.status == 429 or outcome.status >= 500)
+        self._failures[host.name] = self._failures.get(host.name, 0) + 1 if is_down else 0
+        if self._failures[host.name] >= MOST_FAILURES:
+            self._silent.add(host.name)
+        return outcome
+
+    def _sent(self, host: Host, path: str, params: Query | None) -> Outcome:
         try:
             response = self.store.request("GET", path, params=params)
         except (AuthenticationError, StoreSuspendedError):

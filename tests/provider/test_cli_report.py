@@ -71,6 +71,7 @@ def test_a_file_that_exists_is_kept_unless_it_may_be_replaced(run: Run, bigcomme
         (["--resources", "brnads"], "Did you mean 'brands'"),
         (["--resources", " , "], "give catalog names with commas between"),
         (["--resources", "brands", "--output", "no/such/directory/r.json"], "cannot be written"),
+        (["--resources", "brands", "--output", ".", "--overwrite"], "is a directory"),
     ],
 )
 def test_wrong_usage_sends_nothing(run: Run, bigcommerce_sandbox: Sandbox, arguments: list[str], said: str) -> None:

@@ -77,6 +77,25 @@ def test_a_host_of_b2b_edition_that_does_not_answer_is_asked_once() -> None:
     ]  # fmt: skip
 
 
+def test_failures_with_an_answer_in_between_stop_nothing() -> None:
+    with shop() as (store, report):
+        store.odd("^/v3/", answer="503_html", times=None)
+        made = report(("brands", "customers", "subscribers", "orders", "channels", "sites", "scripts", "themes"))
+
+    found = {each.name: (each.asked, each.status) for each in made.resources}
+    assert [name for name, told in found.items() if told == ("answered", None)] == ["orders"]
+    assert {told for name, told in found.items() if name != "orders"} == {("failed", 503)}
+
+
+def test_after_five_failures_in_a_row_nothing_more_is_asked_of_that_host() -> None:
+    with shop() as (store, report):
+        store.odd("^/v3/", answer="503_html", times=None)
+        made = report(("brands", "customers", "subscribers", "segments", "wishlists", "channels", "orders", "b2b_channels"))
+
+    found = {each.name: (each.asked, each.why) for each in made.resources}
+    assert [*found.values()] == [("failed", None)] * 5 + [("not_asked", "host_not_reached")] * 2 + [("answered", None)]
+
+
 def test_a_store_without_b2b_edition_is_told_so() -> None:
     with shop(b2b=False) as (_, report):
         assert {each.asked for each in report(("b2b_companies", "b2b_users")).resources} == {"refused_for_scope"}
