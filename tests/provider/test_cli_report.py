@@ -53,6 +53,14 @@ def test_it_writes_one_file_says_how_far_it_is_and_what_differs(run: Run, bigcom
     assert {request.method for request in bigcommerce_sandbox.store.requests} == {"GET"}
 
 
+def test_its_help_has_an_example_and_says_that_it_only_reads(run: Run) -> None:
+    status, out, _ = run("--help")
+
+    assert status == 0
+    assert "airflow-bigcommerce report --resources orders,customers --output report.json" in out
+    assert "It only reads." in out
+
+
 def test_a_file_that_exists_is_kept_unless_it_may_be_replaced(run: Run, bigcommerce_sandbox: Sandbox, tmp_path: Path) -> None:
     file = tmp_path / "report.json"
     file.write_text("mine")
