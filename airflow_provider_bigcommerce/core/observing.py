@@ -69,10 +69,12 @@ def paging_of(listing: Listing) -> tuple[str, ...]:
 
 def default_page(listing: Listing) -> int | None:
     """Rows of a page that nobody asked a length of; None where a list is whole and says that its page has just its rows."""
-    came, total = len(listing.records), told_total(listing)
+    came, total, cursors = len(listing.records), told_total(listing), listing.meta.cursor_pagination
+    goes_on = cursors is not None and cursors.links is not None and cursors.links.next is not None
+    may_be_whole = total == came or (total is None and not goes_on)
     for about in (listing.meta.pagination, listing.meta.cursor_pagination):
         if about is not None and about.per_page is not None:
-            return None if about.per_page == came and total in (came, None) else about.per_page
+            return None if about.per_page == came and may_be_whole else about.per_page
     return came if total is not None and total > came else None
 
 

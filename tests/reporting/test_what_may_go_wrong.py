@@ -67,14 +67,17 @@ def test_a_question_that_fails_is_told_and_the_others_are_asked() -> None:
 
 
 def test_a_host_of_b2b_edition_that_does_not_answer_is_asked_once() -> None:
-    with Listener() as gone:
-        url = gone.url
     with shop() as (_, report):
+        with Listener() as gone:  # after the shop, so that the shop cannot get its port
+            url = gone.url
         made = report(("orders", "b2b_companies", "b2b_users", "b2b_company_credit"), b2b_url=url)
 
     assert [(each.asked, each.why) for each in made.resources] == [
-        ("answered", None), ("failed", None), ("not_asked", "host_not_reached"), ("not_asked", "parent_not_read")
-    ]  # fmt: skip
+        ("answered", None),
+        ("failed", None),
+        ("not_asked", "host_not_reached"),
+        ("not_asked", "parent_not_read"),
+    ]
 
 
 def test_failures_with_an_answer_in_between_stop_nothing() -> None:
@@ -102,9 +105,9 @@ def test_a_store_without_b2b_edition_is_told_so() -> None:
 
 
 def test_a_wrong_token_a_suspended_store_and_no_store_are_no_report() -> None:
-    with Listener() as gone:
-        url = gone.url
     with shop() as (store, report):
+        with Listener() as gone:
+            url = gone.url
         with pytest.raises(AuthenticationError):
             report(("orders",), token="wrong")
         with pytest.raises(TransportError):
