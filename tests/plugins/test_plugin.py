@@ -12,10 +12,10 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from airflow_provider_bigcommerce.engine.webhook_settings import ReceiverSettings, destination_of, read_settings
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.get_provider_info import get_provider_info
 from airflow_provider_bigcommerce.plugins import receiver, webhooks_plugin
-from airflow_provider_bigcommerce.plugins.receiver_settings import ReceiverSettings, destination_of, read_settings
 from airflow_provider_bigcommerce.plugins.webhooks_plugin import BigCommercePlugin
 
 LISTED = "AIRFLOW__BIGCOMMERCE__WEBHOOK_CONNECTIONS"
