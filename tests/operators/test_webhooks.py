@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from airflow.sdk import DAG
 
 from airflow_provider_bigcommerce import cli
 from airflow_provider_bigcommerce.core.webhooks import SECRET_HEADER, Secrets, verify
 from airflow_provider_bigcommerce.engine import subscribing
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError
+from airflow_provider_bigcommerce.get_provider_info import get_provider_info
 from airflow_provider_bigcommerce.operators.webhooks import BigCommerceWebhooksOperator
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 
 pytestmark = pytest.mark.bigcommerce_sandbox(client_secret="the-client-secret")
 
+LEAVE = DAG.__exit__
 REALLY_POST = subscribing.post
 TO = "http://127.0.0.1:9/bigcommerce/webhooks/bigcommerce_default"
 SECRETS = Secrets("sandbox1", "sandbox-access-token", "the-client-secret")
@@ -236,3 +240,37 @@ def test_on_the_command_line_the_way_is_tried(connected: Sandbox, way: dict[str,
     assert "but takes a wrong secret too" in run("test", "--destination", TO)[1]
     assert run("delete")[0] == 2
     assert run("test", "--conn-id", "none")[0] == 2
+
+
+# -- the page and the example --------------------------------------------------------------------------------------------------------------
+
+
+def dags_of(code: str) -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    made: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DAG, "__exit__", lambda dag, *_: made.append(dag) or LEAVE(dag, *_))
+        exec(compile(code, "page", "exec"), names)
+    return {dag.dag_id: dag for dag in made}
+
+
+def test_the_pages_dags_and_the_example_make_the_webhooks(connected: Sandbox, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__BIGCOMMERCE__WEBHOOK_BASE_URL", "http://127.0.0.1:9")
+    page = (project / "docs/how-to/receive-webhooks.md").read_text()
+    blocks = [block.partition("```")[0] for block in page.split("```python\n")[1:]]
+    dags = {
+        name: dag for block in [*blocks, (project / "dags/bigcommerce_webhooks.py").read_text()] for name, dag in dags_of(block).items()
+    }
+    assert sorted(dags) == ["bigcommerce_webhooks", "on_changed_products", "webhooks"]
+    dags["webhooks"].get_task("ensure").execute({})
+    before = len(ours(connected))
+    dags["bigcommerce_webhooks"].get_task("webhooks").execute({})
+    added = {scope.split("/")[1] for scope in ours(connected)}
+    assert added == {"product", "order", "customer"}
+    assert len(ours(connected)) > before
+
+
+def test_the_settings_of_the_page_are_those_that_are_declared(project: Path) -> None:
+    page = (project / "docs/how-to/receive-webhooks.md").read_text()
+    for name, option in get_provider_info()["config"]["bigcommerce"]["options"].items():
+        assert f"| `{name}` | {(option['default'] and '`' + option['default'] + '`') or 'empty'} |" in page
