@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, check_rendered, flag, is_pending, names, optional, text
-from airflow_provider_bigcommerce.core.subscriptions import wanted_scopes
+from airflow_provider_bigcommerce.core.subscriptions import checked_destination, wanted_scopes
 from airflow_provider_bigcommerce.engine.subscribing import Subscribing
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
@@ -73,6 +73,9 @@ class BigCommerceWebhooksOperator(BaseOperator):
             raise InvalidQueryError("Give resource=['products', 'orders'] or scopes=['store/order/updated']: nothing is named.")
         if not is_pending(self.resource) and not is_pending(self.scopes):
             wanted_scopes(self.resource or (), self.scopes or ())
+        for name, address in (("destination", destination), ("exceptions_destination", exceptions_destination)):
+            if address is not None and not is_pending(address):
+                checked_destination(name, address)
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002  # Airflow's signature
         """Try the way, and make the webhooks what is asked for.

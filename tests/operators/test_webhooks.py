@@ -181,6 +181,10 @@ def test_what_cannot_be_is_refused_where_the_dag_is_parsed(case: str) -> None:
 def test_plain_http_to_elsewhere_is_refused_before_anything_is_sent(connected: Sandbox, way: dict[str, Any]) -> None:
     with pytest.raises(InvalidQueryError, match="takes https at port 443"):
         ensure(destination="http://in.example.com/x")
+    task = BigCommerceWebhooksOperator(task_id="webhooks", resource="products", destination="{{ params.to }}")
+    task.destination = "http://in.example.com/x"  # as the template renders
+    with pytest.raises(InvalidQueryError, match="takes https at port 443"):
+        task.execute({})
     assert way["asked"] == []
 
 
@@ -258,9 +262,8 @@ def test_the_pages_dags_and_the_example_make_the_webhooks(connected: Sandbox, pr
     monkeypatch.setenv("AIRFLOW__BIGCOMMERCE__WEBHOOK_BASE_URL", "http://127.0.0.1:9")
     page = (project / "docs/how-to/receive-webhooks.md").read_text()
     blocks = [block.partition("```")[0] for block in page.split("```python\n")[1:]]
-    dags = {
-        name: dag for block in [*blocks, (project / "dags/bigcommerce_webhooks.py").read_text()] for name, dag in dags_of(block).items()
-    }
+    blocks.append((project / "dags" / "bigcommerce_webhooks.py").read_text())
+    dags = {name: dag for block in blocks for name, dag in dags_of(block).items()}
     assert sorted(dags) == ["bigcommerce_webhooks", "on_changed_products", "webhooks"]
     dags["webhooks"].get_task("ensure").execute({})
     before = len(ours(connected))
