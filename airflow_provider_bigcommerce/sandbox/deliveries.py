@@ -352,7 +352,7 @@ def post(destination: str, body: bytes, headers: Mapping[str, str], timeout: flo
     try:
         connection.request("POST", (url.path or "/") + (f"?{url.query}" if url.query else ""), body, dict(headers))
         return connection.getresponse().status
-    except (OSError, http.client.HTTPException):
+    except (OSError, http.client.HTTPException, ValueError):  # the last: a header that cannot be sent
         return 0
     finally:
         connection.close()
