@@ -43,7 +43,7 @@ def told(server: AirflowServer) -> list[int]:
 
 
 @pytest.mark.exhaustive
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.bigcommerce_sandbox(client_secret="the-client-secret")
 def test_deliveries_reach_an_api_server_and_none_that_it_answered_is_lost(
     connected: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
