@@ -24,13 +24,16 @@ def marked(marker: str) -> list[str]:
     return [str(file.relative_to(PROJECT)) for file in files if f"mark.{marker}" in file.read_text(encoding="utf-8")]
 
 
+#: One file after the other on each core, in the order that ``tests/conftest.py`` gives.
+PYTEST = ("-m", "pytest", "-n", WORKERS, "--dist", "loadfile", "--no-loadscope-reorder")
+
 STEPS: dict[str, tuple[str, list[str]]] = {
     "ruff": ("style and common mistakes", ["-m", "ruff", "check", "."]),
     "mypy": ("types, strict", ["-m", "mypy"]),
     "imports": ("who may import whom", ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]),
-    "pytest": ("tests and docs", ["-m", "pytest", "-n", WORKERS, "--dist", "loadfile"]),
-    "compat": ("the subset for older Airflow lines", ["-m", "pytest", "-n", WORKERS, "--dist", "loadfile", "-m", "compat", *marked("compat")]),
-    "s3": ("copies on an S3 API", ["-m", "pytest", "-n", WORKERS, "--dist", "loadfile", "-m", "s3", "tests/s3"]),
+    "pytest": ("tests and docs", [*PYTEST]),
+    "compat": ("the subset for older Airflow lines", [*PYTEST, "-m", "compat", *marked("compat")]),
+    "s3": ("copies on an S3 API", [*PYTEST, "-m", "s3", "tests/s3"]),
 }
 WHOLE = ("ruff", "mypy", "imports", "pytest")
 
