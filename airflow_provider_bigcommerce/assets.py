@@ -1,4 +1,5 @@
-"""The ``bigcommerce://`` asset URIs: ``bigcommerce://<connection id>/<resource>`` for a resource's files.
+"""The ``bigcommerce://`` asset URIs: ``bigcommerce://<connection id>/<resource>`` for a resource's copy, and
+``bigcommerce://<connection id>/changes/<resource>`` for its changes in the store.
 
 Decides what such a URI may look like; opens nothing and knows no catalog, so that parsing a DAG stays cheap.
 """
@@ -19,14 +20,14 @@ DATA_ALIAS = "bigcommerce_data"
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
-    """Accept ``bigcommerce://<connection id>`` with or without one resource name after it.
+    """Accept ``bigcommerce://<connection id>`` alone, with one resource name after it, or with ``changes/`` and one resource name.
 
     :raises ValueError: anything else; Airflow shows it where the DAG is parsed.
     """
-    if not uri.netloc or not re.fullmatch(r"(?:/[a-z0-9_-]+)?/?", uri.path) or uri.query:
+    if not uri.netloc or not re.fullmatch(r"(?:/(?:changes/)?[a-z0-9_-]+)?/?", uri.path) or uri.query:
         raise ValueError(
             f"The asset URI {uri.geturl()!r} is not of the form bigcommerce://<connection id>/<resource>, "
-            "such as bigcommerce://bigcommerce_default/orders."
+            "such as bigcommerce://bigcommerce_default/orders, or bigcommerce://<connection id>/changes/<resource>."
         )
     return uri._replace(path=uri.path.rstrip("/"))
 
@@ -58,6 +59,25 @@ def asset_of(conn_id: str, resource: str) -> Asset:
     from airflow.sdk import Asset
 
     uri = uri_of(conn_id, resource)
+    return Asset(name=uri, uri=uri)
+
+
+def changes_uri(conn_id: str, resource: str) -> str:
+    """``bigcommerce://<connection id>/changes/<resource>``: URI, and name, of the asset of a resource's changes in the store."""
+    return f"bigcommerce://{conn_id}/changes/{kept_name(resource)}"
+
+
+def changes_asset(conn_id: str, resource: str) -> Asset:
+    """The asset whose events tell of changes in the store, whoever tells them: webhooks, polls or a queue.
+
+    Its events carry ``{"payload": {"resource", "store_hash", "since", "until", "count", "ids", "is_whole", "deleted", "via"}}`` as extra.
+
+    :param conn_id: connection id of the store.
+    :param resource: catalog name or path.
+    """
+    from airflow.sdk import Asset
+
+    uri = changes_uri(conn_id, resource)
     return Asset(name=uri, uri=uri)
 
 

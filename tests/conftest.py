@@ -7,6 +7,7 @@ A missing tool is a visible skip with the way to get it, and a failure where ``C
 from __future__ import annotations
 
 import base64
+import fnmatch
 import importlib.util
 import json
 import os
@@ -69,7 +70,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--live-write", action="store_true", help="let -m live tests change the real store")
 
 
+#: Files that take minutes, below ``tests``: they begin first, so that none of them runs alone at the end. The workers take them in this
+#: order (``tests/suite.py``).
+LONG_FILES = (
+    "month/*", "demo/test_processes.py", "*/test_*in_airflow.py", "transfers/test_zombie.py", "reconcile/test_tables.py",
+    "sql/test_syncs.py", "sql/test_compared.py", "reconcile/test_files.py", "transfers/test_compaction.py", "operators/test_request.py",
+    "exactness/*", "faults/*", "house/test_wheel.py", "demo/*", "browser/*", "transfers/test_history.py", "lake/test_history.py",
+    "sql/test_history.py", "transfers/test_changes_while_reading.py", "transfers/test_killed.py", "sql/test_killed.py", "writing/*",
+    "plugins/*", "benchmarks/*", "lake/*", "sql/*", "transfers/*", "sandbox/*", "sync/*",
+)  # fmt: skip
+
+
+def _turn(item: pytest.Item) -> int:
+    """The place of a test's file among those that begin first."""
+    name = item.path.relative_to(PROJECT / "tests").as_posix()
+    return next((turn for turn, pattern in enumerate(LONG_FILES) if fnmatch.fnmatch(name, pattern)), len(LONG_FILES))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=_turn)
     if "exhaustive" not in str(config.getoption("-m")):
         long = [item for item in items if item.get_closest_marker("exhaustive")]
         config.hook.pytest_deselected(items=long)

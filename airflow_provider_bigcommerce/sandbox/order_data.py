@@ -5,6 +5,7 @@ The newest seeded order of a store of five or more has 300 lines: longer than an
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from airflow_provider_bigcommerce.sandbox import recorded_values
@@ -38,6 +39,7 @@ LINES_RESERVED = 1000  # line ids of an order: order_id * 1000 + n
 TAX_PERCENT = 8
 EUR_RATE = "0.9200000000"
 SHIPPED = (2, 10, 4, 14)
+_REMEMBERED = 512  # orders that are not made anew each time: a page of them is some megabytes
 
 
 def money(cents: int) -> str:
@@ -63,6 +65,9 @@ class OrderData:
         self.catalog, self.customers, self._base_url = catalog, customers, base_url
         self.recorded_values = False
         self._longest = self.orders[orders - 1] if orders >= 5 else None
+        # A count or a filter looks at each order anew, and the longest one has hundreds of lines.
+        self._remembered_lines = functools.lru_cache(maxsize=_REMEMBERED)(self._lines)
+        self._remembered_order = functools.lru_cache(maxsize=_REMEMBERED)(self._order)
 
     def modified(self, order_id: int) -> int:
         """Tell when an order was modified, in epoch seconds."""
@@ -80,7 +85,10 @@ class OrderData:
     # -- lines ------------------------------------------------------------------------------------------------------------------
 
     def lines(self, order_id: int) -> list[Row]:
-        """Make a seeded order's line items."""
+        """A seeded order's line items; the caller must not change them."""
+        return self._remembered_lines(order_id)
+
+    def _lines(self, order_id: int) -> list[Row]:
         return self.make_lines(order_id, self.line_count(order_id), self.status_of(order_id))
 
     def make_lines(self, order_id: int, count: int, status: int) -> list[Row]:
@@ -173,7 +181,10 @@ class OrderData:
     # -- the order --------------------------------------------------------------------------------------------------------------
 
     def order(self, order_id: int) -> Row:
-        """Make one seeded order."""
+        """One seeded order; the caller must not change it."""
+        return self._remembered_order(order_id, self._base_url(), self.recorded_values)
+
+    def _order(self, order_id: int, base_url: str, recorded_values: bool) -> Row:  # noqa: ARG002  # what an order depends on
         roll = self.dice.roll(order_id)
         customers = self.customers.customers
         guest = roll % 5 == 0 or len(customers) == 0

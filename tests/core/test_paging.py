@@ -24,7 +24,7 @@ from airflow_provider_bigcommerce.core.paging import (
     Walk,
     with_columns,
 )
-from airflow_provider_bigcommerce.core.planning import integer_key
+from airflow_provider_bigcommerce.core.planning import integer_key, walk_of
 from airflow_provider_bigcommerce.core.positions import Position
 from airflow_provider_bigcommerce.core.reading import CursorLinks, CursorPagination, Listing, Meta, Pagination
 from airflow_provider_bigcommerce.exceptions import IncompleteReadError, PaginationLoopError, UnexpectedAnswerError
@@ -274,6 +274,26 @@ def test_a_list_that_documents_cursors_and_sends_none_is_read_by_page(count: int
 def test_a_list_without_pages_that_counts_more_rows_than_it_sent_is_an_error() -> None:
     with pytest.raises(IncompleteReadError, match="1 of 2 rows"):
         drive(SinglePage(LIST.with_params({"limit": 1})), Shelf([1, 2]))
+
+
+@pytest.mark.parametrize("has_meta", [True, False])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "order_transactions", "product_bulk_pricing_rules", "tax_rates", "search_filter_contexts", "page_widgets", "webhooks_admin",
+        "coupon_code_lookup",
+    ],
+)  # fmt: skip
+def test_a_list_without_documented_pages_that_fills_one_is_read_on(name: str, has_meta: bool) -> None:
+    resource = CATALOG[name]
+    ids = list(range(1, 621))
+    shelf = Shelf(ids, has_meta=has_meta)
+
+    found = drive(walk_of(resource, "/list"), shelf)
+
+    assert found == ids
+    assert dict(shelf.asked[0].params)["limit"] == "250"
+    assert resource.guarantee == "checked"
 
 
 def test_the_one_page_a_caller_asks_for_need_not_be_all() -> None:

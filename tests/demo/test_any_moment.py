@@ -70,7 +70,7 @@ def arguments() -> dict[str, Any]:
 
 
 # How long before the boundary the story begins, which takes about a minute: it lies in the first run, in the second, in the proof.
-@pytest.mark.parametrize("before", [pytest.param(at, marks=() if at in (12, 36) else pytest.mark.full) for at in range(0, 60, 6)])
+@pytest.mark.parametrize("before", [pytest.param(at, marks=() if at in (12, 36) else pytest.mark.exhaustive) for at in range(0, 60, 6)])
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 @pytest.mark.bigcommerce_sandbox(products=8, orders=8, customers=8)
 def test_the_second_run_reads_the_changes_and_the_proof_finds_nothing(

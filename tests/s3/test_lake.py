@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from collections import Counter
@@ -130,19 +131,25 @@ def test_a_commit_whose_answer_was_lost_is_not_made_twice(bucket: Bucket) -> Non
     assert bucket.equals_store()
 
 
-def test_a_bucket_without_delete_rights_fails_no_run(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bucket_without_delete_rights_fails_no_run_and_is_told_of(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     bucket.s3.may_delete = False
     with monkeypatch.context() as past:
         past.setattr(lake_table, "time", SimpleNamespace(time=lambda: time.time() - 8 * 86_400))
         bucket.lake()
         bucket.change()
         bucket.lake()
+    for name, stored in list(bucket.s3.objects.items()):
+        if name.startswith("shop/products/part-"):
+            bucket.s3.objects[name] = dataclasses.replace(stored, modified=stored.modified - timedelta(days=8))
     bucket.change()
 
     bucket.lake(after=48)
 
     assert bucket.equals_store()
     assert [asked for asked in bucket.s3.asked if asked.method == "DELETE" or "delete" in asked.query], "nothing was to be removed"
+    assert "could not be tidied" in caplog.text
 
 
 def test_a_run_that_another_one_overtakes_at_the_commit_plans_again(bucket: Bucket) -> None:

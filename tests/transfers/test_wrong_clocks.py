@@ -6,7 +6,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from airflow_provider_bigcommerce.targets.files.commits import committed
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.files.file_reader import newest_first
 from airflow_provider_bigcommerce.triggers.changes_feed import ChangesFeed
+from tests.lake.conftest import Lake
 from tests.sql.warehouse import sqlite_warehouse
 from tests.transfers.conftest import Night
 
@@ -121,6 +122,44 @@ def test_workers_whose_clocks_differ_do_not_decide_which_row_is_newer(night: Nig
 
     assert newest.read_at == f"{night.moment:%Y-%m-%dT%H:%M:%SZ}"
     the_copy_is_the_store(night)
+
+
+@pytest.mark.parametrize("mode", ["full", "incremental"])
+@pytest.mark.parametrize("ahead", [timedelta(minutes=10), -timedelta(minutes=10), DAY, -DAY])
+@pytest.mark.parametrize("target", ["tables", "lake"])
+def test_a_worker_with_a_wrong_clock_does_not_keep_the_next_ones_rows_out_of_a_table(
+    bigcommerce_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, ahead: timedelta, mode: str
+) -> None:
+    class Wrong(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Wrong:
+            there = super().now(tz) + ahead
+            return cls.combine(there.date(), there.timetz())
+
+    store, now = bigcommerce_sandbox.store, time.time()
+    store.clock = lambda: now
+    lake = Lake(tmp_path, bigcommerce_sandbox)
+    with sqlite_warehouse(tmp_path / "warehouse.db", bigcommerce_sandbox) as warehouse:
+        for name, value in warehouse.environment().items():
+            monkeypatch.setenv(name, value)
+        there = warehouse if target == "tables" else lake
+        with monkeypatch.context() as worker:
+            for module in ("engine.target", "engine.run", "client.sending", "client.verbs"):
+                worker.setattr(f"airflow_provider_bigcommerce.{module}.datetime", Wrong)
+            first = there.run("orders", "r1", mode=mode)
+        assert abs(datetime.fromisoformat(first["started_at"]).timestamp() - now) > 300  # that worker's clock was looked at
+        edited = store.rows("orders")[0]["id"]
+        now += 1
+        store.edit("orders", edited, staff_notes="edited")
+
+        second = there.run("orders", "r2", mode=mode)
+
+        assert first["watermark"] == (None if mode == "full" else f"{datetime.fromtimestamp(now - 1, UTC):%Y-%m-%dT%H:%M:%SZ}")
+        assert second["rows"] >= 1
+        if target == "tables":
+            assert warehouse.column(f"SELECT staff_notes FROM orders WHERE id = {edited}") == ["edited"]
+        else:
+            assert lake.rows()[edited]["staff_notes"] == "edited"
 
 
 def test_runs_of_the_same_second_are_ordered_by_their_commits(night: Night) -> None:

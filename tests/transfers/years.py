@@ -71,6 +71,8 @@ class Years:
     runs: int = 0
     shown: dict[int, dict[str, Any]] = field(default_factory=dict)
     template: Manifest | None = None
+    #: What the names of each compaction begin with, in the order in which they ran: those of one second differ by chance.
+    compactions: list[str] = field(default_factory=list)
 
     @property
     def per_period(self) -> int:
@@ -88,7 +90,10 @@ class Years:
     def compact(self) -> None:
         """What the sync does at the end of a period; then time passes for the files."""
         BigCommerceCompactOperator(task_id="compact", path=str(self.night.path)).execute({})
-        for entry in self.destination.entries(NAME):
+        entries = self.destination.entries(NAME)
+        found = {mark for entry in entries for mark in re.findall(r"compact-\w+-\w+(?=\.)", entry.name)}
+        self.compactions += sorted(found.difference(self.compactions))
+        for entry in entries:
             self.age(entry.name)
 
     def age(self, name: str) -> None:
@@ -195,17 +200,13 @@ class Years:
 
     def look(self) -> dict[str, Any]:
         """What is there, without what differs from one try to the next: the manifests, and how many files of each kind."""
-        marks: dict[str, str] = {}
-        entries = self.destination.entries(NAME)
-        for run in sorted({mark for entry in entries for mark in re.findall(r"compact-\w+-\w+(?=\.)", entry.name)}):
-            marks[run] = f"compact-{len(marks)}"
 
         def plain(name: str) -> str:
-            for mark, number in marks.items():
-                name = name.replace(mark, number)
+            for number, mark in enumerate(self.compactions):
+                name = name.replace(mark, f"compact-{number}")
             return name.partition("@")[0]
 
-        names = [plain(entry.name) for entry in entries]
+        names = [plain(entry.name) for entry in self.destination.entries(NAME)]
         manifests = {plain(manifest.run): manifest.manifest for manifest in settled_runs(self.destination)}
         return {
             "manifests": {run: told(manifest, plain) for run, manifest in manifests.items()},
