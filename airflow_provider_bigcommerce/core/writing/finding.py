@@ -52,10 +52,16 @@ class Finder:
         self._needs_rows = needs_rows
         self._includes = includes_of(route, fields)
         self._ready: deque[Question] = deque()
+        self._has_unasked = False
         #: Place -> what the store has; of each item, once nothing is left to ask.
         self.found: dict[int, Held] = {}
         self._ask_by_id([item for item in items if item.id is not None])
         self._ask_by_key([item for item in items if item.id is None])
+
+    @property
+    def has_unasked(self) -> bool:
+        """Whether there are rows of a known id or key that no request brings: only the whole list has them."""
+        return self._has_unasked
 
     @property
     def cost(self) -> int:
@@ -105,13 +111,22 @@ class Finder:
             more, left = questions(self._route, left, (Lookup(self._route.resource.path, (field,), filter="id", unique=True),), "match")
             asked += more
         self._put(asked)
-        self._ask_by_key(left)
+        # Not by a key that the row lacks: its id would be asked for in the place of that.
+        self._ask_by_key([item for item in left if self._has_key(item)])
+        unasked = [item for item in left if not self._has_key(item)]
+        self._has_unasked |= bool(unasked)
+        self.found |= {item.place: Held(id=item.id, is_asked=False) for item in unasked}
+
+    def _has_key(self, item: Item) -> bool:
+        keys = keys_of(self._route, needs_rows=self._needs_rows)
+        return any(is_key_value(value_at(item.row, plain(lookup.fields[0]))) for lookup in keys)
 
     def _ask_by_key(self, items: Sequence[Item]) -> None:
         if not items:
             return
         asked, left = questions(self._route, items, keys_of(self._route, needs_rows=self._needs_rows), "match")
         self._put(asked)
+        self._has_unasked |= any(whole_key(self._route, item.row)[1] is not None for item in left)
         self.found |= {item.place: Held(is_asked=False) for item in left}
 
     def _put(self, asked: Iterable[Question]) -> None:
@@ -139,8 +154,9 @@ def _by_filter(route: Route) -> tuple[Lookup, ...]:
     resource = route.resource
     if resource.id_in is None or route.id_field is not None:
         return ()
-    fields = tuple(name for name in resource.primary_key if plain(name) == column_in(resource.id_in))
-    return (Lookup(resource.path, fields, filter=resource.id_in, many=True, unique=True),) if fields else ()
+    first = [name for name in resource.primary_key if plain(name) == column_in(resource.id_in)]
+    fields = (*first, *(name for name in resource.primary_key if name not in first))
+    return (Lookup(resource.path, fields, filter=resource.id_in, many=True, unique=True),) if first else ()
 
 
 def as_written(route: Route, item: Item, row: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -167,9 +183,16 @@ def includes_of(route: Route, fields: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in route.resource.includes if name.replace("_", "") in plain_names)
 
 
+def whole_fields(route: Route) -> tuple[str, ...]:
+    """The fields by which a row is found in a list that is read whole, where its id is not known; empty for none."""
+    write = route.update or route.create
+    return route.match_on or (write.upsert_by[0] if write is not None and write.upsert_by else ())
+
+
 def whole_key(route: Route, row: Mapping[str, Any]) -> tuple[str | None, Folded | None]:
-    """(id, key by ``match_on``) of a row of the store, or of the input, for a list that is read whole and then searched."""
+    """(id, key) of a row of the store, or of the input, for a list that is read whole and then searched."""
     found = row.get(route.id_field) if route.id_field is not None else None
-    values = [value_at(row, name) for name in route.match_on]
-    key = tuple(map(fold, route.match_on, values)) if values and all(map(is_key_value, values)) else None
+    fields = whole_fields(route)
+    values = [value_at(row, name) for name in fields]
+    key = tuple(map(fold, fields, values)) if values and all(map(is_key_value, values)) else None
     return (str(found) if is_key_value(found) else None), key
