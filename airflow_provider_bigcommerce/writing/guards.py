@@ -57,24 +57,24 @@ class Guards:
         # An id is no amount: another brand is not 40 % more of one.
         return None if name == "id" or name.endswith(("_id", "_ids")) else limit
 
-    def check(self) -> None:
+    def check(self, where: str = "the plan's folder") -> None:
         """Hold the numbers against the limits.
 
+        :param where: the file with the rows, for the message.
         :raises TooManyChangesError: one is exceeded.
         """
+        end = f"Nothing was sent. The rows are in {where}, which is no plan. Look at them; then mend the input, or raise the limit."
         if self.max_changes is not None and self.changes > self.max_changes:
-            raise TooManyChangesError(
-                f"{self.changes:,} of {self.rows:,} rows would be sent, and max_changes={self.max_changes:,}. Nothing was sent. {_NEXT}"
-            )
+            raise TooManyChangesError(f"{self.changes:,} of {self.rows:,} rows would be sent, and max_changes={self.max_changes:,}. {end}")
         percent = self.changes / self.rows * 100 if self.rows else 0.0
         if self.max_changed_percent is not None and percent > self.max_changed_percent:
             raise TooManyChangesError(
                 f"{self.changes:,} of {self.rows:,} rows ({percent:.1f} %) would be sent, and max_changed_percent="
-                f"{self.max_changed_percent:g}. Nothing was sent. {_NEXT}"
+                f"{self.max_changed_percent:g}. {end}"
             )
         if self.beyond:
             told = ", ".join(f"{name!r} in {count:,} rows (up to {self._far(name)})" for name, count in self.beyond.most_common(5))
-            raise TooManyChangesError(f"Values would change by more than max_value_change_percent: {told}. Nothing was sent. {_NEXT}")
+            raise TooManyChangesError(f"Values would change by more than max_value_change_percent: {told}. {end}")
 
     def _far(self, name: str) -> str:
         far = self.farthest.get(name)
@@ -90,9 +90,6 @@ class Guards:
             "changes": self.changes,
             "changed_percent": round(self.changes / self.rows * 100, 2) if self.rows else 0.0,
         }
-
-
-_NEXT = "Look at the rows in the file of the plan's folder that has no manifest; then mend the input, or raise the limit."
 
 
 def checked_limit(value: Any) -> float | dict[str, float] | None:

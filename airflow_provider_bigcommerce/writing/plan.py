@@ -241,7 +241,7 @@ def plan_rows(
             if result.outcome in ("rejected", "conflict"):
                 rejected = rejected or stack.enter_context(folder.rows(REJECTED_ROWS))
                 rejected.write(rejected_row(each, secret_columns(route, settings.mapping)))
-    guards.check()
+    guards.check(f"{folder.uri.rpartition('/')[0]}/{PLAN_ROWS}")
     files = sorted(folder.files, key=lambda file: [PLAN_ROWS, OUTCOME_ROWS, REJECTED_ROWS].index(file.name))
     manifest = PlanManifest(
         plan_id=f"{route.resource.name}-{created:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}",

@@ -209,6 +209,7 @@ def test_a_guard_stops_a_plan_and_says_numbers(bigcommerce_sandbox: Sandbox, tmp
     with pytest.raises(TooManyChangesError) as raised:
         made(bigcommerce_sandbox, tmp_path, rows, "products", "update", **limits)
     assert text in str(raised.value)
+    assert "run=run-1/plan-1/plan.jsonl.gz, which is no plan" in str(raised.value)
     with pytest.raises(NoManifestError), open_plan(str(tmp_path / "reports/products/run=run-1/plan-1")):
         pytest.fail("it was committed")
     loose = {"max_changes": 10, "max_changed_percent": 100, "max_value_change_percent": {"price": 50, "weight": 0}}
