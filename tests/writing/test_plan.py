@@ -313,3 +313,21 @@ def test_what_a_call_requires_goes_along_with_a_change(bigcommerce_sandbox: Sand
     assert found.plan[0].old is not None
     assert found.plan[0].old["applies_to"] == coupon["applies_to"]
     assert "'applies_to'" in found.plan[0].warnings[0]
+
+
+@pytest.mark.bigcommerce_sandbox(products=3)
+def test_new_rows_are_looked_up_by_the_key_that_many_share_a_request_for(bigcommerce_sandbox: Sandbox, tmp_path: Path) -> None:
+    brands = list(bigcommerce_sandbox.store.rows("brands"))
+    new = [{"name": f"Fresh {number}"} for number in range(30)]
+    product = {"type": "physical", "weight": 1, "price": 1}
+    goods = [{"sku": f"FRESH-{number}", "name": f"Fresh {number}", **product} for number in range(30)]
+
+    made_brands = made(bigcommerce_sandbox, tmp_path, [*new, {"name": brands[0]["name"]}], "brands", "create")
+    sent = len(bigcommerce_sandbox.store.requests)
+    made_goods = made(bigcommerce_sandbox, tmp_path, goods, "products", "create")
+
+    assert made_brands.manifest.counts == {"input": 31, "create": 30, "unchanged": 1}
+    assert sent <= 4, "the list of brands is read whole"
+    assert made_goods.manifest.counts == {"input": 30, "create": 30}
+    assert len(bigcommerce_sandbox.store.requests) == sent + 1
+    assert not [row for row in [*made_brands.plan, *made_goods.plan] if row.warnings]

@@ -80,7 +80,7 @@ class Finder:
         elsewhere: list[Item] = []
         for place, item in enumerate(question.items):
             near = found[place]
-            if not near and question.more:
+            if not near and self._more(question):
                 again.append(item)
             elif len(near) != 1 or question.lookup.id_field is None or not self._needs_rows:
                 key = id_in(route, question.lookup, near[0]) if len(near) == 1 else None
@@ -93,12 +93,18 @@ class Finder:
 
     def skip(self, question: Question) -> bool:
         """A list that the token may not read: ask another one; whether there is one."""
-        if question.more:
+        more = self._more(question)
+        if more:
             self._ask_on(question.items, question)
-        return bool(question.more)
+        return bool(more)
+
+    def _more(self, question: Question) -> tuple[Lookup, ...]:
+        """Other lists that may have a row; not by another key, one row a request: a product whose name is taken shows when it is sent."""
+        same = set(map(plain, question.lookup.fields))
+        return tuple(other for other in question.more if other.many or set(map(plain, other.fields)) == same)
 
     def _ask_on(self, items: Sequence[Item], question: Question) -> None:
-        asked, left = questions(self._route, items, question.more, "match")
+        asked, left = questions(self._route, items, self._more(question), "match")
         self._put(asked)
         self.found |= {item.place: Held() for item in left}
 
@@ -186,7 +192,9 @@ def includes_of(route: Route, fields: Iterable[str]) -> tuple[str, ...]:
 def whole_fields(route: Route) -> tuple[str, ...]:
     """The fields by which a row is found in a list that is read whole, where its id is not known; empty for none."""
     write = route.update or route.create
-    return route.match_on or (write.upsert_by[0] if write is not None and write.upsert_by else ())
+    if route.match_on or (write is not None and write.upsert_by):
+        return route.match_on or (write.upsert_by[0] if write is not None else ())
+    return next((tuple(map(plain, lookup.fields)) for lookup in keys_of(route) if lookup.id_field is None), ())
 
 
 def whole_key(route: Route, row: Mapping[str, Any]) -> tuple[str | None, Folded | None]:
