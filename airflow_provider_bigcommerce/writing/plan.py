@@ -26,7 +26,7 @@ from airflow_provider_bigcommerce.core.writing.route import Operation, Route, ro
 from airflow_provider_bigcommerce.core.writing.source import Part, RowSource
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.writing.columns import Columns, InputRow, Nulls, Rows, checked_mapping, fields_of_route, plain_value
-from airflow_provider_bigcommerce.writing.deciding import decided, effects_of, includes_wanted, told
+from airflow_provider_bigcommerce.writing.deciding import decided, effects_of, told
 from airflow_provider_bigcommerce.writing.folder import OUTCOME_ROWS, PLAN_ROWS, AttemptFolder
 from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlanManifest, PlanRow
 from airflow_provider_bigcommerce.writing.guards import Guards, checked_limit
@@ -146,7 +146,7 @@ def planned(store: BlockingStore, source: Input, settings: PlanSettings) -> Iter
             taken = _taken(route, fields, part, ups, secrets)
             items = [found for found in taken.values() if isinstance(found, Item)]
             if finder is None and items:
-                wanted = {name for item in items for name in item.body} | includes_wanted(route, fields)
+                wanted = {name for item in items for name in item.body}
                 finder = stack.enter_context(store.finder(route, wanted))
             held = finder.find(items) if finder is not None and items else {}
             for place, row in part.rows:

@@ -146,7 +146,8 @@ def test_a_price_record_is_sent_whole(bigcommerce_sandbox: Sandbox, tmp_path: Pa
     assert {row.operation for row in found.plan} == {"upsert"}
     assert [row.old is None for row in found.plan] == [False] * 4 + [True]
     assert found.plan[0].fields == ["price"]
-    kept = {name for name in ("sale_price", "retail_price", "map_price") if records[0].get(name) is not None}
+    kept = {name for name in ("sale_price", "retail_price", "map_price", "bulk_pricing_tiers") if records[0].get(name) is not None}
+    assert "bulk_pricing_tiers" in kept
     assert kept <= found.plan[0].body.keys()
     assert kept <= (found.plan[0].old or {}).keys()
 

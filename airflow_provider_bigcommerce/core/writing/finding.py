@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_bigcommerce.core.catalog import Lookup
+from airflow_provider_bigcommerce.core.catalog.write_fields import fields_of
 from airflow_provider_bigcommerce.core.planning import placeholders
 from airflow_provider_bigcommerce.core.writing.comparing import is_same
 from airflow_provider_bigcommerce.core.writing.items import Item
@@ -20,6 +21,8 @@ from airflow_provider_bigcommerce.core.writing.keys import Folded, fold, is_key_
 from airflow_provider_bigcommerce.core.writing.questions import Question, by_id, hits, id_in, questions
 from airflow_provider_bigcommerce.core.writing.route import Route, column_in, plain
 
+#: What becomes of fields that are left out, where that may be that they are cleared: then the record is sent whole.
+CLEARING = frozenset({"replace", "unknown", "upsert_overwrites"})
 #: ``locations[location_id].total_inventory_onhand``
 _LISTED = re.compile(r"(?P<list>[\w.]+)\[(?P<by>\w+)\]\.(?P<field>[\w.]+)")
 
@@ -184,9 +187,14 @@ def as_written(route: Route, item: Item, row: Mapping[str, Any]) -> Mapping[str,
 
 
 def includes_of(route: Route, fields: Iterable[str]) -> tuple[str, ...]:
-    """The values of ``include`` that bring these fields: ``form_fields`` comes by ``formfields``."""
-    plain_names = {name.partition(".")[0].replace("_", "") for name in fields}
-    return tuple(name for name in route.resource.includes if name.replace("_", "") in plain_names)
+    """The values of ``include`` that bring these fields: ``form_fields`` comes by ``formfields``.
+
+    Where a record is sent whole, all that can be written is wanted.
+    """
+    write = route.update
+    known = fields_of(write) if write is not None and write.put in CLEARING else None
+    names = {name.partition(".")[0].replace("_", "") for name in (*fields, *(known.fields if known is not None else ()))}
+    return tuple(name for name in route.resource.includes if name.replace("_", "") in names)
 
 
 def whole_fields(route: Route) -> tuple[str, ...]:
