@@ -20,11 +20,13 @@ class Guards:
     :param max_changed_percent: of the input's rows, the share that may be sent.
     :param max_value_change_percent: by how much a number may change: one limit for all amounts, or field -> limit. A number that the store
         does not have yet, or that becomes null, is not compared.
+    :param where: the file with the rows, for the message.
     """
 
     max_changes: int | None = None
     max_changed_percent: float | None = None
     max_value_change_percent: float | Mapping[str, float] | None = None
+    where: str = "the plan's folder"
     rows: int = 0
     changes: int = 0
     beyond: Counter[str] = field(default_factory=Counter)
@@ -57,13 +59,12 @@ class Guards:
         # An id is no amount: another brand is not 40 % more of one.
         return None if name == "id" or name.endswith(("_id", "_ids")) else limit
 
-    def check(self, where: str = "the plan's folder") -> None:
+    def check(self) -> None:
         """Hold the numbers against the limits.
 
-        :param where: the file with the rows, for the message.
         :raises TooManyChangesError: one is exceeded.
         """
-        end = f"Nothing was sent. The rows are in {where}, which is no plan. Look at them; then mend the input, or raise the limit."
+        end = f"Nothing was sent. The rows are in {self.where}, which is no plan. Look at them; then mend the input, or raise the limit."
         if self.max_changes is not None and self.changes > self.max_changes:
             raise TooManyChangesError(f"{self.changes:,} of {self.rows:,} rows would be sent, and max_changes={self.max_changes:,}. {end}")
         percent = self.changes / self.rows * 100 if self.rows else 0.0

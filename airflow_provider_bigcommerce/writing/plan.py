@@ -107,9 +107,9 @@ class PlanSettings:
             refuse_secrets(route, self.mapping.values())
         return route
 
-    def guards(self) -> Guards:
-        """The limits, with nothing counted yet."""
-        return Guards(self.max_changes, self.max_changed_percent, checked_limit(self.max_value_change_percent))
+    def guards(self, where: str) -> Guards:
+        """The limits, with nothing counted yet; ``where`` the rows stand, for the message."""
+        return Guards(self.max_changes, self.max_changed_percent, checked_limit(self.max_value_change_percent), where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +223,7 @@ def plan_rows(
     :raises TooManyChangesError: a guard's limit is exceeded; the rows stand in the folder, and without a manifest they are no plan.
     :raises BigCommerceError: as :func:`planned`.
     """
-    route, guards, counts = settings.route(), settings.guards(), Counter[str]()
+    route, guards, counts = settings.route(), settings.guards(f"{folder.uri.rpartition('/')[0]}/{PLAN_ROWS}"), Counter[str]()
     created = datetime.now(UTC)
     with ExitStack() as stack, folder.rows(PLAN_ROWS) as plan, folder.rows(OUTCOME_ROWS) as outcomes:
         rejected = None  # most inputs have no row that is refused, and no file of them
@@ -241,7 +241,7 @@ def plan_rows(
             if result.outcome in ("rejected", "conflict"):
                 rejected = rejected or stack.enter_context(folder.rows(REJECTED_ROWS))
                 rejected.write(rejected_row(each, secret_columns(route, settings.mapping)))
-    guards.check(f"{folder.uri.rpartition('/')[0]}/{PLAN_ROWS}")
+    guards.check()
     files = sorted(folder.files, key=lambda file: [PLAN_ROWS, OUTCOME_ROWS, REJECTED_ROWS].index(file.name))
     manifest = PlanManifest(
         plan_id=f"{route.resource.name}-{created:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}",
