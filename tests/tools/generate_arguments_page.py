@@ -34,6 +34,7 @@ PARTS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("operators.reconcile", "BigCommerceReconcileOperator"),
         ("operators.compact", "BigCommerceCompactOperator"),
         ("operators.webhooks", "BigCommerceWebhooksOperator"),
+        ("operators.plan", "BigCommercePlanOperator"),
         ("operators.partition", "partition"),
         ("operators.partition", "BigCommercePartitionOperator"),
         ("operators.partition", "commit_partitions"),
