@@ -271,6 +271,19 @@ def open_outcomes(uri: str) -> Iterator[Outcomes]:
         yield Written(manifest, uri, outcome_row_decoder, stream)
 
 
+@contextlib.contextmanager
+def certain_outcomes(plan: Plan) -> Iterator[Iterator[OutcomeRow]]:
+    """The outcomes that were certain when a plan was made, of its second file; none where it has none. Errors as of :func:`open_plan`."""
+    files = [file for file in plan.manifest.files[1:] if file.name == OUTCOME_ROWS]
+    if not files:
+        yield iter(())
+        return
+    with _verified(_manifest(plan.uri)[0], plan.uri, files[0]) as stream:
+        stream.seek(0)
+        with gzip.GzipFile(fileobj=stream, mode="rb") as lines:
+            yield (outcome_row_decoder.decode(line) for line in lines)
+
+
 def read_plan_manifest(uri: str) -> PlanManifest:
     """A plan's manifest alone; its rows are not looked at. Errors as of :func:`open_plan`."""
     return _decoded(uri, _manifest(uri)[1], PlanManifest, "plan")
