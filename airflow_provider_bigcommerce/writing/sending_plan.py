@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Literal
+from typing import Any, Literal
 
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.client.writing import Writing
@@ -31,7 +31,6 @@ from airflow_provider_bigcommerce.exceptions import BigCommerceError
 from airflow_provider_bigcommerce.writing.claims import BEAT, Lease
 from airflow_provider_bigcommerce.writing.conflicts import OnConflict, judged
 from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlanManifest, PlanRow
-from airflow_provider_bigcommerce.writing.held import held_rows
 from airflow_provider_bigcommerce.writing.journal import Closed, Intent, Journal, Past, Settled, Window, WindowPast
 
 log = logging.getLogger(__name__)
@@ -202,7 +201,7 @@ class PlanSending:
     ) -> tuple[list[Item], list[Item]]:
         """(what is to be sent, what may have been sent and is to be settled by its call's rule); the others have their outcomes."""
         asked = [item for item in items if item.action != "create" or (item.place in past.sent and _is_safe(writing.route, item))]
-        held = await held_rows(writing, asked) if asked else {}
+        held = await self._held(writing, asked, by_place)
         fresh: list[Item] = []
         opened: list[Item] = []
         for item in items:
@@ -220,6 +219,20 @@ class PlanSending:
                     told = Outcome(row.row, item.key, verdict.kind, id=item.id, error=verdict.error, fields=blamed)
                     self._take(writing, row, told)
         return fresh, opened
+
+    async def _held(
+        self, writing: Writing, items: Sequence[Item], by_place: Mapping[int, PlanRow]
+    ) -> dict[int, tuple[Mapping[str, Any], ...]]:
+        """Place -> the store's rows of that item, as they are now; a place is missing where no list tells."""
+        if not items:
+            return {}
+        fields = {name for item in items for name in by_place[item.place].fields}
+        finding = self._store.finding(writing.route, sorted(fields))  # a new one: what it has read whole is not to be kept
+        try:
+            found = await finding.find(items)
+        finally:
+            finding.close()
+        return {place: held.rows for place, held in found.items() if held.is_asked}
 
     async def _before_send(self, step: Send) -> None:
         """Write down what is about to be sent, and make sure that nobody else writes."""
@@ -265,7 +278,7 @@ class PlanSending:
             for item in items
             if item.place in outcomes and item.place % every == 0
         ]
-        held = await held_rows(writing, chosen) if chosen else {}
+        held = await self._held(writing, chosen, by_place)
         for item in chosen:
             row, outcome = by_place[item.place], outcomes[item.place]
             now = held.get(item.place)
