@@ -74,13 +74,19 @@ class Settled(msgspec.Struct, frozen=True, tag="outcome"):
     row: OutcomeRow
 
 
+class Withdrawn(msgspec.Struct, frozen=True, tag="not sent"):
+    """The store has certainly not taken the row, although a request was about to be sent: it was refused for all its rows."""
+
+    row: int
+
+
 class Closed(msgspec.Struct, frozen=True, tag="closed"):
     """Every row of the window has its outcome."""
 
     number: int
 
 
-Record = Begun | Window | Intent | Settled | Closed
+Record = Begun | Window | Intent | Settled | Withdrawn | Closed
 _decoder = msgspec.json.Decoder(Record)
 
 
@@ -137,6 +143,8 @@ class Past:
                 past.sent.update(record.rows)
             elif isinstance(record, Settled):
                 past.outcomes[record.row.row] = record.row
+            elif isinstance(record, Withdrawn):
+                past.sent.discard(record.row)
             elif isinstance(record, Closed):
                 past.is_closed = True
         return past

@@ -31,7 +31,7 @@ from airflow_provider_bigcommerce.exceptions import BigCommerceError
 from airflow_provider_bigcommerce.writing.claims import BEAT, Lease
 from airflow_provider_bigcommerce.writing.conflicts import OnConflict, judged
 from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlanManifest, PlanRow
-from airflow_provider_bigcommerce.writing.journal import Closed, Intent, Journal, Past, Settled, Window, WindowPast
+from airflow_provider_bigcommerce.writing.journal import Closed, Intent, Journal, Past, Settled, Window, WindowPast, Withdrawn
 
 log = logging.getLogger(__name__)
 
@@ -248,7 +248,10 @@ class PlanSending:
 
     def _take(self, writing: Writing, row: PlanRow, outcome: Outcome) -> None:
         """Note a row's outcome; of a run that was ended, those of rows that are not clear are left to the next try."""
-        if writing.error is not None and outcome.outcome in ("not_sent", "unknown"):
+        if outcome.outcome == "not_sent":
+            self._journal.note(Withdrawn(row.row))
+            return
+        if writing.error is not None and outcome.outcome == "unknown":
             return
         if outcome.outcome == "updated" and row.old is None and row.operation == "upsert":
             outcome = replace(outcome, outcome="created")  # the store did not say so, but the plan has looked

@@ -25,7 +25,7 @@ APPROVED = {"chosen_options": ["Approve"], "responded_at": "2026-03-01T11:30:00+
 
 
 def planned(
-    path: Path, sandbox: Sandbox, resource: str, rows: Iterable[PlanRow], operation: str = "update", *, run: str = "plan-run", **changes: Any
+    path: Path, sandbox: Sandbox, resource: str, rows: Iterable[PlanRow], operation: str = "update", *, run: str = "plan", **changes: Any
 ) -> str:
     """A plan; the URI of its manifest."""
     folder = begin_attempt(path, resource, run, "plan")

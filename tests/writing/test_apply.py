@@ -108,7 +108,7 @@ REFUSED: list[Any] = [
     pytest.param({"clock": lambda: NOW + timedelta(days=1)}, PlanExpiredError, "max_age", id="too old"),
     pytest.param({"approval": REJECTED}, NotApprovedError, "Reject", id="rejected"),
     pytest.param({"approval": {**APPROVED, "chosen_options": []}}, NotApprovedError, "nothing", id="nothing chosen"),
-    pytest.param({"approval": {**APPROVED, "responded_at": "2026-03-01T10:59:59Z"}}, NotApprovedError, "made at", id="approval before plan"),
+    pytest.param({"approval": {**APPROVED, "responded_at": "2026-03-01T10:59:59Z"}}, NotApprovedError, "made at", id="an old approval"),
     pytest.param({"approval": {**APPROVED, "responded_at": None}}, NotApprovedError, "not told", id="approval without a time"),
     pytest.param({"approval": None}, InvalidQueryError, "approve.output", id="no answer"),
     pytest.param({"approval": "None"}, InvalidQueryError, "approve.output", id="a template that rendered nothing"),
@@ -174,7 +174,8 @@ def test_an_empty_plan_is_applied_and_says_so(tmp_path: Path, bigcommerce_sandbo
 @pytest.mark.bigcommerce_sandbox(products=30)
 def test_a_rejected_row_stops_the_run_where_that_is_wanted(tmp_path: Path, bigcommerce_sandbox: Sandbox) -> None:
     rows = prices(bigcommerce_sandbox)
-    rows[0] = change(0, rows[0].id, {"name": row_of(bigcommerce_sandbox, rows[0].id)["name"]}, {"name": row_of(bigcommerce_sandbox, rows[1].id)["name"]})
+    names = [row["name"] for row in bigcommerce_sandbox.store.rows("products")]
+    rows[0] = change(0, rows[0].id, {"name": names[0]}, {"name": names[1]})
     plan = planned(tmp_path, bigcommerce_sandbox, "products", rows)
 
     applied = applying(bigcommerce_sandbox, plan, manner=SendingManner(on_rejected="stop"), settings={"max_concurrency": 1})
