@@ -22,6 +22,7 @@ from airflow_provider_bigcommerce.core.writing.outcomes import GOOD_OUTCOMES
 from airflow_provider_bigcommerce.exceptions import (
     BigCommerceError,
     InvalidQueryError,
+    LongWaitError,
     OtherStoreError,
     PlanChangedError,
     PlanExpiredError,
@@ -87,9 +88,10 @@ class Applied:
         }
 
 
-def plan_uri(plan: object) -> tuple[str, str | None]:
+def plan_uri(plan: object, *, name: str = "plan") -> tuple[str, str | None]:
     """(URI of a plan's manifest, the digest that was told with it): of the URI itself, or of the plan task's XCom.
 
+    :param name: the argument's: ``outcome`` is given likewise.
     :raises InvalidQueryError: it is neither.
     """
     if isinstance(plan, Mapping):
@@ -99,7 +101,8 @@ def plan_uri(plan: object) -> tuple[str, str | None]:
     if isinstance(plan, str) and plan.strip() not in ("", "None", "null") and not plan.lstrip().startswith("{"):
         return plan, None
     raise InvalidQueryError(
-        f"plan ({type(plan).__name__}) names no plan. Accepted: the plan task's result (plan=plan.output), or the URI of its manifest."
+        f"{name} ({type(plan).__name__}) names none. Accepted: the result of the task that made it ({name}={name}.output), or the URI of "
+        "its manifest."
     )
 
 
@@ -143,7 +146,7 @@ class Applying:
         uri, told_digest = plan_uri(self.plan)
         started = self.clock()
         with open_plan(uri) as plan:
-            plan_folder, root = _places(plan.uri)
+            plan_folder, root = places_of(plan.uri)
             approved_by = self._require(plan, told_digest, plan_folder)
             folder = self._claimed(plan, plan_folder, Destination.at(self.report_path) if self.report_path else root)
             if isinstance(folder, Applied):
@@ -155,7 +158,8 @@ class Applying:
                 size, error = self._send(plan, folder, lease, drive)
             finally:
                 lease.release()
-            if error is not None and not self.is_last_try and not _ends(error):
+            # A store that is busy for longer than the caller waits is no end: the task comes again.
+            if error is not None and not _ends(error) and (not self.is_last_try or isinstance(error, LongWaitError)):
                 raise error
             return self._commit(plan, folder, size, started, approved_by, error)
 
@@ -278,12 +282,17 @@ def _ends(error: Exception) -> bool:
     return is_permanent(error) or not isinstance(error, BigCommerceError) or isinstance(error, StoppedByRejectionError)
 
 
-def _places(uri: str) -> tuple[Destination, Destination]:
-    """(the plan's folder, the directory of all reports): ``<report_path>/<resource>/run=<run key>/plan-1/manifest.json``."""
+def places_of(uri: str) -> tuple[Destination, Destination]:
+    """(an attempt's folder, the directory of all reports): of ``<report_path>/<resource>/run=<run key>/plan-1/manifest.json``.
+
+    :raises InvalidQueryError: the URI is none of an attempt's manifest.
+    """
     folder = uri.rstrip("/").removesuffix(f"/{MANIFEST}")
     above = folder.rsplit("/", 3)
     if len(above) != 4 or not above[2].startswith("run="):
-        raise InvalidQueryError(f"{uri} is not where a plan stands: <report_path>/<resource>/run=.../plan-1/manifest.json.")
+        raise InvalidQueryError(
+            f"{uri} is not where a write's files stand. Accepted: <report_path>/<resource>/run=.../plan-1/manifest.json, as its task told."
+        )
     return Destination.at(folder), Destination.at(above[0])
 
 

@@ -284,6 +284,14 @@ def certain_outcomes(plan: Plan) -> Iterator[Iterator[OutcomeRow]]:
             yield (outcome_row_decoder.decode(line) for line in lines)
 
 
+@contextlib.contextmanager
+def open_extra(uri: str, file: RowFile) -> Iterator[IO[bytes]]:
+    """Another file that a manifest names, verified; gzip'd lines. Errors as of :func:`open_plan`."""
+    with _verified(_manifest(uri)[0], uri, file) as stream:
+        stream.seek(0)
+        yield stream
+
+
 def read_plan_manifest(uri: str) -> PlanManifest:
     """A plan's manifest alone; its rows are not looked at. Errors as of :func:`open_plan`."""
     return _decoded(uri, _manifest(uri)[1], PlanManifest, "plan")

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.client.writing import Writing
+from airflow_provider_bigcommerce.core.arguments import Check, refuse
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.repeating import may_repeat
 from airflow_provider_bigcommerce.core.writing.comparing import is_same
@@ -66,6 +67,17 @@ class SendingManner:
     on_rejected: OnRejected = "fail"
     verify: Verify = "unclear"
     attempt: int = 1
+
+
+def verify_of() -> Check:
+    """What ``verify`` may be."""
+
+    def read(name: str, value: Any) -> Any:
+        if value not in ("unclear", "all") and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+            refuse(name, value, "'unclear', 'all', or how many rows.")
+        return value
+
+    return Check(read)
 
 
 def window_size(manifest: PlanManifest) -> int:

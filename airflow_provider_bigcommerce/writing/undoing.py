@@ -87,6 +87,7 @@ def _deleting(resource: Resource, row: PlanRow, id: int | str | None) -> tuple[P
         return None, "BigCommerce has no call that deletes such a row."
     route = Route(resource=resource, operation="delete", delete=write, id_field=_id_field(resource))
     names = [*route.path_columns("delete"), *resource.primary_key, *map(column_in, write.required_filters)]
+    names += [name for fields in (resource.update.upsert_by if resource.update is not None else ()) for name in fields]
     body = {name: row.body[name] for name in names if is_key_value(row.body.get(name))}
     if route.id_field is not None:
         if id is None:

@@ -16,6 +16,7 @@ from airflow_provider_bigcommerce.core.credentials import StoreCredentials
 from airflow_provider_bigcommerce.writing.apply import Applied, Applying
 from airflow_provider_bigcommerce.writing.folder import begin_attempt, open_outcomes
 from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlanManifest, PlanRow
+from airflow_provider_bigcommerce.writing.undo import Undoing
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
@@ -42,9 +43,7 @@ def planned(
 
 def change(place: int, id: int, old: Mapping[str, Any], new: Mapping[str, Any]) -> PlanRow:  # noqa: A002  # BigCommerce's noun
     """The planned change of a row that is known by its id."""
-    return PlanRow(
-        row=place, key=[id], id=id, operation="update", fields=list(new), old=dict(old), new=dict(new), body={"id": id, **new}
-    )
+    return PlanRow(row=place, key=[id], id=id, operation="update", fields=list(new), old=dict(old), new=dict(new), body={"id": id, **new})
 
 
 def applying(sandbox: Sandbox, plan: object, **more: Any) -> Applied:
@@ -54,6 +53,18 @@ def applying(sandbox: Sandbox, plan: object, **more: Any) -> Applied:
         "plan": plan, "run": "apply-run", "store_hash": sandbox.store_hash, "approval": APPROVED, "clock": lambda: NOW,
     }  # fmt: skip
 
+    return Applying(**{**values, **more}).execute(driving(sandbox, **settings))
+
+
+def undoing(sandbox: Sandbox, outcome: str, **more: Any) -> dict[str, Any]:
+    """Make the plan of an undo; see :class:`Undoing` for ``more``."""
+    values: dict[str, Any] = {"outcome": outcome, "run": "undo", "store_hash": sandbox.store_hash, "clock": lambda: NOW}
+    return Undoing(**{**values, **more}).execute(driving(sandbox))
+
+
+def driving(sandbox: Sandbox, **settings: Any) -> Callable[[Callable[[BigCommerceStore], Any]], None]:
+    """Opens the sandbox, and runs a coroutine with it."""
+
     def drive(send: Callable[[BigCommerceStore], Any]) -> None:
         async def main() -> None:
             credentials = StoreCredentials(sandbox.store_hash, sandbox.token, base_url=sandbox.url)
@@ -62,7 +73,7 @@ def applying(sandbox: Sandbox, plan: object, **more: Any) -> Applied:
 
         run(main())
 
-    return Applying(**{**values, **more}).execute(drive)
+    return drive
 
 
 def outcomes(applied: Applied) -> list[OutcomeRow]:

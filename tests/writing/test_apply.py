@@ -41,9 +41,7 @@ def writes(sandbox: Sandbox) -> int:
 
 def prices(sandbox: Sandbox, to: float = 12.5) -> list[Any]:
     """Planned rows: every product gets this price."""
-    return [
-        change(place, row["id"], {"price": row["price"]}, {"price": to}) for place, row in enumerate(sandbox.store.rows("products"))
-    ]
+    return [change(place, row["id"], {"price": row["price"]}, {"price": to}) for place, row in enumerate(sandbox.store.rows("products"))]
 
 
 @pytest.mark.bigcommerce_sandbox(products=25)

@@ -64,7 +64,9 @@ def test_product_updates(tmp_path: Path, bigcommerce_sandbox: Sandbox, seed: int
     store = bigcommerce_sandbox.store
     products = list(store.rows("products"))
     rows = [change(place, row["id"], {"price": row["price"]}, {"price": 7.5}) for place, row in enumerate(products)]
-    bad = {place: change(place, rows[place].id, {"name": products[place]["name"]}, {"name": products[place + 1]["name"]}) for place in (11, 63)}
+    bad = {
+        place: change(place, rows[place].id, {"name": products[place]["name"]}, {"name": products[place + 1]["name"]}) for place in (11, 63)
+    }
     rows = [bad.get(row.row, row) for row in rows]
     plan = planned(tmp_path, bigcommerce_sandbox, "products", rows)
     dice = random.Random(seed)
@@ -93,9 +95,7 @@ def shipments(sandbox: Sandbox) -> list[PlanRow]:
             "items": [{"order_product_id": line["id"], "quantity": 1}],
         }  # fmt: skip
         new = {name: value for name, value in body.items() if name != "order_id"}
-        rows.append(
-            PlanRow(row=len(rows), key=[], id=None, operation="create", fields=list(new), old=None, new=new, body=body)
-        )
+        rows.append(PlanRow(row=len(rows), key=[], id=None, operation="create", fields=list(new), old=None, new=new, body=body))
     return rows
 
 
