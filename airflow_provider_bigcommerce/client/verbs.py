@@ -424,18 +424,19 @@ class BigCommerceStore:
         """A write whose rows, calls and answers its caller goes through one by one: what applies a plan; see :class:`Writing`."""
         return Writing(self._sender, route, at_once=self._at_once, beside=beside, before_send=before_send)
 
-    def finding(self, route: Route, fields: Iterable[str] = ()) -> Finding:
+    def finding(self, route: Route, fields: Iterable[str] = (), *, needs_rows: bool = True) -> Finding:
         """What finds the store's own rows of those that are to be written, to compare with: for plans.
 
         :param route: how the rows will go to the store.
         :param fields: fields that will be compared.
+        :param needs_rows: whether the rows are wanted, and not their ids alone.
         """
         self._warn_of_deprecation(route.resource)
 
         def rows(resource: str, includes: tuple[str, ...]) -> AsyncGenerator[dict[str, Any], None]:
             return self.rows(resource, query={"include": ",".join(includes)} if includes else None)
 
-        return Finding(self._sender, route, count=self.count, rows=rows, at_once=self._at_once, fields=fields)
+        return Finding(self._sender, route, count=self.count, rows=rows, at_once=self._at_once, fields=fields, needs_rows=needs_rows)
 
     async def delete(self, resource: str, *, ids: Sequence[RowKey]) -> None:
         """Delete (orders: archive) the rows of these ids, in as many requests as their number takes; one that fails ends it.
