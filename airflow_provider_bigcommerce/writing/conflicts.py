@@ -53,10 +53,11 @@ def judged(row: PlanRow, held: Sequence[Mapping[str, Any]], *, was_sent: bool, o
     now = held[0] if held else None
     if now is None:
         return _gone(row, was_sent=was_sent)
-    if row.operation != "delete" and row.fields and all(is_same(row.new.get(name), value_at(now, name)) for name in row.fields):
+    watched = _watched(row)
+    if row.operation != "delete" and row.fields and all(is_same(_wanted(row, name), value_at(now, name)) for name in watched):
         done: OutcomeKind = "created" if row.old is None else "updated"
         return Judged(done if was_sent else "unchanged")
-    changed = tuple(name for name in row.fields if row.old is None or not is_same(row.old.get(name), value_at(now, name)))
+    changed = tuple(name for name in watched if row.old is None or not is_same(row.old.get(name), value_at(now, name)))
     if not changed and (row.old is not None or row.operation == "delete"):
         return _SEND
     if was_sent:
@@ -66,6 +67,17 @@ def judged(row: PlanRow, held: Sequence[Mapping[str, Any]], *, was_sent: bool, o
     if row.old is None:
         return Judged("conflict", "The store has a row of this key now, and had none when the plan was made.", changed)
     return Judged("conflict", "The store's row was changed since the plan was made.", changed)
+
+
+def _watched(row: PlanRow) -> list[str]:
+    """The fields that are written: those that change, and, where a record is sent whole, those that are sent as the plan saw them."""
+    if row.operation == "delete" or row.old is None:
+        return row.fields
+    return [*row.fields, *(name for name in row.old if name not in row.fields and name in row.body)]
+
+
+def _wanted(row: PlanRow, name: str) -> Any:
+    return row.new[name] if name in row.new else (row.old or {}).get(name)
 
 
 def _gone(row: PlanRow, *, was_sent: bool) -> Judged:

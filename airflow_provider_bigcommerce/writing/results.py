@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from airflow_provider_bigcommerce.core.catalog import Resource, Write
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.writing.keys import value_at
 from airflow_provider_bigcommerce.core.writing.outcomes import GOOD_OUTCOMES
@@ -53,7 +54,6 @@ def write_results(
     :param size: rows of a window.
     """
     resource = resource_of(manifest.resource)
-    route = route_of(resource, manifest.operation, manifest.match_on or None)
     counts: Counter[str] = Counter()
     undoable = 0
     with ExitStack() as files:
@@ -68,9 +68,7 @@ def write_results(
             counts[outcome.outcome] += 1
             if outcome.outcome in _AGAIN:
                 rejected.write(as_input(row, outcome, manifest))
-            write = resource.delete if row.operation == "delete" else route.create if row.operation == "create" else route.update
-            write = write or route.update or route.create or route.delete
-            found = undo_row(resource, write, row, outcome) if write is not None else None
+            found = undo_row(resource, call_of(resource, row), row, outcome)
             if found is not None:
                 undo.write(found)
                 undoable += found.undo is not None
@@ -78,6 +76,12 @@ def write_results(
     # The outcomes first, by the manifest's word.
     folder.files.sort(key=lambda file: file.name != OUTCOME_ROWS)
     return Told(dict(sorted(counts.items())), undoable, total)
+
+
+def call_of(resource: Resource, row: PlanRow) -> Write:
+    """The call that a row is sent with."""
+    route = route_of(resource, row.operation)
+    return route.call("upsert" if row.operation == "create" and route.create is None else row.operation)
 
 
 def _outcomes(rows: Iterable[PlanRow], past: Past, size: int, attempt: int) -> Iterable[tuple[PlanRow, OutcomeRow]]:

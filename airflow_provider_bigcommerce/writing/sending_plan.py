@@ -31,7 +31,7 @@ from airflow_provider_bigcommerce.core.writing.steps import Send
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
 from airflow_provider_bigcommerce.writing.claims import BEAT, Lease
 from airflow_provider_bigcommerce.writing.conflicts import OnConflict, judged
-from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlanManifest, PlanRow
+from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlanManifest, PlannedOperation, PlanRow
 from airflow_provider_bigcommerce.writing.journal import Closed, Intent, Journal, Past, Settled, Window, WindowPast, Withdrawn
 
 log = logging.getLogger(__name__)
@@ -166,23 +166,17 @@ class PlanSending:
         self._at("closed")
 
     def _by_writing(self, rows: Iterable[PlanRow]) -> list[tuple[Writing, list[PlanRow]]]:
-        """The rows by what sends them: an undo has rows to write and rows to delete."""
-        groups: dict[str, list[PlanRow]] = {}
+        """The rows by what sends them: an upsert has rows to make and rows to change, an undo rows to delete."""
+        groups: dict[PlannedOperation, list[PlanRow]] = {}
         for row in rows:
-            groups.setdefault(self._operation(row), []).append(row)
+            groups.setdefault(row.operation, []).append(row)
         return [(self._writing(operation), members) for operation, members in groups.items()]
 
-    def _operation(self, row: PlanRow) -> str:
-        asked = self._manifest.operation
-        shared = row.operation == asked or (asked == "upsert" and row.operation in ("create", "update"))
-        return asked if shared else row.operation
-
-    def _writing(self, operation: str) -> Writing:
+    def _writing(self, operation: PlannedOperation) -> Writing:
         found = self._writings.get(operation)
         if found is None:
-            is_asked = operation == self._manifest.operation
-            route = route_of(self._resource, operation, (self._manifest.match_on or None) if is_asked else None)
             beside = self._manifest.settings.get("beside")
+            route = route_of(self._resource, operation)  # a planned row has its id, or the key that the store itself knows
             found = self._store.writing(route, beside=beside if isinstance(beside, Mapping) else None, before_send=self._before_send)
             self._writings[operation] = found
         return found
@@ -308,10 +302,7 @@ class PlanSending:
 
 def item_of(writing: Writing, row: PlanRow) -> Item | Outcome:
     """What is sent of a planned row: its body as the plan has it, and nothing else."""
-    action = row.operation
-    if action == "create" and writing.route.create is None:
-        action = "upsert"
-    found = prepared(writing.route, writing.fields, row.row, row.body, action=action, id=row.id)
+    found = prepared(writing.route, writing.fields, row.row, row.body, id=row.id if row.operation != "create" else None)
     if isinstance(found, Item) and any(name not in row.body or row.body[name] != value for name, value in found.body.items()):
         raise BigCommerceError(f"Row {row.row} would be sent otherwise than it was planned. Nothing of it was sent. Report it.")
     return found
