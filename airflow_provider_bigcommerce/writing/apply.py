@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -37,13 +38,15 @@ from airflow_provider_bigcommerce.writing.folder import (
     Plan,
     begin_attempt,
     certain_outcomes,
+    extra_rows,
     open_attempt,
     open_plan,
     read_outcome_manifest,
 )
 from airflow_provider_bigcommerce.writing.formats import OutcomeManifest
 from airflow_provider_bigcommerce.writing.journal import Begun, Journal, Past
-from airflow_provider_bigcommerce.writing.results import Told, summary, write_results
+from airflow_provider_bigcommerce.writing.plan import INPUT_ROWS
+from airflow_provider_bigcommerce.writing.results import REJECTED_ROWS, Told, summary, write_results
 from airflow_provider_bigcommerce.writing.sending_plan import PlanSending, SendingManner, StoppedByRejectionError, window_size
 
 log = logging.getLogger(__name__)
@@ -240,8 +243,11 @@ class Applying:
         """Write what became of each row, and the manifest."""
         manifest, past = plan.manifest, Past(folder.destination, folder.name)
         try:
-            with certain_outcomes(plan) as certain:
-                told = write_results(folder, manifest, plan.rows(), certain, past, size)
+            with ExitStack() as files:
+                certain = files.enter_context(certain_outcomes(plan))
+                refused = files.enter_context(extra_rows(plan, REJECTED_ROWS))
+                own = files.enter_context(extra_rows(plan, INPUT_ROWS))
+                told = write_results(folder, manifest, plan.rows(), certain, refused or (), own, past, size)
         finally:
             past.close()
         outcome = OutcomeManifest(

@@ -36,6 +36,8 @@ from airflow_provider_bigcommerce.writing.spool import Row, Spool
 PART_ROWS = 2_000
 #: The file of rows that were refused, as they came, to be mended and fed in again.
 REJECTED_ROWS = "rejected.jsonl.gz"
+#: The input's own columns of the planned rows, in the plan's order: what the store refuses is given back as it came.
+INPUT_ROWS = "input.jsonl.gz"
 
 #: What is done with a row that the store has already.
 Unchanged = Literal["skip", "send"]
@@ -209,7 +211,8 @@ def plan_rows(
     """
     route, guards, counts = settings.route(), settings.guards(), Counter[str]()
     created = datetime.now(UTC)
-    with ExitStack() as stack, folder.rows(PLAN_ROWS) as plan, folder.rows(OUTCOME_ROWS) as outcomes:
+    secrets = secret_columns(route, settings.mapping)
+    with ExitStack() as stack, folder.rows(PLAN_ROWS) as plan, folder.rows(OUTCOME_ROWS) as outcomes, folder.rows(INPUT_ROWS) as own:
         rejected = None  # most inputs have no row that is refused, and no file of them
         for each in planned(store, source, settings):
             guards.rows += 1
@@ -219,14 +222,15 @@ def plan_rows(
                 counts[result.operation] += 1
                 guards.take(result)
                 plan.write(result)
+                own.write(rejected_row(each, secrets))
                 continue
             counts[result.outcome] += 1
             outcomes.write(result)
             if result.outcome in ("rejected", "conflict"):
                 rejected = rejected or stack.enter_context(folder.rows(REJECTED_ROWS))
-                rejected.write(rejected_row(each, secret_columns(route, settings.mapping)))
+                rejected.write(rejected_row(each, secrets))
     guards.check()
-    files = sorted(folder.files, key=lambda file: [PLAN_ROWS, OUTCOME_ROWS, REJECTED_ROWS].index(file.name))
+    files = sorted(folder.files, key=lambda file: [PLAN_ROWS, OUTCOME_ROWS, REJECTED_ROWS, INPUT_ROWS].index(file.name))
     manifest = PlanManifest(
         plan_id=f"{route.resource.name}-{created:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}",
         resource=route.resource.name,

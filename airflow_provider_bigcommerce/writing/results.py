@@ -6,7 +6,7 @@ Made of the plan and the journal, one window at a time in memory.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
@@ -14,7 +14,6 @@ from typing import Any
 
 from airflow_provider_bigcommerce.core.catalog import Resource, Write
 from airflow_provider_bigcommerce.core.planning import resource_of
-from airflow_provider_bigcommerce.core.writing.keys import value_at
 from airflow_provider_bigcommerce.core.writing.outcomes import GOOD_OUTCOMES
 from airflow_provider_bigcommerce.core.writing.route import route_of
 from airflow_provider_bigcommerce.core.writing.settling import UNCLEAR
@@ -45,12 +44,21 @@ class Told:
 
 
 def write_results(
-    folder: AttemptFolder, manifest: PlanManifest, rows: Iterable[PlanRow], certain: Iterable[OutcomeRow], past: Past, size: int
+    folder: AttemptFolder,
+    manifest: PlanManifest,
+    rows: Iterable[PlanRow],
+    certain: Iterable[OutcomeRow],
+    refused: Iterable[Mapping[str, Any]],
+    own: Iterator[Mapping[str, Any]] | None,
+    past: Past,
+    size: int,
 ) -> Told:
     """Write the three files.
 
     :param rows: the plan's.
     :param certain: outcomes that were certain when the plan was made.
+    :param refused: the rows that were rejected then, as its file has them.
+    :param own: the input's own columns of the plan's rows, in the same order; None where the plan has no input.
     :param size: rows of a window.
     """
     resource = resource_of(manifest.resource)
@@ -63,11 +71,15 @@ def write_results(
         for outcome in certain:
             outcomes.write(outcome)
             counts[outcome.outcome] += 1
+        for again in refused:
+            rejected.write(dict(again))
         for row, outcome in _outcomes(rows, past, size, folder.number):
+            came = next(own, None) if own is not None else None
             outcomes.write(outcome)
             counts[outcome.outcome] += 1
             if outcome.outcome in _AGAIN:
-                rejected.write(as_input(row, outcome, manifest))
+                values = as_input(row, manifest) if came is None or came.get("_row") != row.row else came
+                rejected.write({**values, "_row": row.row, "_outcome": outcome.outcome, "_error": outcome.error})
             found = undo_row(resource, call_of(resource, row), row, outcome)
             if found is not None:
                 undo.write(found)
@@ -100,22 +112,13 @@ def _outcomes(rows: Iterable[PlanRow], past: Past, size: int, attempt: int) -> I
         number += 1
 
 
-def as_input(row: PlanRow, outcome: OutcomeRow, manifest: PlanManifest) -> dict[str, Any]:
-    """A row as the input had it, as far as the plan tells, with what became of it; to be repaired and fed in again."""
-    mapping = manifest.settings.get("mapping")
-    values: dict[str, Any]
-    if isinstance(mapping, Mapping) and mapping:
-        values = {str(column): value_at(row.body, str(field)) for column, field in mapping.items()}
-        for name, value in zip(manifest.match_on, row.key, strict=False):
-            column = next((str(column) for column, field in mapping.items() if field == name), None)
-            if column is not None:
-                values[column] = value
-    else:
-        values = dict(row.body)
-        for name, value in zip(manifest.match_on, row.key, strict=False):
-            if "." not in name:
-                values.setdefault(name, value)
-    return {**values, "_row": row.row, "_outcome": outcome.outcome, "_error": outcome.error}
+def as_input(row: PlanRow, manifest: PlanManifest) -> dict[str, Any]:
+    """A row as an input could have it, where the plan was made of none: that of an undo."""
+    values = dict(row.body)
+    for name, value in zip(manifest.match_on, row.key, strict=False):
+        if "." not in name:
+            values.setdefault(name, value)
+    return values
 
 
 def summary(title: str, told: Told, *, uri: str) -> str:
