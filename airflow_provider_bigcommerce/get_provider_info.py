@@ -76,7 +76,7 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": "BigCommerce",
                 "python-modules": [
-                    f"{package}.operators.{name}" for name in ("compact", "graphql", "partition", "reconcile", "request", "sync")
+                    f"{package}.operators.{name}" for name in ("compact", "graphql", "partition", "plan", "reconcile", "request", "sync")
                 ],
             }
         ],

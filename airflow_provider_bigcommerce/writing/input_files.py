@@ -73,6 +73,8 @@ class InputFiles:
 
     #: Whether all values are texts, whose meaning the fields tell.
     has_texts: bool
+    #: Lines of JSON have columns of their own, and the others' are known before.
+    has_same_columns = False
 
     def __init__(self, path: str | Path | ObjectStoragePath) -> None:
         above, _, leaf = str(path).rpartition("/")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Literal, NoReturn, Protocol
 
 from airflow_provider_bigcommerce import __version__
@@ -50,6 +51,10 @@ class Input(Protocol):
     @property
     def has_texts(self) -> bool:
         """Whether all values are texts, whose meaning the fields tell."""
+
+    @property
+    def has_same_columns(self) -> bool:
+        """Whether all rows have the columns of the first."""
 
     def source(self) -> dict[str, Any]:
         """What was read, for the manifest; no secret."""
@@ -131,7 +136,7 @@ def planned(store: BlockingStore, source: Input, settings: PlanSettings) -> Iter
     if known:
         columns.check(known, route.match_on)
     with ExitStack() as stack:
-        spool = stack.enter_context(Spool(source.rows))
+        spool = stack.enter_context(Spool(partial(_begun, source, columns, route.match_on)))
         ups = stack.enter_context(LookUps(store, settings.lookup))
         rows = _Folded(columns.rows(spool), ups) if settings.lookup else columns.rows(spool)
         parts = RowSource(route, rows)
@@ -155,6 +160,17 @@ def planned(store: BlockingStore, source: Input, settings: PlanSettings) -> Iter
                     yield Planned(told(found), row.own)
             if part.is_last:
                 return
+
+
+def _begun(source: Input, columns: Columns, needed: Sequence[str]) -> Iterator[Row]:
+    """The input's rows; where the columns show with the first row only, they are checked then."""
+    rows = source.rows()
+    if source.columns() is None and source.has_same_columns:
+        for row in rows:
+            columns.check(row.keys(), needed)
+            yield row
+            break
+    yield from rows
 
 
 class _Folded:
