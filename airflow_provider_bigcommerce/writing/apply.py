@@ -47,6 +47,7 @@ from airflow_provider_bigcommerce.writing.formats import OutcomeManifest
 from airflow_provider_bigcommerce.writing.journal import Begun, Journal, Past
 from airflow_provider_bigcommerce.writing.plan import INPUT_ROWS
 from airflow_provider_bigcommerce.writing.results import REJECTED_ROWS, Told, summary, write_results
+from airflow_provider_bigcommerce.writing.secrets import Secrets
 from airflow_provider_bigcommerce.writing.sending_plan import PlanSending, SendingManner, StoppedByRejectionError, window_size
 
 log = logging.getLogger(__name__)
@@ -122,6 +123,7 @@ class Applying:
     :param is_last_try: whether nobody goes on where this one ends.
     :param clock: the time in UTC.
     :param stale: seconds after which a writer that is not heard of has gone.
+    :param secrets: fields that stand in no file, by the row's place.
     :param at: for tests: called where a process may be killed.
     """
 
@@ -136,6 +138,7 @@ class Applying:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     stale: float = STALE
     window: int | None = None
+    secrets: Secrets = field(default_factory=dict)
     at: Callable[[str], None] = lambda _: None
 
     def execute(self, drive: Drive) -> Applied:
@@ -225,7 +228,7 @@ class Applying:
             ended: list[Exception | None] = []
 
             async def send(store: BigCommerceStore) -> None:
-                sending = PlanSending(store, plan.manifest, journal, past, lease, manner, at=self.at)
+                sending = PlanSending(store, plan.manifest, journal, past, lease, manner, secrets=self.secrets, at=self.at)
                 try:
                     await sending.run(plan.rows(), size)
                 finally:

@@ -30,6 +30,7 @@ from airflow_provider_bigcommerce.writing.deciding import decided, effects_of, i
 from airflow_provider_bigcommerce.writing.folder import OUTCOME_ROWS, PLAN_ROWS, AttemptFolder
 from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlanManifest, PlanRow
 from airflow_provider_bigcommerce.writing.guards import Guards, checked_limit
+from airflow_provider_bigcommerce.writing.hiding import without_secrets
 from airflow_provider_bigcommerce.writing.looking_up import LookUps, checked_lookup
 from airflow_provider_bigcommerce.writing.spool import Row, Spool
 
@@ -227,7 +228,7 @@ def plan_rows(
     """
     route, guards, counts = settings.route(), settings.guards(), Counter[str]()
     created = datetime.now(UTC)
-    secrets = secret_columns(route, settings.mapping)
+    secrets, names = secret_columns(route, settings.mapping), secret_fields(route)
     with ExitStack() as stack, folder.rows(PLAN_ROWS) as plan, folder.rows(OUTCOME_ROWS) as outcomes, folder.rows(INPUT_ROWS) as own:
         rejected = None  # most inputs have no row that is refused, and no file of them
         for each in planned(store, source, settings):
@@ -235,6 +236,8 @@ def plan_rows(
             result = each.result
             see(result)
             if isinstance(result, PlanRow):
+                if settings.takes_secrets:
+                    result = without_secrets(result, names)
                 counts[result.operation] += 1
                 guards.take(result)
                 plan.write(result)

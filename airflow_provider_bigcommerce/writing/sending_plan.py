@@ -33,6 +33,7 @@ from airflow_provider_bigcommerce.writing.claims import BEAT, Lease
 from airflow_provider_bigcommerce.writing.conflicts import OnConflict, judged
 from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlanManifest, PlannedOperation, PlanRow
 from airflow_provider_bigcommerce.writing.journal import Closed, Intent, Journal, Past, Settled, Window, WindowPast, Withdrawn
+from airflow_provider_bigcommerce.writing.secrets import Secrets, with_secret
 
 log = logging.getLogger(__name__)
 
@@ -95,15 +96,17 @@ class PlanSending:
     :param journal: of this try.
     :param past: of earlier ones.
     :param lease: the right to write this resource.
+    :param secrets: fields that stand in no file.
     :param at: called at points where a process may be killed, for tests.
     """
 
     def __init__(
         self, store: BigCommerceStore, manifest: PlanManifest, journal: Journal, past: Past, lease: Lease, manner: SendingManner,
-        *, at: Callable[[str], None] = lambda _: None,
+        *, secrets: Secrets | None = None, at: Callable[[str], None] = lambda _: None,
     ) -> None:  # fmt: skip
         self._store, self._manifest, self._journal, self._past, self._lease = store, manifest, journal, past, lease
         self._manner = manner
+        self._secrets = secrets or {}
         self._at = at
         self._resource = resource_of(manifest.resource)
         self._writings: dict[str, Writing] = {}
@@ -184,7 +187,12 @@ class PlanSending:
     async def _write(self, writing: Writing, rows: Sequence[PlanRow], past: WindowPast, by_place: Mapping[int, PlanRow]) -> None:
         items: list[Item] = []
         for row in rows:
-            found = item_of(writing, row)
+            whole = with_secret(row, self._secrets.get(row.row))
+            if whole is None:
+                error = "The input's row is another than the planned one, and it has a field that stands in no file."
+                self._settle(row, Outcome(row.row, None, "rejected", error=error))
+                continue
+            found = item_of(writing, whole)
             if isinstance(found, Outcome):
                 self._settle(row, found)
             else:
