@@ -25,7 +25,7 @@ from airflow_provider_bigcommerce.cli.compact import compact
 from airflow_provider_bigcommerce.cli.connecting import DEFAULT_CONN_ID, ApiUrl, ConnId, StoreHash, Token, hook_for
 from airflow_provider_bigcommerce.cli.output import only_results, print_table, say, stdout
 from airflow_provider_bigcommerce.cli.state import state
-from airflow_provider_bigcommerce.cli.write import write
+from airflow_provider_bigcommerce.cli.write_back import write
 from airflow_provider_bigcommerce.exceptions import (
     BigCommerceError,
     InvalidQueryError,
