@@ -58,6 +58,8 @@ def decided(
     if route.operation == "update" and row is None and held.is_asked:
         return _outcome(item, "rejected", "The store has no such row.")
     action = _action(route, item, row)
+    if row is not None and action == item.action and not sends_unchanged and not _differs(route, item, row).new:
+        return _outcome(item, "unchanged", id=held.id)
     key = held.id if held.id is not None else item.id
     ready = prepared(route, fields, item.place, item.row, action=action, id=key if action != "create" else None)
     if isinstance(ready, Outcome):
