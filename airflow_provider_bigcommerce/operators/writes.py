@@ -44,7 +44,8 @@ def drive(
 ) -> Drive:
     """What opens the store and runs a coroutine with it, until it ends or is told to stop."""
     settings: dict[str, Any] = {} if quota_share is None else {"quota_share": quota_share}
-    settings["hand_back_after"] = None if hand_back_after is None else hand_back_after.total_seconds()
+    if hand_back_after is not None:
+        settings["hand_back_after"] = hand_back_after.total_seconds()
 
     def run(send: Callable[[BigCommerceStore], Coroutine[Any, Any, None]]) -> None:
         async def opened() -> None:

@@ -32,6 +32,8 @@ from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.writing.formats import OutcomeRow, encoded
 
 _FOLDER = "journal"
+#: Objects that are read at once.
+_TOGETHER = 200
 
 
 class Begun(msgspec.Struct, frozen=True, kw_only=True, tag="try"):
@@ -155,10 +157,19 @@ class Past:
 
 
 def _files(destination: Destination, folder: str) -> Iterator[tuple[str, bytes]]:
-    for entry in destination.entries(f"{folder}/{_FOLDER}"):
-        data = destination.read(entry.name) if entry.name.endswith(".jsonl") else None
-        if data is not None:
-            yield entry.name, data
+    """The files of all tries, in order; hundreds of small objects are asked for together."""
+    names = [entry.name for entry in destination.entries(f"{folder}/{_FOLDER}") if entry.name.endswith(".jsonl")]
+    together = 1 if destination.is_local else _TOGETHER
+    for start in range(0, len(names), together):
+        paths = {destination.fs._strip_protocol(destination.full(name)): name for name in names[start : start + together]}
+        try:
+            found: dict[str, bytes] = destination.fs.cat(list(paths))  # by fsspec's own spelling of them
+        except OSError as error:
+            raise DestinationError(
+                f"{destination.url}/{names[start]} could not be read: {error.strerror or type(error).__name__}."
+            ) from error
+        for path, name in paths.items():
+            yield name, found[path]
 
 
 def _lines(destination: Destination, name: str, data: bytes) -> Iterator[bytes]:
