@@ -26,7 +26,14 @@ APPROVED = {"chosen_options": ["Approve"], "responded_at": "2026-03-01T11:30:00+
 
 
 def planned(
-    path: Path, sandbox: Sandbox, resource: str, rows: Iterable[PlanRow], operation: str = "update", *, run: str = "plan", **changes: Any
+    path: Path | str,
+    sandbox: Sandbox,
+    resource: str,
+    rows: Iterable[PlanRow],
+    operation: str = "update",
+    *,
+    run: str = "plan",
+    **changes: Any,
 ) -> str:
     """A plan; the URI of its manifest."""
     folder = begin_attempt(path, resource, run, "plan")

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
-from airflow_provider_bigcommerce.exceptions import BigCommerceError
+from airflow_provider_bigcommerce.exceptions import BigCommerceError, PlanUsedError
+from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.writing.apply import Applied
+from airflow_provider_bigcommerce.writing.claims import take_name
 from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlanRow
 from tests.writing.planned import applying, change, outcomes, planned
 
@@ -124,3 +127,39 @@ def test_shipments(tmp_path: Path, bigcommerce_sandbox: Sandbox, seed: int) -> N
     mails = Counter(mail.order_id for mail in store.outbox if mail.what == "shipment created")
     assert set(mails.values()) == {1}, "no mail twice"
     assert sum(kind == "unknown" for kind in told.values()) < len(rows) / 3
+
+
+@pytest.fixture
+def objects(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """The URL of an empty store of objects, which Airflow would need a provider for."""
+    at = Destination.at
+
+    def opened(path: Any) -> Destination:
+        url = str(path)
+        return Destination(MemoryFileSystem(), url.removeprefix("memory:/"), url) if url.startswith("memory://") else at(path)
+
+    monkeypatch.setattr(Destination, "at", opened)
+    return f"memory://reports-{tmp_path.name}"
+
+
+@pytest.mark.bigcommerce_sandbox(products=25)
+def test_a_plan_in_a_store_of_objects_goes_on_after_a_kill(objects: str, bigcommerce_sandbox: Sandbox) -> None:
+    products = list(bigcommerce_sandbox.store.rows("products"))
+    rows = [change(place, row["id"], {"price": row["price"]}, {"price": 7.5}) for place, row in enumerate(products)]
+    plan = planned(objects, bigcommerce_sandbox, "products", rows)
+
+    applied = applied_with_kills(bigcommerce_sandbox, plan, [2, 4], window=10)
+
+    assert applied.uri.startswith(objects)
+    assert applied.manifest.counts == {"updated": 25}
+    assert {row["price"] for row in bigcommerce_sandbox.store.rows("products")} == {7.5}
+    with pytest.raises(PlanUsedError):
+        applying(bigcommerce_sandbox, plan, run="another-run")
+
+
+def test_one_of_two_has_a_name_in_a_store_of_objects(objects: str) -> None:
+    place = Destination.at(objects)
+
+    assert take_name(place, "a/_applied.json", b"one")
+    assert not take_name(place, "a/_applied.json", b"two")
+    assert place.read("a/_applied.json") == b"one"
