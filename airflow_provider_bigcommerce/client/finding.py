@@ -15,7 +15,7 @@ import msgspec
 from airflow_provider_bigcommerce.client.asking import answers
 from airflow_provider_bigcommerce.client.sending import Sender
 from airflow_provider_bigcommerce.core.planning import placeholders
-from airflow_provider_bigcommerce.core.writing.finding import Finder, Held, includes_of, whole_key
+from airflow_provider_bigcommerce.core.writing.finding import Finder, Held, as_written, includes_of, whole_fields, whole_key
 from airflow_provider_bigcommerce.core.writing.items import Item
 from airflow_provider_bigcommerce.core.writing.questions import PAGE_SIZE, Question
 from airflow_provider_bigcommerce.core.writing.route import Route
@@ -70,7 +70,8 @@ class Finding:
         if self._whole is not None:
             return self._searched(self._whole, items)
         finder = Finder(self._route, items, self._fields, needs_rows=self._needs_rows)
-        if finder.cost > _MANY_REQUESTS and await self._is_whole_cheaper(finder.cost):
+        is_only_way = finder.has_unasked and self._can_be_whole
+        if is_only_way or (finder.cost > _MANY_REQUESTS and self._can_be_whole and await self._is_whole_cheaper(finder.cost)):
             self._whole = await self._read_whole()
             return self._searched(self._whole, items)
         tasks: set[asyncio.Task[None]] = set()
@@ -104,12 +105,15 @@ class Finding:
                 return
         finder.take(question, rows)
 
+    @property
+    def _can_be_whole(self) -> bool:
+        """Whether the list can be read whole, and its rows found by an id or a key."""
+        resource = self._route.resource
+        return resource.kind == "collection" and not placeholders(resource.path) and bool(self._route.id_field or whole_fields(self._route))
+
     async def _is_whole_cheaper(self, requests: int) -> bool:
         """Whether the list has fewer pages than requests are needed for these rows alone."""
-        resource, route = self._route.resource, self._route
-        # Its rows must be found by an id, or by the fields that the caller named.
-        if resource.kind != "collection" or placeholders(resource.path) or not (route.id_field or route.match_on):
-            return False
+        resource = self._route.resource
         if resource.api_version != "v3" and resource.count_path is None:
             return False  # counting would be reading it
         return await self._count(resource.name) / (resource.page_size or PAGE_SIZE) < requests
@@ -149,7 +153,7 @@ class Finding:
             else:
                 found[item.place] = Held(is_asked=False)
                 continue
-            held: tuple[Mapping[str, Any], ...] = tuple(msgspec.json.decode(row) for (row,) in rows)
+            held: tuple[Mapping[str, Any], ...] = tuple(as_written(self._route, item, msgspec.json.decode(row)) for (row,) in rows)
             own = held[0].get(self._route.id_field) if len(held) == 1 and self._route.id_field else None
             found[item.place] = Held(held, item.id if own is None else own)
         return found

@@ -6,6 +6,7 @@ compared with, and not its id alone. So a row that another resource's list has f
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,10 +14,14 @@ from typing import Any
 
 from airflow_provider_bigcommerce.core.catalog import Lookup
 from airflow_provider_bigcommerce.core.planning import placeholders
+from airflow_provider_bigcommerce.core.writing.comparing import is_same
 from airflow_provider_bigcommerce.core.writing.items import Item
 from airflow_provider_bigcommerce.core.writing.keys import Folded, fold, is_key_value, value_at
 from airflow_provider_bigcommerce.core.writing.questions import Question, by_id, hits, id_in, questions
-from airflow_provider_bigcommerce.core.writing.route import Route, plain
+from airflow_provider_bigcommerce.core.writing.route import Route, column_in, plain
+
+#: ``locations[location_id].total_inventory_onhand``
+_LISTED = re.compile(r"(?P<list>[\w.]+)\[(?P<by>\w+)\]\.(?P<field>[\w.]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +52,16 @@ class Finder:
         self._needs_rows = needs_rows
         self._includes = includes_of(route, fields)
         self._ready: deque[Question] = deque()
+        self._has_unasked = False
         #: Place -> what the store has; of each item, once nothing is left to ask.
         self.found: dict[int, Held] = {}
         self._ask_by_id([item for item in items if item.id is not None])
         self._ask_by_key([item for item in items if item.id is None])
+
+    @property
+    def has_unasked(self) -> bool:
+        """Whether there are rows of a known id or key that no request brings: only the whole list has them."""
+        return self._has_unasked
 
     @property
     def cost(self) -> int:
@@ -73,7 +84,7 @@ class Finder:
                 again.append(item)
             elif len(near) != 1 or question.lookup.id_field is None or not self._needs_rows:
                 key = id_in(route, question.lookup, near[0]) if len(near) == 1 else None
-                self.found[item.place] = Held(tuple(near), item.id if key is None else key)
+                self.found[item.place] = Held(tuple(as_written(route, item, row) for row in near), item.id if key is None else key)
             else:
                 elsewhere.append(replace(item, id=id_in(route, question.lookup, near[0])))
         self._ask_on(again, question)
@@ -100,13 +111,22 @@ class Finder:
             more, left = questions(self._route, left, (Lookup(self._route.resource.path, (field,), filter="id", unique=True),), "match")
             asked += more
         self._put(asked)
-        self._ask_by_key(left)
+        # Not by a key that the row lacks: its id would be asked for in the place of that.
+        self._ask_by_key([item for item in left if self._has_key(item)])
+        unasked = [item for item in left if not self._has_key(item)]
+        self._has_unasked |= bool(unasked)
+        self.found |= {item.place: Held(id=item.id, is_asked=False) for item in unasked}
+
+    def _has_key(self, item: Item) -> bool:
+        keys = keys_of(self._route, needs_rows=self._needs_rows)
+        return any(is_key_value(value_at(item.row, plain(lookup.fields[0]))) for lookup in keys)
 
     def _ask_by_key(self, items: Sequence[Item]) -> None:
         if not items:
             return
         asked, left = questions(self._route, items, keys_of(self._route, needs_rows=self._needs_rows), "match")
         self._put(asked)
+        self._has_unasked |= any(whole_key(self._route, item.row)[1] is not None for item in left)
         self.found |= {item.place: Held(is_asked=False) for item in left}
 
     def _put(self, asked: Iterable[Question]) -> None:
@@ -126,7 +146,35 @@ def keys_of(route: Route, *, needs_rows: bool = True) -> tuple[Lookup, ...]:
     known = [lookup for lookup in write.lookup if lookup.filter or placeholders(lookup.path)] if write is not None else []
     if route.match_on:
         return tuple(lookup for lookup in known if set(map(plain, lookup.fields)) == set(route.match_on))
-    return tuple(lookup for lookup in known if lookup.unique)
+    return (*(lookup for lookup in known if lookup.unique), *_by_filter(route))
+
+
+def _by_filter(route: Route) -> tuple[Lookup, ...]:
+    """How rows without an id of their own are asked for by the part of their key that the list takes many of: stock by its variant."""
+    resource = route.resource
+    if resource.id_in is None or route.id_field is not None:
+        return ()
+    first = [name for name in resource.primary_key if plain(name) == column_in(resource.id_in)]
+    fields = (*first, *(name for name in resource.primary_key if name not in first))
+    return (Lookup(resource.path, fields, filter=resource.id_in, many=True, unique=True),) if first else ()
+
+
+def as_written(route: Route, item: Item, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row of the store with its values under the names of the body too, where the call writes them under others."""
+    write = route.update or route.create
+    if write is None or not write.held_as:
+        return row
+    found = dict(row)
+    for name, place in write.held_as:
+        listed = _LISTED.fullmatch(place)
+        if listed is None:
+            found[name] = value_at(row, place)
+            continue
+        elements = value_at(row, listed["list"])
+        for element in elements if isinstance(elements, list) else ():
+            if isinstance(element, Mapping) and is_same(item.row.get(listed["by"]), element.get(listed["by"])):
+                found[name] = value_at(element, listed["field"])
+    return found
 
 
 def includes_of(route: Route, fields: Iterable[str]) -> tuple[str, ...]:
@@ -135,9 +183,16 @@ def includes_of(route: Route, fields: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in route.resource.includes if name.replace("_", "") in plain_names)
 
 
+def whole_fields(route: Route) -> tuple[str, ...]:
+    """The fields by which a row is found in a list that is read whole, where its id is not known; empty for none."""
+    write = route.update or route.create
+    return route.match_on or (write.upsert_by[0] if write is not None and write.upsert_by else ())
+
+
 def whole_key(route: Route, row: Mapping[str, Any]) -> tuple[str | None, Folded | None]:
-    """(id, key by ``match_on``) of a row of the store, or of the input, for a list that is read whole and then searched."""
+    """(id, key) of a row of the store, or of the input, for a list that is read whole and then searched."""
     found = row.get(route.id_field) if route.id_field is not None else None
-    values = [value_at(row, name) for name in route.match_on]
-    key = tuple(map(fold, route.match_on, values)) if values and all(map(is_key_value, values)) else None
+    fields = whole_fields(route)
+    values = [value_at(row, name) for name in fields]
+    key = tuple(map(fold, fields, values)) if values and all(map(is_key_value, values)) else None
     return (str(found) if is_key_value(found) else None), key
