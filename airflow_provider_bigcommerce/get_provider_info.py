@@ -130,7 +130,7 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": "BigCommerce",
                 "python-modules": [
                     f"{package}.operators.{name}"
-                    for name in ("compact", "graphql", "partition", "plan", "reconcile", "request", "sync", "webhooks")
+                    for name in ("apply", "compact", "graphql", "partition", "plan", "reconcile", "request", "sync", "undo", "webhooks")
                 ],
             }
         ],
@@ -156,6 +156,16 @@ def get_provider_info() -> dict[str, Any]:
                 "source-integration-name": "BigCommerce",
                 "target-integration-name": "Delta Lake",
                 "python-module": f"{package}.transfers.to_lake",
+            },
+            {
+                "source-integration-name": "Common IO",
+                "target-integration-name": "BigCommerce",
+                "python-module": f"{package}.transfers.object_storage_to_bigcommerce",
+            },
+            {
+                "source-integration-name": "Common SQL",
+                "target-integration-name": "BigCommerce",
+                "python-module": f"{package}.transfers.sql_to_bigcommerce",
             },
         ],
         "connection-types": [

@@ -26,7 +26,7 @@ from airflow_provider_bigcommerce.cli.connecting import DEFAULT_CONN_ID, ApiUrl,
 from airflow_provider_bigcommerce.cli.output import only_results, print_table, say, stdout
 from airflow_provider_bigcommerce.cli.state import state
 from airflow_provider_bigcommerce.cli.webhooks import webhooks
-from airflow_provider_bigcommerce.cli.write import write
+from airflow_provider_bigcommerce.cli.write_back import write
 from airflow_provider_bigcommerce.exceptions import (
     BigCommerceError,
     InvalidQueryError,
@@ -403,7 +403,7 @@ def report(
     from airflow_provider_bigcommerce.cli.report import resources_of, write_report
 
     rows = resources_of(resources)
-    write_report(_hook(conn_id, store_hash, token, api_url), rows, output, overwrite=overwrite)
+    write_report(hook_for(conn_id, store_hash, token, api_url), rows, output, overwrite=overwrite)
 
 
 def _query(filters: list[str] | None) -> dict[str, str]:

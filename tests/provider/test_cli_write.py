@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 
 from airflow_provider_bigcommerce import cli
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
@@ -91,3 +92,47 @@ def test_limits_tell_what_the_catalog_knows(run: Run) -> None:
     assert calls["update"]["at_once"] == 3
     assert calls["create"]["secret"] == ["authentication.new_password"]
     assert "cannot be written" in run("limits", "store_information")[1]
+
+
+@pytest.mark.bigcommerce_sandbox(products=4)
+def test_a_plan_is_applied_and_taken_back(run: Run, store: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {row["sku"]: row["price"] for row in store.store.rows("products")}
+    (tmp_path / "in.csv").write_text("\n".join(["sku,price", *(f"{sku},4.25" for sku in before)]))
+    monkeypatch.chdir(tmp_path)
+    status, out, _ = run("plan", "products", "in.csv", "--match-on", "sku", "--json")
+    plan = json.loads(out)["manifest"].removeprefix("file://")
+    assert status == 0
+
+    monkeypatch.setattr("typer.confirm", lambda text, **_: pytest.fail("asked") if "4 rows of products" in text else None)
+    status, out, err = run("apply", plan, "--yes", "--verify-all")
+    assert (status, err) == (0, "")
+    assert "updated" in out
+    assert {row["price"] for row in store.store.rows("products")} == {4.25}
+    outcome = out.split()[-1]
+
+    status, out, _ = run("undo", outcome)
+    assert status == 0
+    assert "4 rows can be taken back." in out
+    status, out, _ = run("apply", out.split()[-1], "--yes", "--json")
+    assert (status, json.loads(out)["counts"]) == (0, {"updated": 4})
+    assert {row["sku"]: row["price"] for row in store.store.rows("products")} == before
+
+
+@pytest.mark.bigcommerce_sandbox(products=2)
+def test_nothing_is_sent_where_the_person_says_no(run: Run, store: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "in.csv").write_text("\n".join(["sku,price", *(f"{row['sku']},4.25" for row in store.store.rows("products"))]))
+    monkeypatch.chdir(tmp_path)
+    _, out, _ = run("plan", "products", "in.csv", "--match-on", "sku", "--json")
+    asked: list[str] = []
+
+    def no(text: str, *, abort: bool, **_: object) -> None:
+        asked.append(text)
+        if abort:
+            raise typer.Abort
+
+    monkeypatch.setattr("typer.confirm", no)
+    status, _, _ = run("apply", json.loads(out)["manifest"])
+
+    assert status == 1
+    assert "Send 2 rows of products" in asked[0]
+    assert {request.method for request in store.store.requests} == {"GET"}
