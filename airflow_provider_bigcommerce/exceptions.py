@@ -19,7 +19,13 @@
     │   ├── RedirectRefusedError        a redirect to another host or store, from https to http, of a write, or without end
     │   ├── DestinationError            files could not be written where asked
     │   ├── TooManyDeletedError         more rows are gone from the store than may be
-    │   └── CopyMismatchError           a copy is not what the store has; carries keys and field names
+    │   ├── CopyMismatchError           a copy is not what the store has; carries keys and field names
+    │   ├── TooManyChangesError         a write would change more rows, or a value by more, than its guards allow; nothing was sent
+    │   └── PlanError                   a plan, or what a write left, cannot be used
+    │       ├── NoManifestError         its manifest is not there: it was not finished, was removed, or never was
+    │       ├── ForeignManifestError    the manifest is of another kind, of a newer version, or no manifest at all
+    │       ├── PlanChangedError        a file is not the one that the manifest names: its digest, size or rows differ
+    │       └── FolderUsedError         the attempt's folder was finished before; no attempt is replaced
     ├── try again (the client already did, within its limits)
     │   ├── RateLimitError              429 until the limits of attempts or time were used up
     │   ├── ServerError                 5xx, likewise
@@ -83,6 +89,30 @@ class DestinationError(BigCommerceError):
 
 class CopyMismatchError(BigCommerceError):
     """A copy is not what the store has; the message names the first rows by their keys, and fields, and no other value."""
+
+
+class TooManyChangesError(BigCommerceError):
+    """A write would change more than its guards allow; nothing was sent. The message says numbers and names of fields, and no value."""
+
+
+class PlanError(BigCommerceError):
+    """A plan, or what a write left in its folder, cannot be used. No retry cures that."""
+
+
+class NoManifestError(PlanError):
+    """There is no manifest at that place: the attempt was not finished, was removed, or never was."""
+
+
+class ForeignManifestError(PlanError):
+    """The manifest is of another kind than is needed, of a newer version's format, or no manifest at all."""
+
+
+class PlanChangedError(PlanError):
+    """A file of the folder is not the one that its manifest names: it was changed, cut or removed since."""
+
+
+class FolderUsedError(PlanError):
+    """The attempt's folder has a manifest, or was begun by another: no attempt's files are ever replaced."""
 
 
 class RedirectRefusedError(BigCommerceError):

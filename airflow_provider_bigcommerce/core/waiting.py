@@ -17,9 +17,11 @@ from airflow_provider_bigcommerce.exceptions import (
     InvalidQueryError,
     NotFoundError,
     PermissionDeniedError,
+    PlanError,
     RateLimitError,
     RedirectRefusedError,
     StoreSuspendedError,
+    TooManyChangesError,
     TooManyDeletedError,
     UnclearWriteError,
     UnknownResourceError,
@@ -42,6 +44,8 @@ _PERMANENT = (
     DestinationError,
     TooManyDeletedError,
     CopyMismatchError,
+    TooManyChangesError,
+    PlanError,
 )
 
 #: Seconds that a wait after failures does not exceed, unless the interval itself is longer.
