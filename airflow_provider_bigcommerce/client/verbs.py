@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import msgspec
 
+from airflow_provider_bigcommerce.client import direct
 from airflow_provider_bigcommerce.client.sending import Sender, StoreSettings
 from airflow_provider_bigcommerce.client.walking import Walker
 from airflow_provider_bigcommerce.client.writing import Writing, write_rows
@@ -50,6 +51,7 @@ from airflow_provider_bigcommerce.core.windows import whole_seconds, window_betw
 from airflow_provider_bigcommerce.core.writing.merging import merged
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome
 from airflow_provider_bigcommerce.core.writing.route import Operation, route_of
+from airflow_provider_bigcommerce.core.writing.steps import Hopeless, Unclear
 from airflow_provider_bigcommerce.exceptions import (
     InvalidQueryError,
     NotFoundError,
@@ -58,6 +60,8 @@ from airflow_provider_bigcommerce.exceptions import (
 )
 
 _IDS = ids(of_rows=True)  # by another name, for verbs whose argument is called so
+#: Amounts are numbers for BigCommerce.
+_BODIES = msgspec.json.Encoder(decimal_format="number")
 log = logging.getLogger(__name__)
 
 
@@ -415,6 +419,21 @@ class BigCommerceStore:
         known = resource_of(resource)
         self._warn_of_deprecation(known)
         return Writing(self._sender, route_of(known, operation, match_on), at_once=self._at_once, beside=beside)
+
+    async def listed(self, path: str, query: Query | None = None) -> list[dict[str, Any]] | None:
+        """All rows that a short list has now; None where there is no such list (404). Long lists are read by :meth:`rows`.
+
+        :param path: the list's path, ids filled in.
+        :param query: filters.
+        """
+        return await direct.listed(self._sender, checked(path), query or {})
+
+    async def answered(self, method: str, path: str, body: object) -> Response | Unclear | Hopeless:
+        """What came of one write: an answer, a refusal included; no clear answer; or certainly nothing. It is repeated by its repeat rule.
+
+        :param body: what is sent as JSON; a decimal is written digit by digit.
+        """
+        return await direct.answered(self._sender, Request(method, checked(path), (), _BODIES.encode(body)))
 
     async def delete(self, resource: str, *, ids: Sequence[RowKey]) -> None:
         """Delete (orders: archive) the rows of these ids, in as many requests as their number takes; one that fails ends it.
