@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -267,10 +268,8 @@ def test_a_worker_may_be_killed_at_any_note_and_nothing_is_sent_twice(shop: Shop
     held = {each: shop.on_hand(each) or 0 for each in ids}
     rows = [row(11, variant_id=each) for each in ids]
     shop.notes.kill_at, shop.notes.before = at, before
-    try:
+    with contextlib.suppress(Killed):
         shop.write(rows, mode, rows_at_once=2)
-    except Killed:
-        pass
     shop.notes.kill_at = None
 
     ended = shop.write(rows, mode, rows_at_once=2)
