@@ -7,6 +7,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
+from airflow_provider_bigcommerce.client.finding import Finding
 from airflow_provider_bigcommerce.client.portal import Portal, is_loop_running
 from airflow_provider_bigcommerce.client.sending import ReadStats
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore, Page
@@ -14,8 +15,10 @@ from airflow_provider_bigcommerce.client.writing import Writing, take
 from airflow_provider_bigcommerce.core.deleting import RowKey
 from airflow_provider_bigcommerce.core.messages import Query, Response
 from airflow_provider_bigcommerce.core.positions import ParentId, Position
+from airflow_provider_bigcommerce.core.writing.finding import Held
+from airflow_provider_bigcommerce.core.writing.items import Item
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome
-from airflow_provider_bigcommerce.core.writing.route import Operation
+from airflow_provider_bigcommerce.core.writing.route import Operation, Route
 from airflow_provider_bigcommerce.core.writing.source import RowSource
 
 
@@ -159,6 +162,38 @@ class BlockingStore:
         if writing.error is not None:
             raise writing.error
 
+    def finder(self, route: Route, fields: Iterable[str] = ()) -> BlockingFinder:
+        """What finds the store's own rows of those that are to be written, to compare with: for plans."""
+        return BlockingFinder(self._portal, self._store.finding(route, fields))
+
     def delete(self, resource: str, *, ids: Sequence[RowKey]) -> None:
         """Delete (orders: archive) the rows of these ids, or of these mappings where a row is named by more than one value."""
         self._portal.call(self._store.delete(resource, ids=ids))
+
+
+class BlockingFinder:
+    """Finds rows of one route, part by part; a context manager that keeps what it read whole.
+
+    :param portal: the loop of an open store.
+    :param finding: what does it there.
+    """
+
+    def __init__(self, portal: Portal, finding: Finding) -> None:
+        self._portal = portal
+        self._finding = finding
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        async def close() -> None:  # in the loop's thread, which opened it
+            self._finding.close()
+
+        self._portal.call(close())
+
+    def find(self, items: Sequence[Item]) -> dict[int, Held]:
+        """Place -> what the store has, for each item.
+
+        :raises BigCommerceError: the store could not be asked.
+        """
+        return self._portal.call(self._finding.find(items))

@@ -17,6 +17,7 @@ from typing import Any, Self
 import msgspec
 
 from airflow_provider_bigcommerce.client import direct
+from airflow_provider_bigcommerce.client.finding import Finding
 from airflow_provider_bigcommerce.client.sending import Sender, StoreSettings
 from airflow_provider_bigcommerce.client.walking import Walker
 from airflow_provider_bigcommerce.client.writing import Writing, write_rows
@@ -50,7 +51,7 @@ from airflow_provider_bigcommerce.core.reading import error_from, read_record
 from airflow_provider_bigcommerce.core.windows import whole_seconds, window_between, window_query
 from airflow_provider_bigcommerce.core.writing.merging import merged
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome
-from airflow_provider_bigcommerce.core.writing.route import Operation, route_of
+from airflow_provider_bigcommerce.core.writing.route import Operation, Route, route_of
 from airflow_provider_bigcommerce.core.writing.steps import Hopeless, Unclear
 from airflow_provider_bigcommerce.exceptions import (
     InvalidQueryError,
@@ -434,6 +435,19 @@ class BigCommerceStore:
         :param body: what is sent as JSON; a decimal is written digit by digit.
         """
         return await direct.answered(self._sender, Request(method, checked(path), (), _BODIES.encode(body)))
+
+    def finding(self, route: Route, fields: Iterable[str] = ()) -> Finding:
+        """What finds the store's own rows of those that are to be written, to compare with: for plans.
+
+        :param route: how the rows will go to the store.
+        :param fields: fields that will be compared.
+        """
+        self._warn_of_deprecation(route.resource)
+
+        def rows(resource: str, includes: tuple[str, ...]) -> AsyncGenerator[dict[str, Any], None]:
+            return self.rows(resource, query={"include": ",".join(includes)} if includes else None)
+
+        return Finding(self._sender, route, count=self.count, rows=rows, at_once=self._at_once, fields=fields)
 
     async def delete(self, resource: str, *, ids: Sequence[RowKey]) -> None:
         """Delete (orders: archive) the rows of these ids, in as many requests as their number takes; one that fails ends it.

@@ -6,24 +6,19 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Any
 
+from airflow_provider_bigcommerce.client.asking import answers
 from airflow_provider_bigcommerce.client.sending import Sender
-from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.catalog.write_fields import fields_of
-from airflow_provider_bigcommerce.core.messages import Request, Response
-from airflow_provider_bigcommerce.core.odd_bytes import python_value
-from airflow_provider_bigcommerce.core.planning import resource_of
-from airflow_provider_bigcommerce.core.reading import Listing, read_listing
+from airflow_provider_bigcommerce.core.messages import Response
 from airflow_provider_bigcommerce.core.writing.machine import WriteMachine
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome
-from airflow_provider_bigcommerce.core.writing.questions import PAGE_SIZE, Question
+from airflow_provider_bigcommerce.core.writing.questions import Question
 from airflow_provider_bigcommerce.core.writing.route import Route
 from airflow_provider_bigcommerce.core.writing.source import Part, RowSource
 from airflow_provider_bigcommerce.core.writing.steps import READ_STATUSES, Found, Hopeless, Result, Send, Step, Unclear
 from airflow_provider_bigcommerce.exceptions import (
     BigCommerceError,
     LongWaitError,
-    NotFoundError,
-    PaginationLoopError,
     RateLimitError,
     ServerError,
     StoreSuspendedError,
@@ -36,8 +31,6 @@ from airflow_provider_bigcommerce.exceptions import (
 _FEWEST_ROWS = 500
 #: Requests that write and are under way before one of them has shown that the token may: a refusal then costs no more than these.
 _UNPROVEN = 2
-#: Pages that one look-up has at most: keys are asked for by the hundred.
-_MOST_PAGES = 1_000
 
 
 class Writing:
@@ -128,7 +121,7 @@ class Writing:
         is_repeatable = isinstance(step, Question) or step.is_repeatable
         try:
             if isinstance(step, Question):
-                return Found(await self._rows(step))
+                return Found(await answers(self._sender, step))
             return await self._sender.send(step.request, _checked, resource=self.route.resource, write=step.write, takes=READ_STATUSES)
         except (LongWaitError, RateLimitError) as error:
             return Unclear(error, is_end=True) if is_repeatable else Hopeless(error)
@@ -141,47 +134,12 @@ class Writing:
         except BigCommerceError as error:
             return Hopeless(error)
 
-    async def _rows(self, question: Question) -> list[dict[str, Any]]:
-        """All rows of the list that is asked, page by page; none where one row is asked for that is not there."""
-        resource = resource_of(question.request.path)
-        request, rows = question.request, list[dict[str, Any]]()
-        for _ in range(_MOST_PAGES):
-            try:
-                listing = await self._page(request, resource, is_list=not question.is_one)
-            except NotFoundError:
-                return rows
-            rows += [python_value(record) for record in listing.records]
-            following = None if question.is_one else _following(request, listing)
-            if following is None:
-                return rows
-            request = following
-        raise PaginationLoopError(f"GET {request.path} has more than {_MOST_PAGES:,} pages of the rows that were looked up. Report it.")
-
-    async def _page(self, request: Request, resource: Resource, *, is_list: bool) -> Listing:
-        envelope = "bare" if request.path.startswith("/v2/") else "data"
-        return await self._sender.send(
-            request,
-            lambda response: read_listing(request, response, envelope=envelope, may_be_204=True, is_list=is_list),
-            resource=resource,
-        )
-
 
 def _checked(response: Response) -> Response:
     """The answer, where it can be read; an answer of success that is no JSON is none."""
     if response.status < 300:
         response.json()
     return response
-
-
-def _following(request: Request, listing: Listing) -> Request | None:
-    """The request for the next page, None where there is none."""
-    cursors, pages = listing.meta.cursor_pagination, listing.meta.pagination
-    if cursors is not None and pages is None:
-        return request.with_params({"after": cursors.end_cursor}) if cursors.end_cursor and cursors.links and cursors.links.next else None
-    number = int(dict(request.params).get("page", "1"))
-    if pages is not None and pages.total_pages is not None:
-        return request.with_params({"page": number + 1}) if number < pages.total_pages else None
-    return request.with_params({"page": number + 1}) if len(listing.records) >= PAGE_SIZE else None
 
 
 async def write_rows(writing: Writing, rows: Iterable[Mapping[str, Any]]) -> AsyncGenerator[Outcome, None]:

@@ -79,9 +79,9 @@ def test_a_header_cannot_put_a_retry_off_for_long(asked: float | None, minutes: 
 #: What becomes of each kind of error; a new one must be put here.
 DECIDED = {
     "fail": (
-        "AuthenticationError CopyMismatchError CredentialsError GraphQLError InvalidQueryError MissingPackageError NotFoundError "
-        "PermissionDeniedError RedirectRefusedError StoreSuspendedError TooManyDeletedError UnclearWriteError UnknownResourceError "
-        "ValidationError"
+        "AuthenticationError CopyMismatchError CredentialsError FolderUsedError ForeignManifestError GraphQLError InvalidQueryError "
+        "MissingPackageError NoManifestError NotFoundError PermissionDeniedError PlanChangedError PlanError RedirectRefusedError "
+        "StoreSuspendedError TooManyChangesError TooManyDeletedError UnclearWriteError UnknownResourceError ValidationError"
     ),
     "retry": "RateLimitError ServerError TransportError",
     "default": (

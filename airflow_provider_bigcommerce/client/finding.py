@@ -1,0 +1,156 @@
+"""Finds what the store has of rows that are to be written: sends what ``core/writing/finding.py`` hands out. Decides only which is cheaper.
+
+Where rows can be asked for but one by one, and a list has fewer pages than there are rows, it is read whole, once, into a file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from airflow_provider_bigcommerce.client.asking import answers
+from airflow_provider_bigcommerce.client.sending import Sender
+from airflow_provider_bigcommerce.core.planning import placeholders
+from airflow_provider_bigcommerce.core.writing.finding import Finder, Held, includes_of, whole_key
+from airflow_provider_bigcommerce.core.writing.items import Item
+from airflow_provider_bigcommerce.core.writing.questions import PAGE_SIZE, Question
+from airflow_provider_bigcommerce.core.writing.route import Route
+from airflow_provider_bigcommerce.exceptions import PermissionDeniedError
+
+if TYPE_CHECKING:
+    import sqlite3
+
+#: Requests for look-ups from which on reading the list whole is thought of.
+_MANY_REQUESTS = 20
+#: Rows of a whole list that are put away at once.
+_BLOCK = 1_000
+
+
+class Finding:
+    """Finds rows of one route, part by part.
+
+    :param sender: of an open store.
+    :param route: how the rows will go to the store.
+    :param count: how many rows a resource has.
+    :param rows: all rows of a resource, with the values of ``include``.
+    :param at_once: requests at once.
+    :param fields: fields that will be compared.
+    """
+
+    def __init__(
+        self,
+        sender: Sender,
+        route: Route,
+        *,
+        count: Callable[[str], Awaitable[int]],
+        rows: Callable[[str, tuple[str, ...]], AsyncGenerator[dict[str, Any], None]],
+        at_once: int,
+        fields: Iterable[str] = (),
+    ) -> None:
+        self._sender = sender
+        self._count = count
+        self._rows = rows
+        self._route = route
+        self._fields = tuple(fields)
+        self._gate = asyncio.Semaphore(at_once)
+        self._whole: sqlite3.Connection | None = None
+
+    async def find(self, items: Sequence[Item]) -> dict[int, Held]:
+        """Place -> what the store has, for each item.
+
+        :raises BigCommerceError: the store could not be asked.
+        """
+        if self._whole is not None:
+            return self._searched(self._whole, items)
+        finder = Finder(self._route, items, self._fields)
+        if finder.waiting > _MANY_REQUESTS and await self._is_whole_cheaper(finder.waiting):
+            self._whole = await self._read_whole()
+            return self._searched(self._whole, items)
+        tasks: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                while (question := finder.next()) is not None:
+                    tasks.add(asyncio.ensure_future(self._ask(finder, question)))
+                if not tasks:
+                    return finder.found
+                done, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def close(self) -> None:
+        """Let go of what was read whole."""
+        if self._whole is not None:
+            self._whole.close()
+            self._whole = None
+
+    async def _ask(self, finder: Finder, question: Question) -> None:
+        async with self._gate:
+            try:
+                rows = await answers(self._sender, question)
+            except PermissionDeniedError:
+                if not finder.skip(question):  # another resource's list, which needs a scope of its own
+                    raise
+                return
+        finder.take(question, rows)
+
+    async def _is_whole_cheaper(self, requests: int) -> bool:
+        """Whether the list has fewer pages than requests are needed for these rows alone."""
+        resource, route = self._route.resource, self._route
+        # Its rows must be found by an id, or by the fields that the caller named.
+        if resource.kind != "collection" or placeholders(resource.path) or not (route.id_field or route.match_on):
+            return False
+        if resource.api_version != "v3" and resource.count_path is None:
+            return False  # counting would be reading it
+        return await self._count(resource.name) / (resource.page_size or PAGE_SIZE) < requests
+
+    async def _read_whole(self) -> sqlite3.Connection:
+        """The list in a file of its own, which goes with the connection; memory holds a few pages."""
+        import sqlite3
+
+        includes = includes_of(self._route, self._fields)
+        held = sqlite3.connect("")  # SQLite's word for a temporary file
+        try:
+            held.execute("CREATE TABLE held (id TEXT, key TEXT, row BLOB)")
+            block: list[tuple[str | None, str | None, bytes]] = []
+            async with contextlib.aclosing(self._rows(self._route.resource.name, includes)) as rows:
+                async for row in rows:
+                    found, key = whole_key(self._route, row)
+                    block.append((found, _joined(key), msgspec.json.encode(row)))
+                    if len(block) == _BLOCK:
+                        held.executemany("INSERT INTO held VALUES (?, ?, ?)", block)
+                        block = []
+            held.executemany("INSERT INTO held VALUES (?, ?, ?)", block)
+            held.execute("CREATE INDEX by_id ON held (id)")
+            held.execute("CREATE INDEX by_key ON held (key)")
+        except BaseException:
+            held.close()
+            raise
+        return held
+
+    def _searched(self, whole: sqlite3.Connection, items: Sequence[Item]) -> dict[int, Held]:
+        found: dict[int, Held] = {}
+        for item in items:
+            key = whole_key(self._route, item.row)[1]
+            if item.id is not None:
+                rows = whole.execute("SELECT row FROM held WHERE id = ?", (str(item.id),)).fetchall()
+            elif key is not None:
+                rows = whole.execute("SELECT row FROM held WHERE key = ?", (_joined(key),)).fetchall()
+            else:
+                found[item.place] = Held(is_asked=False)
+                continue
+            held: tuple[Mapping[str, Any], ...] = tuple(msgspec.json.decode(row) for (row,) in rows)
+            own = held[0].get(self._route.id_field) if len(held) == 1 and self._route.id_field else None
+            found[item.place] = Held(held, item.id if own is None else own)
+        return found
+
+
+def _joined(key: Sequence[str] | None) -> str | None:
+    return None if key is None else "\x1f".join(key)

@@ -1,0 +1,140 @@
+"""What the store has of rows that are to be written: which requests find it, and which row of the answers is whose.
+
+Pure: the caller sends what :meth:`Finder.next` hands out. Other than in a look-up before sending, the store's own row is wanted, to be
+compared with, and not its id alone. So a row that another resource's list has found is asked for once more, by its id.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from airflow_provider_bigcommerce.core.catalog import Lookup
+from airflow_provider_bigcommerce.core.planning import placeholders
+from airflow_provider_bigcommerce.core.writing.items import Item
+from airflow_provider_bigcommerce.core.writing.keys import Folded, fold, is_key_value, value_at
+from airflow_provider_bigcommerce.core.writing.questions import Question, by_id, hits, id_in, questions
+from airflow_provider_bigcommerce.core.writing.route import Route, plain
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the store has of one row.
+
+    :param rows: the store's rows with its key: none, one, or more where the key is not unique.
+    :param id: the store's id, where it has one row, and rows have ids.
+    :param is_asked: whether the store could be asked; where not, nothing is known.
+    """
+
+    rows: tuple[Mapping[str, Any], ...] = ()
+    id: int | str | None = None
+    is_asked: bool = True
+
+
+class Finder:
+    """Finds the store's rows of some items.
+
+    :param route: how the items go to the store.
+    :param items: with their ids, where the input has them.
+    :param fields: fields that will be compared; those that the list shows only when it is told to are asked for by ``include``.
+    """
+
+    def __init__(self, route: Route, items: Sequence[Item], fields: Iterable[str] = ()) -> None:
+        self._route = route
+        self._includes = includes_of(route, fields)
+        self._ready: deque[Question] = deque()
+        #: Place -> what the store has; of each item, once nothing is left to ask.
+        self.found: dict[int, Held] = {}
+        self._ask_by_id([item for item in items if item.id is not None])
+        self._ask_by_key([item for item in items if item.id is None])
+
+    @property
+    def waiting(self) -> int:
+        """Requests that are not handed out yet."""
+        return len(self._ready)
+
+    def next(self) -> Question | None:
+        """The next request; None where answers must come first, or all is found."""
+        return self._ready.popleft() if self._ready else None
+
+    def take(self, question: Question, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Take the rows of a request that was handed out."""
+        route, found = self._route, hits(question, rows)
+        again: list[Item] = []
+        elsewhere: list[Item] = []
+        for place, item in enumerate(question.items):
+            near = found[place]
+            if not near and question.more:
+                again.append(item)
+            elif not near or len(near) > 1 or question.lookup.id_field is None:
+                key = id_in(route, question.lookup, near[0]) if len(near) == 1 else None
+                self.found[item.place] = Held(tuple(near), item.id if key is None else key)
+            else:
+                elsewhere.append(replace(item, id=id_in(route, question.lookup, near[0])))
+        self._ask_on(again, question)
+        self._ask_by_id([item for item in elsewhere if item.id is not None])
+        self.found |= {item.place: Held() for item in elsewhere if item.id is None}
+
+    def skip(self, question: Question) -> bool:
+        """A list that the token may not read: ask another one; whether there is one."""
+        if question.more:
+            self._ask_on(question.items, question)
+        return bool(question.more)
+
+    def _ask_on(self, items: Sequence[Item], question: Question) -> None:
+        asked, left = questions(self._route, items, question.more, "match")
+        self._put(asked)
+        self.found |= {item.place: Held() for item in left}
+
+    def _ask_by_id(self, items: Sequence[Item]) -> None:
+        if not items:
+            return
+        asked, left = by_id(self._route, items, "match")
+        field = self._route.id_field
+        if left and field is not None and "id" in self._route.resource.filters and not placeholders(self._route.resource.path):
+            more, left = questions(self._route, left, (Lookup(self._route.resource.path, (field,), filter="id", unique=True),), "match")
+            asked += more
+        self._put(asked)
+        self._ask_by_key(left)
+
+    def _ask_by_key(self, items: Sequence[Item]) -> None:
+        if not items:
+            return
+        asked, left = questions(self._route, items, keys_of(self._route), "match")
+        self._put(asked)
+        self.found |= {item.place: Held(is_asked=False) for item in left}
+
+    def _put(self, asked: Iterable[Question]) -> None:
+        for question in asked:
+            if self._includes and not question.lookup.id_field and (question.is_one or question.request.path == self._route.resource.path):
+                question = replace(question, request=question.request.with_params({"include": ",".join(self._includes)}))  # noqa: PLW2901
+            self._ready.append(question)
+
+
+def keys_of(route: Route) -> tuple[Lookup, ...]:
+    """The ways to find a row without its id: by what the caller matches on, else by the keys that no other row can have."""
+    if route.lookups:
+        # A list of the resource itself first, where it takes many keys: its rows can be compared at once.
+        own = [lookup for lookup in route.lookups if lookup.id_field is None and lookup.many]
+        return (*own, *(lookup for lookup in route.lookups if lookup not in own))
+    write = route.create or route.update or route.delete
+    known = [lookup for lookup in write.lookup if lookup.filter or placeholders(lookup.path)] if write is not None else []
+    if route.match_on:
+        return tuple(lookup for lookup in known if set(map(plain, lookup.fields)) == set(route.match_on))
+    return tuple(lookup for lookup in known if lookup.unique)
+
+
+def includes_of(route: Route, fields: Iterable[str]) -> tuple[str, ...]:
+    """The values of ``include`` that bring these fields: ``form_fields`` comes by ``formfields``."""
+    plain_names = {name.partition(".")[0].replace("_", "") for name in fields}
+    return tuple(name for name in route.resource.includes if name.replace("_", "") in plain_names)
+
+
+def whole_key(route: Route, row: Mapping[str, Any]) -> tuple[str | None, Folded | None]:
+    """(id, key by ``match_on``) of a row of the store, or of the input, for a list that is read whole and then searched."""
+    found = row.get(route.id_field) if route.id_field is not None else None
+    values = [value_at(row, name) for name in route.match_on]
+    key = tuple(map(fold, route.match_on, values)) if values and all(map(is_key_value, values)) else None
+    return (str(found) if is_key_value(found) else None), key
