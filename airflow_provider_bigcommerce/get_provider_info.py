@@ -76,7 +76,8 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": "BigCommerce",
                 "python-modules": [
-                    f"{package}.operators.{name}" for name in ("compact", "graphql", "partition", "reconcile", "request", "sync")
+                    f"{package}.operators.{name}"
+                    for name in ("compact", "graphql", "partition", "reconcile", "refunds", "request", "rows", "shipments", "stock", "sync")
                 ],
             }
         ],
