@@ -100,9 +100,7 @@ def test_a_file_of_rejected_rows_that_was_repaired_is_the_next_input(connected: 
     assert (second["counts"], on_hand(connected)) == ({"updated": 1}, [41, 4])
 
 
-def test_a_query_is_an_input_too_and_an_empty_one_is_no_error(
-    connected: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_query_is_an_input_too_and_an_empty_one_is_no_error(connected: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with sqlite3.connect(tmp_path / "warehouse.db") as database:
         database.execute("CREATE TABLE stock (sku TEXT, location_id INTEGER, quantity INTEGER)")
         database.execute("INSERT INTO stock VALUES (?, 1, 1717)", [SKUS[0]])
