@@ -77,7 +77,10 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": "BigCommerce",
                 "python-modules": [
                     f"{package}.operators.{name}"
-                    for name in ("compact", "graphql", "partition", "reconcile", "refunds", "request", "rows", "shipments", "stock", "sync")
+                    for name in (
+                        *("compact", "graphql", "partition", "plan", "reconcile", "request", "sync"),
+                        *("refunds", "rows", "shipments", "stock"),
+                    )
                 ],
             }
         ],

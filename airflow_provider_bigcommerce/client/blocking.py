@@ -162,9 +162,9 @@ class BlockingStore:
         if writing.error is not None:
             raise writing.error
 
-    def finder(self, route: Route, fields: Iterable[str] = ()) -> BlockingFinder:
+    def finder(self, route: Route, fields: Iterable[str] = (), *, needs_rows: bool = True) -> BlockingFinder:
         """What finds the store's own rows of those that are to be written, to compare with: for plans."""
-        return BlockingFinder(self._portal, self._store.finding(route, fields))
+        return BlockingFinder(self._portal, self._store.finding(route, fields, needs_rows=needs_rows))
 
     def delete(self, resource: str, *, ids: Sequence[RowKey]) -> None:
         """Delete (orders: archive) the rows of these ids, or of these mappings where a row is named by more than one value."""

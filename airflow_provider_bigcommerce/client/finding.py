@@ -39,6 +39,7 @@ class Finding:
     :param rows: all rows of a resource, with the values of ``include``.
     :param at_once: requests at once.
     :param fields: fields that will be compared.
+    :param needs_rows: whether the rows are wanted, and not their ids alone.
     """
 
     def __init__(
@@ -50,12 +51,14 @@ class Finding:
         rows: Callable[[str, tuple[str, ...]], AsyncGenerator[dict[str, Any], None]],
         at_once: int,
         fields: Iterable[str] = (),
+        needs_rows: bool = True,
     ) -> None:
         self._sender = sender
         self._count = count
         self._rows = rows
         self._route = route
         self._fields = tuple(fields)
+        self._needs_rows = needs_rows
         self._gate = asyncio.Semaphore(at_once)
         self._whole: sqlite3.Connection | None = None
 
@@ -66,8 +69,8 @@ class Finding:
         """
         if self._whole is not None:
             return self._searched(self._whole, items)
-        finder = Finder(self._route, items, self._fields)
-        if finder.waiting > _MANY_REQUESTS and await self._is_whole_cheaper(finder.waiting):
+        finder = Finder(self._route, items, self._fields, needs_rows=self._needs_rows)
+        if finder.cost > _MANY_REQUESTS and await self._is_whole_cheaper(finder.cost):
             self._whole = await self._read_whole()
             return self._searched(self._whole, items)
         tasks: set[asyncio.Task[None]] = set()

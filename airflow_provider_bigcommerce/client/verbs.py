@@ -421,33 +421,19 @@ class BigCommerceStore:
         self._warn_of_deprecation(known)
         return Writing(self._sender, route_of(known, operation, match_on), at_once=self._at_once, beside=beside)
 
-    async def listed(self, path: str, query: Query | None = None) -> list[dict[str, Any]] | None:
-        """All rows that a short list has now; None where there is no such list (404). Long lists are read by :meth:`rows`.
-
-        :param path: the list's path, ids filled in.
-        :param query: filters.
-        """
-        return await direct.listed(self._sender, checked(path), query or {})
-
-    async def answered(self, method: str, path: str, body: object) -> Response | Unclear | Hopeless:
-        """What came of one write: an answer, a refusal included; no clear answer; or certainly nothing. It is repeated by its repeat rule.
-
-        :param body: what is sent as JSON; a decimal is written digit by digit.
-        """
-        return await direct.answered(self._sender, Request(method, checked(path), (), _BODIES.encode(body)))
-
-    def finding(self, route: Route, fields: Iterable[str] = ()) -> Finding:
+    def finding(self, route: Route, fields: Iterable[str] = (), *, needs_rows: bool = True) -> Finding:
         """What finds the store's own rows of those that are to be written, to compare with: for plans.
 
         :param route: how the rows will go to the store.
         :param fields: fields that will be compared.
+        :param needs_rows: whether the rows are wanted, and not their ids alone.
         """
         self._warn_of_deprecation(route.resource)
 
         def rows(resource: str, includes: tuple[str, ...]) -> AsyncGenerator[dict[str, Any], None]:
             return self.rows(resource, query={"include": ",".join(includes)} if includes else None)
 
-        return Finding(self._sender, route, count=self.count, rows=rows, at_once=self._at_once, fields=fields)
+        return Finding(self._sender, route, count=self.count, rows=rows, at_once=self._at_once, fields=fields, needs_rows=needs_rows)
 
     async def delete(self, resource: str, *, ids: Sequence[RowKey]) -> None:
         """Delete (orders: archive) the rows of these ids, in as many requests as their number takes; one that fails ends it.
@@ -464,6 +450,21 @@ class BigCommerceStore:
             raise InvalidQueryError(f"delete({known.name!r}) got no list of ids. Without ids, BigCommerce would delete everything.")
         for request in delete_requests(known, write, ids):
             await self._sender.send(request, partial(require_all_deleted, request), resource=known, write=write)
+
+    async def listed(self, path: str, query: Query | None = None) -> list[dict[str, Any]] | None:
+        """All rows that a short list has now; None where there is no such list (404). Long lists are read by :meth:`rows`.
+
+        :param path: the list's path, ids filled in.
+        :param query: filters.
+        """
+        return await direct.listed(self._sender, checked(path), query or {})
+
+    async def answered(self, method: str, path: str, body: object) -> Response | Unclear | Hopeless:
+        """What came of one write: an answer, a refusal included; no clear answer; or certainly nothing. It is repeated by its repeat rule.
+
+        :param body: what is sent as JSON; a decimal is written digit by digit.
+        """
+        return await direct.answered(self._sender, Request(method, checked(path), (), _BODIES.encode(body)))
 
     async def _write(self, known: Resource, write: Write, path: str, row: Mapping[str, Any], *, key: int | str | None) -> dict[str, Any]:
         names = placeholders(path)

@@ -210,4 +210,6 @@ def _meant(text: str, field: WriteField | None) -> Any:
 def _nearest(name: str, names: Iterable[str]) -> str:
     by_fold = {other.casefold(): other for other in names if other.isprintable() and len(other) < 80}
     near = difflib.get_close_matches(name.casefold(), by_fold, n=3)
-    return f" Did you mean {', '.join(repr(by_fold[one]) for one in near)}?" if near else f" It has: {', '.join(sorted(by_fold.values())[:20])}."
+    if near:
+        return f" Did you mean {', '.join(repr(by_fold[one]) for one in near)}?"
+    return f" It has: {', '.join(sorted(by_fold.values())[:20])}."

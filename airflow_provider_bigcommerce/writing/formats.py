@@ -44,8 +44,10 @@ class PlanRow(msgspec.Struct, frozen=True, kw_only=True):
     :param id: the store's id, None where it has none yet, or where the store finds the row by its key.
     :param operation: what is done with it; ``upsert`` where the store itself decides.
     :param fields: names of the fields that change, dots for nested ones.
-    :param old: field -> what the store has now, for ``fields``; None where the store has no such row. A field that the store's row lacks
-        is not in it.
+    :param old: field -> what the store has now, for ``fields``; None where the store has no such row, or was not asked. A field that the
+        store's row lacks is not in it. Where the record is sent whole, for BigCommerce may clear what is left out, it also has every
+        other field of the body: each of them would be written over. A row of the store is as it was planned with where all of ``old`` is
+        still the same. Of a delete, the fields that can be written.
     :param new: field -> what it will have, for ``fields``; empty for a delete.
     :param body: the row as it is given to ``store.write`` with that operation, ids included.
     :param warnings: what a person should know of it, each on one line.
@@ -103,6 +105,7 @@ class PlanManifest(msgspec.Struct, frozen=True, kw_only=True):
     :param source: what was read: names of files with their sizes, or the connection's id and the SHA-256 of the query; no secret.
     :param settings: the other arguments that decide what is sent (``nulls``, ``unchanged``, ``on_conflict`` and so on).
     :param undo_of: digest of the plan that this one takes back; empty for none.
+    :param warnings: what a person should know of the whole, such as that each row sends a mail; each on one line.
     """
 
     kind: Literal["plan"] = "plan"
@@ -122,6 +125,7 @@ class PlanManifest(msgspec.Struct, frozen=True, kw_only=True):
     source: dict[str, Any] = {}
     settings: dict[str, Any] = {}
     undo_of: str = ""
+    warnings: list[str] = []
 
 
 class OutcomeManifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -73,6 +73,8 @@ class InputFiles:
 
     #: Whether all values are texts, whose meaning the fields tell.
     has_texts: bool
+    #: Lines of JSON have columns of their own, and the others' are known before.
+    has_same_columns = False
 
     def __init__(self, path: str | Path | ObjectStoragePath) -> None:
         above, _, leaf = str(path).rpartition("/")
@@ -95,7 +97,7 @@ class InputFiles:
                 "the last three also with .gz or .zst behind it."
             )
         if "csv" in kinds and len(kinds) > 1:
-            raise InvalidQueryError(f"path={self._shown!r} has CSV and other files, which are read in different ways. Give one kind a task.")
+            raise InvalidQueryError(f"path={self._shown!r} has CSV and other files, which are read differently. Give each kind a task.")
         self.has_texts = kinds == {"csv"}
 
     def _found(self, pattern: str) -> list[InputFile]:
@@ -127,7 +129,7 @@ class InputFiles:
             if file.kind == "jsonl":
                 return None
             with self._reading(file) as stream:
-                found |= set(_Csv(stream, file).header if file.kind == "csv" else _parquet(stream, file).schema_arrow.names)
+                found |= set(_Csv(stream).header if file.kind == "csv" else _parquet(stream, file).schema_arrow.names)
         return found
 
     def rows(self) -> Iterator[Row]:
@@ -140,7 +142,7 @@ class InputFiles:
                 if file.kind == "parquet":
                     yield from _parquet_rows(stream, file)
                 else:
-                    yield from _json_rows(stream, file) if file.kind == "jsonl" else _Csv(stream, file)
+                    yield from _json_rows(stream) if file.kind == "jsonl" else _Csv(stream)
 
     @contextlib.contextmanager
     def _reading(self, file: InputFile) -> Iterator[IO[bytes]]:
@@ -211,7 +213,7 @@ def _parquet_rows(stream: IO[bytes], file: InputFile) -> Iterator[Row]:
         yield from batch.to_pylist()
 
 
-def _json_rows(stream: IO[bytes], file: InputFile) -> Iterator[Row]:
+def _json_rows(stream: IO[bytes]) -> Iterator[Row]:
     for number, line in enumerate(iter(lambda: stream.readline(_MOST), b""), 1):
         text = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
         if not text.strip():
@@ -232,7 +234,7 @@ class _Csv:
     An empty field is null.
     """
 
-    def __init__(self, stream: IO[bytes], file: InputFile) -> None:
+    def __init__(self, stream: IO[bytes]) -> None:
         csv.field_size_limit(max(csv.field_size_limit(), _MOST))
         lines = io.TextIOWrapper(stream, "utf-8-sig", newline="")  # type: ignore[type-var]  # fsspec's streams are as good as any
         self._lines = lines

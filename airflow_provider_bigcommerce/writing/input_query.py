@@ -25,6 +25,7 @@ class InputQuery:
     """
 
     has_texts = False
+    has_same_columns = True
 
     def __init__(self, conn_id: str, sql: str) -> None:
         self._conn_id = conn_id

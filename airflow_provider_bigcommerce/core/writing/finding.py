@@ -39,10 +39,12 @@ class Finder:
     :param route: how the items go to the store.
     :param items: with their ids, where the input has them.
     :param fields: fields that will be compared; those that the list shows only when it is told to are asked for by ``include``.
+    :param needs_rows: whether the rows are wanted, and not their ids alone, which another resource's list may tell.
     """
 
-    def __init__(self, route: Route, items: Sequence[Item], fields: Iterable[str] = ()) -> None:
+    def __init__(self, route: Route, items: Sequence[Item], fields: Iterable[str] = (), *, needs_rows: bool = True) -> None:
         self._route = route
+        self._needs_rows = needs_rows
         self._includes = includes_of(route, fields)
         self._ready: deque[Question] = deque()
         #: Place -> what the store has; of each item, once nothing is left to ask.
@@ -51,9 +53,10 @@ class Finder:
         self._ask_by_key([item for item in items if item.id is None])
 
     @property
-    def waiting(self) -> int:
-        """Requests that are not handed out yet."""
-        return len(self._ready)
+    def cost(self) -> int:
+        """Requests that are needed, as far as it is known: for what is not handed out yet, and for the rows that it leads to."""
+        is_single = self._needs_rows and self._route.resource.id_in is None
+        return sum(len(question.items) if question.lookup.id_field and is_single else 1 for question in self._ready)
 
     def next(self) -> Question | None:
         """The next request; None where answers must come first, or all is found."""
@@ -68,7 +71,7 @@ class Finder:
             near = found[place]
             if not near and question.more:
                 again.append(item)
-            elif not near or len(near) > 1 or question.lookup.id_field is None:
+            elif len(near) != 1 or question.lookup.id_field is None or not self._needs_rows:
                 key = id_in(route, question.lookup, near[0]) if len(near) == 1 else None
                 self.found[item.place] = Held(tuple(near), item.id if key is None else key)
             else:
@@ -102,7 +105,7 @@ class Finder:
     def _ask_by_key(self, items: Sequence[Item]) -> None:
         if not items:
             return
-        asked, left = questions(self._route, items, keys_of(self._route), "match")
+        asked, left = questions(self._route, items, keys_of(self._route, needs_rows=self._needs_rows), "match")
         self._put(asked)
         self.found |= {item.place: Held(is_asked=False) for item in left}
 
@@ -113,12 +116,12 @@ class Finder:
             self._ready.append(question)
 
 
-def keys_of(route: Route) -> tuple[Lookup, ...]:
+def keys_of(route: Route, *, needs_rows: bool = True) -> tuple[Lookup, ...]:
     """The ways to find a row without its id: by what the caller matches on, else by the keys that no other row can have."""
     if route.lookups:
-        # A list of the resource itself first, where it takes many keys: its rows can be compared at once.
-        own = [lookup for lookup in route.lookups if lookup.id_field is None and lookup.many]
-        return (*own, *(lookup for lookup in route.lookups if lookup not in own))
+        # Where another resource's list tells ids alone, and rows can be asked for by id but one by one, their key does that as well.
+        is_detour = needs_rows and route.resource.id_in is None
+        return tuple(sorted(route.lookups, key=lambda lookup: (is_detour and lookup.id_field is not None, not lookup.many)))
     write = route.create or route.update or route.delete
     known = [lookup for lookup in write.lookup if lookup.filter or placeholders(lookup.path)] if write is not None else []
     if route.match_on:

@@ -20,17 +20,17 @@ def merged(held: Mapping[str, Any], change: Mapping[str, Any], known: WriteField
     """
     if known is None or not known.fields:
         return _with(held, change)
-    return _with(_writable(held, known.fields, known.read_only), change)
+    return _with(writable(held, known.fields, known.read_only), change)
 
 
-def _writable(held: Mapping[str, Any], fields: Mapping[str, WriteField], read_only: Collection[str] = ()) -> dict[str, Any]:
+def writable(held: Mapping[str, Any], fields: Mapping[str, WriteField], read_only: Collection[str] = ()) -> dict[str, Any]:
     """What of a record can be written."""
     found: dict[str, Any] = {}
     for name, value in held.items():
         field = fields.get(name)
         if field is None or field.read_only or name in read_only or (value is None and not field.nullable):
             continue
-        found[name] = _writable(value, field.fields) if isinstance(value, Mapping) and field.fields else value
+        found[name] = writable(value, field.fields) if isinstance(value, Mapping) and field.fields else value
     return found
 
 
