@@ -17,10 +17,10 @@ from airflow_provider_bigcommerce.core.writing.keys import fold
 #: How a row names what is in the parcel.
 LineName = Literal["order_product_id", "sku", "product_id"]
 _LINE_NAMES: tuple[LineName, ...] = ("order_product_id", "sku", "product_id")
+#: The ways to give a tracking number its link. Source: orders.v2.oas2.yml:772.
+_WAYS: Final = ("shipping_provider", "tracking_carrier", "tracking_link")
 #: Fields of a shipment that are sent as they are. Source: orders.v2.oas2.yml:3854.
-_SENT_AS_GIVEN: Final = (
-    "shipping_provider", "tracking_carrier", "tracking_link", "shipping_method", "comments", "merchant_shipping_cost",
-)  # fmt: skip
+_SENT_AS_GIVEN: Final = (*_WAYS, "shipping_method", "comments", "merchant_shipping_cost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,14 @@ class Parcel:
         return (self.order, self.tracking_number)
 
 
-def read_row(place: int, row: Mapping[str, Any]) -> Parcel | Ended:
+def read_row(place: int, row: Mapping[str, Any], provider: str | None = None) -> Parcel | Ended:
     """A row as a parcel of its own, or why it can be none.
 
     Columns: ``order_id``, ``tracking_number``; ``order_address_id``, ``shipping_provider``, ``tracking_carrier``, ``tracking_link`` and
     others of a shipment if given; ``items``, a list of objects with one of ``order_product_id``, ``sku`` and ``product_id`` and perhaps
     ``quantity``, or these as columns of the row. Other columns are passed over.
+
+    :param provider: ``shipping_provider`` of rows that say nothing of how they are shipped.
     """
     order = whole_number(row.get("order_id"))
     if order is None or order < 1:
@@ -80,6 +82,8 @@ def read_row(place: int, row: Mapping[str, Any]) -> Parcel | Ended:
     if isinstance(items, Refusal):
         return items.of(place, key)
     fields = {name: row[name] for name in _SENT_AS_GIVEN if not is_blank(row.get(name))}
+    if provider is not None and not fields.keys() & set(_WAYS):
+        fields["shipping_provider"] = provider
     return Parcel((place,), order, number, address, items, fields)
 
 

@@ -38,11 +38,14 @@ class ShipmentWriting:
     """One write of shipments.
 
     :param sleep: waits that many seconds.
+    :param provider: ``shipping_provider`` of rows that say nothing of how they are shipped.
     :param stops: whether one rejected row keeps all that were not sent yet from being sent.
     """
 
-    def __init__(self, store: BigCommerceStore, *, sleep: Callable[[float], Awaitable[None]], stops: bool = False) -> None:
-        self._store, self._sleep, self._stops = store, sleep, stops
+    def __init__(
+        self, store: BigCommerceStore, *, sleep: Callable[[float], Awaitable[None]], provider: str | None = None, stops: bool = False
+    ) -> None:
+        self._store, self._sleep, self._provider, self._stops = store, sleep, provider, stops
         self._ended: dict[int, Ended] = {}
         write = operation_of("POST", _TEMPLATE)
         self._fields = None if write is None else fields_of(write)
@@ -53,7 +56,7 @@ class ShipmentWriting:
         """What became of each row, in the input's order."""
         read: list[Parcel] = []
         for place, row in enumerate(rows):
-            found = read_row(place, row)
+            found = read_row(place, row, self._provider)
             if isinstance(found, Ended):
                 self._ended[place] = found
             else:

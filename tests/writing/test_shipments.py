@@ -118,6 +118,16 @@ def test_rows_of_one_tracking_number_are_one_parcel(shop: Shop) -> None:
     assert (shop.shipments(order), shop.mails()) == ([("1Z999", [2, 1])], {order: 1, other: 1})
 
 
+def test_the_provider_of_the_task_is_for_rows_that_name_no_way(shop: Shop) -> None:
+    first, second = shop.order(1), shop.order(1)
+    plain = {"tracking_number": "T"}
+
+    shop.write([{"order_id": first, **plain}, {"order_id": second, **plain, "tracking_carrier": "dhl"}], provider="fedex")
+
+    made = [shop.inside.get(f"/v2/orders/{order}/shipments").json[0] for order in (first, second)]
+    assert [(one["shipping_provider"], one["tracking_carrier"]) for one in made] == [("fedex", ""), ("", "dhl")]
+
+
 def _shipped(shop: Shop) -> dict[str, Any]:
     order = shop.order(1)
     shop.write([row(order, "OTHER")])
