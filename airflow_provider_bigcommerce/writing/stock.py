@@ -14,7 +14,7 @@ from airflow_provider_bigcommerce.core.ended_rows import Ended, Refusal
 from airflow_provider_bigcommerce.core.messages import Request, Response
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.reading import error_body, error_from
-from airflow_provider_bigcommerce.core.stock import Mode, Stocked, Target, Wanted, find_target, read_row, refusal_of, sight
+from airflow_provider_bigcommerce.core.stock import Mode, Target, Wanted, find_target, read_row, refusal_of, sight
 from airflow_provider_bigcommerce.core.stock_answers import named_in
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome, OutcomeKind
 from airflow_provider_bigcommerce.core.writing.steps import Hopeless, Unclear
@@ -303,9 +303,8 @@ class StockWriting:
 
     async def _look(self, ways: Sequence[_Way]) -> list[_Way]:
         """Look once; the rows that do not show. Those that do have their outcome then."""
-        held: dict[int, Stocked] = {}
-        for item in await items(self._store, "variant_id:in", sorted({str(way.target.variant) for way in ways})):
-            held[item.variant_id] = item
+        asked = sorted({str(way.target.variant) for way in ways})
+        held = {item.variant_id: item for item in await items(self._store, "variant_id:in", asked)}
         left: list[_Way] = []
         shown: list[_Way] = []
         for way in ways:
