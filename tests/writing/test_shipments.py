@@ -53,17 +53,22 @@ class Shop:
     def sent(self) -> int:
         return sum(request.method == "POST" and request.path.endswith("/shipments") for request in self.store.requests)
 
-    def write(self, rows: Sequence[dict[str, Any]], *, kill_after: bool | None = None, **more: Any) -> list[Ended]:
+    def write(self, rows: Sequence[dict[str, Any]], *, kill_at: int = 0, after: bool = True, **more: Any) -> list[Ended]:
+        """Send; with ``kill_at``, the worker is killed at that request, after the store has acted or before."""
+
         async def do(store: Any) -> list[Ended]:
-            if kill_after is not None:
-                answered = store.answered
+            answered, count = store.answered, 0
 
-                async def killed(*arguments: Any) -> Any:
-                    if kill_after:
-                        await answered(*arguments)
-                    raise Killed
+            async def killed(*arguments: Any) -> Any:
+                nonlocal count
+                count += 1
+                if count != kill_at:
+                    return await answered(*arguments)
+                if after:
+                    await answered(*arguments)
+                raise Killed
 
-                store.answered = killed
+            store.answered = killed
             writing = ShipmentWriting(store, sleep=self.time.sleep, **more)
             try:
                 return await writing.run(rows)
@@ -233,7 +238,7 @@ def test_a_store_that_never_answers_leaves_the_row_unknown_after_three_sendings(
 def test_a_worker_that_is_killed_leaves_a_shipment_that_the_next_try_finds(shop: Shop, after: bool) -> None:
     order = shop.order(2)
     with contextlib.suppress(Killed):
-        shop.write([row(order)], kill_after=after)
+        shop.write([row(order)], kill_at=1, after=after)
 
     assert told(shop.write([row(order)])) == ["unchanged" if after else "created"]
     assert shop.mails() == {order: 1}
@@ -255,17 +260,25 @@ def test_with_stop_a_rejected_row_keeps_those_from_being_sent_that_come_after(sh
     assert (told(ended), shop.sent()) == (["rejected", "not_sent"], 0)
 
 
-@pytest.mark.bigcommerce_sandbox(
-    products=5, orders=0, customers=3, faults="POST /v2/orders/{order_id}/shipments=0.3:reset_before,503,reset_after,503_after"
-)
-def test_forty_parcels_under_faults_are_forty_shipments_and_forty_mails(shop: Shop) -> None:
-    orders = [shop.order(2, 1) for _ in range(20)]
+@pytest.mark.parametrize("count", [6, pytest.param(1000, marks=pytest.mark.exhaustive)])
+def test_parcels_under_faults_bad_rows_and_kills_are_one_shipment_and_one_mail_each(shop: Shop, count: int) -> None:
+    orders = [shop.order(2, 1) for _ in range(count)]
     rows = [row(order, number, sku=sku) for order in orders for number, sku in (("A", "T-0"), ("B", "T-1"))]
+    bad = {place for place in range(len(rows)) if place % 50 == 7}
+    kinds: list[Any] = ["reset_after", "503", "503_after", "reset_before"]
+    for number, place in enumerate(range(1, len(rows), 4 if count < 10 else 20)):
+        shop.store.fail_next(1, kinds[number % 4], method="POST", match="/shipments$", skip=place)
+    given = [{**each, "sku": "nobody"} if place in bad else each for place, each in enumerate(rows)]
+    for share, after in ((0.1, True), (0.3, False), (0.2, True)):
+        with contextlib.suppress(Killed):
+            shop.write(given, kill_at=int(len(rows) * share), after=after)
 
-    found = shop.write(rows)
-    again = shop.write(rows)
+    found = told(shop.write(given))
+    again = told(shop.write(given))
 
-    assert {*told(found)} <= {"created", "unknown"}
-    assert {*told(again)} <= {"unchanged", "created"}
+    assert {place for place, outcome in enumerate(found) if outcome == "rejected"} == bad
+    assert {*found} <= {"created", "unchanged", "rejected"}
+    assert again.count("unchanged") == len(rows) - len(bad)
+    shop.write([rows[place] for place in sorted(bad)])  # repaired, and fed in again
     assert shop.mails() == dict.fromkeys(orders, 2)
-    assert shop.sent() > 40
+    assert all(sorted(number for number, _ in shop.shipments(order)) == ["A", "B"] for order in orders)
