@@ -20,18 +20,24 @@
     │   ├── DestinationError            files could not be written where asked
     │   ├── TooManyDeletedError         more rows are gone from the store than may be
     │   ├── CopyMismatchError           a copy is not what the store has; carries keys and field names
+    │   ├── WriteFailedError            rows were rejected, in conflict or unclear; the outcomes tell what became of each
     │   ├── TooManyChangesError         a write would change more rows, or a value by more, than its guards allow; nothing was sent
     │   └── PlanError                   a plan, or what a write left, cannot be used
     │       ├── NoManifestError         its manifest is not there: it was not finished, was removed, or never was
     │       ├── ForeignManifestError    the manifest is of another kind, of a newer version, or no manifest at all
     │       ├── PlanChangedError        a file is not the one that the manifest names: its digest, size or rows differ
-    │       └── FolderUsedError         the attempt's folder was finished before; no attempt is replaced
+    │       ├── FolderUsedError         the attempt's folder was finished before; no attempt is replaced
+    │       ├── PlanUsedError           another run has applied it; a plan is applied once
+    │       ├── PlanExpiredError        it is older than max_age
+    │       ├── OtherStoreError         it was made for another store
+    │       └── NotApprovedError        nobody has approved it
     ├── try again (the client already did, within its limits)
     │   ├── RateLimitError              429 until the limits of attempts or time were used up
     │   ├── ServerError                 5xx, likewise
     │   ├── LongWaitError               nothing came for longer than the caller wants to wait; carries when to come back
     │   ├── TransportError              no usable answer: name resolution, TLS, time-out, cut connection
     │   └── ConcurrentRunError          two runs of one task at once; the later to end begins anew
+    │       └── ResourceBusyError       another task writes this resource of this store; carries when to come back
     └── BigCommerce or we have a bug
         ├── UnexpectedAnswerError       not JSON (often a proxy's page), wrong envelope, record without its key
         │   └── AnswerTooLargeError     more bytes than max_answer_bytes allows
@@ -113,6 +119,26 @@ class PlanChangedError(PlanError):
 
 class FolderUsedError(PlanError):
     """The attempt's folder has a manifest, or was begun by another: no attempt's files are ever replaced."""
+
+
+class PlanUsedError(PlanError):
+    """Another run has applied the plan, or begun to: a plan is applied once."""
+
+
+class PlanExpiredError(PlanError):
+    """The plan is older than ``max_age``: the store may have changed too much since."""
+
+
+class OtherStoreError(PlanError):
+    """The plan was made for another store than the connection's."""
+
+
+class NotApprovedError(PlanError):
+    """Nobody has approved the plan, or the approval is older than it."""
+
+
+class WriteFailedError(BigCommerceError):
+    """Rows of a write were rejected, in conflict, unclear or not sent; the message has counts and names the outcomes. No retry cures it."""
 
 
 class RedirectRefusedError(BigCommerceError):
@@ -256,6 +282,17 @@ class TooManyDeletedError(BigCommerceError):
 
 class ConcurrentRunError(BigCommerceError):
     """Another run of the same task committed while this one read; nothing was committed, and a retry goes on from that run."""
+
+
+class ResourceBusyError(ConcurrentRunError):
+    """Another task writes this resource of this store; two writers are never mixed. Nothing was sent.
+
+    :param seconds: after which to ask again.
+    """
+
+    def __init__(self, message: str, *, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class LongWaitError(BigCommerceError):

@@ -78,7 +78,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     f"{package}.operators.{name}"
                     for name in (
-                        *("compact", "graphql", "partition", "plan", "reconcile", "request", "sync"),
+                        *("apply", "compact", "graphql", "partition", "plan", "reconcile", "request", "sync", "undo"),
                         *("refunds", "rows", "shipments", "stock"),
                     )
                 ],
@@ -106,6 +106,16 @@ def get_provider_info() -> dict[str, Any]:
                 "source-integration-name": "BigCommerce",
                 "target-integration-name": "Delta Lake",
                 "python-module": f"{package}.transfers.to_lake",
+            },
+            {
+                "source-integration-name": "Common IO",
+                "target-integration-name": "BigCommerce",
+                "python-module": f"{package}.transfers.object_storage_to_bigcommerce",
+            },
+            {
+                "source-integration-name": "Common SQL",
+                "target-integration-name": "BigCommerce",
+                "python-module": f"{package}.transfers.sql_to_bigcommerce",
             },
         ],
         "connection-types": [

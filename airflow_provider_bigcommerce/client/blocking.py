@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -58,6 +58,10 @@ class BlockingStore:
     def stats(self) -> ReadStats:
         """What the store has done so far."""
         return self._store.stats
+
+    def run(self, use: Callable[[BigCommerceStore], Coroutine[Any, Any, None]]) -> None:
+        """Run a coroutine with the store that it awaits, to its end."""
+        self._portal.call(use(self._store))
 
     def request(
         self, method: str, path: str, *, params: Query | None = None, json: object = None, whole_collection: bool = False

@@ -52,7 +52,7 @@ from airflow_provider_bigcommerce.core.windows import whole_seconds, window_betw
 from airflow_provider_bigcommerce.core.writing.merging import merged
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome
 from airflow_provider_bigcommerce.core.writing.route import Operation, Route, route_of
-from airflow_provider_bigcommerce.core.writing.steps import Hopeless, Unclear
+from airflow_provider_bigcommerce.core.writing.steps import Hopeless, Send, Unclear
 from airflow_provider_bigcommerce.exceptions import (
     InvalidQueryError,
     NotFoundError,
@@ -419,7 +419,13 @@ class BigCommerceStore:
         """A write that its caller drives: :meth:`write`, and :class:`BlockingStore`, which reads the input in its own thread."""
         known = resource_of(resource)
         self._warn_of_deprecation(known)
-        return Writing(self._sender, route_of(known, operation, match_on), at_once=self._at_once, beside=beside)
+        return self.writing(route_of(known, operation, match_on), beside=beside)
+
+    def writing(
+        self, route: Route, *, beside: Mapping[str, Any] | None = None, before_send: Callable[[Send], Awaitable[None]] | None = None
+    ) -> Writing:
+        """A write whose rows, calls and answers its caller goes through one by one: what applies a plan; see :class:`Writing`."""
+        return Writing(self._sender, route, at_once=self._at_once, beside=beside, before_send=before_send)
 
     def finding(self, route: Route, fields: Iterable[str] = (), *, needs_rows: bool = True) -> Finding:
         """What finds the store's own rows of those that are to be written, to compare with: for plans.

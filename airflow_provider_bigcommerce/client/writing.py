@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_bigcommerce.client.asking import answers
 from airflow_provider_bigcommerce.client.sending import Sender
 from airflow_provider_bigcommerce.core.catalog.write_fields import fields_of
 from airflow_provider_bigcommerce.core.messages import Response
+from airflow_provider_bigcommerce.core.writing.items import Item
 from airflow_provider_bigcommerce.core.writing.machine import WriteMachine
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome
 from airflow_provider_bigcommerce.core.writing.questions import Question
@@ -39,13 +40,25 @@ class Writing:
     :param sender: what sends, under the store's quota and the call's documented concurrency.
     :param at_once: requests at once, of all kinds together.
     :param beside: fields of the body beside the rows.
+    :param before_send: awaited before a request that writes is sent, each time that its rows are sent in another request: a journal.
+        Where it raises, the request is not sent; a :class:`BigCommerceError` ends the run as one of the store's does.
     """
 
-    def __init__(self, sender: Sender, route: Route, *, at_once: int, beside: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        sender: Sender,
+        route: Route,
+        *,
+        at_once: int,
+        beside: Mapping[str, Any] | None = None,
+        before_send: Callable[[Send], Awaitable[None]] | None = None,
+    ) -> None:
         self._sender = sender
         self.route = route
         writes = [write for write in (route.create, route.update, route.delete) if write is not None]
         fields = {write.name: known for write in writes if (known := fields_of(write)) is not None}
+        self.fields = fields
+        self._before_send = before_send
         self._machine = WriteMachine(route, fields, beside=beside)
         self._at_once = at_once
         self._most_rows = max(_FEWEST_ROWS, *map(route.rows_at_once, writes))
@@ -75,6 +88,19 @@ class Writing:
         """Take rows."""
         self._machine.feed(part.rows, doubled=part.doubled, late=part.late)
         self._has_all = part.is_last
+
+    def enter(self, items: Sequence[Item], *, open: Sequence[Item] = ()) -> None:  # noqa: A002  # as a journal has it
+        """Take rows of a plan, in place of :meth:`put`: they go at once, whether or not they fill their requests; may be called again.
+
+        :param open: rows that a process before this one may have sent; they are settled by what the store has.
+        """
+        self._has_all = True
+        self._machine.resume(open)
+        self._machine.enter(items)
+
+    def stop(self, error: BigCommerceError) -> None:
+        """Send nothing more; what is under way is awaited."""
+        self._machine.stop(error)
 
     def put_error(self, error: Exception) -> None:
         """The input broke: what is under way is awaited, and nothing else is sent."""
@@ -122,6 +148,8 @@ class Writing:
         try:
             if isinstance(step, Question):
                 return Found(await answers(self._sender, step))
+            if self._before_send is not None:
+                await self._before_send(step)
             return await self._sender.send(step.request, _checked, resource=self.route.resource, write=step.write, takes=READ_STATUSES)
         except (LongWaitError, RateLimitError) as error:
             return Unclear(error, is_end=True) if is_repeatable else Hopeless(error)

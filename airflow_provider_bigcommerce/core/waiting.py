@@ -26,12 +26,14 @@ from airflow_provider_bigcommerce.exceptions import (
     UnclearWriteError,
     UnknownResourceError,
     ValidationError,
+    WriteFailedError,
 )
 
 #: The branch "you can act" of the error tree, but for ``ConflictError``: a lock goes away by itself.
 _PERMANENT = (
     CredentialsError,
     UnknownResourceError,
+    WriteFailedError,
     InvalidQueryError,
     AuthenticationError,
     PermissionDeniedError,
@@ -46,6 +48,7 @@ _PERMANENT = (
     CopyMismatchError,
     TooManyChangesError,
     PlanError,
+    WriteFailedError,
 )
 
 #: Seconds that a wait after failures does not exceed, unless the interval itself is longer.

@@ -115,14 +115,16 @@ def settings_of(owner: Any, **more: Any) -> PlanSettings:
     )
 
 
-def check_settings(owner: Any) -> None:
+def check_settings(owner: Any, **more: Any) -> None:
     """What can be told of them before templates are rendered, so that it shows where the DAG is parsed.
+
+    :param more: as in :func:`settings_of`.
 
     :raises InvalidQueryError: they cannot work.
     """
     names_of_them = ("resource", "operation", "match_on", "mapping", "lookup")
     if not any(is_pending(getattr(owner, name)) for name in names_of_them):
-        settings_of(owner).route()
+        settings_of(owner, **more).route()
 
 
 def attempt_of(context: Mapping[str, Any], task_id: str, report_path: Any, resource: str, kind: AttemptKind) -> AttemptFolder:

@@ -177,11 +177,12 @@ def plain_value(value: Any) -> Any:
 def _put(row: Row, field: str, value: Any) -> bool:
     """Set a field, dots for nested ones; whether that was possible."""
     *above, last = field.split(".")
+    inner: Any = row
     for name in above:
-        row = row.setdefault(name, {})
-        if not isinstance(row, dict):
+        inner = inner.setdefault(name, {})
+        if not isinstance(inner, dict):
             return False
-    row[last] = value
+    inner[last] = value
     return True
 
 

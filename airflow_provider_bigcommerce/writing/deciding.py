@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from airflow_provider_bigcommerce.core.catalog import Write
 from airflow_provider_bigcommerce.core.keys import Key
@@ -58,6 +58,8 @@ def decided(
     if route.operation == "update" and row is None and held.is_asked:
         return _outcome(item, "rejected", "The store has no such row.")
     action = _action(route, item, row)
+    if row is not None and action == item.action and not sends_unchanged and not _differs(route, item, row).new:
+        return _outcome(item, "unchanged", id=held.id)
     key = held.id if held.id is not None else item.id
     ready = prepared(route, fields, item.place, item.row, action=action, id=key if action != "create" else None)
     if isinstance(ready, Outcome):
@@ -121,7 +123,7 @@ def _change(
     elif row is not None and not sends_unchanged and write.put != "additive":
         changed = {name.partition(".")[0] for name in found.new}
         body = {name: value for name, value in body.items() if name in changed or name in _keys(route, item)}
-    operation = cast("PlannedOperation", "create" if route.operation == "create" else action)
+    operation: PlannedOperation = "create" if route.operation == "create" else action
     whole = _named(route, item, action, body)
     checked = _tried(route, fields, item, operation, whole, routes)
     if checked is not None:

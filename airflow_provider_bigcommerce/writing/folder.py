@@ -22,7 +22,8 @@ import uuid
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Generic, Literal, TypeVar, cast
+from decimal import Decimal
+from typing import IO, TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 
 import msgspec
 
@@ -71,6 +72,9 @@ _CHUNK = 1 << 20
 _MOST_LINE = 64 << 20
 #: Quick, and a fifth of the size; the files are read once or twice.
 _LEVEL = 3
+
+#: Amounts stay exact.
+_LINES = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 
 Row = TypeVar("Row", PlanRow, OutcomeRow)
 Told = TypeVar("Told", PlanManifest, OutcomeManifest)
@@ -269,6 +273,38 @@ def open_outcomes(uri: str) -> Iterator[Outcomes]:
         raise _changed(uri, MANIFEST, "it names no file of outcomes")
     with _verified(folder, uri, manifest.files[0]) as stream:
         yield Written(manifest, uri, outcome_row_decoder, stream)
+
+
+@contextlib.contextmanager
+def certain_outcomes(plan: Plan) -> Iterator[Iterator[OutcomeRow]]:
+    """The outcomes that were certain when a plan was made, of its second file; none where it has none. Errors as of :func:`open_plan`."""
+    files = [file for file in plan.manifest.files[1:] if file.name == OUTCOME_ROWS]
+    if not files:
+        yield iter(())
+        return
+    with _verified(_manifest(plan.uri)[0], plan.uri, files[0]) as stream:
+        stream.seek(0)
+        with gzip.GzipFile(fileobj=stream, mode="rb") as lines:
+            yield (outcome_row_decoder.decode(line) for line in lines)
+
+
+@contextlib.contextmanager
+def extra_rows(plan: Plan, name: str) -> Iterator[Iterator[dict[str, Any]] | None]:
+    """The lines of another file of a plan, as they are; None where it has none of that name. Errors as of :func:`open_plan`."""
+    file = next((file for file in plan.manifest.files if file.name == name), None)
+    if file is None:
+        yield None
+        return
+    with open_extra(plan.uri, file) as stream, gzip.GzipFile(fileobj=stream, mode="rb") as lines:
+        yield (_LINES.decode(line) for line in lines)
+
+
+@contextlib.contextmanager
+def open_extra(uri: str, file: RowFile) -> Iterator[IO[bytes]]:
+    """Another file that a manifest names, verified; gzip'd lines. Errors as of :func:`open_plan`."""
+    with _verified(_manifest(uri)[0], uri, file) as stream:
+        stream.seek(0)
+        yield stream
 
 
 def read_plan_manifest(uri: str) -> PlanManifest:

@@ -110,7 +110,7 @@ def checked_limit(value: Any) -> float | dict[str, float] | None:
             f"max_value_change_percent is {type(value).__name__} with a value that cannot work. Accepted: a number from 0 on, or one for "
             "each field: {'price': 30}."
         )
-    return dict(value) if isinstance(value, Mapping) else value  # type: ignore[no-any-return]  # a number
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def _is_number(value: Any) -> bool:

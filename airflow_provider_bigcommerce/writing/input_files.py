@@ -236,7 +236,7 @@ class _Csv:
 
     def __init__(self, stream: IO[bytes]) -> None:
         csv.field_size_limit(max(csv.field_size_limit(), _MOST))
-        lines = io.TextIOWrapper(stream, "utf-8-sig", newline="")  # type: ignore[type-var]  # fsspec's streams are as good as any
+        lines = io.TextIOWrapper(stream, "utf-8-sig", newline="")
         self._lines = lines
         try:
             first = lines.readline(_MOST)

@@ -30,6 +30,7 @@ from airflow_provider_bigcommerce.writing.deciding import decided, effects_of, i
 from airflow_provider_bigcommerce.writing.folder import OUTCOME_ROWS, PLAN_ROWS, AttemptFolder
 from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlanManifest, PlanRow
 from airflow_provider_bigcommerce.writing.guards import Guards, checked_limit
+from airflow_provider_bigcommerce.writing.hiding import without_secrets
 from airflow_provider_bigcommerce.writing.looking_up import LookUps, checked_lookup
 from airflow_provider_bigcommerce.writing.spool import Row, Spool
 
@@ -37,6 +38,8 @@ from airflow_provider_bigcommerce.writing.spool import Row, Spool
 PART_ROWS = 2_000
 #: The file of rows that were refused, as they came, to be mended and fed in again.
 REJECTED_ROWS = "rejected.jsonl.gz"
+#: The input's own columns of the planned rows, in the plan's order: what the store refuses is given back as it came.
+INPUT_ROWS = "input.jsonl.gz"
 
 #: What is done with a row that the store has already.
 Unchanged = Literal["skip", "send"]
@@ -225,24 +228,28 @@ def plan_rows(
     """
     route, guards, counts = settings.route(), settings.guards(), Counter[str]()
     created = datetime.now(UTC)
-    with ExitStack() as stack, folder.rows(PLAN_ROWS) as plan, folder.rows(OUTCOME_ROWS) as outcomes:
+    secrets, names = secret_columns(route, settings.mapping), secret_fields(route)
+    with ExitStack() as stack, folder.rows(PLAN_ROWS) as plan, folder.rows(OUTCOME_ROWS) as outcomes, folder.rows(INPUT_ROWS) as own:
         rejected = None  # most inputs have no row that is refused, and no file of them
         for each in planned(store, source, settings):
             guards.rows += 1
             result = each.result
             see(result)
             if isinstance(result, PlanRow):
+                if settings.takes_secrets:
+                    result = without_secrets(result, names)
                 counts[result.operation] += 1
                 guards.take(result)
                 plan.write(result)
+                own.write(rejected_row(each, secrets))
                 continue
             counts[result.outcome] += 1
             outcomes.write(result)
             if result.outcome in ("rejected", "conflict"):
                 rejected = rejected or stack.enter_context(folder.rows(REJECTED_ROWS))
-                rejected.write(rejected_row(each, secret_columns(route, settings.mapping)))
+                rejected.write(rejected_row(each, secrets))
     guards.check()
-    files = sorted(folder.files, key=lambda file: [PLAN_ROWS, OUTCOME_ROWS, REJECTED_ROWS].index(file.name))
+    files = sorted(folder.files, key=lambda file: [PLAN_ROWS, OUTCOME_ROWS, REJECTED_ROWS, INPUT_ROWS].index(file.name))
     manifest = PlanManifest(
         plan_id=f"{route.resource.name}-{created:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}",
         resource=route.resource.name,

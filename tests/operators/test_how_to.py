@@ -18,7 +18,7 @@ PAGES = Path(__file__).resolve().parent.parent.parent / "docs" / "how-to"
 FENCE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 MINE = (
     "call-any-endpoint.md", "wait-for-something.md", "retries.md", "backfill.md", "notice-deletes.md", "prove-the-copy.md",
-    "read-one-resource-with-many-workers.md", "change-many-rows.md", "alerts.md", "personal-data.md",
+    "read-one-resource-with-many-workers.md", "change-many-rows.md", "alerts.md", "personal-data.md", "plan-a-change.md",
 )  # fmt: skip
 BLOCKS = [
     pytest.param(block, id=f"{page}-{number}") for page in MINE for number, block in enumerate(FENCE.findall((PAGES / page).read_text()))
@@ -36,6 +36,10 @@ def test_a_snippet_runs_and_its_dag_succeeds(block: str, connected: Sandbox, tmp
     if "Reconcile" in block or "copies_are_fresh" in block:  # there is a copy to be held against the store
         BigCommerceToObjectStorageOperator(task_id="files", resource="orders", path=f"{tmp_path}/data/bigcommerce").execute({})
         BigCommerceToSqlOperator(task_id="table", resource="orders", conn_id="warehouse", mode="incremental").execute({})
+    if "BigCommercePlanOperator" in block:  # there is something to plan
+        (tmp_path / "data/in").mkdir(parents=True)
+        product = next(iter(connected.store.rows("products")))
+        (tmp_path / "data/in/prices-1.csv").write_text(f"Artikel,Preis\n{product['sku']},{product['price'] * 1.1:.2f}\n")
     block = block.replace('"/data/', f'"{tmp_path}/data/')
     (tmp_path / "snippet.py").write_text(block)
     bag = DagBag(str(tmp_path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import airflow.sdk
 import duckdb
 import pytest
+from airflow.providers.standard.operators.hitl import ApprovalOperator
 
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.targets.files.commits import committed
@@ -177,3 +179,47 @@ def test_the_partition_of_a_day_is_that_day_in_utc(dags: dict[str, Any]) -> None
     task.render_template_fields({"partition_date": datetime(2026, 10, 25, tzinfo=UTC), "macros": airflow.sdk.macros})
 
     assert (task.since, task.until) == ("2026-10-25T00:00:00+00:00", "2026-10-25T23:59:59+00:00")
+
+
+def priced(dags: dict[str, Any], sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, chosen: str) -> Any:
+    """A run of the DAG of prices, in which a person chooses."""
+    with sqlite3.connect(tmp_path / "erp.db") as erp:
+        erp.execute("CREATE TABLE prices (sku TEXT, price REAL)")
+        erp.executemany("INSERT INTO prices VALUES (?, ?)", [(row["sku"], row["price"] + 0.01) for row in sandbox.store.rows("products")])
+    monkeypatch.setenv("AIRFLOW_CONN_ERP", json.dumps({"conn_type": "sqlite", "host": str(tmp_path / "erp.db")}))
+
+    def answered(self: ApprovalOperator, context: Any) -> Any:
+        answer = {"chosen_options": [chosen], "params_input": {}, "responded_at": datetime.now(UTC) + timedelta(seconds=2)}
+        return self.execute_complete(context, {**answer, "responded_by_user": {"id": "1", "name": "Ann"}})
+
+    monkeypatch.setattr(ApprovalOperator, "execute", answered)  # it would wait for an answer by way of an API server
+    for task in dags["bigcommerce_prices"].tasks:
+        task.retries = 0
+        if hasattr(task, "report_path"):
+            task.report_path = str(tmp_path / "reports") if task.task_id != "apply" else None
+    return dags["bigcommerce_prices"].test()
+
+
+def test_prices_that_a_person_approves_are_sent_and_read_back(
+    dags: dict[str, Any], bigcommerce_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {row["sku"]: row["price"] for row in bigcommerce_sandbox.store.rows("products")}
+
+    run = priced(dags, bigcommerce_sandbox, tmp_path, monkeypatch, chosen="Approve")
+
+    assert str(run.state) == "success"
+    assert returned(run, "apply")["counts"] == {"updated": len(before)}
+    assert returned(run, "apply")["approved_by"] == "Ann"
+    assert returned(run, "read_back")["counts"]["unchanged"] == len(before)
+    now = {row["sku"]: row["price"] for row in bigcommerce_sandbox.store.rows("products")}
+    assert now == {sku: pytest.approx(price + 0.01) for sku, price in before.items()}
+
+
+def test_prices_that_a_person_rejects_are_not_sent(
+    dags: dict[str, Any], bigcommerce_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = priced(dags, bigcommerce_sandbox, tmp_path, monkeypatch, chosen="Reject")
+
+    states = {instance.task_id: str(instance.state) for instance in run.get_task_instances()}
+    assert states == {"plan": "success", "approve": "success", "apply": "skipped", "read_back": "skipped"}
+    assert {request.method for request in bigcommerce_sandbox.store.requests} == {"GET"}

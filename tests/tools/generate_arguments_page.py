@@ -27,6 +27,9 @@ PARTS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("transfers.to_object_storage", "BigCommerceToObjectStorageOperator"),
         ("transfers.to_sql", "BigCommerceToSqlOperator"),
         ("transfers.to_lake", "BigCommerceToLakeOperator"),
+        ("transfers.write_back", "ToBigCommerceOperator"),
+        ("transfers.object_storage_to_bigcommerce", "ObjectStorageToBigCommerceOperator"),
+        ("transfers.sql_to_bigcommerce", "SqlToBigCommerceOperator"),
     ),
     "Operators": (
         ("operators.request", "BigCommerceRequestOperator"),
@@ -34,6 +37,8 @@ PARTS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("operators.reconcile", "BigCommerceReconcileOperator"),
         ("operators.compact", "BigCommerceCompactOperator"),
         ("operators.plan", "BigCommercePlanOperator"),
+        ("operators.apply", "BigCommerceApplyOperator"),
+        ("operators.undo", "BigCommerceUndoOperator"),
         ("operators.partition", "partition"),
         ("operators.partition", "BigCommercePartitionOperator"),
         ("operators.partition", "commit_partitions"),

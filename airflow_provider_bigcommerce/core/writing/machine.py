@@ -85,6 +85,27 @@ class WriteMachine:
             else:
                 self._pools.add(found)
 
+    def enter(self, items: Sequence[Item]) -> None:
+        """Take in rows of which it is known what is to be done with them, and that they can be sent: those of a plan."""
+        if self.stopped is not None:
+            self._all_not_sent(items)
+            return
+        for item in items:
+            self._pools.add(item)
+
+    def resume(self, items: Sequence[Item]) -> None:
+        """Take in rows likewise that a process before this one may have sent, whose answer nobody has: settled as after an unclear one."""
+        settling: list[Item] = []
+        for item in items:
+            if self._route.call(item.action).repeat == "doubles":
+                self._end(item, "unknown", RowError(f"{UNCLEAR} A second sending would change the store twice."))
+            elif self.stopped is not None:
+                self._end(item, "unknown", RowError(UNCLEAR))
+            else:
+                settling.append(replace(item, sendings=item.sendings + 1))
+        if settling:
+            self._ask(settling, "unclear")
+
     def stop(self, error: BigCommerceError) -> None:
         """End the run: nothing more is sent, and what waits is ``not_sent``. What is under way is still read."""
         self.stopped = self.stopped or error

@@ -1,0 +1,85 @@
+"""Plans how an applied plan is taken back: the operator around ``writing/undo.py``. Changes nothing in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from airflow.sdk import BaseOperator
+
+from airflow_provider_bigcommerce.core.arguments import Checks, anything, check_arguments, check_rendered, optional, place, text
+from airflow_provider_bigcommerce.engine.packages import failing_without_package
+from airflow_provider_bigcommerce.engine.stoppable import StoppableReading
+from airflow_provider_bigcommerce.exceptions import InvalidQueryError
+from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
+from airflow_provider_bigcommerce.operators.writes import drive, failing_for_good, write_run
+from airflow_provider_bigcommerce.writing.apply import plan_uri
+from airflow_provider_bigcommerce.writing.undo import Undoing
+
+
+class BigCommerceUndoOperator(BaseOperator):
+    """Make the plan that takes an applied plan back: the old values of what was changed, and the end of what was made.
+
+    ::
+
+        undo = BigCommerceUndoOperator(task_id="undo", outcome="{{ params.outcome }}")
+        BigCommerceApplyOperator(task_id="take_back", plan=undo.output, approval=approve.output)
+
+    Nothing is sent: the plan is applied by ``BigCommerceApplyOperator``, and a row that somebody has changed since is a conflict there.
+    What nothing takes back is listed, by reason in ``summary`` and by row in ``cannot.jsonl.gz`` beside the plan: deleted rows, mails,
+    refunds, archived orders, codes. An undo can be undone.
+
+    XCom has ``manifest`` (the URI of the plan), ``digest``, ``rows``, ``counts``, ``cannot`` by reason, and ``summary`` in Markdown.
+
+    :param outcome: the apply task's result, or the URI of its manifest. (templated)
+    :param report_path: where the plan goes; where the outcomes stand if not given. (templated)
+    :param bigcommerce_conn_id: connection id of the store. (templated)
+    """
+
+    argument_checks: ClassVar[Checks] = {
+        "outcome": anything(),
+        "report_path": optional(place("/data/reports")),
+        "bigcommerce_conn_id": text("bigcommerce_default"),
+    }
+    template_fields: Sequence[str] = ("outcome", "report_path", "bigcommerce_conn_id")
+    ui_color = "#e8edfb"
+
+    def __init__(
+        self, *, outcome: Any, report_path: str | None = None, bigcommerce_conn_id: str = "bigcommerce_default", **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.outcome = outcome
+        self.report_path = report_path
+        self.bigcommerce_conn_id = bigcommerce_conn_id
+        check_arguments(self, self.argument_checks)
+        if outcome is None:
+            raise InvalidQueryError("outcome=None cannot work. Accepted: apply.output, or the URI of the manifest of an applied plan.")
+        self._working: StoppableReading | None = None
+
+    @failing_without_package()
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Make the plan.
+
+        :param context: Airflow's; ``{}`` works too.
+        :raises AirflowFailException: there is no such outcome, or it is another store's; its cause says which.
+        :raises BigCommerceError: the place or the store could not be read.
+        """
+        check_rendered(self, self.argument_checks)
+        with failing_for_good(context, self.log.info):
+            uri = plan_uri(self.outcome, name="outcome")[0]
+            hook = BigCommerceHook(self.bigcommerce_conn_id)
+            self._working = StoppableReading()
+            undoing = Undoing(
+                outcome=uri,
+                run=write_run(context, self.task_id, uri),
+                store_hash=hook.credentials().store_hash,
+                report_path=None if self.report_path is None else str(self.report_path),
+            )
+            told = undoing.execute(drive(hook, self._working))
+        self.log.info("Planned to take %s rows back. %s", f"{told['rows']:,}", told["manifest"])
+        return told
+
+    def on_kill(self) -> None:
+        """Stop asking the store; nothing was changed."""
+        if self._working is not None:
+            self._working.stop()

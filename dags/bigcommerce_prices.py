@@ -1,0 +1,59 @@
+"""Every morning, prices from a table: what would change is planned, a person approves it, and it is sent and read back.
+
+The table has the columns sku and price; name its connection in BIGCOMMERCE_PRICES_CONN_ID, and the query in BIGCOMMERCE_PRICES_SQL. Whoever
+answers sees the first rows with old and new prices under Required Actions in Airflow. Without an answer within four hours, nothing is
+sent. What came of each row is in the files of the task apply; docs/how-to/approve-a-change.md, docs/how-to/undo-a-change.md.
+"""
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import dag
+
+from airflow_provider_bigcommerce.operators.apply import BigCommerceApplyOperator
+from airflow_provider_bigcommerce.operators.plan import BigCommercePlanOperator
+
+PRICES = {
+    "resource": "products",
+    "operation": "update",
+    "match_on": "sku",
+    "conn_id": os.environ.get("BIGCOMMERCE_PRICES_CONN_ID", "erp"),
+    "sql": os.environ.get("BIGCOMMERCE_PRICES_SQL", "SELECT sku, price FROM prices"),
+    "report_path": os.environ.get("BIGCOMMERCE_REPORT_PATH") or str(Path.home() / "bigcommerce-reports"),
+}
+
+
+@dag(
+    schedule="0 6 * * *",
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
+    tags=["bigcommerce"],
+    doc_md=__doc__,
+)
+def bigcommerce_prices():
+    """Plan, approve, apply, read back."""
+    plan = BigCommercePlanOperator(
+        task_id="plan",
+        **PRICES,
+        max_value_change_percent={"price": 30},  # a price that moves further is a mistake: the task fails, and nobody is asked
+        show_values=["price"],
+    )
+    approve = ApprovalOperator(
+        task_id="approve",
+        subject="New prices for the store",
+        body="{{ ti.xcom_pull('plan')['summary'] }}",
+        defaults="Reject",
+        response_timeout=timedelta(hours=4),
+    )
+    apply = BigCommerceApplyOperator(task_id="apply", plan=plan.output, approval=approve.output)
+    # The same rows planned once more: nothing may be left to change.
+    read_back = BigCommercePlanOperator(task_id="read_back", **PRICES, max_changes=0)
+
+    plan >> approve >> apply >> read_back
+
+
+bigcommerce_prices()
