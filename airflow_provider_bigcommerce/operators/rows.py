@@ -32,13 +32,16 @@ from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.engine.stoppable import QUOTA_SHARE, StoppableReading
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
+from airflow_provider_bigcommerce.operators.writes import failing_for_good
 from airflow_provider_bigcommerce.targets.files.destination import Destination
+from airflow_provider_bigcommerce.writing.claims import Lease
 from airflow_provider_bigcommerce.writing.columns import Columns, InputRow, checked_mapping
 from airflow_provider_bigcommerce.writing.folder import begin_attempt
 from airflow_provider_bigcommerce.writing.formats import PlannedOperation
+from airflow_provider_bigcommerce.writing.holding import while_held
 from airflow_provider_bigcommerce.writing.input_files import InputFiles
 from airflow_provider_bigcommerce.writing.input_query import InputQuery
-from airflow_provider_bigcommerce.writing.reporting import ON_REJECTED, OnRejected, write_report
+from airflow_provider_bigcommerce.writing.reporting import ON_REJECTED, OnRejected, Report, write_report
 from airflow_provider_bigcommerce.writing.sent_notes import Notes, RunNotes
 
 if TYPE_CHECKING:
@@ -120,41 +123,52 @@ class BigCommerceRowsOperator(BaseOperator):
         """Send the rows, and return counts and the manifest's URI.
 
         :param context: Airflow's; ``{}`` works too, and is a run of its own each time.
-        :raises AirflowFailException: rows are unknown, or were rejected; a retry would change nothing.
+        :raises AirflowFailException: rows are unknown, or were rejected, or no retry cures what ended the run.
         :raises BigCommerceError: the run ended before all rows were sent. A retry goes on: it sends nothing twice.
         """
         check_rendered(self, self.argument_checks)
         started_at = datetime.now(UTC)
+        with failing_for_good(context, self.log.info):
+            report, error = self._sent(context, started_at)
+            told = report.as_xcom()
+            counts = ", ".join(f"{count:,} {kind}" for kind, count in report.manifest.counts.items()) or "the input has no rows"
+            self.log.info("%s: %s. %s", self.resource, counts, report.uri)
+            record_metrics("bigcommerce.write", dict(report.manifest.counts), {"resource": self.resource})
+            failure = report.failure(self.on_rejected)
+            if (error or failure) and is_task(context):
+                context["ti"].xcom_push(key="return_value", value=told)  # so that what follows a failure finds the report
+            if error is not None:
+                raise error
+        if failure is not None:
+            raise AirflowFailException(failure)
+        return told
+
+    def _sent(self, context: Mapping[str, Any], started_at: datetime) -> tuple[Report, BigCommerceError | None]:
+        """Send what is to be sent, and leave the report; why not all was sent."""
         source = InputFiles(self.path) if self.path is not None else InputQuery(str(self.conn_id), str(self.sql))
         rows = self._rows(source)
         hook, destination = BigCommerceHook(self.bigcommerce_conn_id), Destination.at(str(self.report_path))
         store_hash = hook.credentials().store_hash
         key = _run_key(context, self.task_id, started_at)
-        folder = begin_attempt(destination, self.resource, key, "write", number=try_number(context))
-        notes = RunNotes(destination, self.resource, key)
+        lease = Lease(destination, store_hash, self.resource, key)
+        lease.take()
+        try:
+            folder = begin_attempt(destination, self.resource, key, "write", number=try_number(context))
+            notes = RunNotes(destination, self.resource, key)
 
-        async def send() -> tuple[list[Ended], BigCommerceError | None]:
-            async with hook.astore(**({} if self.quota_share is None else {"quota_share": self.quota_share})) as store:
-                return await self.send(store, rows, notes)
+            async def send() -> tuple[list[Ended], BigCommerceError | None]:
+                async with hook.astore(**({} if self.quota_share is None else {"quota_share": self.quota_share})) as store:
+                    return await while_held(lease, self.send(store, rows, notes))
 
-        ended, error = self._sending.run(send) if rows else ([], None)
-        ended = [_faulty(one, row) for one, row in zip(ended, rows, strict=True)]
+            ended, error = self._sending.run(send) if rows else ([], None)
+        finally:
+            lease.release()
         report = write_report(
-            folder, ended, [row.own for row in rows], resource=self.resource, store_hash=store_hash, operation=self.operation,
-            started_at=started_at, settings={**self.settings(), "source": source.source()},
+            folder, [_faulty(one, row) for one, row in zip(ended, rows, strict=True)], [row.own for row in rows],
+            resource=self.resource, store_hash=store_hash, operation=self.operation, started_at=started_at,
+            settings={**self.settings(), "source": source.source()},
         )  # fmt: skip
-        told = report.as_xcom()
-        counts = ", ".join(f"{count:,} {kind}" for kind, count in report.manifest.counts.items()) or "the input has no rows"
-        self.log.info("%s: %s. %s", self.resource, counts, report.uri)
-        record_metrics("bigcommerce.write", dict(report.manifest.counts), {"resource": self.resource})
-        failure = report.failure(self.on_rejected)
-        if (error or failure) and is_task(context):
-            context["ti"].xcom_push(key="return_value", value=told)  # so that what follows a failure finds the report
-        if error is not None:
-            raise error
-        if failure is not None:
-            raise AirflowFailException(failure)
-        return told
+        return report, error
 
     def on_kill(self) -> None:
         """Send nothing more. What was under way is settled by the next try."""

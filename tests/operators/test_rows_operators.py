@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 from airflow.exceptions import AirflowFailException
 
-from airflow_provider_bigcommerce.exceptions import BigCommerceError, DestinationError, InvalidQueryError, PermissionDeniedError
+from airflow_provider_bigcommerce.exceptions import BigCommerceError, DestinationError, InvalidQueryError, ResourceBusyError
 from airflow_provider_bigcommerce.operators.refunds import BigCommerceRefundOperator
 from airflow_provider_bigcommerce.operators.shipments import BigCommerceShipmentOperator
 from airflow_provider_bigcommerce.operators.stock import BigCommerceStockOperator
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
+from airflow_provider_bigcommerce.targets.files.destination import Destination
+from airflow_provider_bigcommerce.writing.claims import Lease
 from airflow_provider_bigcommerce.writing.folder import open_outcomes
 from tests.sandbox.inside import Inside
 
@@ -161,7 +163,7 @@ def test_a_run_that_ended_early_is_finished_by_its_retry(connected: Sandbox, tmp
     connected.store.fail_next(1, "answer", method="PUT", status=403, body=b"{}")
     task = Task()
 
-    with pytest.raises(PermissionDeniedError, match="store_inventory"):
+    with pytest.raises(AirflowFailException, match="store_inventory"):
         operator.execute(task.context)
 
     assert task.pushed["return_value"]["counts"] == {"not_sent": 1}
@@ -187,7 +189,7 @@ def test_notes_that_are_broken_stop_the_run_before_anything_is_sent(connected: S
 def test_an_input_that_cannot_be_read_sends_nothing(connected: Sandbox, tmp_path: Path, rows: tuple[str, ...], says: str) -> None:
     operator = BigCommerceStockOperator(task_id="a", path=csv(tmp_path / "in.csv", *rows), report_path=str(tmp_path / "r"))
 
-    with pytest.raises(BigCommerceError, match=says):
+    with pytest.raises((BigCommerceError, AirflowFailException), match=says):
         operator.execute({})
     assert connected.store.requests == []
 
@@ -227,6 +229,19 @@ def test_refunds_of_a_csv_file_are_made_once(connected: Sandbox, tmp_path: Path)
 
     assert told == [{"created": 1}, {"unchanged": 1}]
     assert Inside(connected.store).get(f"/v2/orders/{order}").json["refunded_amount"] == "12.0000"
+
+
+def test_a_second_task_that_writes_stock_waits_for_the_first(connected: Sandbox, tmp_path: Path) -> None:
+    path = csv(tmp_path / "in.csv", "sku,location_id,quantity", f"{SKUS[0]},1,5")
+    operator = BigCommerceStockOperator(task_id="a", path=path, report_path=str(tmp_path / "r"))
+    other = Lease(Destination.at(str(tmp_path / "r")), connected.store_hash, "inventory_items", "another-run")
+    other.take()
+
+    with pytest.raises(ResourceBusyError):
+        operator.execute({})
+    assert connected.store.requests == []
+    other.release()
+    assert operator.execute({})["counts"] == {"updated": 1}
 
 
 def test_a_task_that_is_told_to_stop_sends_nothing(connected: Sandbox, tmp_path: Path) -> None:
