@@ -15,7 +15,7 @@ import msgspec
 from airflow_provider_bigcommerce.client.asking import answers
 from airflow_provider_bigcommerce.client.sending import Sender
 from airflow_provider_bigcommerce.core.planning import placeholders
-from airflow_provider_bigcommerce.core.writing.finding import Finder, Held, includes_of, whole_key
+from airflow_provider_bigcommerce.core.writing.finding import Finder, Held, as_written, includes_of, whole_key
 from airflow_provider_bigcommerce.core.writing.items import Item
 from airflow_provider_bigcommerce.core.writing.questions import PAGE_SIZE, Question
 from airflow_provider_bigcommerce.core.writing.route import Route
@@ -149,7 +149,7 @@ class Finding:
             else:
                 found[item.place] = Held(is_asked=False)
                 continue
-            held: tuple[Mapping[str, Any], ...] = tuple(msgspec.json.decode(row) for (row,) in rows)
+            held: tuple[Mapping[str, Any], ...] = tuple(as_written(self._route, item, msgspec.json.decode(row)) for (row,) in rows)
             own = held[0].get(self._route.id_field) if len(held) == 1 and self._route.id_field else None
             found[item.place] = Held(held, item.id if own is None else own)
         return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_bigcommerce.core.catalog import Write
+from airflow_provider_bigcommerce.core.catalog.write_fields import WriteFields
 from airflow_provider_bigcommerce.core.keys import Key
 from airflow_provider_bigcommerce.core.writing.comparing import is_same
 from airflow_provider_bigcommerce.core.writing.finding import Held
@@ -19,6 +20,8 @@ from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlannedOper
 
 #: What becomes of fields that are left out, where that may be that they are cleared: then the record is sent whole.
 _CLEARING = frozenset({"replace", "unknown", "upsert_overwrites"})
+#: Where all that the input has of a row is sent, and not what differs alone.
+_WHOLE = _CLEARING | {"additive"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +116,12 @@ def _change(
     if not is_asked:
         warnings.append("The store cannot be asked for this row: it was not compared.")
     body, old = dict(item.body), found.old
-    if row is not None and write.put in _CLEARING and (known := fields.get(write.name)) is not None and known.fields:
-        keys = {name for fields_of_key in write.upsert_by for name in fields_of_key} | set(route.resource.primary_key)
-        kept = {name: value for name, value in writable(row, known.fields, known.read_only).items() if name not in keys}
-        left = {name: value for name, value in kept.items() if name not in body}
-        body, old = {**left, **body}, {**left, **old}
-        if left:
-            warnings.append(f"The record is sent whole, with {', '.join(map(repr, sorted(left)))} as the store has it.")
-    elif row is not None and not sends_unchanged and write.put != "additive":
+    if row is not None and not sends_unchanged and write.put not in _WHOLE:
         changed = {name.partition(".")[0] for name in found.new}
         body = {name: value for name, value in body.items() if name in changed or name in _keys(route, item)}
+    if row is not None and (left := _kept(route, write, fields.get(write.name), row, item.body)):
+        body, old = {**left, **body}, {**left, **old}
+        warnings.append(f"Sent along as the store has it, for it could be cleared else: {', '.join(map(repr, sorted(left)))}.")
     operation: PlannedOperation = "create" if route.operation == "create" else action
     whole = _named(route, item, action, body)
     checked = _tried(route, fields, item, operation, whole, routes)
@@ -132,6 +131,16 @@ def _change(
         row=item.place, key=keys_of(item.key), id=item.id, operation=operation, fields=list(found.new),
         old=None if row is None else old, new=found.new, body=whole, warnings=warnings,
     )  # fmt: skip
+
+
+def _kept(route: Route, write: Write, known: WriteFields | None, row: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the store's row goes along, since it may be cleared where it is left out: all of it, or what the call requires."""
+    if known is None or not known.fields:
+        return {}
+    keys = {name for fields_of_key in write.upsert_by for name in fields_of_key} | set(route.resource.primary_key)
+    wanted = known.fields.keys() if write.put in _CLEARING else known.required
+    held = {name: row[name] for name in wanted if name in row and name not in keys and name not in body}
+    return writable(held, known.fields, known.read_only)
 
 
 def _delete(route: Route, item: Item, held: Held, row: Mapping[str, Any] | None, routes: dict[str, Route] | None) -> PlanRow | OutcomeRow:
@@ -162,9 +171,9 @@ def _delete_columns(route: Route) -> set[str]:
 def _named(route: Route, item: Item, action: Action, body: Mapping[str, Any]) -> dict[str, Any]:
     """The row as it is given to ``store.write``: with the columns that fill the path, and its id."""
     found = {name: item.row[name] for name in route.path_columns(action) if name in item.row}
-    if route.id_field is not None and item.id is not None and action != "create":
+    if route.id_field is not None and item.id is not None and action in ("update", "delete"):
         found[route.id_field] = item.id
-    elif action != "create" and item.id is None:
+    elif action != "create":
         found |= {name: item.row[name] for name in _keys(route, item) if name in item.row}
     return {**found, **body}
 

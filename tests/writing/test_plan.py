@@ -265,3 +265,50 @@ def test_a_null_is_skipped_or_written_and_a_missing_column_never_clears(bigcomme
 
     assert skipped.plan[0].body == {"id": product["id"], "price": Decimal("1.5")}
     assert written.plan[0].body == {"id": product["id"], "description": None, "price": Decimal("1.5")}
+
+
+@pytest.mark.bigcommerce_sandbox(products=6)
+def test_stock_is_held_against_what_is_on_hand(bigcommerce_sandbox: Sandbox, tmp_path: Path) -> None:
+    with store_of(bigcommerce_sandbox) as store:
+        items = [item for item in store.rows("inventory_items") if item["locations"]][:3]
+    rows = []
+    for place, item in enumerate(items):
+        at = item["locations"][0]
+        named = {"sku": item["identity"]["sku"]} if place else {"variant_id": item["identity"]["variant_id"]}
+        rows.append({"location_id": at["location_id"], **named, "quantity": at["total_inventory_onhand"] + (place == 1)})
+
+    found = made(bigcommerce_sandbox, tmp_path, rows, "inventory_items", "upsert")
+
+    assert [row.outcome for row in found.outcomes] == ["unchanged", "unchanged"]
+    assert [(row.row, row.operation, row.body) for row in found.plan] == [(1, "upsert", rows[1])]
+    assert found.plan[0].old == {"quantity": rows[1]["quantity"] - 1}
+    assert found.plan[0].warnings == []
+
+
+@pytest.mark.bigcommerce_sandbox(customers=4)
+def test_attribute_values_are_held_against_what_is_there(bigcommerce_sandbox: Sandbox, tmp_path: Path) -> None:
+    values = list(bigcommerce_sandbox.store.rows("customer_attribute_values"))[:2]
+    rows = [
+        {"customer_id": one["customer_id"], "attribute_id": one["attribute_id"], "value": f"{one['attribute_value']}{'!' * place}"}
+        for place, one in enumerate(values)
+    ]
+
+    found = made(bigcommerce_sandbox, tmp_path, rows, "customer_attribute_values", "upsert")
+
+    assert [row.row for row in found.outcomes] == [0]
+    assert [(row.row, row.old, row.body) for row in found.plan] == [(1, {"value": values[1]["attribute_value"]}, rows[1])]
+
+
+@pytest.mark.bigcommerce_sandbox(products=1)
+def test_what_a_call_requires_goes_along_with_a_change(bigcommerce_sandbox: Sandbox, tmp_path: Path) -> None:
+    coupon = next(iter(bigcommerce_sandbox.store.rows("coupons")))
+
+    found = made(
+        bigcommerce_sandbox, tmp_path, [{"code": coupon["code"], "enabled": not coupon["enabled"]}], "coupons", "update", match_on="code"
+    )
+
+    assert found.plan[0].fields == ["enabled"]
+    assert {"id", "enabled", "applies_to", "amount", "type", "name", "code"} == found.plan[0].body.keys()
+    assert found.plan[0].old is not None
+    assert found.plan[0].old["applies_to"] == coupon["applies_to"]
+    assert "'applies_to'" in found.plan[0].warnings[0]

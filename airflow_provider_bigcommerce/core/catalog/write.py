@@ -100,6 +100,8 @@ class Write:
     :param is_asynchronous: whether the answer comes before the change shows.
     :param effects: what else it does, that no undo takes back.
     :param secret_fields: fields of the body that must be written down nowhere, dots for nested ones.
+    :param held_as: (field of the body, where the list's rows have it), for fields that are read under another name. ``a[b].c`` is ``c`` of
+        that element of the list ``a`` whose ``b`` is the one of the row that is written.
     :param deprecated: whether BigCommerce has deprecated it.
     :param source: BigCommerce's OpenAPI file and line.
     """
@@ -126,6 +128,7 @@ class Write:
     is_asynchronous: bool = False
     effects: tuple[SideEffect, ...] = ()
     secret_fields: tuple[str, ...] = ()
+    held_as: tuple[tuple[str, str], ...] = ()
     deprecated: bool = False
     source: str = ""
 

@@ -131,7 +131,7 @@ WRITES: tuple[Write, ...] = (
     Write(
         "PUT", "/v3/customers/attribute-values", resource="customer_attribute_values", role="upsert", batch_size=10, body="array",
         concurrency=3, put="unknown", repeat="safe", upsert_by=(("customer_id", "attribute_id"),), failed_by="unknown",
-        lookup=CUSTOMER_ATTRIBUTE_VALUES_KEYS, source="customers.v3.yml:1325",
+        lookup=CUSTOMER_ATTRIBUTE_VALUES_KEYS, held_as=(("value", "attribute_value"),), source="customers.v3.yml:1325",
     ),
     Write(
         "DELETE", "/v3/customers/attribute-values", resource="customer_attribute_values", role="delete_many", batch_size=None, body="none",

@@ -32,7 +32,8 @@ WRITES: tuple[Write, ...] = (
         "PUT", "/v3/inventory/adjustments/absolute", resource="inventory_items", role="upsert", batch_size=2000, body="wrapper",
         list_field="items", concurrency=1, put="replace", repeat="safe_unless_sold",
         upsert_by=(("location_id", "sku"), ("location_id", "variant_id"), ("location_id", "product_id")), failed_by="title",
-        failed_status=(422,), lookup=INVENTORY_ITEMS_KEYS, is_asynchronous=True, source="inventory.v3.yml:46",
+        failed_status=(422,), lookup=INVENTORY_ITEMS_KEYS, is_asynchronous=True,
+        held_as=(("quantity", "locations[location_id].total_inventory_onhand"),), source="inventory.v3.yml:46",
     ),
     Write(
         "POST", "/v3/inventory/adjustments/relative", resource="inventory_items", role="increment", batch_size=2000, body="wrapper",

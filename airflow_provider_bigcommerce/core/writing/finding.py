@@ -6,6 +6,7 @@ compared with, and not its id alone. So a row that another resource's list has f
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,10 +14,14 @@ from typing import Any
 
 from airflow_provider_bigcommerce.core.catalog import Lookup
 from airflow_provider_bigcommerce.core.planning import placeholders
+from airflow_provider_bigcommerce.core.writing.comparing import is_same
 from airflow_provider_bigcommerce.core.writing.items import Item
 from airflow_provider_bigcommerce.core.writing.keys import Folded, fold, is_key_value, value_at
 from airflow_provider_bigcommerce.core.writing.questions import Question, by_id, hits, id_in, questions
-from airflow_provider_bigcommerce.core.writing.route import Route, plain
+from airflow_provider_bigcommerce.core.writing.route import Route, column_in, plain
+
+#: ``locations[location_id].total_inventory_onhand``
+_LISTED = re.compile(r"(?P<list>[\w.]+)\[(?P<by>\w+)\]\.(?P<field>[\w.]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class Finder:
                 again.append(item)
             elif len(near) != 1 or question.lookup.id_field is None or not self._needs_rows:
                 key = id_in(route, question.lookup, near[0]) if len(near) == 1 else None
-                self.found[item.place] = Held(tuple(near), item.id if key is None else key)
+                self.found[item.place] = Held(tuple(as_written(route, item, row) for row in near), item.id if key is None else key)
             else:
                 elsewhere.append(replace(item, id=id_in(route, question.lookup, near[0])))
         self._ask_on(again, question)
@@ -126,7 +131,34 @@ def keys_of(route: Route, *, needs_rows: bool = True) -> tuple[Lookup, ...]:
     known = [lookup for lookup in write.lookup if lookup.filter or placeholders(lookup.path)] if write is not None else []
     if route.match_on:
         return tuple(lookup for lookup in known if set(map(plain, lookup.fields)) == set(route.match_on))
-    return tuple(lookup for lookup in known if lookup.unique)
+    return (*(lookup for lookup in known if lookup.unique), *_by_filter(route))
+
+
+def _by_filter(route: Route) -> tuple[Lookup, ...]:
+    """How rows without an id of their own are asked for by the part of their key that the list takes many of: stock by its variant."""
+    resource = route.resource
+    if resource.id_in is None or route.id_field is not None:
+        return ()
+    fields = tuple(name for name in resource.primary_key if plain(name) == column_in(resource.id_in))
+    return (Lookup(resource.path, fields, filter=resource.id_in, many=True, unique=True),) if fields else ()
+
+
+def as_written(route: Route, item: Item, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row of the store with its values under the names of the body too, where the call writes them under others."""
+    write = route.update or route.create
+    if write is None or not write.held_as:
+        return row
+    found = dict(row)
+    for name, place in write.held_as:
+        listed = _LISTED.fullmatch(place)
+        if listed is None:
+            found[name] = value_at(row, place)
+            continue
+        elements = value_at(row, listed["list"])
+        for element in elements if isinstance(elements, list) else ():
+            if isinstance(element, Mapping) and is_same(item.row.get(listed["by"]), element.get(listed["by"])):
+                found[name] = value_at(element, listed["field"])
+    return found
 
 
 def includes_of(route: Route, fields: Iterable[str]) -> tuple[str, ...]:
