@@ -13,7 +13,8 @@ import typer
 
 from airflow_provider_bigcommerce.cli.connecting import ApiUrl, ConnId, StoreHash, Token, hook_for
 from airflow_provider_bigcommerce.cli.output import only_results, print_table, say
-from airflow_provider_bigcommerce.cli.write import AsJson, PlanUri, write
+from airflow_provider_bigcommerce.cli.write import AsJson, PlanUri
+from airflow_provider_bigcommerce.cli.write import write as write  # noqa: PLC0414  # exported from here, with these commands in it
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.client.verbs import BigCommerceStore

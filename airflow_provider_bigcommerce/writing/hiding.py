@@ -18,8 +18,8 @@ def without_secrets(row: PlanRow, names: Sequence[str]) -> PlanRow:
     body, new, old = copy.deepcopy(row.body), dict(row.new), None if row.old is None else dict(row.old)
     for name in names:
         _remove(body, name.split("."))
-        for values in (new, old):
-            for known in [] if values is None else list(values):
+        for values in (new, old or {}):
+            for known in list(values):
                 if known == name or name.startswith(f"{known}.") or known.startswith(f"{name}."):
                     values.pop(known)
     return msgspec.structs.replace(row, body=body, new=new, old=old, fields=[name for name in row.fields if name in new])

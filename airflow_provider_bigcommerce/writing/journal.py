@@ -87,7 +87,7 @@ class Closed(msgspec.Struct, frozen=True, tag="closed"):
 
 
 Record = Begun | Window | Intent | Settled | Withdrawn | Closed
-_decoder = msgspec.json.Decoder(Record)
+_decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
 
 @dataclass(slots=True)
@@ -228,6 +228,7 @@ class Journal:
                 if lines:
                     await asyncio.to_thread(self._write, b"\n".join(lines) + b"\n")
             except DestinationError as error:
+                self._pending[:0] = lines  # what follows makes no sense without; an intent too many is looked up, and no more
                 for each in waiting:
                     if not each.done():
                         each.set_exception(error)
