@@ -15,10 +15,12 @@ class Ended:
 
     :param outcome: what became of it.
     :param told: what stands beside it in the outcome file, and nowhere else: numbers of stock, amounts.
+    :param back: the row that takes it back, as input of the same operator; None where there is none.
     """
 
     outcome: Outcome
     told: Mapping[str, object] = field(default_factory=dict)
+    back: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,6 +203,11 @@ class Target:
         """Pieces that lie there afterwards."""
         return self.wanted.quantity if mode == "absolute" else (self.old or 0) + self.wanted.quantity
 
+    def back(self, mode: Mode) -> dict[str, int] | None:
+        """The row that takes it back in relative mode, so that what was sold since stays sold; None where nothing was changed."""
+        change = (self.old or 0) - self.new(mode)
+        return {"location_id": self.location, self.name: self.item, "quantity": change} if change else None
+
     def body(self) -> dict[str, int]:
         """What is sent of it."""
         return {"location_id": self.location, self.name: self.item, "quantity": self.wanted.quantity}

@@ -68,9 +68,10 @@ class BigCommerceRowsOperator(BaseOperator):
     :param bigcommerce_conn_id: connection id of the store. (templated)
     """
 
-    #: Catalog name of what is written, columns that an input must have, and what is done.
+    #: Catalog name of what is written, columns that an input must have, whether rows take back what was done.
     resource: ClassVar[str]
     needed: ClassVar[Sequence[str]]
+    can_be_taken_back: ClassVar[bool] = False
     argument_checks: ClassVar[Checks] = {
         "path": optional(place("/data/in/stock-*.csv")),
         "conn_id": optional(text("warehouse")),
@@ -166,7 +167,7 @@ class BigCommerceRowsOperator(BaseOperator):
         report = write_report(
             folder, [_faulty(one, row) for one, row in zip(ended, rows, strict=True)], [row.own for row in rows],
             resource=self.resource, store_hash=store_hash, operation=self.operation, started_at=started_at,
-            settings={**self.settings(), "source": source.source()},
+            settings={**self.settings(), "source": source.source()}, can_be_taken_back=self.can_be_taken_back,
         )  # fmt: skip
         return report, error
 

@@ -24,6 +24,8 @@ OnRejected = Literal["fail", "stop", "warn"]
 ON_REJECTED: tuple[OnRejected, ...] = ("fail", "stop", "warn")
 
 REJECTED_ROWS = "rejected.jsonl.gz"
+#: Rows that take back what was done, as input of the same operator.
+BACK_ROWS = "take_back.jsonl.gz"
 #: Of these rows the store has certainly taken nothing, so that they can be fed in again.
 _AGAIN: frozenset[OutcomeKind] = frozenset({"rejected", "conflict", "not_sent"})
 
@@ -83,17 +85,20 @@ def write_report(
     operation: PlannedOperation,
     started_at: datetime,
     settings: Mapping[str, Any],
+    can_be_taken_back: bool = False,
 ) -> Report:
     """Write the files and commit them.
 
     :param ended: what became of each row, in the input's order.
     :param inputs: the input's own rows, in the same order.
+    :param can_be_taken_back: whether rows of this kind have one that takes them back.
     :raises DestinationError: it cannot be written.
     """
     counts: Counter[str] = Counter()
     with ExitStack() as files:
         rejected = files.enter_context(folder.rows(REJECTED_ROWS))
         outcomes = files.enter_context(folder.rows(OUTCOME_ROWS))
+        back = files.enter_context(folder.rows(BACK_ROWS)) if can_be_taken_back else None
         for one, own in zip(ended, inputs, strict=True):
             outcome = one.outcome
             counts[outcome.outcome] += 1
@@ -102,6 +107,8 @@ def write_report(
                 fields=list(outcome.fields), attempt=folder.number,
             )  # fmt: skip
             outcomes.write({**msgspec.structs.asdict(row), **one.told})
+            if back is not None and one.back is not None:
+                back.write(dict(one.back))
             if outcome.outcome in _AGAIN:
                 again = {name: _plain(value) for name, value in own.items()}
                 rejected.write({**again, "_row": outcome.row, "_outcome": outcome.outcome, "_error": outcome.error})

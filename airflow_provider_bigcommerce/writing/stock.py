@@ -104,9 +104,7 @@ class StockWriting:
         self._require_unique(targets, lambda target: target.identity)
         queue = [way for target in targets if target.wanted.place not in self._ended and (way := self._begun(target)) is not None]
         if self._stops and self._has_rejected():
-            for way in queue:
-                if not way.sendings:
-                    self._end(way, "not_sent", "Another row was rejected, and on_rejected='stop' sends nothing then.")
+            self._end_stopped([way for way in queue if not way.sendings])
             queue = [way for way in queue if way.sendings]
         await self._carry_out(queue)
         return [self._ended[place] for place in sorted(self._ended)]
@@ -205,6 +203,9 @@ class StockWriting:
             if self.error is not None:
                 for way in part:
                     self._end_unsent(way)
+                continue
+            if self._stops and self._has_rejected():
+                self._end_stopped(part)
                 continue
             sent, again = await self._send(part)
             waiting += sent
@@ -321,6 +322,11 @@ class StockWriting:
 
     # -- outcomes -------------------------------------------------------------------------------------------------------
 
+    def _end_stopped(self, ways: Sequence[_Way]) -> None:
+        for way in ways:
+            kind: OutcomeKind = "unknown" if way.sendings else "not_sent"
+            self._end(way, kind, "Another row was rejected, and on_rejected='stop' sends nothing more then.")
+
     def _end_unsent(self, way: _Way) -> None:
         if way.sendings:
             self._end(way, "unknown", _UNCLEAR)
@@ -331,7 +337,7 @@ class StockWriting:
         wanted = way.target.wanted
         outcome = Outcome(wanted.place, wanted.key, kind, way.target.variant, status, error, ("quantity",))
         told = {"old": way.target.old, "sent": wanted.quantity if way.sendings else None, "seen": way.seen, "mode": self._mode}
-        self._ended[wanted.place] = Ended(outcome, told)
+        self._ended[wanted.place] = Ended(outcome, told, way.target.back(self._mode) if kind == "updated" else None)
 
 
 def _before(target: Target, old: int | None) -> Target:

@@ -204,6 +204,18 @@ def test_arguments_that_cannot_work_show_where_the_dag_is_parsed(arguments: dict
         BigCommerceStockOperator(task_id="a", report_path="/r", **arguments)
 
 
+def test_what_a_run_set_is_taken_back_by_its_own_file_and_what_was_sold_stays_sold(connected: Sandbox, tmp_path: Path) -> None:
+    before = on_hand(connected)
+    path = csv(tmp_path / "in.csv", "sku,location_id,quantity", f"{SKUS[0]},1,410", f"{SKUS[1]},1,420", "nobody,1,3")
+    common = {"task_id": "a", "report_path": str(tmp_path / "r")}
+    told = BigCommerceStockOperator(path=path, on_rejected="warn", **common).execute({})
+    connected.store.stock.sell(3, 1, 4)
+
+    back = str(Path(told["manifest"].removeprefix("file://")).parent / "take_back.jsonl.gz")
+    assert BigCommerceStockOperator(path=back, mode="relative", **common).execute({})["counts"] == {"updated": 2}
+    assert on_hand(connected) == [(before[0] or 0) - 4, before[1]]
+
+
 def test_parcels_of_a_csv_file_become_shipments_once(connected: Sandbox, tmp_path: Path) -> None:
     (order, _), (other, line) = order_of(connected), order_of(connected)
     path = csv(
