@@ -141,6 +141,15 @@ def test_with_stop_one_rejected_row_keeps_all_others_from_being_sent(shop: Shop)
     assert (told(ended), shop.sent()) == (["not_sent", "rejected"], 0)
 
 
+def test_with_stop_a_refusal_of_the_store_ends_the_run_too(shop: Shop) -> None:
+    title = "Items with identity: [variant_id 3] not found"
+    shop.sandbox.faults.odd("^/v3/inventory/adjustments", answer=lambda exchange: _refusal(title), method="PUT")
+
+    ended = shop.write([row(5), row(5, variant_id=4)], stops=True, rows_at_once=1)
+
+    assert (told(ended), shop.sent()) == (["rejected", "not_sent"], 1)
+
+
 AFTER, BEFORE = ("reset_after", "timeout_after", "503_after"), ("reset_before", "500", "html")
 
 
