@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_bigcommerce.client.sending import Sender
-from airflow_provider_bigcommerce.core.catalog import Resource
+from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
 from airflow_provider_bigcommerce.core.catalog.operations import operation_of
 from airflow_provider_bigcommerce.core.messages import Query, Request, Response
 from airflow_provider_bigcommerce.core.odd_bytes import python_value
@@ -35,6 +35,7 @@ async def listed(sender: Sender, path: str, query: Query) -> list[dict[str, Any]
     :param query: filters, which make it short.
     """
     resource = resource_of(path)
+    resource = CATALOG.get(resource.name, resource)  # the lists of all orders are one endpoint
     most = resource.page_size
     request, rows = Request.get(path, {**query, "limit": most, "page": 1} if most else query), list[dict[str, Any]]()
     for number in range(1, _MOST_PAGES + 1):

@@ -130,7 +130,7 @@ def test_the_way_of_a_refund_is_chosen_by_the_task_and_never_guessed(shop: Shop,
         assert [payment["provider_id"] for payment in refund["payments"]] == [provider]
 
 
-AFTER, BEFORE = ("reset_after", "timeout_after", "500_after", "503_after"), ("reset_before", "500", "html")
+AFTER, BEFORE = ("reset_after", "500_after", "503_after"), ("reset_before", "500", "html")
 
 
 @pytest.mark.parametrize("fault", [*AFTER, *BEFORE])

@@ -210,7 +210,7 @@ def test_digital_and_refunded_pieces_are_left_out(shop: Shop) -> None:
     assert shop.shipments(order) == [("1Z999", [2])]
 
 
-AFTER, BEFORE = ("reset_after", "timeout_after", "500_after", "truncated_gzip"), ("reset_before", "timeout_before", "503", "html", "429")
+AFTER, BEFORE = ("reset_after", "500_after", "truncated_gzip"), ("reset_before", "503", "html", "429")
 
 
 @pytest.mark.parametrize("fault", [*AFTER, *BEFORE])

@@ -150,7 +150,7 @@ def test_with_stop_a_refusal_of_the_store_ends_the_run_too(shop: Shop) -> None:
     assert (told(ended), shop.sent()) == (["rejected", "not_sent"], 1)
 
 
-AFTER, BEFORE = ("reset_after", "timeout_after", "503_after"), ("reset_before", "500", "html")
+AFTER, BEFORE = ("reset_after", "503_after"), ("reset_before", "500", "html")
 
 
 @pytest.mark.parametrize("fault", [*AFTER, *BEFORE])

@@ -72,8 +72,7 @@ def with_store(sandbox: Sandbox, time: Time, do: Callable[[BigCommerceStore], Co
 
     async def main() -> T:
         credentials = StoreCredentials(sandbox.store_hash, sandbox.token, base_url=sandbox.url)
-        plain = {"timeout": 0.5, **settings}
-        async with BigCommerceStore(credentials, StoreSettings(**plain), clock=time.read, sleep=time.sleep) as store:
+        async with BigCommerceStore(credentials, StoreSettings(**settings), clock=time.read, sleep=time.sleep) as store:
             return await do(store)
 
     return run(main())
