@@ -260,7 +260,7 @@ def test_with_stop_a_rejected_row_keeps_those_from_being_sent_that_come_after(sh
     assert (told(ended), shop.sent()) == (["rejected", "not_sent"], 0)
 
 
-@pytest.mark.parametrize("count", [6, pytest.param(1000, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("count", [6, pytest.param(1000, marks=[pytest.mark.exhaustive, pytest.mark.timeout(1800)])])
 def test_parcels_under_faults_bad_rows_and_kills_are_one_shipment_and_one_mail_each(shop: Shop, count: int) -> None:
     orders = [shop.order(2, 1) for _ in range(count)]
     rows = [row(order, number, sku=sku) for order in orders for number, sku in (("A", "T-0"), ("B", "T-1"))]
