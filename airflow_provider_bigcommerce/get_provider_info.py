@@ -130,7 +130,22 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": "BigCommerce",
                 "python-modules": [
                     f"{package}.operators.{name}"
-                    for name in ("apply", "compact", "graphql", "partition", "plan", "reconcile", "request", "sync", "undo", "webhooks")
+                    for name in (
+                        "apply",
+                        "compact",
+                        "graphql",
+                        "partition",
+                        "plan",
+                        "reconcile",
+                        "refunds",
+                        "request",
+                        "rows",
+                        "shipments",
+                        "stock",
+                        "sync",
+                        "undo",
+                        "webhooks",
+                    )
                 ],
             }
         ],

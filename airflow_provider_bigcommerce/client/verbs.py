@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import msgspec
 
+from airflow_provider_bigcommerce.client import direct
 from airflow_provider_bigcommerce.client.finding import Finding
 from airflow_provider_bigcommerce.client.sending import Sender, StoreSettings
 from airflow_provider_bigcommerce.client.walking import Walker
@@ -51,7 +52,7 @@ from airflow_provider_bigcommerce.core.windows import whole_seconds, window_betw
 from airflow_provider_bigcommerce.core.writing.merging import merged
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome
 from airflow_provider_bigcommerce.core.writing.route import Operation, Route, route_of
-from airflow_provider_bigcommerce.core.writing.steps import Send
+from airflow_provider_bigcommerce.core.writing.steps import Hopeless, Send, Unclear
 from airflow_provider_bigcommerce.exceptions import (
     InvalidQueryError,
     NotFoundError,
@@ -60,6 +61,8 @@ from airflow_provider_bigcommerce.exceptions import (
 )
 
 _IDS = ids(of_rows=True)  # by another name, for verbs whose argument is called so
+#: Amounts are numbers for BigCommerce.
+_BODIES = msgspec.json.Encoder(decimal_format="number")
 log = logging.getLogger(__name__)
 
 
@@ -453,6 +456,21 @@ class BigCommerceStore:
             raise InvalidQueryError(f"delete({known.name!r}) got no list of ids. Without ids, BigCommerce would delete everything.")
         for request in delete_requests(known, write, ids):
             await self._sender.send(request, partial(require_all_deleted, request), resource=known, write=write)
+
+    async def listed(self, path: str, query: Query | None = None) -> list[dict[str, Any]] | None:
+        """All rows that a short list has now; None where there is no such list (404). Long lists are read by :meth:`rows`.
+
+        :param path: the list's path, ids filled in.
+        :param query: filters.
+        """
+        return await direct.listed(self._sender, checked(path), query or {})
+
+    async def answered(self, method: str, path: str, body: object) -> Response | Unclear | Hopeless:
+        """What came of one write: an answer, a refusal included; no clear answer; or certainly nothing. It is repeated by its repeat rule.
+
+        :param body: what is sent as JSON; a decimal is written digit by digit.
+        """
+        return await direct.answered(self._sender, Request(method, checked(path), (), _BODIES.encode(body)))
 
     async def _write(self, known: Resource, write: Write, path: str, row: Mapping[str, Any], *, key: int | str | None) -> dict[str, Any]:
         names = placeholders(path)

@@ -18,6 +18,7 @@ from airflow.triggers.base import BaseEventTrigger, BaseTrigger
 from airflow_provider_bigcommerce.core.arguments import Check, check_arguments, check_rendered, ids, included, is_pending, names, optional
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError
 from airflow_provider_bigcommerce.operators import compact, graphql, partition, reconcile, request, webhooks
+from airflow_provider_bigcommerce.operators import compact, graphql, partition, reconcile, refunds, request, shipments, stock
 from airflow_provider_bigcommerce.operators import sync as sync_operators
 from airflow_provider_bigcommerce.sensors import resource as sensors
 from airflow_provider_bigcommerce.sync import ARGUMENT_CHECKS, bigcommerce_sync
@@ -41,6 +42,9 @@ WORKING: dict[type, dict[str, Any]] = {
     sync_operators.BigCommerceReadableResourcesOperator: {},
     sync_operators.BigCommerceSyncSummaryOperator: {"bigcommerce_conn_id": "c", "copies": {"orders": "orders"}},
     webhooks.BigCommerceWebhooksOperator: {"resource": ["orders"]},
+    stock.BigCommerceStockOperator: {"path": "/x.csv", "report_path": "/r"},
+    shipments.BigCommerceShipmentOperator: {"path": "/x.csv", "report_path": "/r"},
+    refunds.BigCommerceRefundOperator: {"path": "/x.csv", "report_path": "/r"},
     sensors.BigCommerceResourceSensor: {"resource": "orders"},
     triggers.BigCommerceResourceTrigger: {"resource": "orders"},
     changes.BigCommerceChangesTrigger: {"resource": "orders"},
@@ -116,6 +120,12 @@ WRONG: dict[str, list[Any]] = {
     **{name: [5, "text", {}] for name in ("response_check", "response_filter")},
     **{name: ["x", ["x"], 5, None] for name in ("mode", "deletes", "file_format", "nested", "on_mismatch")},
     "compression": ["x", ["gzip"], 5],
+    # Stock, shipments, refunds.
+    **{name: ["", "None", 5, ["a"]] for name in ("sql", "refund_method", "shipping_provider")},
+    **{name: ["", "None", 5, ["a"], None] for name in ("reason",)},
+    **{name: ["a", [1], 5] for name in ("mapping",)},
+    **{name: ["x", ["fail"], 5, None] for name in ("on_rejected", "on_equal")},
+    **{name: [*NUMBERS, timedelta(-1), None] for name in ("confirm_within",)},
 }
 
 
@@ -163,7 +173,7 @@ def cases() -> Iterator[Any]:
 def test_every_class_is_in_the_table() -> None:
     made = ours(BaseOperator) | ours(BaseTrigger) | ours(BaseEventTrigger)
 
-    abstract = {each for each in made if each.__name__ in ("TellingTransfer", "BigCommerceTransferOperator")}
+    abstract = {each for each in made if each.__name__ in ("TellingTransfer", "BigCommerceTransferOperator", "BigCommerceRowsOperator")}
     assert made - abstract == WORKING.keys()
 
 

@@ -90,6 +90,7 @@ def test_a_task_imports_nothing_of_ours_while_it_works(path: Path):
 def test_a_dag_file_with_each_operator_imports_no_arrow_and_no_database():
     """They are imported when a task needs them: not every task does, and a DAG file is imported every half minute."""
     modules = ["operators.graphql", "operators.partition", "operators.plan", "operators.reconcile", "operators.request", "operators.sync"]
+    modules += ["operators.stock", "operators.shipments", "operators.refunds"]
     modules += ["transfers.to_object_storage", "transfers.to_sql", "sensors.resource", "sync"]
     loaded = json.loads(
         run_python(

@@ -29,6 +29,7 @@ def dags(airflow_home: Path, bigcommerce_sandbox: Sandbox, tmp_path: Path, monke
     monkeypatch.setenv("BIGCOMMERCE_SYNC_PATH", (tmp_path / "copy").as_uri())
     monkeypatch.setenv("BIGCOMMERCE_STORES_PATH", (tmp_path / "stores").as_uri())
     monkeypatch.setenv("BIGCOMMERCE_STORES", "bigcommerce_default,another_store")
+    monkeypatch.setenv("BIGCOMMERCE_STOCK_PATH", str(tmp_path / "stock"))
     return example_dags()
 
 
@@ -117,6 +118,22 @@ def test_the_hook_dag_counts_the_orders_that_wait(dags: dict[str, Any], bigcomme
             expected[names[order["status_id"]]] += 1
     assert str(run.state) == "success"
     assert returned(run, "count_open_orders") == expected
+
+
+def test_the_stock_dag_brings_what_was_counted_and_tells_what_was_not_taken(
+    dags: dict[str, Any], bigcommerce_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    store = bigcommerce_sandbox.store
+    code = store.row("inventory_locations", 1)["code"]
+    (tmp_path / "stock" / "in").mkdir(parents=True)
+    (tmp_path / "stock" / "in" / "count.csv").write_text(f"sku,location_code,quantity\nSKU-0000103-1,{code},4711\nnobody,{code},1\n")
+
+    run = dags["bigcommerce_stock"].test()
+
+    assert str(run.state) == "success"
+    assert store.stock.onhand(3, 1) == 4711
+    assert returned(run, "stock")["counts"] == {"rejected": 1, "updated": 1}
+    assert returned(run, "tell").startswith("1 rows rejected: file://")
 
 
 @pytest.mark.bigcommerce_sandbox(orders=40)

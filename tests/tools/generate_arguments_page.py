@@ -47,6 +47,12 @@ PARTS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("operators.sync", "BigCommerceReadableResourcesOperator"),
         ("operators.sync", "BigCommerceSyncSummaryOperator"),
     ),
+    "Stock, shipments, refunds": (
+        ("operators.rows", "BigCommerceRowsOperator"),
+        ("operators.stock", "BigCommerceStockOperator"),
+        ("operators.shipments", "BigCommerceShipmentOperator"),
+        ("operators.refunds", "BigCommerceRefundOperator"),
+    ),
     "Sensors": (("sensors.resource", "BigCommerceResourceSensor"),),
     "Triggers": (
         ("triggers.changes", "BigCommerceChangesTrigger"),
