@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import airflow
 import airflow.sdk
 
+from airflow_provider_bigcommerce.exceptions import InvalidQueryError
+
 if TYPE_CHECKING:
     from airflow.sdk import Asset, BaseHook, Connection
 
@@ -164,6 +166,60 @@ def asset_state(context: Mapping[str, Any], asset: Asset) -> KeyValueState | Non
     if not hasattr(airflow.sdk, "NEVER_EXPIRE"):  # came with the state stores, in 3.3
         return VariableState(asset.name)
     return cast("KeyValueState", context["asset_state_store"][asset])
+
+
+def require_event_filters(what: str) -> None:
+    """Refuse an Airflow whose tasks cannot ask for an asset's events since a moment.
+
+    :param what: what needs it, the first word of the sentence.
+    :raises InvalidQueryError: it is older than 3.2.
+    """
+    from airflow.sdk.execution_time import context
+
+    if not hasattr(getattr(context, "InletEventsAccessor", None), "after"):
+        raise InvalidQueryError(
+            f"{what} needs Airflow 3.2 or later, whose tasks can ask for an asset's events since a moment; this is Airflow "
+            f"{AIRFLOW_VERSION}. Upgrade Airflow, or copy by the clock."
+        )
+
+
+def _of_inlet(found: Any, asset: Asset) -> Any:
+    """What a mapping of inlets has for an asset, which may be an inlet itself or by reference.
+
+    :raises KeyError: it is no inlet.
+    """
+    from airflow.sdk import Asset as AnyAsset
+
+    for named in (asset, AnyAsset.ref(uri=asset.uri), AnyAsset.ref(name=asset.name)):
+        try:
+            return found[named]
+        except KeyError:
+            continue
+    raise KeyError(asset.uri)
+
+
+def inlet_events(context: Mapping[str, Any], asset: Asset) -> Any:
+    """The events of an inlet, to be narrowed by ``after``, ``ascending`` and ``limit``, Airflow 3.2.
+
+    :raises KeyError: it is no inlet of the task.
+    """
+    return _of_inlet(context["inlet_events"], asset)
+
+
+def inlet_state(context: Mapping[str, Any], asset: Asset) -> KeyValueState:
+    """The state of an inlet, in a task; Variables below Airflow 3.3.
+
+    :raises KeyError: it is no inlet of the task.
+    """
+    if not hasattr(airflow.sdk, "NEVER_EXPIRE"):  # came with the state stores, in 3.3
+        return VariableState(asset.uri.replace("://", "/"))  # the key is part of a path that Airflow asks itself by
+    return cast("KeyValueState", _of_inlet(context["asset_state_store"], asset))
+
+
+def is_by_event(context: Mapping[str, Any]) -> bool:
+    """Whether a run was started by asset events, and not by the clock or a person."""
+    kind = getattr(context.get("dag_run"), "run_type", None)
+    return str(getattr(kind, "value", kind)) == "asset_triggered"
 
 
 def task_state(context: Mapping[str, Any]) -> KeyValueState | None:

@@ -26,7 +26,7 @@ def test_the_page_of_arguments_is_the_one_that_the_docstrings_make() -> None:
 
 @pytest.mark.parametrize("thing", THINGS)
 def test_every_argument_is_documented_and_every_documented_one_exists(thing: Any) -> None:
-    variable = [name for name, each in inspect.signature(thing).parameters.items() if each.kind is inspect.Parameter.VAR_KEYWORD]
+    variable = [name for name, each in inspect.signature(thing).parameters.items() if each.kind in (each.VAR_KEYWORD, each.VAR_POSITIONAL)]
 
     assert set(own_parameters(thing)) - set(documented(thing)) == set()
     assert set(documented(thing)) - set(own_parameters(thing)) - set(variable) == set()

@@ -40,6 +40,7 @@ PARTS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("operators.sync", "BigCommerceReadableResourcesOperator"),
         ("operators.sync", "BigCommerceSyncSummaryOperator"),
     ),
+    "Events": (("events", "changes"), ("events", "new_events")),
     "Sensors": (("sensors.resource", "BigCommerceResourceSensor"),),
     "Triggers": (
         ("triggers.changes", "BigCommerceChangesTrigger"),
@@ -53,8 +54,8 @@ _INTRODUCTION = """\
 
 <!-- Written by `python -m tests.tools.generate_arguments_page` from signatures and docstrings; change these, not this page. -->
 
-Every argument of every operator, transfer, sensor and trigger. Operators and sensors also take the arguments that Airflow gives to every
-task (`task_id`, `retries`, `pool` ...).
+Every argument of every operator, transfer, sensor and trigger, and of the functions for events. Operators and sensors also take the
+arguments that Airflow gives to every task (`task_id`, `retries`, `pool` ...).
 
 - **Default**: the value if you leave the argument out. *required*: you must give it.
 - **Template**: whether Airflow renders Jinja templates in it.
