@@ -21,7 +21,8 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 def add(app: web.Application, store: Store) -> None:
     """Add the routes under /sandbox.
 
-    `GET /sandbox/requests`, `DELETE /sandbox/requests`, `GET /sandbox/outbox`, `GET /sandbox/state`, `POST /sandbox/changes`.
+    `GET /sandbox/requests`, `DELETE /sandbox/requests`, `GET /sandbox/outbox`, `GET /sandbox/deliveries`, `GET /sandbox/state`,
+    `POST /sandbox/changes`.
     """
 
     def guarded(handler: Callable[[Any], Any]) -> Handler:
@@ -47,6 +48,7 @@ def add(app: web.Application, store: Store) -> None:
     app.router.add_get("/sandbox/requests", guarded(lambda _: [asdict(entry) for entry in store.requests]))
     app.router.add_delete("/sandbox/requests", guarded(lambda _: _clear(store)))
     app.router.add_get("/sandbox/outbox", guarded(lambda _: [asdict(mail) for mail in store.outbox]))
+    app.router.add_get("/sandbox/deliveries", guarded(lambda _: [asdict(attempt) for attempt in store.webhooks.attempts]))
     app.router.add_get("/sandbox/state", guarded(lambda _: state(store)))
     app.router.add_post("/sandbox/changes", guarded(lambda changes: change(store, changes)))
 
@@ -67,6 +69,7 @@ def state(store: Store) -> dict[str, Any]:
         "requests": len(store.requests),
         "mails": len(store.outbox),
         "stock_waiting": store.stock.waiting(),
+        "webhooks_waiting": store.webhooks.waiting(),
         "quota": {"limit": store.quota.limit, "window": store.quota.window},
         "sizes": store.sizes,
     }
@@ -79,7 +82,8 @@ def change(store: Store, changes: Any) -> dict[str, Any]:
         (table to list of objects), `delete` (table to list of ids), `set_status` (list of `[order id, status id]`), `sell` (list of
         `[variant id, location id, quantity]`), `stock_delay` (seconds until an adjustment shows), `faults` (rates of endpoints, as the
         program's `--faults` has them), `latency_ms`, `odd` (list of objects with what `Store.odd` takes: `path`, `answer`, `nth`, `times`,
-        `method`).
+        `method`), `events` (list of `[scope, data]` that happen, whatever the store holds), `webhook_faults` (shares of webhooks that
+        are lost, doubled, reordered).
     :returns: the ids that were added or changed, by kind.
     """
     if not isinstance(changes, dict):
@@ -96,6 +100,8 @@ def change(store: Store, changes: Any) -> dict[str, Any]:
         "faults",
         "latency_ms",
         "odd",
+        "events",
+        "webhook_faults",
     )
     unknown = sorted(set(changes) - set(known))
     if unknown:
@@ -122,6 +128,17 @@ def change(store: Store, changes: Any) -> dict[str, Any]:
         store.planned_faults.add_endpoints(changes["faults"])
     if "latency_ms" in changes:
         store.latency_ms = float(changes["latency_ms"])
+    done |= _webhooks(store, changes)
     for plan in changes.get("odd", ()):
         done.setdefault("odd", []).append(store.odd(**plan).name)
     return done
+
+
+def _webhooks(store: Store, changes: dict[str, Any]) -> dict[str, Any]:
+    """What concerns webhooks of the changes."""
+    if "webhook_faults" in changes:
+        lost, doubled, reordered = (float(share) for share in changes["webhook_faults"])
+        store.webhooks.loss, store.webhooks.duplication, store.webhooks.reordering = lost, doubled, reordered
+    for scope, data in changes.get("events", ()):
+        store.webhooks.emit(str(scope), data)
+    return {"events": len(changes["events"])} if changes.get("events") else {}

@@ -30,6 +30,7 @@ from airflow_provider_bigcommerce.sandbox import (
     write_special,
     write_stock,
     write_v2_customers,
+    write_webhooks,
 )
 from airflow_provider_bigcommerce.sandbox.b2b_contract import ROOT
 from airflow_provider_bigcommerce.sandbox.routes import Call, Router
@@ -51,6 +52,7 @@ _WRITES = (
     write_shipments,
     write_refunds,
     write_special,
+    write_webhooks,
 )
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from airflow_provider_bigcommerce.sandbox.deliveries import Courier
 from airflow_provider_bigcommerce.sandbox.faults import Faults
 from airflow_provider_bigcommerce.sandbox.quota import Quota
 from airflow_provider_bigcommerce.sandbox.server import Server, connection, connection_json
@@ -26,6 +27,9 @@ class Options:
     """The command line.
 
     :param port: 0 takes a free port.
+    :param client_secret: signs webhooks; None signs none.
+    :param webhook_faults: shares of webhooks that are lost, doubled, reordered: `0.05/0.05/0.1`.
+    :param webhook_retries: seconds between tries of a webhook, comma separated; empty takes BigCommerce's, 60 s to a day.
     :param token: the access token; None makes one up.
     :param token_file: file (0600) that receives the token instead of the ready line.
     :param quota: requests / seconds, `150/30`, or `none`.
@@ -45,6 +49,9 @@ class Options:
     store_hash: str = "sandbox1"
     token: str | None = None
     token_file: Path | None = None
+    client_secret: str | None = None
+    webhook_faults: str = ""
+    webhook_retries: str = ""
     products: int = 100
     orders: int = 50
     customers: int = 50
@@ -93,11 +100,35 @@ def serve(options: Options, out: TextIO | None = None) -> int:
     )
     store.latency_ms = options.latency_ms
     store.stock.delay = options.stock_delay
+    store.webhooks.client_secret = options.client_secret
+    store.webhooks.parallel = 20
     try:
+        _disturb(store, options)
         with tempfile.TemporaryDirectory(prefix="bigcommerce-sandbox-") as folder:
             return asyncio.run(_run(store, options, token, out or sys.stdout, Path(folder)))
     finally:
         store.close()
+
+
+def _disturb(store: Store, options: Options) -> None:
+    """Let webhooks go the way that the command line asks for."""
+    if options.webhook_faults:
+        shares = _numbers("--webhook-faults", options.webhook_faults, "/")
+        if len(shares) != 3 or not all(0 <= share <= 1 for share in shares):
+            raise ValueError(f"--webhook-faults is three shares from 0 to 1, lost/doubled/reordered, got {options.webhook_faults!r}")
+        store.webhooks.loss, store.webhooks.duplication, store.webhooks.reordering = shares
+    if options.webhook_retries:
+        store.webhooks.retries = _numbers("--webhook-retries", options.webhook_retries, ",")
+
+
+def _numbers(name: str, text: str, separator: str) -> tuple[float, ...]:
+    try:
+        found = tuple(float(part) for part in text.split(separator))
+    except ValueError:
+        found = (-1.0,)
+    if not all(0 <= number < float("inf") for number in found):
+        raise ValueError(f"{name} takes numbers from 0 on with {separator} between, got {text!r}")
+    return found
 
 
 async def _run(store: Store, options: Options, token: str, out: TextIO, folder: Path) -> int:
@@ -120,9 +151,11 @@ async def _run(store: Store, options: Options, token: str, out: TextIO, folder: 
             shown = f"<the access token is in {options.token_file}>"
         if ca_file is not None:
             out.write(f"REQUESTS_CA_BUNDLE={ca_file}\n")
-        out.write(f"AIRFLOW_CONN_BIGCOMMERCE_DEFAULT='{connection_json(connection(server, shown))}'\n")
+        secret = options.client_secret and ("<as given by --client-secret>" if options.token_file is not None else options.client_secret)
+        out.write(f"AIRFLOW_CONN_BIGCOMMERCE_DEFAULT='{connection_json(connection(server, shown, client_secret=secret))}'\n")
         out.flush()
-        await done.wait()
+        with Courier(store.webhooks, store.clock):
+            await done.wait()
     finally:
         await server.stop()
     return 0
@@ -146,6 +179,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--store-hash", default=defaults.store_hash)
     parser.add_argument("--token", default=None)
     parser.add_argument("--token-file", type=Path, default=None)
+    parser.add_argument("--client-secret", default=None, help="signs webhooks with it; without one they are not signed")
+    parser.add_argument("--webhook-faults", default=defaults.webhook_faults, metavar="LOST/DOUBLED/REORDERED", help="shares, 0.05/0.05/0.1")
+    parser.add_argument("--webhook-retries", default=defaults.webhook_retries, metavar="SECONDS,...", help="pauses between tries")
     parser.add_argument("--products", type=int, default=defaults.products)
     parser.add_argument("--orders", type=int, default=defaults.orders)
     parser.add_argument("--customers", type=int, default=defaults.customers)

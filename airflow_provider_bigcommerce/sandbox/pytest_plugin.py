@@ -76,6 +76,7 @@ def bigcommerce_sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Itera
     )
     store.latency_ms = wanted["latency_ms"]
     store.stock.delay = wanted["stock_delay"]
+    store.webhooks.client_secret = wanted["client_secret"]
     context = ca_file = None
     if wanted["tls"]:
         from airflow_provider_bigcommerce.sandbox import tls

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from airflow_provider_bigcommerce.sandbox.deliveries import Attempt
     from airflow_provider_bigcommerce.sandbox.faults import Faults
     from airflow_provider_bigcommerce.sandbox.store import Store
 
@@ -44,6 +45,13 @@ class Sandbox:
     def faults(self) -> Faults:
         """What goes wrong on purpose: `sandbox.faults.odd("^/v3/customers", nth=2, answer="empty")`."""
         return self.store.planned_faults
+
+    def deliver(self, now: float | None = None) -> list[Attempt]:
+        """Send the webhooks that are due, retries too; nothing is sent by itself here.
+
+        :param now: up to when, in seconds of the store's clock; None for its present.
+        """
+        return self.store.webhooks.deliver(now)
 
     def listed(self, path: str, query: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         """Every row that a list of the store shows, over all its pages: what a full read must find.

@@ -130,6 +130,8 @@ class Stock:
             self.sum_up(product_id)
 
     def _put(self, variant: Row, places: dict[str, Row]) -> None:
+        if self._table.watch is not None and self._table.get(variant["id"]) is None:  # what was seeded, so that the change can be told of
+            self._table.put(variant["id"], {"id": variant["id"], "places": self.places(variant)}, record=False)
         self._table.put(variant["id"], {"id": variant["id"], "places": places})
         level = sum(place["onhand"] for place in places.values())
         if level != variant["inventory_level"]:

@@ -24,6 +24,7 @@ from airflow_provider_bigcommerce.sandbox.b2b_data import B2BData, add_b2b_table
 from airflow_provider_bigcommerce.sandbox.bookkeeping import Bookkeeping
 from airflow_provider_bigcommerce.sandbox.catalog_data import CatalogData
 from airflow_provider_bigcommerce.sandbox.customer_data import CustomerData
+from airflow_provider_bigcommerce.sandbox.deliveries import Deliveries
 from airflow_provider_bigcommerce.sandbox.faults import Faults, Kind, Planned, PlannedOdd
 from airflow_provider_bigcommerce.sandbox.kind_tables import add_tables
 from airflow_provider_bigcommerce.sandbox.odd_answers import Asker, Odd
@@ -118,6 +119,8 @@ class Store(Bookkeeping):
         self.nested: dict[str, Nested] = {}
         self.singletons: dict[str, Row] = {}  # changed singletons by path
         self._make_tables()
+        self.webhooks = Deliveries(self)
+        self.webhooks.watch_hooks()
         if recorded_values:
             self.sales.recorded_values = True
             apply_recorded_values(self)

@@ -11,6 +11,8 @@ from typing import Any, overload
 
 Row = dict[str, Any]
 Key = int | str
+#: Told (name, key, row before, row after) of a change.
+Watch = Callable[[str, Key, "Row | None", "Row | None"], None]
 
 
 class SeededIds(Sequence[int]):
@@ -127,6 +129,7 @@ class Table:
         hides: Callable[[Row], bool] | None = None,
         on_change: Callable[[str, Key, Row | None], None] | None = None,
     ) -> None:
+        self.watch: Watch | None = None  # told of each change, with the row before it
         self.make_json: Callable[[Any], bytes] | None = None  # makes a seeded row as JSON, where that is quicker than by `make`
         self.name, self.key, self.calendar, self.modified = name, key, calendar, modified
         self._seeded, self.make, self._hides, self._on_change = ids, make, hides, on_change
@@ -185,6 +188,7 @@ class Table:
 
     def put(self, row_id: Key, row: Row, *, record: bool = True) -> None:
         """Add or replace one row."""
+        old = self.get(row_id) if record and self.watch is not None else None
         self.deleted.discard(row_id)
         self.changed[row_id] = row
         if self._hides is not None and self._hides(row) != (row_id in self.hidden):
@@ -196,10 +200,13 @@ class Table:
             self._highest = max(self._highest, row_id)
         if record and self._on_change is not None:
             self._on_change(self.name, row_id, row)
+        if record and self.watch is not None:
+            self.watch(self.name, row_id, old, row)
 
     def remove(self, row_id: Key, *, record: bool = True) -> bool:
         """Delete one row; tells whether it was there."""
         found = row_id in self
+        old = self.get(row_id) if record and self.watch is not None else None
         self.changed.pop(row_id, None)
         self.hidden.discard(row_id)
         self.deleted.add(row_id)
@@ -208,6 +215,8 @@ class Table:
         self.version += 1
         if record and self._on_change is not None:
             self._on_change(self.name, row_id, None)
+        if record and found and self.watch is not None:
+            self.watch(self.name, row_id, old, None)
         return found
 
     def _relist(self, row_id: Key) -> None:
@@ -285,6 +294,7 @@ class Nested:
         self, name: str, make: Callable[..., list[Row]], *, on_change: Callable[[str, Key, Row | None], None] | None = None
     ) -> None:
         self.name, self.make, self._on_change = name, make, on_change
+        self.watch: Watch | None = None
         self.changed: dict[str, list[Row]] = {}
 
     def get(self, *parents: Any) -> list[Row]:
@@ -295,6 +305,9 @@ class Nested:
     def put(self, parents: tuple[Any, ...], rows: list[Row], *, record: bool = True) -> None:
         """Replace the rows of one parent."""
         key = "/".join(map(str, parents))
+        old = self.get(*parents) if record and self.watch is not None else None
         self.changed[key] = rows
         if record and self._on_change is not None:
             self._on_change(self.name, key, {"rows": rows})
+        if record and self.watch is not None:
+            self.watch(self.name, key, {"rows": old}, {"rows": rows})
