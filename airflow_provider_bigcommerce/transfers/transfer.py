@@ -28,6 +28,7 @@ from airflow_provider_bigcommerce.core.arguments import (
     when,
 )
 from airflow_provider_bigcommerce.core.catalog import Resource
+from airflow_provider_bigcommerce.core.id_ways import id_way
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.planning import ancestor_of, check_parameters, copied_resource, resource_of
 from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, backfill_filter, window_between
@@ -75,6 +76,11 @@ class BigCommerceTransferOperator(TellingTransfer):
     :param parent_query: for a child resource, filters for the parents: ``{"status_id": 11}``. (templated)
     :param parents_from: for a child resource, the ``path`` of a task that copied the parents into files; those of its newest run are
         read: after an incremental run, the children of what changed. (templated)
+    :param ids: the rows that are read, by their ids, 250 in a request where the resource has such a filter: ``[101, 102]``. No watermark is
+        moved. With ``deletes``, an id that brings no row in two answers, at least 5 seconds apart, is marked as deleted. None for all
+        rows, none for ``[]``. (templated)
+    :param deleted: ids of rows that are known to be deleted, by an event for example; with ``deletes``, they are marked without being asked
+        for. (templated)
     :param deletes: ``detect``: rows of the copy that the store no longer has are marked with ``_deleted_at``; ``delete`` (tables only):
         they are deleted; ``ignore``: they stay. For this, an incremental run by change date reads the ids of the whole list, 250 per
         request.
@@ -108,6 +114,8 @@ class BigCommerceTransferOperator(TellingTransfer):
         "parent_ids": optional(ids(of_parents=True)),
         "parent_query": optional(filters()),
         "parents_from": optional(place("/data/bigcommerce")),
+        "ids": optional(ids()),
+        "deleted": optional(ids()),
         "deletes": one_of(accepted_deletes),
         "max_deleted_percent": number(0, 100),
         "overlap": span(may_be_zero=True, example="timedelta(minutes=5)"),
@@ -128,6 +136,8 @@ class BigCommerceTransferOperator(TellingTransfer):
         "parent_ids",
         "parent_query",
         "parents_from",
+        "ids",
+        "deleted",
         "bigcommerce_conn_id",
     )
     template_fields_renderers = {"query": "json", "parent_query": "json"}  # noqa: RUF012  # Airflow's own declaration
@@ -150,6 +160,8 @@ class BigCommerceTransferOperator(TellingTransfer):
         parent_ids: Sequence[ParentId] | None = None,
         parent_query: Query | None = None,
         parents_from: str | None = None,
+        ids: Sequence[int | str] | None = None,
+        deleted: Sequence[int | str] | None = None,
         deletes: Deletes = "ignore",
         max_deleted_percent: float = 20,
         bigcommerce_conn_id: str = "bigcommerce_default",
@@ -173,6 +185,8 @@ class BigCommerceTransferOperator(TellingTransfer):
         self.parent_ids = parent_ids
         self.parent_query = parent_query
         self.parents_from = parents_from
+        self.ids = ids
+        self.deleted = deleted
         self.deletes = deletes
         self.max_deleted_percent = max_deleted_percent
         self.overlap = overlap
@@ -207,6 +221,8 @@ class BigCommerceTransferOperator(TellingTransfer):
             parent_ids=self._parents() if self.parents_from else self.parent_ids,
             parent_query=self.parent_query,
             interval=interval_of(context),
+            ids=self.ids,
+            deleted=self.deleted,
         )
 
     def copy(
@@ -257,6 +273,8 @@ class BigCommerceTransferOperator(TellingTransfer):
         row = copied_resource(self.resource)
         if self.mode == "backfill":
             backfill_filter(dated(row))
+        if self.ids is not None or self.deleted is not None:
+            id_way(row)
         self._check_deletes(row)
         for name, asked, of in (("query", self.query, row), ("parent_query", self.parent_query, ancestor_of(row))):
             if asked is not None and of is not None and not is_pending(asked):
