@@ -452,3 +452,47 @@ else:
     #: Airflow's since 3.3; below, classes without meaning, so that what builds on them can be imported.
     RetryPolicy = getattr(airflow.sdk, "RetryPolicy", object)
     RetryDecision = getattr(airflow.sdk, "RetryDecision", None)
+
+
+def has_event_filters() -> bool:
+    """Whether tasks can ask for an asset's events since a moment, which is what a webhook's event is read by: from Airflow 3.2 on."""
+    from airflow.sdk.execution_time import context
+
+    return hasattr(getattr(context, "InletEventsAccessor", None), "after")
+
+
+def known_assets(names: Iterable[str]) -> set[str]:
+    """Which of these names are assets of the metadata database: those that a DAG mentions. For the API server."""
+    from airflow.models.asset import AssetModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session(scoped=False) as session:
+        mentioned = (AssetModel.name.in_(list(names)), AssetModel.name == AssetModel.uri, AssetModel.active.has())
+        return set(session.scalars(select(AssetModel.name).where(*mentioned)))
+
+
+def register_asset_events(events: list[tuple[str, dict[str, object]]]) -> int:
+    """Write events of assets and queue the DAGs that wait for them, in one transaction, as Airflow's REST API does. For the API server.
+
+    :param events: name, which is the URI too, and extra, a JSON object.
+    :returns: how many were written; an asset that is not there is passed over.
+    """
+    from airflow.assets.manager import asset_manager
+    from airflow.models.asset import AssetModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    written = 0
+    with create_session(scoped=False) as session:
+        names = {name for name, _ in events}
+        found = session.scalars(select(AssetModel).where(AssetModel.name.in_(names), AssetModel.name == AssetModel.uri))
+        models = {model.name: model for model in found}
+        for name, extra in events:
+            if name in models:
+                # As an event of the REST API, not of a task: where teams are told apart, only DAGs without a team get it.
+                asset_manager.register_asset_change(
+                    asset=models[name], extra=extra, session=session, source_is_api=True, api_user_teams=set()
+                )
+                written += 1
+    return written

@@ -55,6 +55,59 @@ UI_FIELD_BEHAVIOUR: Final[dict[str, Any]] = {
     "placeholders": {"host": "leave empty for https://api.bigcommerce.com"},
 }
 
+#: Airflow's section of the configuration for the receiver of webhooks; read in ``plugins/receiver_settings.py``.
+CONFIG: Final[dict[str, Any]] = {
+    "bigcommerce": {
+        "description": "How webhooks of BigCommerce are received by the API server; Airflow 3.2 and later.",
+        "options": {
+            "webhook_connections": {
+                "description": (
+                    "Connection ids, with commas between, whose webhooks are received at <base URL>/bigcommerce/webhooks/<connection id>. "
+                    "Empty: nothing is received, and no route exists."
+                ),
+                "version_added": None,
+                "type": "string",
+                "example": "bigcommerce_default",
+                "default": "",
+            },
+            "webhook_base_url": {
+                "description": (
+                    "The public https address of the API server, as BigCommerce reaches it, with its path if it has one. Webhooks are made "
+                    "for it where no destination is named."
+                ),
+                "version_added": None,
+                "type": "string",
+                "example": "https://webhooks.example.com",
+                "default": "",
+            },
+            "webhook_signature": {
+                "description": (
+                    "if_present: the signature by the client secret is checked where it comes and the connection has the secret. "
+                    "required: a delivery without a right signature is refused. The header secret is always checked."
+                ),
+                "version_added": None,
+                "type": "string",
+                "example": "required",
+                "default": "if_present",
+            },
+            "webhook_flush_ms": {
+                "description": "Milliseconds in which deliveries are gathered to be committed together; each is answered after its commit.",
+                "version_added": None,
+                "type": "integer",
+                "example": None,
+                "default": "100",
+            },
+            "webhook_max_body": {
+                "description": "Bytes that a delivery may have.",
+                "version_added": None,
+                "type": "integer",
+                "example": None,
+                "default": "65536",
+            },
+        },
+    }
+}
+
 
 def get_provider_info() -> dict[str, Any]:
     """The provider's metadata, as Airflow's ``provider_info.schema.json`` describes it."""
@@ -113,6 +166,7 @@ def get_provider_info() -> dict[str, Any]:
                 "conn-fields": CONN_FIELDS,
             }
         ],
+        "config": CONFIG,
         "extra-links": [f"{package}.links.BigCommerceControlPanelLink"],
         "asset-uris": [
             {
