@@ -216,6 +216,39 @@ def inlet_state(context: Mapping[str, Any], asset: Asset) -> KeyValueState:
     return cast("KeyValueState", _of_inlet(context["asset_state_store"], asset))
 
 
+def scheduled_assets(operator: Any) -> dict[str, Any]:
+    """The assets that the DAG of an operator is scheduled on, as inlets of it, by URI; none for an operator without a DAG.
+
+    They are the schedule's own objects, or references: another object of the same name, without its trigger, would take the trigger away.
+    """
+    found: dict[str, Any] = {}
+    waiting = [getattr(operator.dag.timetable, "asset_condition", None)] if operator.has_dag() else []
+    while waiting:
+        each = waiting.pop()
+        waiting += getattr(each, "objects", ())
+        if isinstance(each, airflow.sdk.Asset):
+            found[each.uri] = each
+        elif hasattr(each, "uri"):  # of airflow.timetables.assets, which has them serialized
+            found[each.uri] = airflow.sdk.Asset.ref(uri=each.uri)
+    return found
+
+
+def nothing_to_do(reason: str) -> Exception:
+    """What a task raises that has nothing to do in this run, which shows as skipped."""
+    return _skip()(reason)
+
+
+def is_nothing_to_do(error: BaseException) -> bool:
+    """Whether that is what a task raised, which is no failure."""
+    return isinstance(error, _skip())
+
+
+def _skip() -> type[Exception]:
+    from airflow.providers.common.compat.sdk import AirflowSkipException
+
+    return cast("type[Exception]", AirflowSkipException)
+
+
 def is_by_event(context: Mapping[str, Any]) -> bool:
     """Whether a run was started by asset events, and not by the clock or a person."""
     kind = getattr(context.get("dag_run"), "run_type", None)

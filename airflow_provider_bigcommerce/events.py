@@ -16,6 +16,7 @@ from airflow_provider_bigcommerce.assets import changes_asset, changes_uri
 from airflow_provider_bigcommerce.compat import KeyValueState, inlet_events, inlet_state, is_task, require_event_filters
 from airflow_provider_bigcommerce.core.arguments import optional, seconds, text
 from airflow_provider_bigcommerce.core.event_cursor import EventCursor, first_moment, merged, moved, read_cursor
+from airflow_provider_bigcommerce.core.live import is_told_by_parent, sources_of
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 
@@ -48,7 +49,8 @@ def changes(*resources: ResourceName | str, conn_id: str = "bigcommerce_default"
     Webhooks, polls and queues all tell through these assets, ``bigcommerce://<conn_id>/changes/<resource>``. See
     docs/how-to/live-copy.md.
 
-    :param resources: catalog names, such as ``products``.
+    :param resources: catalog names, such as ``products``. Of lists of which only their parents' events tell, such as ``order_products``,
+        the parents' asset is among them.
     :param conn_id: connection id of the store.
     :param poll: seconds between two polls by Airflow's triggerer, for stores whose webhooks do not reach Airflow: one light request a
         resource. It finds what was changed or added, by change date, and no deletes. None for no polls. All DAGs that name one of these
@@ -64,13 +66,14 @@ def changes(*resources: ResourceName | str, conn_id: str = "bigcommerce_default"
     names = [row.name for row in rows]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InvalidQueryError(f"changes() has {', '.join(map(repr, twice))} twice. Name each resource once, by one of its names.")
-    silent = [row.name for row in rows if not row.webhook_scopes]
+    silent = [row.name for row in rows if not sources_of(row.name)]
     if silent and poll is None:
         raise InvalidQueryError(
             f"BigCommerce has no webhook for {', '.join(map(repr, silent))}, so nothing would tell of changes. Copy it by the clock, or "
             "give poll=60.0 where the list has a change date."
         )
-    found = [changes_asset(conn_id, name) if poll is None else _polled(conn_id, name, poll) for name in names]
+    sources = list(dict.fromkeys(source for name in names for source in sources_of(name) or (name,)))
+    found = [changes_asset(conn_id, name) if poll is None or is_told_by_parent(name) else _polled(conn_id, name, poll) for name in sources]
     whole: BaseAsset = found[0]
     for asset in found[1:]:
         whole = whole | asset

@@ -89,3 +89,18 @@ class _Accessor:
         found = [event for event in log.rows if event.timestamp >= after]
         log.shuffle.shuffle(found)  # a database orders rows of one timestamp as it likes
         return iter(sorted(found, key=lambda event: event.timestamp)[: self._limit])
+
+
+class Logs(dict[str, EventLog]):
+    """The events of several assets, by URI, and one Airflow that keeps what tasks know of them."""
+
+    def context(self, base: dict[str, Any], *, run_type: str = "asset_triggered") -> dict[str, Any]:
+        """A task's context, with all of these assets as its inlets."""
+        logs = self
+
+        class Inlets:
+            def __getitem__(self, key: Any) -> Any:
+                return _Accessor(logs[getattr(key, "uri", "")])
+
+        states = AssetStates({**base["asset_state_store"], **{log.asset.name: log.state for log in self.values()}})
+        return {**base, "dag_run": SimpleNamespace(run_type=run_type), "inlet_events": Inlets(), "asset_state_store": states}

@@ -53,7 +53,8 @@ def named_rows(
     named, gone = (optional(id_list())(name, value) for name, value in (("ids", ids), ("deleted", deleted)))
     if named is None and gone is None:
         return None, ()
-    id_way(row)
+    if named or not tells_what_is_gone(row):
+        id_way(row)
     if mode != "full":
         raise InvalidQueryError(f"mode={mode!r} does not go with ids: rows that are named are read as they are. Leave mode out.")
     if has_other_bounds:

@@ -56,13 +56,14 @@ class NamedRows:
 
         :param selection: its ``ids`` and ``deleted`` say which; its query is a filter of the first answer alone.
         """
-        row, way = selection.resource, id_way(selection.resource)
+        row, by = selection.resource, selection.ids_by
         is_one_row = tells_what_is_gone(row)
         # A row can only be hidden: then it is asked for, and tells so.
         told = list(selection.deleted) if is_one_row and row.archive_field is None else []
+        is_one_row = is_one_row and not by
         gone = set(map(str, told))
         asked = [key for key in _once([*(selection.ids or ()), *(() if told else selection.deleted)]) if str(key) not in gone]
-        reading = _Batches(store, row) if way == "batches" else _Each(store, row)
+        reading = self._reading(store, row, by) if asked else _Nothing(store, row)
         came: dict[str, Key] = {}
         number = 0
         async for records in reading.rows(selection.query, asked):
@@ -84,6 +85,14 @@ class NamedRows:
                     number += 1
                     yield Page(kept, number)
         self.gone = [*told, *(key for key in missing if str(key) not in came)]
+
+    @staticmethod
+    def _reading(store: BigCommerceStore, row: Resource, by: str) -> _Batches:
+        if by == "parents":
+            return _Parents(store, row)
+        if by:
+            return _Batches(store, row, by)
+        return _Batches(store, row) if id_way(row) == "batches" else _Each(store, row)
 
     def _live(self, row: Resource, records: Sequence[msgspec.Raw]) -> list[msgspec.Raw]:
         """Those that are not archived; notes the others."""
@@ -108,10 +117,15 @@ def _is_archived(row: Resource, record: msgspec.Raw) -> bool:
 
 
 class _Batches:
-    """Rows by the filter ``id:in``."""
+    """Rows by a filter that takes ids.
 
-    def __init__(self, store: BigCommerceStore, row: Resource) -> None:
+    :param by: the filter; the resource's own, where it is empty.
+    """
+
+    def __init__(self, store: BigCommerceStore, row: Resource, by: str = "") -> None:
         self._store, self._row = store, row
+        self._name = by or str(row.id_in)
+        self._is_one_row = tells_what_is_gone(row) and not by
         self._reader = KeyReader(row.name, row.primary_key)
         self._most = min(MOST_IN_BATCH, row.page_size or MOST_IN_BATCH)
 
@@ -140,14 +154,13 @@ class _Batches:
                 yield records
 
     async def _batch(self, query: Query, batch: Sequence[int | str]) -> list[msgspec.Raw]:
-        row = self._row
-        name = str(row.id_in)
+        row, name = self._row, self._name
         found: list[msgspec.Raw] = []
         asked: dict[str, Any] = {**query, name: [str(key) for key in batch]}
         async with contextlib.aclosing(self._store.pages(row.name, query=asked)) as pages:
             async for page in pages:
                 found += page.records
-        if tells_what_is_gone(row) and (unasked := self.keys(found).keys() - set(map(str, batch))):
+        if self._is_one_row and (unasked := self.keys(found).keys() - set(map(str, batch))):
             raise UnexpectedAnswerError(
                 f"{row.path} was asked for {len(batch)} ids by {name}, and {len(unasked)} other rows came: the filter did not work. "
                 "Nothing was committed; copy the resource by the clock, and report it."
@@ -155,16 +168,8 @@ class _Batches:
         return found
 
 
-class _Each:
+class _Each(_Batches):
     """Rows by the path of one row."""
-
-    def __init__(self, store: BigCommerceStore, row: Resource) -> None:
-        self._store, self._row = store, row
-        self._reader = KeyReader(row.name, row.primary_key)
-
-    def keys(self, records: Sequence[msgspec.Raw]) -> dict[str, Key]:
-        """The ids of rows, by their text."""
-        return {str(key): key for key in self._reader.keys(records)}
 
     async def rows(self, query: Query, keys: Sequence[int | str]) -> AsyncGenerator[list[msgspec.Raw], None]:
         """The rows of ids, many requests at once."""
@@ -188,3 +193,22 @@ class _Each:
         if row.envelope == "bare":
             return msgspec.Raw(response.body)
         return msgspec.Raw(dict(odd_bytes.members(response.body))["data"])
+
+
+class _Parents(_Batches):
+    """All rows of some parents. A parent that is there no more has none."""
+
+    async def rows(self, query: Query, keys: Sequence[int | str]) -> AsyncGenerator[list[msgspec.Raw], None]:
+        """The rows of parents, as they come."""
+        async with contextlib.aclosing(self._store.pages(self._row.name, query=query, parent_ids=list(keys))) as pages:
+            async for page in pages:
+                yield list(page.records)
+
+
+class _Nothing(_Batches):
+    """No row: events told of deleted ones alone."""
+
+    async def rows(self, query: Query, keys: Sequence[int | str]) -> AsyncGenerator[list[msgspec.Raw], None]:  # noqa: ARG002
+        """None."""
+        for none in ():
+            yield none

@@ -78,6 +78,8 @@ class Selection:
     :param parent_query: for a child resource, filters for the parents.
     :param ids: the rows that are read; None for all.
     :param deleted: rows that are gone, as an event has told.
+    :param ids_by: what the ids are of: a filter that takes them, or ``parents``; empty for the rows' own.
+    :param mark: what tells a run by events from others of the same DAG run, such as a try that had fewer events.
     :param looks_for_deleted: whether a run that notices deletes does so; one that goes by events leaves that to the clock's.
     """
 
@@ -96,6 +98,8 @@ class Selection:
     ids: tuple[int | str, ...] | None = None
     deleted: tuple[int | str, ...] = ()
     looks_for_deleted: bool = True
+    ids_by: str = ""
+    mark: str = ""
 
     @property
     def is_compared(self) -> bool:
@@ -131,9 +135,9 @@ class Selection:
 
     @property
     def named(self) -> str | None:
-        """A digest of the ids that are read, where a run reads some ids: with other ids it is another run. None for all other runs."""
-        if self.ids is None:
-            return None
+        """What tells a run that reads some ids from one that reads others. None for runs that are told by their DAG run alone."""
+        if self.mark or self.ids is None:
+            return self.mark or None
         return hashlib.sha256(repr((sorted(map(str, self.ids)), sorted(map(str, self.deleted)))).encode()).hexdigest()[:12]
 
     @property
