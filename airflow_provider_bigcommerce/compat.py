@@ -222,7 +222,7 @@ def scheduled_assets(operator: Any) -> dict[str, Any]:
     They are the schedule's own objects, or references: another object of the same name, without its trigger, would take the trigger away.
     """
     found: dict[str, Any] = {}
-    waiting = [getattr(operator.dag.timetable, "asset_condition", None)] if operator.has_dag() else []
+    waiting: list[Any] = [getattr(operator.dag.timetable, "asset_condition", None)] if operator.has_dag() else []
     while waiting:
         each = waiting.pop()
         waiting += getattr(each, "objects", ())

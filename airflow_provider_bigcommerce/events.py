@@ -21,7 +21,7 @@ from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 
 if TYPE_CHECKING:
-    from airflow.sdk import Asset, BaseAsset
+    from airflow.sdk import Asset, AssetAny
 
     from airflow_provider_bigcommerce.core.catalog.names import ResourceName
 
@@ -39,7 +39,7 @@ class AssetEvent(Protocol):
     extra: dict[str, Any] | None
 
 
-def changes(*resources: ResourceName | str, conn_id: str = "bigcommerce_default", poll: float | None = None) -> BaseAsset:
+def changes(*resources: ResourceName | str, conn_id: str = "bigcommerce_default", poll: float | None = None) -> Asset | AssetAny:
     """The assets whose events tell of changes in the store, for ``schedule=``: one, or any of several.
 
     ::
@@ -58,6 +58,8 @@ def changes(*resources: ResourceName | str, conn_id: str = "bigcommerce_default"
     :returns: the asset of one resource; of several, ``A | B``.
     :raises InvalidQueryError: nothing tells of changes of a resource, or it cannot be polled.
     """
+    from airflow.sdk import AssetAny
+
     text("bigcommerce_default")("conn_id", conn_id)
     poll = optional(seconds(is_open=True))("poll", poll)
     rows = [resource_of(name) for name in resources]
@@ -74,10 +76,7 @@ def changes(*resources: ResourceName | str, conn_id: str = "bigcommerce_default"
         )
     sources = list(dict.fromkeys(source for name in names for source in sources_of(name) or (name,)))
     found = [changes_asset(conn_id, name) if poll is None or is_told_by_parent(name) else _polled(conn_id, name, poll) for name in sources]
-    whole: BaseAsset = found[0]
-    for asset in found[1:]:
-        whole = whole | asset
-    return whole
+    return found[0] if len(found) == 1 else AssetAny(*found)
 
 
 def _polled(conn_id: str, resource: str, poll: float) -> Asset:

@@ -98,7 +98,7 @@ class NamedRows:
         """Those that are not archived; notes the others."""
         if row.archive_field is None:
             return list(records)
-        live = []
+        live: list[msgspec.Raw] = []
         for record in records:
             (live if not _is_archived(row, record) else self.archived).append(record)
         return live
@@ -208,7 +208,7 @@ class _Parents(_Batches):
 class _Nothing(_Batches):
     """No row: events told of deleted ones alone."""
 
-    async def rows(self, query: Query, keys: Sequence[int | str]) -> AsyncGenerator[list[msgspec.Raw], None]:  # noqa: ARG002
+    async def rows(self, query: Query, keys: Sequence[int | str]) -> AsyncGenerator[list[msgspec.Raw], None]:  # noqa: ARG002  # as the others
         """None."""
-        for none in ():
-            yield none
+        if keys:  # never: nothing is asked for
+            yield []
