@@ -17,7 +17,7 @@ from tests.tools.generate_arguments_page import PACKAGE, PAGE, PARTS, arguments,
 THINGS = [pytest.param(found(*where), id=where[1]) for things in PARTS.values() for where in things]
 
 #: Of what only holds arguments for others.
-NOT_A_PERSONS = {"TellingTransfer"}
+NOT_A_PERSONS = {"LiveTransfer", "TellingTransfer"}
 
 
 def test_the_page_of_arguments_is_the_one_that_the_docstrings_make() -> None:
