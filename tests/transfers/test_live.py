@@ -19,10 +19,11 @@ from airflow_provider_bigcommerce.assets import changes_asset
 from airflow_provider_bigcommerce.compat import come_again
 from airflow_provider_bigcommerce.engine.run import Manner
 from airflow_provider_bigcommerce.events import changes
-from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError
+from airflow_provider_bigcommerce.exceptions import BigCommerceError, DestinationError, InvalidQueryError
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.sync import Tables, bigcommerce_sync
 from airflow_provider_bigcommerce.targets.files.commits import committed
+from airflow_provider_bigcommerce.targets.sql.sql_target import IntoTables
 from airflow_provider_bigcommerce.transfers import transfer
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
@@ -156,6 +157,30 @@ def test_a_run_that_fails_reads_the_same_events_again_and_those_that_came_meanwh
     assert live.rows("products")[first] == ("first",)
     assert live.rows("products")[second] == ("second",)
     assert live.run() is None
+
+
+def test_a_try_that_has_more_events_does_not_keep_the_window_of_the_one_before(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that events do not name are read by change date; the window of a try that failed ends before what came since."""
+
+    def refuse(*_: Any) -> None:
+        raise DestinationError("the database is full")
+
+    store = live.sandbox.store
+    live.run(by="scheduled")
+    first, second = some(live, "products", 2)
+    store.edit_product(first, name="first")
+    live.tell("products", is_whole=False)
+    with monkeypatch.context() as broken:
+        broken.setattr(IntoTables, "commit", refuse)
+        with pytest.raises(DestinationError):
+            live.run()
+    live.seconds += 3600
+    store.edit_product(second, name="second")
+    live.tell("products", is_whole=False)
+
+    live.run(try_number=2)
+
+    assert (live.rows("products")[first], live.rows("products")[second]) == (("first",), ("second",))
 
 
 def test_a_failure_leaves_the_events_unread(live: Live) -> None:
