@@ -55,7 +55,7 @@ UI_FIELD_BEHAVIOUR: Final[dict[str, Any]] = {
     "placeholders": {"host": "leave empty for https://api.bigcommerce.com"},
 }
 
-#: Airflow's section of the configuration for the receiver of webhooks; read in ``plugins/receiver_settings.py``.
+#: Airflow's section of the configuration for the receiver of webhooks; read in ``engine/webhook_settings.py``.
 CONFIG: Final[dict[str, Any]] = {
     "bigcommerce": {
         "description": "How webhooks of BigCommerce are received by the API server; Airflow 3.2 and later.",
@@ -129,7 +129,8 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": "BigCommerce",
                 "python-modules": [
-                    f"{package}.operators.{name}" for name in ("compact", "graphql", "partition", "reconcile", "request", "sync")
+                    f"{package}.operators.{name}"
+                    for name in ("compact", "graphql", "partition", "reconcile", "request", "sync", "webhooks")
                 ],
             }
         ],

@@ -24,6 +24,7 @@ from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.cli.compact import compact
 from airflow_provider_bigcommerce.cli.output import only_results, print_table, say, stdout
 from airflow_provider_bigcommerce.cli.state import state
+from airflow_provider_bigcommerce.cli.webhooks import webhooks
 from airflow_provider_bigcommerce.exceptions import (
     BigCommerceError,
     InvalidQueryError,
@@ -52,6 +53,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(state, name="state")
+app.add_typer(webhooks, name="webhooks")
 app.command()(compact)
 
 ConnId = Annotated[str | None, typer.Option(help=f"Airflow connection; {DEFAULT_CONN_ID} unless a store hash is given.")]

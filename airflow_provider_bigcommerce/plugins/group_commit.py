@@ -66,6 +66,7 @@ class GroupCommit(Generic[T]):
 
     async def _flush(self) -> None:
         """Commit batch after batch until nothing waits; what comes during a commit is in the next one."""
+        batch: list[tuple[T, asyncio.Future[None]]] = []
         try:
             while self._waiting:
                 await self._sleep(self._window)
@@ -85,6 +86,6 @@ class GroupCommit(Generic[T]):
                         future.set_exception(error)
         finally:
             self._task = None
-            for _, future in self._waiting:  # the loop is ending, or the wait was broken off
+            for _, future in (*batch, *self._waiting):  # the loop is ending: nobody waits for an answer that will not come
                 future.cancel()
             self._waiting = []

@@ -22,11 +22,11 @@ from starlette.requests import ClientDisconnect
 from airflow_provider_bigcommerce.compat import mask_secrets, stats_sink, stored_connection
 from airflow_provider_bigcommerce.core.credentials import from_connection_fields
 from airflow_provider_bigcommerce.core.webhooks import Refused, Secrets, changes_of, parse, verify_secret, verify_signature
+from airflow_provider_bigcommerce.engine.webhook_settings import ReceiverSettings
 from airflow_provider_bigcommerce.exceptions import CredentialsError
 from airflow_provider_bigcommerce.get_provider_info import CONN_TYPE
 from airflow_provider_bigcommerce.plugins.asset_events import AssetEvents, Delivery
 from airflow_provider_bigcommerce.plugins.group_commit import GroupCommit, NotCommittedError
-from airflow_provider_bigcommerce.plugins.receiver_settings import ReceiverSettings
 
 log = logging.getLogger(__name__)
 

@@ -41,7 +41,7 @@ class BigCommercePlugin(AirflowPlugin):
 
 
 def _apps() -> list[dict[str, Any]]:
-    from airflow_provider_bigcommerce.plugins.receiver_settings import read_settings
+    from airflow_provider_bigcommerce.engine.webhook_settings import read_settings
 
     settings = read_settings()
     if not settings.connections:

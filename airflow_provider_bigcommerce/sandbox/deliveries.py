@@ -14,20 +14,19 @@ import http.client
 import ipaddress
 import threading
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from random import Random
-from typing import TYPE_CHECKING, Any
+from threading import RLock
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
 
-from airflow_provider_bigcommerce.sandbox.table import Key, Row
+from airflow_provider_bigcommerce.sandbox.seeding import SeededStore
+from airflow_provider_bigcommerce.sandbox.table import Key, Nested, Row, Table
 from airflow_provider_bigcommerce.sandbox.webhook_events import covers, events_of
-
-if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.sandbox.store import Store
 
 #: Seconds from one try to the next; after the last one the hook is switched off.
 RETRIES: tuple[float, ...] = (60, 180, 300, 600, 900, 1800, 3600, 7200, 21600, 50400, 86400)
@@ -74,6 +73,19 @@ class _Domain:
     reasons: Counter[str] = field(default_factory=Counter)
 
 
+class WatchedStore(SeededStore, Protocol):
+    """What is asked of a store here."""
+
+    lock: RLock
+    clock: Callable[[], float]
+
+    def now(self) -> int:
+        """The store's time, in whole epoch seconds."""
+
+    def edit(self, resource: str, row_id: Key, **fields: Any) -> Row:
+        """Change fields of a row."""
+
+
 class Deliveries:
     """What waits, what was tried, and how the way is disturbed. Of one store.
 
@@ -85,7 +97,7 @@ class Deliveries:
     `parallel` how many are sent at once.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: WatchedStore) -> None:
         self._store = store
         self.client_secret: str | None = None
         self.retries: tuple[float, ...] = RETRIES
@@ -118,7 +130,8 @@ class Deliveries:
         self._active_at[key] = self._store.clock()
         if not self._is_watching and new.get("is_active") and is_loopback(str(new.get("destination", ""))):
             self._is_watching = True
-            for table in (*self._store.tables.values(), *self._store.nested.values()):
+            tables: list[Table | Nested] = [*self._store.tables.values(), *self._store.nested.values()]
+            for table in tables:
                 if table.name != "webhooks":
                     table.watch = self.changed
 
@@ -303,7 +316,7 @@ class Courier:
     :param deliveries: what it carries.
     """
 
-    def __init__(self, deliveries: Deliveries, clock: Any) -> None:
+    def __init__(self, deliveries: Deliveries, clock: Callable[[], float]) -> None:
         self._deliveries, self._clock = deliveries, clock
         self._is_ending = False
         self._thread = threading.Thread(target=self._run, name="bigcommerce-sandbox-courier", daemon=True)
@@ -339,7 +352,7 @@ def post(destination: str, body: bytes, headers: Mapping[str, str], timeout: flo
     try:
         connection.request("POST", (url.path or "/") + (f"?{url.query}" if url.query else ""), body, dict(headers))
         return connection.getresponse().status
-    except (OSError, http.client.HTTPException):
+    except (OSError, http.client.HTTPException, ValueError):  # the last: a header that cannot be sent
         return 0
     finally:
         connection.close()

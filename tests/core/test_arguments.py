@@ -17,7 +17,7 @@ from airflow.triggers.base import BaseEventTrigger, BaseTrigger
 
 from airflow_provider_bigcommerce.core.arguments import Check, check_arguments, check_rendered, ids, included, is_pending, names, optional
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError
-from airflow_provider_bigcommerce.operators import compact, graphql, partition, reconcile, request
+from airflow_provider_bigcommerce.operators import compact, graphql, partition, reconcile, request, webhooks
 from airflow_provider_bigcommerce.operators import sync as sync_operators
 from airflow_provider_bigcommerce.sensors import resource as sensors
 from airflow_provider_bigcommerce.sync import ARGUMENT_CHECKS, bigcommerce_sync
@@ -40,6 +40,7 @@ WORKING: dict[type, dict[str, Any]] = {
     request.BigCommerceRequestOperator: {"path": "/v2/store"},
     sync_operators.BigCommerceReadableResourcesOperator: {},
     sync_operators.BigCommerceSyncSummaryOperator: {"bigcommerce_conn_id": "c", "copies": {"orders": "orders"}},
+    webhooks.BigCommerceWebhooksOperator: {"resource": ["orders"]},
     sensors.BigCommerceResourceSensor: {"resource": "orders"},
     triggers.BigCommerceResourceTrigger: {"resource": "orders"},
     changes.BigCommerceChangesTrigger: {"resource": "orders"},
@@ -93,6 +94,9 @@ WRONG: dict[str, list[Any]] = {
     **{name: ["false", 0, 1, None] for name in ("stamp", "emit_empty", "live", "with_each_parent", "needs_key")},
     **{name: ["false", 0, 1, None] for name in ("accept_incomplete", "whole_collection")},
     "deferrable": ["false", 0, 1],
+    "prune": ["false", 0, 1, None],
+    "scopes": [{"a": 1}, "", "None", True, [None], [""], [7], ["a"], "store/channel/*"],
+    **{name: ["", "None", 5, ["a"], "http://example.com/x"] for name in ("destination", "exceptions_destination")},
     "quota_share": [0, -1, 1.5, True, "0.5"],
     "max_deleted_percent": [150, -1, True, "20", float("inf"), None],
     **{name: ["", "None", 5, ["a"], None] for name in ("resource", "bigcommerce_conn_id", "method", "cursor_variable")},
@@ -150,7 +154,7 @@ def cases() -> Iterator[Any]:
             wrong = [*NONSENSE, *WRONG.get(name, [])]
             if made is reconcile.BigCommerceReconcileOperator and name in ("path", "conn_id", "lake"):
                 wrong = NONSENSE if name == "path" else []
-            if made is compact.BigCommerceCompactOperator and name == "resource":
+            if made in (compact.BigCommerceCompactOperator, webhooks.BigCommerceWebhooksOperator) and name == "resource":
                 wrong = [each for each in wrong if each is not None]
             if made is graphql.BigCommerceGraphQLOperator and name == "query":
                 wrong = [*NONSENSE, "", 5, {"a": 1}]

@@ -115,3 +115,22 @@ async def test_a_commit_is_called_in_another_thread() -> None:
     group: GroupCommit[int] = GroupCommit(lambda _: threads.append(threading.get_ident()), 0)
     await group.add(1)
     assert threads != [threading.get_ident()]
+
+
+@pytest.mark.parametrize("when", ["while they are gathered", "while they are committed"])
+async def test_where_the_loop_ends_nobody_waits_for_an_answer_that_will_not_come(when: str) -> None:
+    gate = Gate()
+
+    async def never(*_: Any) -> None:
+        await asyncio.Event().wait()
+
+    group: GroupCommit[int] = GroupCommit(lambda _: None, 0, sleep=gate, run=never)
+    waiting = asyncio.ensure_future(group.add(1))
+    await settled()
+    if when == "while they are committed":
+        gate.open.set()
+        await settled()
+    (task,) = [task for task in asyncio.all_tasks() if "_flush" in repr(task.get_coro())]
+    task.cancel()
+    await settled()
+    assert waiting.cancelled()

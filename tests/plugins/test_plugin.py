@@ -12,10 +12,11 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from airflow_provider_bigcommerce.compat import has_event_filters
+from airflow_provider_bigcommerce.engine.webhook_settings import ReceiverSettings, destination_of, read_settings
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.get_provider_info import get_provider_info
 from airflow_provider_bigcommerce.plugins import receiver, webhooks_plugin
-from airflow_provider_bigcommerce.plugins.receiver_settings import ReceiverSettings, destination_of, read_settings
 from airflow_provider_bigcommerce.plugins.webhooks_plugin import BigCommercePlugin
 
 LISTED = "AIRFLOW__BIGCOMMERCE__WEBHOOK_CONNECTIONS"
@@ -35,6 +36,12 @@ def api_server_with(plugin: BigCommercePlugin, monkeypatch: pytest.MonkeyPatch) 
     app.add_api_route("/health", health)
     airflow_app.init_plugins(app)
     return app
+
+
+@pytest.mark.compat
+def test_the_route_is_made_where_this_airflow_can_read_events_and_else_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(LISTED, "shop")
+    assert [app["url_prefix"] for app in BigCommercePlugin().fastapi_apps] == ["/bigcommerce"] * has_event_filters()
 
 
 def test_nothing_is_mounted_until_connections_are_listed() -> None:

@@ -13,10 +13,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from airflow_provider_bigcommerce.core.webhooks import Secrets, probe_event, signed
+from airflow_provider_bigcommerce.engine.webhook_settings import ReceiverSettings
 from airflow_provider_bigcommerce.exceptions import CredentialsError
 from airflow_provider_bigcommerce.plugins.asset_events import Delivery
 from airflow_provider_bigcommerce.plugins.receiver import Receiver, create_app
-from airflow_provider_bigcommerce.plugins.receiver_settings import ReceiverSettings
 
 NOW = 1_800_000_000.0
 SECRETS = Secrets("abc123", "the-token", "the-client-secret")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_bigcommerce.sandbox import deliveries
-from airflow_provider_bigcommerce.sandbox.deliveries import EXCEPTIONS, RETRIES, Deliveries, covers, scopes_of
+from airflow_provider_bigcommerce.sandbox.deliveries import EXCEPTIONS, RETRIES, Courier, Deliveries, covers, scopes_of
+from airflow_provider_bigcommerce.sandbox.program import Options, serve
 from airflow_provider_bigcommerce.sandbox.store import Store
 from tests.listener import Answer as Reply
 from tests.listener import Arrived, Listener
@@ -334,6 +336,14 @@ def test_over_the_wire_a_delivery_is_a_post_with_the_hooks_headers(store: Store)
     assert arrived[0].headers["content-type"] == "application/json"
 
 
+@pytest.mark.parametrize("value", ["two\nlines", "\ud800", "日本"], ids=["a line break", "half a pair", "no Latin-1"])
+def test_a_header_that_cannot_be_sent_is_a_failed_try_and_no_more(store: Store, value: str) -> None:
+    with Listener(Reply(204, b"")) as listener:
+        hook(store, "store/product/updated", listener.url, headers={"X-Mine": value})
+        store.edit_product(first(store, "products"), name="x")
+        assert [attempt.status for attempt in store.webhooks.deliver()] == [0]
+
+
 def test_where_nobody_listens_the_try_has_no_status(store: Store) -> None:
     with Listener() as listener:
         url = listener.url
@@ -352,3 +362,37 @@ def test_without_a_hook_that_can_be_delivered_to_changes_are_not_looked_at() -> 
     assert store.tables["products"].watch is not None
     assert isinstance(store.webhooks, Deliveries)
     assert made["is_active"]
+
+
+def test_where_people_use_it_a_courier_carries_what_is_due_and_comes_again(receiver: Receiver) -> None:
+    second = threading.Event()
+
+    def status(_to: str, n: int) -> int:
+        if n == 2:
+            second.set()
+        return 500 if n == 1 else 200
+
+    receiver.status = status
+    store = Store(products=5, orders=1, customers=1)
+    store.webhooks.retries = (0.01,)
+    hook(store, "store/product/updated")
+    with Courier(store.webhooks, store.clock):
+        store.edit_product(first(store, "products"), name="x")
+        assert second.wait(30)
+    assert [attempt.status for attempt in store.webhooks.attempts] == [500, 200]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"webhook_faults": "0.1/0.1"}, "three shares from 0 to 1"),
+        ({"webhook_faults": "0.1/0.1/2"}, "three shares from 0 to 1"),
+        ({"webhook_faults": "a/b/c"}, "takes numbers from 0 on with /"),
+        ({"webhook_retries": "60,-1"}, "takes numbers from 0 on with ,"),
+        ({"webhook_retries": "60,inf"}, "takes numbers from 0 on with ,"),
+        ({"webhook_retries": "nan"}, "takes numbers from 0 on with ,"),
+    ],
+)
+def test_a_way_of_webhooks_that_cannot_be_is_refused_before_the_store_listens(options: dict[str, str], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        serve(Options(products=1, orders=1, customers=1, **options))  # type: ignore[arg-type]  # all texts

@@ -33,6 +33,7 @@ PARTS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("operators.graphql", "BigCommerceGraphQLOperator"),
         ("operators.reconcile", "BigCommerceReconcileOperator"),
         ("operators.compact", "BigCommerceCompactOperator"),
+        ("operators.webhooks", "BigCommerceWebhooksOperator"),
         ("operators.partition", "partition"),
         ("operators.partition", "BigCommercePartitionOperator"),
         ("operators.partition", "commit_partitions"),

@@ -7,7 +7,7 @@ two name a member differently, both names stand, with ``|`` between.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -212,14 +212,22 @@ def resources_of(scope: str) -> tuple[str, ...]:
     return _RESOURCES.get(scope, ())
 
 
-def scopes_to_subscribe(resource: str) -> Iterator[str]:
-    """The scopes to subscribe to for a resource.
+def scopes_to_subscribe(resource: str) -> tuple[str, ...]:
+    """The scopes to subscribe to for a resource; empty where it has none, and lives by the schedule alone.
 
-    Not those of one channel, which tell again what the store's scopes tell, or of settings, and come only by ``store/channel/*``, which
-    brings every cart. The inventory scopes have a ``*`` that is part of their name.
+    Not those of single channels: they tell again what the store's scopes tell, or of settings, and all of them together come only by
+    ``store/channel/*``, which brings every cart. Not ``store/metafield/*`` where the resource's metafields have scopes of their own: each
+    event would come twice. The inventory scopes have a ``*`` that is part of their name.
 
     :param resource: catalog name.
     """
-    for scope in CATALOG[resource].webhook_scopes:
-        if "{" not in scope:
-            yield scope
+    found = tuple(scope for scope in CATALOG[resource].webhook_scopes if "{" not in scope)
+    own = tuple(scope for scope in found if not scope.startswith("store/metafield/"))
+    return own or found
+
+
+def is_published(scope: str) -> bool:
+    """Whether BigCommerce publishes a scope, or, with ``/*`` at its end, scopes below it; a channel's id may stand in it."""
+    known = (*_RESOURCES, *WITHOUT_RESOURCE)
+    form = re.sub(r"\Astore/channel/[0-9]{1,18}/", "store/channel/{channel_id}/", scope)
+    return form in known or (form.endswith("/*") and any(each.startswith(form[:-1]) for each in known))

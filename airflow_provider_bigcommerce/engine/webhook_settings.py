@@ -53,7 +53,7 @@ def read_settings(get: Callable[[str], str | None] | None = None) -> ReceiverSet
     return ReceiverSettings(
         connections,
         (get("webhook_base_url") or "").strip().rstrip("/"),
-        signature,  # type: ignore[arg-type]  # one of SIGNATURES
+        signature,
         _number(get, "webhook_flush_ms", 100, 0, 10_000) / 1000,
         _number(get, "webhook_max_body", 65536, 1024, 16 * 2**20),
     )

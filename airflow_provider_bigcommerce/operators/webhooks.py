@@ -1,0 +1,95 @@
+"""The webhooks of a store as a task: what is asked for is there afterwards, and can be received."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk import BaseOperator
+
+from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, check_rendered, flag, is_pending, names, optional, text
+from airflow_provider_bigcommerce.core.subscriptions import checked_destination, wanted_scopes
+from airflow_provider_bigcommerce.engine.subscribing import Subscribing
+from airflow_provider_bigcommerce.exceptions import InvalidQueryError
+from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
+
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.core.catalog.names import ResourceName
+
+
+class BigCommerceWebhooksOperator(BaseOperator):
+    """Make the store's webhooks what is asked for, and keep them so.
+
+    ::
+
+        BigCommerceWebhooksOperator(task_id="webhooks", resource=["products", "orders"])
+
+    It first sends itself an event through the public address, and makes no webhook that could not be received. What somebody switched off,
+    changed or wiped is mended; webhooks of others are left alone. Run it every hour: BigCommerce switches a webhook off after two days of
+    failed deliveries. See docs/how-to/receive-webhooks.md.
+
+    XCom has what was created, healed, deleted and kept, by id and scope; no secret.
+
+    :param resource: catalog name, or a list of names; each is subscribed to by its exact scopes. (templated)
+    :param scopes: scopes, such as ``store/order/updated``, beside or instead of ``resource``. (templated)
+    :param destination: the public https address of the receiver; not given, it is made of ``[bigcommerce] webhook_base_url`` and the
+        connection's id. (templated)
+    :param exceptions_destination: another address, to which BigCommerce tells of failed deliveries; none if not given. (templated)
+    :param prune: True removes webhooks to ``destination``, or with our header, that are not asked for.
+    :param bigcommerce_conn_id: connection id. (templated)
+    """
+
+    argument_checks: ClassVar[Checks] = {
+        "resource": optional(names("['products', 'orders']")),
+        "scopes": optional(names("['store/order/updated']")),
+        "destination": optional(text("https://webhooks.example.com/bigcommerce/webhooks/bigcommerce_default")),
+        "exceptions_destination": optional(text("https://alerts.example.com/bigcommerce")),
+        "prune": flag(),
+        "bigcommerce_conn_id": text("bigcommerce_default"),
+    }
+    template_fields: Sequence[str] = ("resource", "scopes", "destination", "exceptions_destination", "bigcommerce_conn_id")
+    ui_color = "#e8edfb"
+
+    def __init__(
+        self,
+        *,
+        resource: ResourceName | str | Sequence[ResourceName | str] | None = None,
+        scopes: str | Sequence[str] | None = None,
+        destination: str | None = None,
+        exceptions_destination: str | None = None,
+        prune: bool = False,
+        bigcommerce_conn_id: str = "bigcommerce_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.resource = resource
+        self.scopes = scopes
+        self.destination = destination
+        self.exceptions_destination = exceptions_destination
+        self.prune = prune
+        self.bigcommerce_conn_id = bigcommerce_conn_id
+        check_arguments(self, self.argument_checks)
+        if resource is None and scopes is None:
+            raise InvalidQueryError("Give resource=['products', 'orders'] or scopes=['store/order/updated']: nothing is named.")
+        if not is_pending(self.resource) and not is_pending(self.scopes):
+            wanted_scopes(self.resource or (), self.scopes or ())
+        for name, address in (("destination", destination), ("exceptions_destination", exceptions_destination)):
+            if address is not None and not is_pending(address):
+                checked_destination(name, address)
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002  # Airflow's signature
+        """Try the way, and make the webhooks what is asked for.
+
+        :param context: Airflow's; ``{}`` works too.
+        :returns: as :meth:`~airflow_provider_bigcommerce.engine.subscribing.Subscribing.ensure`.
+        :raises BigCommerceError: the address takes no deliveries, and nothing was changed; or a scope has ten webhooks already.
+        """
+        check_rendered(self, self.argument_checks)
+        subscribing = Subscribing(BigCommerceHook(self.bigcommerce_conn_id), self.destination)
+        return subscribing.ensure(
+            resources=self.resource or (),
+            scopes=self.scopes or (),
+            exceptions_destination=self.exceptions_destination,
+            prune=self.prune,
+            tell=self.log.info,
+        )
