@@ -395,7 +395,9 @@ def _span(selection: Selection, window: Window, replaced: Manifest | None, water
 
 
 def tell_window(selection: Selection, window: Window) -> str:
-    """``, created from ... to ...``: a window in a line of the log; empty without one."""
+    """``, created from ... to ...``: a window in a line of the log, or how many rows are named; empty where all is read."""
+    if selection.ids is not None:
+        return f", {len(selection.ids):,} by their ids"
     if not window.is_bounded:
         return ""
     what = "created" if selection.is_by_creation else "changed"

@@ -13,13 +13,14 @@ from typing import Any
 import msgspec
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
-from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
+from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable
 
 from airflow_provider_bigcommerce.assets import changes_asset
-from airflow_provider_bigcommerce.compat import come_again
+from airflow_provider_bigcommerce.compat import come_again, inlet_state
 from airflow_provider_bigcommerce.engine.run import Manner
 from airflow_provider_bigcommerce.events import changes
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, DestinationError, InvalidQueryError
+from airflow_provider_bigcommerce.operators.sync import table
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.sync import Tables, bigcommerce_sync
 from airflow_provider_bigcommerce.targets.files.commits import committed
@@ -422,3 +423,25 @@ def test_the_inlets_are_the_schedules_own_assets_so_that_their_triggers_stay() -
 def test_tables_take_events_at_once_and_files_after_a_minute() -> None:
     assert BigCommerceToSqlOperator.settles == timedelta(0)
     assert BigCommerceToObjectStorageOperator.settles == timedelta(seconds=60)
+
+
+def test_a_schedule_of_airflows_own_timetables_has_its_assets_by_reference_and_the_task_finds_them() -> None:
+    from airflow.timetables.assets import AssetOrTimeSchedule as Serialized
+    from airflow.timetables.trigger import CronTriggerTimetable as SerializedClock
+
+    asset = changes_asset("bigcommerce_default", "products")
+    schedule: Any = Serialized(timetable=SerializedClock("0 3 * * *", timezone="UTC"), assets=changes("products"))  # type: ignore[arg-type]  # as people give it
+    with DAG("serialized", start_date=START, schedule=schedule) as dag:
+        bigcommerce_sync(["products"], to=Tables("warehouse"), live=True)
+    [inlet] = [each for each in dag.get_task("bigcommerce_sync.products").inlets if "changes" in each.uri]
+
+    assert inlet == Asset.ref(uri=asset.uri)
+    log = EventLog(asset)
+    context = {**log.context(), "asset_state_store": {inlet: log.state}}
+    assert inlet_state(context, asset) is log.state
+
+
+def test_the_summary_says_what_a_run_by_events_read() -> None:
+    window = {"since": None, "until": None}
+    line = {"resource": "products", "state": "success", "mode": "ids", "rows": 2, "requests": 2, "throttled": 0, "seconds": 0.1}
+    assert table([{**line, "window": window, "complete": True}])[1].endswith("the rows that events named")
