@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import airflow
 import airflow.sdk
 
+from airflow_provider_bigcommerce.exceptions import InvalidQueryError
+
 if TYPE_CHECKING:
     from airflow.sdk import Asset, BaseHook, Connection
 
@@ -164,6 +166,93 @@ def asset_state(context: Mapping[str, Any], asset: Asset) -> KeyValueState | Non
     if not hasattr(airflow.sdk, "NEVER_EXPIRE"):  # came with the state stores, in 3.3
         return VariableState(asset.name)
     return cast("KeyValueState", context["asset_state_store"][asset])
+
+
+def require_event_filters(what: str) -> None:
+    """Refuse an Airflow whose tasks cannot ask for an asset's events since a moment.
+
+    :param what: what needs it, the first word of the sentence.
+    :raises InvalidQueryError: it is older than 3.2.
+    """
+    from airflow.sdk.execution_time import context
+
+    if not hasattr(getattr(context, "InletEventsAccessor", None), "after"):
+        raise InvalidQueryError(
+            f"{what} needs Airflow 3.2 or later, whose tasks can ask for an asset's events since a moment; this is Airflow "
+            f"{AIRFLOW_VERSION}. Upgrade Airflow, or copy by the clock."
+        )
+
+
+def _of_inlet(found: Any, asset: Asset) -> Any:
+    """What a mapping of inlets has for an asset, which may be an inlet itself or by reference.
+
+    :raises KeyError: it is no inlet.
+    """
+    from airflow.sdk import Asset as AnyAsset
+
+    for named in (asset, AnyAsset.ref(uri=asset.uri), AnyAsset.ref(name=asset.name)):
+        try:
+            return found[named]
+        except KeyError:
+            continue
+    raise KeyError(asset.uri)
+
+
+def inlet_events(context: Mapping[str, Any], asset: Asset) -> Any:
+    """The events of an inlet, to be narrowed by ``after``, ``ascending`` and ``limit``, Airflow 3.2.
+
+    :raises KeyError: it is no inlet of the task.
+    """
+    return _of_inlet(context["inlet_events"], asset)
+
+
+def inlet_state(context: Mapping[str, Any], asset: Asset) -> KeyValueState:
+    """The state of an inlet, in a task; Variables below Airflow 3.3.
+
+    :raises KeyError: it is no inlet of the task.
+    """
+    if not hasattr(airflow.sdk, "NEVER_EXPIRE"):  # came with the state stores, in 3.3
+        return VariableState(asset.uri.replace("://", "/"))  # the key is part of a path that Airflow asks itself by
+    return cast("KeyValueState", _of_inlet(context["asset_state_store"], asset))
+
+
+def scheduled_assets(operator: Any) -> dict[str, Any]:
+    """The assets that the DAG of an operator is scheduled on, as inlets of it, by URI; none for an operator without a DAG.
+
+    They are the schedule's own objects, or references: another object of the same name, without its trigger, would take the trigger away.
+    """
+    found: dict[str, Any] = {}
+    waiting: list[Any] = [getattr(operator.dag.timetable, "asset_condition", None)] if operator.has_dag() else []
+    while waiting:
+        each = waiting.pop()
+        waiting += getattr(each, "objects", ())
+        if isinstance(each, airflow.sdk.Asset):
+            found[each.uri] = each
+        elif hasattr(each, "uri"):  # of airflow.timetables.assets, which has them serialized
+            found[each.uri] = airflow.sdk.Asset.ref(uri=each.uri)
+    return found
+
+
+def nothing_to_do(reason: str) -> Exception:
+    """What a task raises that has nothing to do in this run, which shows as skipped."""
+    return _skip()(reason)
+
+
+def is_nothing_to_do(error: BaseException) -> bool:
+    """Whether that is what a task raised, which is no failure."""
+    return isinstance(error, _skip())
+
+
+def _skip() -> type[Exception]:
+    from airflow.providers.common.compat.sdk import AirflowSkipException
+
+    return cast("type[Exception]", AirflowSkipException)
+
+
+def is_by_event(context: Mapping[str, Any]) -> bool:
+    """Whether a run was started by asset events, and not by the clock or a person."""
+    kind = getattr(context.get("dag_run"), "run_type", None)
+    return str(getattr(kind, "value", kind)) == "asset_triggered"
 
 
 def task_state(context: Mapping[str, Any]) -> KeyValueState | None:

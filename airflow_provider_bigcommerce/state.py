@@ -245,6 +245,7 @@ class RunCheckpoint:
     :param run: run key.
     :param is_kept: False outside a task, where there are no retries.
     :param is_first: whether no earlier try can have left one.
+    :param mark: of a run that reads some rows: the next try may read others, and is another run.
     """
 
     def __init__(
@@ -256,7 +257,9 @@ class RunCheckpoint:
         *,
         is_kept: bool,
         is_first: bool = False,
+        mark: str = "",
     ) -> None:
+        self._state_key = f"{_CHECKPOINT}_{mark}" if mark else _CHECKPOINT
         self._backend = backend
         self._destination = destination
         self._name = f"{resource}/_checkpoints/{run}.json"
@@ -265,9 +268,12 @@ class RunCheckpoint:
         self._keys: str | None = None  # the file that the checkpoint names
 
     @classmethod
-    def of(cls, context: Mapping[str, Any], destination: Directory | None, resource: str, run: str) -> RunCheckpoint:
+    def of(
+        cls, context: Mapping[str, Any], destination: Directory | None, resource: str, run: str, mark: str | None = None
+    ) -> RunCheckpoint:
         """The checkpoint as seen from a task."""
-        return cls(task_state(context), destination, resource, run, is_kept=is_task(context), is_first=is_first_try(context))
+        is_first = is_first_try(context)
+        return cls(task_state(context), destination, resource, run, is_kept=is_task(context), is_first=is_first, mark=mark or "")
 
     def read(self) -> Checkpoint | None:
         """What an earlier try fixed, or None on the first try; one that cannot be read is none, and is warned of."""
@@ -276,7 +282,7 @@ class RunCheckpoint:
         value: Any = None
         if self._backend is not None:
             # Asking is a request, and of a deleted run of the same name Airflow has kept nothing.
-            value = None if self._is_first else self._backend.get(_CHECKPOINT)
+            value = None if self._is_first else self._backend.get(self._state_key)
         elif self._destination is not None:
             value = self._destination.read(self._name)
         if value is None:
@@ -312,7 +318,7 @@ class RunCheckpoint:
             return
         if self._backend is not None:
             # By way of JSON: Airflow takes lists, and to_builtins leaves tuples.
-            self._backend.set(_CHECKPOINT, msgspec.json.decode(msgspec.json.encode(checkpoint)))
+            self._backend.set(self._state_key, msgspec.json.decode(msgspec.json.encode(checkpoint)))
         elif self._destination is not None:
             self._destination.write(self._name, msgspec.json.encode(checkpoint))
         self._keep_keys(checkpoint.reached.keys if checkpoint.reached is not None else None)
@@ -327,7 +333,7 @@ class RunCheckpoint:
         if not self._is_kept:
             return
         if self._backend is not None:
-            self._backend.delete(_CHECKPOINT)
+            self._backend.delete(self._state_key)
         elif self._destination is not None:
             self._destination.remove(self._name)
         self._keep_keys(None)

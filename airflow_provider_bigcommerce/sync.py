@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from airflow_provider_bigcommerce.assets import data_alias, is_known
 from airflow_provider_bigcommerce.compat import RetryDecision
 from airflow_provider_bigcommerce.core.arguments import Checks, flag, mapping, names, optional, pending_or, span, text, when
+from airflow_provider_bigcommerce.core.live import live_way
 from airflow_provider_bigcommerce.core.naming import kept_name
 from airflow_provider_bigcommerce.core.planning import copied_resource, resource_of
 from airflow_provider_bigcommerce.core.whole_store import in_order
@@ -25,7 +26,7 @@ from airflow_provider_bigcommerce.state import state_asset
 from airflow_provider_bigcommerce.transfers.to_lake import BigCommerceToLakeOperator
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
-from airflow_provider_bigcommerce.transfers.transfer import BigCommerceTransferOperator
+from airflow_provider_bigcommerce.transfers.transfer import BigCommerceTransferOperator, can_tell_deleted
 
 if TYPE_CHECKING:
     from airflow.sdk import TaskGroup
@@ -42,6 +43,8 @@ ARGUMENT_CHECKS: Final[Checks] = {
     "compact_every": optional(span(example="timedelta(days=7)")),
     "initial_since": optional(pending_or(when())),
     "with_each_parent": flag(),
+    "live": flag(),
+    "settle": optional(span(may_be_zero=True, example="timedelta(seconds=60)")),
     "group_id": text("bigcommerce_sync"),
 }
 
@@ -84,6 +87,8 @@ def bigcommerce_sync(
     initial_since: str | datetime | None = None,
     exclude: Sequence[ResourceName | str] = (),
     with_each_parent: bool = True,
+    live: bool = False,
+    settle: timedelta | None = None,
     group_id: str = "bigcommerce_sync",
     **arguments: Any,
 ) -> TaskGroup:
@@ -108,6 +113,10 @@ def bigcommerce_sync(
     :param initial_since: where the first runs of lists with a change date begin; the store's beginning if not given.
     :param exclude: with ``all``, resources to leave out.
     :param with_each_parent: with ``all``, whether lists that cost one request per parent are read (``order_taxes``: one per order).
+    :param live: in a DAG that is scheduled on ``changes(...)`` and a clock: runs that events started read the rows that they name, and runs
+        by the clock what changed. ``deletes`` is then ``detect`` where the resource allows, unless it is given
+        (docs/how-to/live-copy.md).
+    :param settle: with ``live``, how long the events of a burst are collected; if not given, 60 seconds for files and lakes, 0 for tables.
     :param group_id: id of the task group.
     :param arguments: arguments of every transfer: ``retries``, ``pool``, ``file_format``, ``emit_empty`` ...
     :returns: the group, to stand before and after other tasks.
@@ -120,12 +129,16 @@ def bigcommerce_sync(
         "compact_every": compact_every,
         "initial_since": initial_since,
         "with_each_parent": with_each_parent,
+        "live": live,
+        "settle": settle,
         "group_id": group_id,
     }
     for name, check in ARGUMENT_CHECKS.items():
         check(name, own_arguments[name])
     resources, exclude = _resources(resources), names("['orders']")("exclude", exclude)
     _check(resources, to, bigcommerce_conn_id, exclude)
+    if live or settle is not None:
+        _check_live(resources, live=live)
     operator, place = _transfer(to)
     basic = {"bigcommerce_conn_id": bigcommerce_conn_id, "mode": "incremental", "full_every": full_every}
     common = {**basic, **place, **_retry_policy(), **arguments}
@@ -159,7 +172,10 @@ def bigcommerce_sync(
             name, extra = own[row]
             bounds = {"initial_since": initial_since} if initial_since and row.modified is not None else {}
             weight = {"priority_weight": len(own) - number, "weight_rule": "absolute"}
-            given = {"resource": name, **alone, **weight, **bounds, **common, **extra}
+            events: dict[str, Any] = {"live": True, "settle": settle} if live else {}
+            if live and can_tell_deleted(row):
+                events["deletes"] = "detect"
+            given = {"resource": name, **events, **alone, **weight, **bounds, **common, **extra}
             tasks[row.name] = operator(task_id=kept_name(row.name), **given)
         named = {name: str(task.task_id) for name, task in tasks.items()}
         list(tasks.values()) >> BigCommerceSyncSummaryOperator(copies=named, **summary)
@@ -198,6 +214,22 @@ def _transfer(to: str | Tables | Lake) -> tuple[type[BigCommerceTransferOperator
 
 def _retry_policy() -> dict[str, Any]:
     return {} if RetryDecision is None else {"retry_policy": BigCommerceRetryPolicy()}
+
+
+def _check_live(resources: Any, *, live: bool) -> None:
+    if not live:
+        raise InvalidQueryError("settle goes with live=True: a run by the clock reads what there is. Leave it out.")
+    if resources == "all":
+        raise InvalidQueryError(
+            "live=True does not go with resources='all': which events a task reads must be known when the DAG is parsed. Name the "
+            "resources."
+        )
+    names = [copied_resource(name).name for name in _each(resources)]
+    if not any(live_way(resource_of(name)) for name in names):
+        raise InvalidQueryError(
+            f"live=True has no effect on {', '.join(map(repr, names))}: BigCommerce tells of no change of these. Leave it out. "
+            "docs/how-to/live-copy.md lists the resources that have events."
+        )
 
 
 def _check(resources: Any, to: Any, conn_id: Any, exclude: Sequence[str]) -> None:

@@ -23,6 +23,7 @@ from airflow_provider_bigcommerce.core.order_lines import by_order, count_disagr
 from airflow_provider_bigcommerce.core.planning import column_of
 from airflow_provider_bigcommerce.core.positions import Position
 from airflow_provider_bigcommerce.core.windows import Window
+from airflow_provider_bigcommerce.engine.by_ids import NamedRows
 from airflow_provider_bigcommerce.engine.manifest import DataFile, FieldDrift
 from airflow_provider_bigcommerce.engine.progress import Progress
 from airflow_provider_bigcommerce.engine.selection import Selection, without_include
@@ -91,6 +92,7 @@ class Copy:
     :param tell: takes a progress line.
     :param parts: closes parts for the retries of the run and remembers them; None where there are no parts or no retries.
     :param meanwhile: what is done while the first page is on its way, before the first row is written.
+    :param named: reads the rows, where the selection says which; None where it is a list.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class Copy:
         tell: Callable[[str], None],
         parts: Parts | None = None,
         meanwhile: Callable[[], None] = lambda: None,
+        named: NamedRows | None = None,
     ) -> None:
         self._selection = selection
         self._window = window
@@ -119,6 +122,7 @@ class Copy:
         self._copied = Copied(query=selection.query_text)
         self._parts = parts
         self._meanwhile = meanwhile
+        self._named = named
         self._earlier = parts.earlier if parts is not None else None
         self._earlier_position = self._earlier.position if self._earlier is not None else None
         self._has_looked_again = False
@@ -290,13 +294,13 @@ class Copy:
     async def _pages(self, store: BigCommerceStore) -> AsyncGenerator[Page, None]:
         """The pages; once more without the include if the store refuses it before the first row."""
         selection = self._selection
-        name, came = selection.resource.name, False
+        came = False
         start: dict[str, Any] = {}
         if self._earlier_position is not None:
             start, came = {"start": self._earlier_position}, True
         asked = without_include(selection) if self._refused else selection
         try:
-            async with contextlib.aclosing(store.pages(name, **asked.reading(self._window), **start)) as pages:
+            async with contextlib.aclosing(self._listed(store, asked, start)) as pages:
                 async for page in pages:
                     came = True
                     yield page
@@ -312,9 +316,14 @@ class Copy:
         self._refused = True
         plain = without_include(selection)
         self._copied.query = plain.query_text
-        async with contextlib.aclosing(store.pages(name, **plain.reading(self._window), **start)) as pages:
+        async with contextlib.aclosing(self._listed(store, plain, start)) as pages:
             async for page in pages:
                 yield page
+
+    def _listed(self, store: BigCommerceStore, asked: Selection, start: Mapping[str, Any]) -> AsyncGenerator[Page, None]:
+        if self._named is not None:
+            return self._named.pages(store, asked)
+        return store.pages(asked.resource.name, **asked.reading(self._window), **start)
 
     async def _completed(self, store: BigCommerceStore, records: Sequence[msgspec.Raw]) -> Sequence[msgspec.Raw]:
         """The page's rows with all their line items, where these were asked for."""

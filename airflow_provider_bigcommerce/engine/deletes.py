@@ -21,6 +21,7 @@ from airflow_provider_bigcommerce.core import odd_bytes
 from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.planning import column_of, full_query
+from airflow_provider_bigcommerce.engine.by_ids import NamedRows
 from airflow_provider_bigcommerce.engine.completeness import require_whole
 from airflow_provider_bigcommerce.engine.copying import Copied
 from airflow_provider_bigcommerce.engine.selection import Selection
@@ -55,6 +56,9 @@ class CopyKeys(Protocol):
 
     def compare(self) -> Compared:
         """Hold them against the copy; called once, outside the event loop."""
+
+    def among(self, keys: Sequence[Key]) -> Compared:
+        """Which of these keys are rows of the copy that are not marked; instead of ``add`` and ``compare``, outside the event loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,34 @@ async def find_deleted(
         gone, archived = await _archived(store, selection, gone)
     back = await _rows_of(store, selection, compared.back)
     return Deletions(gone, await completed(store, archived), await completed(store, back))
+
+
+async def find_named(
+    store: BigCommerceStore,
+    selection: Selection,
+    copy: CopyKeys,
+    named: NamedRows,
+    *,
+    most_percent: float,
+    completed: Callable[[BigCommerceStore, Sequence[msgspec.Raw]], Awaitable[Sequence[msgspec.Raw]]],
+) -> Deletions:
+    """Of rows that were asked for by their ids, those of the copy that are gone.
+
+    :param named: has read them.
+    :param most_percent: of the copy's rows, how many may be gone.
+    :param completed: gives rows what the copy's rows have.
+    :raises TooManyDeletedError: more are gone than may be.
+    """
+    row = selection.resource
+    reader = KeyReader(row.name, row.primary_key)
+    archived = dict(zip(reader.keys(named.archived), named.archived, strict=True))
+    asked = [*named.gone, *archived]
+    if not asked:
+        return Deletions()
+    compared = await asyncio.to_thread(copy.among, asked)
+    _guard(row, compared, most_percent)
+    hidden = [record for key, record in archived.items() if key in set(compared.gone)]
+    return Deletions([key for key in compared.gone if key not in archived], await completed(store, hidden))
 
 
 async def _read_ids(store: BigCommerceStore, row: Resource, copy: CopyKeys) -> None:

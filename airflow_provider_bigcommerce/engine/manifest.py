@@ -75,7 +75,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     :param resource: catalog name.
     :param store_hash: the store it is from.
-    :param mode: ``full``, ``incremental`` or ``backfill``.
+    :param mode: ``full``, ``incremental``, ``backfill``, or ``ids`` for a run that read the rows of some ids.
     :param query: parameters sent beside the window's and the page's, includes among them.
     :param window: the span of change dates; of creation dates in a backfill of a resource that can be read by them.
     :param watermark: where the next incremental run goes on, ISO-8601; null for the other modes.
@@ -105,7 +105,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     resource: str
     store_hash: str
-    mode: Literal["full", "incremental", "backfill"]
+    mode: Literal["full", "incremental", "backfill", "ids"]
     query: Mapping[str, str]
     window: ManifestWindow
     watermark: str | None

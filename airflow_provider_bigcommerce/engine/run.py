@@ -5,6 +5,7 @@ The order makes that a reader sees all of a run or nothing of it, whatever happe
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ from datetime import UTC, datetime
 from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.core.windows import written
+from airflow_provider_bigcommerce.engine.by_ids import NamedRows, Sleep
 from airflow_provider_bigcommerce.engine.completeness import checked, require_whole, settled
 from airflow_provider_bigcommerce.engine.copying import Copied, Copy, drift_of
-from airflow_provider_bigcommerce.engine.deletes import find_deleted
+from airflow_provider_bigcommerce.engine.deletes import Deletions, find_deleted, find_named
 from airflow_provider_bigcommerce.engine.manifest import Manifest, ManifestWindow
 from airflow_provider_bigcommerce.engine.progress import Progress
 from airflow_provider_bigcommerce.engine.selection import Span, fixed_span, span_until, tell_nothing, tell_window
@@ -23,6 +25,7 @@ from airflow_provider_bigcommerce.engine.stoppable import StoppableReading, stor
 from airflow_provider_bigcommerce.engine.target import Run, Standing, Taking, Target
 from airflow_provider_bigcommerce.engine.telling import Learnt
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
+from airflow_provider_bigcommerce.rows.row_keys import SeenKeys
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +38,14 @@ class Manner:
     :param most_deleted_percent: of the copy's rows, how many may be gone from the store; None where nobody looks for them.
     :param accept_incomplete: whether a copy that is not complete moves the watermark.
     :param patience: seconds without an answer after which the wait is refused; None to keep waiting.
+    :param sleep: waits before ids that brought no row are asked for again.
     """
 
     quota_share: float | None = None
     most_deleted_percent: float | None = None
     accept_incomplete: bool = False
     patience: float | None = None
+    sleep: Sleep = asyncio.sleep
 
 
 class CopyRun:
@@ -110,6 +115,7 @@ class CopyRun:
             self._told()
 
         taking = target.begin(span, fixed, now)
+        named = NamedRows(self._manner.sleep) if selection.ids is not None else None
         copy = Copy(
             selection,
             span.window,
@@ -119,16 +125,17 @@ class CopyRun:
             tell=log.info,
             parts=taking.parts,
             meanwhile=note,
+            named=named,
         )
         what, window = selection.resource.name, tell_window(selection, span.window)
         log.info("Copying %s of store %s%s into %s", what, self._run.store_hash, window, target.title)
-        read_at, copied = self._reading.run(lambda: self._read(copy, taking))
+        read_at, copied = self._reading.run(lambda: self._read(copy, taking, named))
         if selection.mode == "backfill" and not copied.rows:
             tell_nothing(selection, span.window)
         manifest = self._manifest(span, taking, copied, read_at)
         return taking.commit(manifest, copied, self._reading.check)
 
-    async def _read(self, copy: Copy, taking: Taking) -> tuple[str, Copied]:
+    async def _read(self, copy: Copy, taking: Taking, named: NamedRows | None) -> tuple[str, Copied]:
         """Read the list, and what is gone from it."""
         settings = store_settings(self._run.selection.mode, self._manner.quota_share, self._hook)
         async with self._hook.astore(**settings, hand_back_after=self._manner.patience) as store:
@@ -136,8 +143,13 @@ class CopyRun:
             taking.listen(store.heard)
             copied = await copy.run(store)
             read_at = await taking.have_read(store)
-            if self._manner.most_deleted_percent is not None:
-                await self._mark_deleted(store, copy, copied, taking, self._manner.most_deleted_percent)
+            most_deleted = self._manner.most_deleted_percent
+            if most_deleted is not None and named is not None:
+                await self._mark_named(store, copy, copied, taking, named, most_deleted)
+            elif most_deleted is not None and self._run.selection.looks_for_deleted:
+                await self._mark_deleted(store, copy, copied, taking, most_deleted)
+            elif most_deleted is not None:
+                taking.mark(Deletions(), copied)
             return read_at, copy.sum_up(store)
 
     async def _mark_deleted(self, store: BigCommerceStore, copy: Copy, copied: Copied, taking: Taking, most_percent: float) -> None:
@@ -147,6 +159,14 @@ class CopyRun:
             require_whole(copied)  # a list that lacks rows must not delete them
         selection, keys = self._run.selection, taking.keys(seen)
         found = await find_deleted(store, selection, keys, knows_all=seen is not None, most_percent=most_percent, completed=copy.completed)
+        taking.mark(found, copied)
+
+    async def _mark_named(
+        self, store: BigCommerceStore, copy: Copy, copied: Copied, taking: Taking, named: NamedRows, most_percent: float
+    ) -> None:
+        """Of the rows that were asked for by id, those that the store has no more."""
+        keys = taking.keys(SeenKeys())
+        found = await find_named(store, self._run.selection, keys, named, most_percent=most_percent, completed=copy.completed)
         taking.mark(found, copied)
 
     def _manifest(self, span: Span, taking: Taking, copied: Copied, read_at: str) -> Manifest:

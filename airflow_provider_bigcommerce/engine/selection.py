@@ -10,11 +10,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from airflow_provider_bigcommerce.core.arguments import ids, included, names, optional
+from airflow_provider_bigcommerce.core.arguments import ids as id_list
+from airflow_provider_bigcommerce.core.arguments import included, names, optional
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
 from airflow_provider_bigcommerce.core.fields import FieldSelection, select_fields
+from airflow_provider_bigcommerce.core.id_ways import named_rows
 from airflow_provider_bigcommerce.core.messages import Query, query_text
 from airflow_provider_bigcommerce.core.naming import kept_name
 from airflow_provider_bigcommerce.core.partitions import Partition, bounds_of, require_cut
@@ -46,6 +48,9 @@ _FIELDS = optional(names("['id', 'email']"))
 Mode = Literal["full", "incremental", "backfill"]
 MODES: tuple[Mode, ...] = ("full", "incremental", "backfill")
 
+#: What stands in the manifest of a run that reads the rows of some ids; no argument is that.
+BY_IDS: Final = "ids"
+
 #: What is read with a resource unless ``include`` says otherwise: rows that would cost a request for each parent.
 DEFAULT_INCLUDE: Mapping[str, tuple[str, ...]] = {"orders": ("consignments.line_items",)}
 
@@ -60,7 +65,7 @@ class Selection:
     """Which rows of which resource, as the operator's arguments say.
 
     :param resource: the catalog's row.
-    :param mode: ``full``, ``incremental`` or ``backfill``.
+    :param mode: ``full``, ``incremental``, ``backfill``, or ``ids`` where ids are given.
     :param query: what is sent beside window and page, include with its companions among it.
     :param include: of these, what the rows are asked to carry.
     :param since: argument, whole UTC seconds; in a backfill, the beginning of the run's data interval unless it was given.
@@ -71,10 +76,15 @@ class Selection:
     :param fields: which fields of the rows are kept.
     :param parent_ids: for a child resource, the parents whose rows are read; None for all.
     :param parent_query: for a child resource, filters for the parents.
+    :param ids: the rows that are read; None for all.
+    :param deleted: rows that are gone, as an event has told.
+    :param ids_by: what the ids are of: a filter that takes them, or ``parents``; empty for the rows' own.
+    :param mark: what tells a run by events from others of the same DAG run, such as a try that had fewer events.
+    :param looks_for_deleted: whether a run that notices deletes does so; one that goes by events leaves that to the clock's.
     """
 
     resource: Resource
-    mode: Mode
+    mode: Mode | Literal["ids"]
     query: Query
     include: tuple[str, ...]
     since: datetime | None
@@ -85,6 +95,11 @@ class Selection:
     fields: FieldSelection = field(default_factory=FieldSelection)
     parent_ids: tuple[ParentId, ...] | None = None
     parent_query: Query | None = None
+    ids: tuple[int | str, ...] | None = None
+    deleted: tuple[int | str, ...] = ()
+    looks_for_deleted: bool = True
+    ids_by: str = ""
+    mark: str = ""
 
     @property
     def is_compared(self) -> bool:
@@ -114,7 +129,16 @@ class Selection:
         found |= {f"{self.resource.parent}.{name}": query_text(value) for name, value in (self.parent_query or {}).items()}
         if self.parent_ids is not None:  # there may be thousands
             found["parent_ids"] = hashlib.sha256(repr(self.parent_ids).encode()).hexdigest()[:12]
+        if self.ids is not None:  # which ones is not told, or each run would be a kind of its own
+            found[BY_IDS] = "some"
         return found
+
+    @property
+    def named(self) -> str | None:
+        """What tells a run that reads some ids from one that reads others. None for runs that are told by their DAG run alone."""
+        if self.mark or self.ids is None:
+            return self.mark or None
+        return hashlib.sha256(repr((sorted(map(str, self.ids)), sorted(map(str, self.deleted)))).encode()).hexdigest()[:12]
 
     @property
     def dated(self) -> Resource:
@@ -175,10 +199,14 @@ def select(
     parent_ids: Sequence[ParentId] | None = None,
     parent_query: Query | None = None,
     interval: tuple[datetime | None, datetime | None] = (None, None),
+    ids: Sequence[int | str] | None = None,
+    deleted: Sequence[int | str] | None = None,
 ) -> Selection:
     """Read the operator's arguments, rendered.
 
     :param interval: of the DAG run, for a backfill.
+    :param ids: the rows that are read.
+    :param deleted: rows that are gone.
     :raises UnknownResourceError: with the nearest names.
     :raises InvalidQueryError: an argument that cannot work.
     """
@@ -192,7 +220,9 @@ def select(
             f"BigCommerce's API has no filter by change date for {row.name!r}: mode='incremental' reads the whole list and keeps what "
             "changed, so since, until and initial_since cannot bound it. Leave them out, or use mode='full'."
         )
-    parent_ids = optional(ids(of_parents=True))("parent_ids", parent_ids)
+    parent_ids = optional(id_list(of_parents=True))("parent_ids", parent_ids)
+    has_other_bounds = bool(since or until or initial_since or parent_query) or parent_ids is not None
+    named, gone = named_rows(row, mode, ids, deleted, has_other_bounds=has_other_bounds)
     if parent_ids is not None and parent_query:
         raise InvalidQueryError("Give parent_ids or parent_query, not both: chosen parents are not asked whether a filter holds.")
     if parent_ids is not None and (since or until or mode == "backfill") and dated(row) is not row:
@@ -227,7 +257,7 @@ def select(
     asked.update(kept.query)
     return Selection(
         row,
-        mode,
+        BY_IDS if named is not None else mode,
         asked,
         wanted,
         window.since,
@@ -238,6 +268,8 @@ def select(
         kept,
         None if parent_ids is None else tuple(parent_ids),
         parent_query,
+        named,
+        gone,
     )
 
 
@@ -363,7 +395,9 @@ def _span(selection: Selection, window: Window, replaced: Manifest | None, water
 
 
 def tell_window(selection: Selection, window: Window) -> str:
-    """``, created from ... to ...``: a window in a line of the log; empty without one."""
+    """``, created from ... to ...``: a window in a line of the log, or how many rows are named; empty where all is read."""
+    if selection.ids is not None:
+        return f", {len(selection.ids):,} by their ids"
     if not window.is_bounded:
         return ""
     what = "created" if selection.is_by_creation else "changed"

@@ -60,6 +60,9 @@ class Run:
         else:
             key = run_key("no_dag", f"{now:%Y-%m-%dT%H-%M-%S}-{uuid.uuid4().hex[:6]}", task_id)
             task = task_key("no_dag", task_id)
+        if selection.named is not None:
+            # What a run reads by ids adds to the copy. A try with other ids, a cleared task's for example, must not replace that.
+            key = f"{key}-{selection.named}"
         return cls(key, task, selection, store_hash, now, context)
 
 

@@ -227,7 +227,8 @@ def table(lines: Sequence[Mapping[str, Any]]) -> list[str]:
         if "rows" in line:
             since, until = line["window"]["since"], line["window"]["until"]
             is_compared = line["mode"] == "incremental" and not until
-            what = f"changed since {since}" if since else "new or changed since the last run" if is_compared else "everything"
+            whole = "the rows that events named" if line["mode"] == "ids" else "everything"
+            what = f"changed since {since}" if since else "new or changed since the last run" if is_compared else whole
             numbers = (f"{line['rows']:,}", f"{line['requests']:,}", str(line["throttled"]), f"{line['seconds']:.1f}")
             cells.append((line["resource"], line["state"], *numbers, what + ("" if line["complete"] else "; a count disagrees")))
         else:

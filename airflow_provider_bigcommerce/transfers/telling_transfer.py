@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce.assets import asset_of, data_alias, is_known
-from airflow_provider_bigcommerce.compat import comes_again, is_of_mapped, is_task
+from airflow_provider_bigcommerce.compat import comes_again, is_nothing_to_do, is_of_mapped, is_task
 from airflow_provider_bigcommerce.core.arguments import Checks, check_rendered, flag, is_pending, text
 from airflow_provider_bigcommerce.core.planning import copied_resource, resource_of
 from airflow_provider_bigcommerce.engine.packages import failing_without_package
@@ -79,7 +79,7 @@ class TellingTransfer(BaseOperator):
                 check_rendered(self, self.argument_checks)
                 manifest = self.transfer(context)
         except BaseException as error:
-            if not comes_again(error):
+            if not comes_again(error) and not is_nothing_to_do(error):
                 self._tell_failure(context, error)
             raise
         measure(self._tags(), self.learnt, manifest)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, is_pending, one_of, place, span
 from airflow_provider_bigcommerce.core.planning import copied_resource
+from airflow_provider_bigcommerce.engine.selection import Selection
 from airflow_provider_bigcommerce.engine.stoppable import StoppableReading
 from airflow_provider_bigcommerce.engine.target import Run
 from airflow_provider_bigcommerce.engine.telling import files_at
@@ -60,9 +61,8 @@ class BigCommerceToLakeOperator(BigCommerceTransferOperator):
             refuse_without_key(row.name, self.mode, has_key=bool(row.primary_key))
         self._reading: StoppableReading | None = None
 
-    def transfer(self, context: Mapping[str, Any]) -> dict[str, Any]:
+    def transfer_selected(self, context: Mapping[str, Any], selection: Selection) -> dict[str, Any]:
         """Copy, commit, and return the manifest, with ``table`` and its ``version`` in place of files."""
-        selection = self.selection(context)
         load_deltalake()
         layout = layout_of(selection.resource, self.nested)
         destination = Destination.at(str(self.path))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from airflow_provider_bigcommerce.compat import come_again, is_task
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, flag, integer, mapping, one_of, optional, place, span
 from airflow_provider_bigcommerce.core.partitions import Partition
-from airflow_provider_bigcommerce.engine.selection import within
+from airflow_provider_bigcommerce.engine.selection import Selection, within
 from airflow_provider_bigcommerce.engine.stoppable import StoppableReading
 from airflow_provider_bigcommerce.engine.target import Run
 from airflow_provider_bigcommerce.engine.telling import files_at
@@ -119,11 +119,11 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
             raise InvalidQueryError("deletes does not go with partition: a range of a list does not tell what is gone. Leave deletes out.")
         self._reading: StoppableReading | None = None
 
-    def transfer(self, context: Mapping[str, Any]) -> dict[str, Any]:
+    def transfer_selected(self, context: Mapping[str, Any], selection: Selection) -> dict[str, Any]:
         """Copy, commit, and return the manifest; for a range of the list, return it uncommitted."""
         self._reading = StoppableReading()
         partition = None if self.partition is None else Partition.read(self.partition)
-        selection = self.selection(context) if partition is None else within(self.selection(context), partition)
+        selection = selection if partition is None else within(selection, partition)
         destination = Destination.at(str(self.path))
         hook = BigCommerceHook(self.bigcommerce_conn_id)
         store_hash = self.learnt.store_hash = hook.credentials().store_hash

@@ -6,10 +6,12 @@ Rows go from the store to the database (``targets.sql``); XCom gets the manifest
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, one_of, optional, text
 from airflow_provider_bigcommerce.engine.copying import columns_of
+from airflow_provider_bigcommerce.engine.selection import Selection
 from airflow_provider_bigcommerce.engine.stoppable import StoppableReading
 from airflow_provider_bigcommerce.engine.target import Run
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
@@ -41,6 +43,7 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         (``billing_address__city``) and lists child tables (``orders__line_items``).
     """
 
+    settles: ClassVar[timedelta] = timedelta(0)
     accepted_deletes: Sequence[str] = ("ignore", "detect", "delete")
     _own_checks: ClassVar[Checks] = {
         "conn_id": text("warehouse"),
@@ -69,9 +72,8 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         self._reading: StoppableReading | None = None
         self._target: SqlTarget | None = None
 
-    def transfer(self, context: Mapping[str, Any]) -> dict[str, Any]:
+    def transfer_selected(self, context: Mapping[str, Any], selection: Selection) -> dict[str, Any]:
         """Copy, commit, and return the manifest, with ``table`` in place of files."""
-        selection = self.selection(context)
         row = selection.resource
         layout = layout_of(columns_of(row), self.table or selection.folder, self.nested, row.primary_key, is_hashed=row.modified is None)
         hook = BigCommerceHook(self.bigcommerce_conn_id)

@@ -28,6 +28,7 @@ from airflow_provider_bigcommerce.core.arguments import (
     when,
 )
 from airflow_provider_bigcommerce.core.catalog import Resource
+from airflow_provider_bigcommerce.core.id_ways import id_way
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.planning import ancestor_of, check_parameters, copied_resource, resource_of
 from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, backfill_filter, window_between
@@ -41,7 +42,7 @@ from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.links import BigCommerceControlPanelLink, control_panel_url
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.files.parents import parents_in
-from airflow_provider_bigcommerce.transfers.telling_transfer import TellingTransfer
+from airflow_provider_bigcommerce.transfers.live_transfer import LiveTransfer
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.core.catalog.names import ResourceName
@@ -52,7 +53,13 @@ if TYPE_CHECKING:
 Deletes = Literal["ignore", "detect", "delete"]
 
 
-class BigCommerceTransferOperator(TellingTransfer):
+def can_tell_deleted(row: Resource) -> bool:
+    """Whether the store gives all keys of a resource's rows, so that what is missing among them is deleted."""
+    needs_more = any(name not in row.parent_keys for name in row.required_params) or row.required_any or row.id_placeholder is not None
+    return bool(row.primary_key) and row.kind == "collection" and not needs_more
+
+
+class BigCommerceTransferOperator(LiveTransfer):
     """A transfer of a BigCommerce resource, whole or only what changed; what it is copied into is the subclass's affair.
 
     :param resource: catalog name, such as ``orders`` (docs/reference/resources.md), or the API path of a list that is in no catalog; not
@@ -75,6 +82,11 @@ class BigCommerceTransferOperator(TellingTransfer):
     :param parent_query: for a child resource, filters for the parents: ``{"status_id": 11}``. (templated)
     :param parents_from: for a child resource, the ``path`` of a task that copied the parents into files; those of its newest run are
         read: after an incremental run, the children of what changed. (templated)
+    :param ids: the rows that are read, by their ids, 250 in a request where the resource has such a filter: ``[101, 102]``. No watermark is
+        moved. With ``deletes``, an id that brings no row in two answers, at least 5 seconds apart, is marked as deleted. None for all
+        rows, none for ``[]``. (templated)
+    :param deleted: ids of rows that are known to be deleted, by an event for example; with ``deletes``, they are marked without being asked
+        for. (templated)
     :param deletes: ``detect``: rows of the copy that the store no longer has are marked with ``_deleted_at``; ``delete`` (tables only):
         they are deleted; ``ignore``: they stay. For this, an incremental run by change date reads the ids of the whole list, 250 per
         request.
@@ -89,12 +101,16 @@ class BigCommerceTransferOperator(TellingTransfer):
         whole reads with the same rows say that none are (``complete: false`` in the manifest). If not, the next run reads its window again.
     :param emit_empty: whether a run that brought no row has an asset event too, with ``rows`` 0. So it is by default; with False, a DAG
         that is scheduled on the asset runs only when rows came (docs/how-to/react-to-new-data.md).
+    :param live: in a DAG that is scheduled on ``changes(...)``: a run that events started reads the rows that they name; other runs read
+        what changed, by ``mode="incremental"``, and with it what events have missed (docs/how-to/live-copy.md).
+    :param settle: how long a run by events collects the events of a burst, from the first on; it gives its slot back meanwhile. If not
+        given, 60 seconds for files and lake tables, 0 for tables of a database.
     """
 
     #: What ``deletes`` may be.
     accepted_deletes: Sequence[str] = ("ignore", "detect")
     argument_checks: ClassVar[Checks] = {
-        **TellingTransfer.argument_checks,
+        **LiveTransfer.argument_checks,
         "accept_incomplete": flag(),
         "mode": one_of(MODES),
         "query": optional(filters()),
@@ -108,6 +124,8 @@ class BigCommerceTransferOperator(TellingTransfer):
         "parent_ids": optional(ids(of_parents=True)),
         "parent_query": optional(filters()),
         "parents_from": optional(place("/data/bigcommerce")),
+        "ids": optional(ids()),
+        "deleted": optional(ids()),
         "deletes": one_of(accepted_deletes),
         "max_deleted_percent": number(0, 100),
         "overlap": span(may_be_zero=True, example="timedelta(minutes=5)"),
@@ -128,6 +146,8 @@ class BigCommerceTransferOperator(TellingTransfer):
         "parent_ids",
         "parent_query",
         "parents_from",
+        "ids",
+        "deleted",
         "bigcommerce_conn_id",
     )
     template_fields_renderers = {"query": "json", "parent_query": "json"}  # noqa: RUF012  # Airflow's own declaration
@@ -150,6 +170,8 @@ class BigCommerceTransferOperator(TellingTransfer):
         parent_ids: Sequence[ParentId] | None = None,
         parent_query: Query | None = None,
         parents_from: str | None = None,
+        ids: Sequence[int | str] | None = None,
+        deleted: Sequence[int | str] | None = None,
         deletes: Deletes = "ignore",
         max_deleted_percent: float = 20,
         bigcommerce_conn_id: str = "bigcommerce_default",
@@ -158,9 +180,12 @@ class BigCommerceTransferOperator(TellingTransfer):
         quota_share: float | None = None,
         accept_incomplete: bool = False,
         emit_empty: bool = True,
+        live: bool = False,
+        settle: timedelta | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(resource=resource, bigcommerce_conn_id=bigcommerce_conn_id, emit_empty=emit_empty, **kwargs)
+        own = {"resource": resource, "bigcommerce_conn_id": bigcommerce_conn_id, "emit_empty": emit_empty}
+        super().__init__(**own, live=live, settle=settle, **kwargs)
         self.mode = mode
         self.query = query
         self.since = since
@@ -173,6 +198,8 @@ class BigCommerceTransferOperator(TellingTransfer):
         self.parent_ids = parent_ids
         self.parent_query = parent_query
         self.parents_from = parents_from
+        self.ids = ids
+        self.deleted = deleted
         self.deletes = deletes
         self.max_deleted_percent = max_deleted_percent
         self.overlap = overlap
@@ -181,6 +208,12 @@ class BigCommerceTransferOperator(TellingTransfer):
         self.accept_incomplete = accept_incomplete
         check_arguments(self, {name: self.argument_checks[name] for name in BigCommerceTransferOperator.argument_checks})
         self._check_what_is_known()
+        if live and mode != "incremental":
+            raise InvalidQueryError(
+                f"live=True does not go with mode={mode!r}: runs by the clock read what changed. Use mode='incremental'."
+            )
+        bounds = ("since", "until", "parent_ids", "parent_query", "parents_from", "ids", "deleted")
+        self.listen(also_given=[name for name in bounds if getattr(self, name) is not None])
 
     def selection(self, context: Mapping[str, Any]) -> Selection:
         """What the rendered arguments select.
@@ -207,6 +240,8 @@ class BigCommerceTransferOperator(TellingTransfer):
             parent_ids=self._parents() if self.parents_from else self.parent_ids,
             parent_query=self.parent_query,
             interval=interval_of(context),
+            ids=self.ids,
+            deleted=self.deleted,
         )
 
     def copy(
@@ -241,8 +276,7 @@ class BigCommerceTransferOperator(TellingTransfer):
             return
         if self.mode == "backfill":
             raise InvalidQueryError(f"deletes={deletes!r} does not go with mode='backfill': the live sync notices deletes. Leave it out.")
-        needs_more = any(name not in row.parent_keys for name in row.required_params) or row.required_any or row.id_placeholder is not None
-        if not row.primary_key or row.kind != "collection" or needs_more:
+        if not can_tell_deleted(row):
             raise InvalidQueryError(
                 f"deletes={deletes!r} does not apply to {row.name!r}: BigCommerce gives no list of all its rows with a key, so it cannot "
                 "be told which are gone. Leave deletes out."
@@ -257,6 +291,8 @@ class BigCommerceTransferOperator(TellingTransfer):
         row = copied_resource(self.resource)
         if self.mode == "backfill":
             backfill_filter(dated(row))
+        if self.ids is not None:
+            id_way(row)
         self._check_deletes(row)
         for name, asked, of in (("query", self.query, row), ("parent_query", self.parent_query, ancestor_of(row))):
             if asked is not None and of is not None and not is_pending(asked):

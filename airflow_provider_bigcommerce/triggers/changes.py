@@ -68,10 +68,10 @@ class BigCommerceChangesTrigger(BaseEventTrigger):
         @dag(schedule=[orders])
         def on_orders(): ...
 
-    The event's payload, which a DAG finds in ``triggering_asset_events`` under ``extra["payload"]``::
+    The event's payload, under ``extra["payload"]`` of the events that ``new_events`` gives (docs/how-to/react-to-new-data.md)::
 
         {"resource": "orders", "store_hash": "abc123", "since": "2026-03-29T12:00:00Z", "until": "2026-03-29T12:01:00Z",
-         "count": 2, "ids": [101, 102], "is_whole": True}
+         "count": 2, "ids": [101, 102], "is_whole": True, "deleted": [], "via": "poll"}
 
     ``ids`` names at most 500 rows; ``is_whole`` tells whether these are all, and the window how to read the rest. A row is told at
     least once; a deleted row is none. On Airflow 3.3 the end of the last window told is kept in the asset's state, so that a
@@ -212,6 +212,8 @@ class BigCommerceChangesTrigger(BaseEventTrigger):
             "count": len(ids),
             "ids": [shown_key(each) for each in ids[:MOST_IDS]],
             "is_whole": len(ids) <= MOST_IDS,
+            "deleted": [],
+            "via": "poll",
         }
 
     # -- the cursor -------------------------------------------------------------------------------------------------------

@@ -17,8 +17,7 @@ from airflow.triggers.base import BaseEventTrigger, BaseTrigger
 
 from airflow_provider_bigcommerce.core.arguments import Check, check_arguments, check_rendered, ids, included, is_pending, names, optional
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError
-from airflow_provider_bigcommerce.operators import compact, graphql, partition, reconcile, request, webhooks
-from airflow_provider_bigcommerce.operators import compact, graphql, partition, reconcile, refunds, request, shipments, stock
+from airflow_provider_bigcommerce.operators import compact, graphql, partition, reconcile, refunds, request, shipments, stock, webhooks
 from airflow_provider_bigcommerce.operators import sync as sync_operators
 from airflow_provider_bigcommerce.sensors import resource as sensors
 from airflow_provider_bigcommerce.sync import ARGUMENT_CHECKS, bigcommerce_sync
@@ -86,13 +85,16 @@ DATES: list[Any] = [
 ]
 #: Values that an argument of that name may not have, beside the nonsense.
 WRONG: dict[str, list[Any]] = {
-    **{name: [*NUMBERS, timedelta(days=10**6), timedelta(-1)] for name in ("overlap", "full_every", "checkpoint_every", "hand_back_after")},
+    **{
+        name: [*NUMBERS, timedelta(days=10**6), timedelta(-1)]
+        for name in ("overlap", "full_every", "settle", "checkpoint_every", "hand_back_after")
+    },
     **{name: [*NUMBERS, timedelta(-1)] for name in ("keep", "every")},
     **dict.fromkeys(("since", "until", "initial_since", "end_time", "moment"), DATES),
     **{name: [0, -5, 1.5, True, "x", "7", timedelta(1)] for name in ("into", "max_rows_per_file", "at_least", "max_failures")},
     **{name: [-1, 1.5, True, "x", timedelta(1)] for name in ("sample", "days")},
     **{name: [-1, True, "x", timedelta(1), float("inf"), 1e12] for name in ("max_wait", "poke_interval", "poll_interval")},
-    **{name: ["false", 0, 1, None] for name in ("stamp", "emit_empty", "with_each_parent", "needs_key")},
+    **{name: ["false", 0, 1, None] for name in ("stamp", "emit_empty", "live", "with_each_parent", "needs_key")},
     **{name: ["false", 0, 1, None] for name in ("accept_incomplete", "whole_collection")},
     "deferrable": ["false", 0, 1],
     "prune": ["false", 0, 1, None],
@@ -110,6 +112,7 @@ WRONG: dict[str, list[Any]] = {
     },
     "include": [{"a": 1}, True, [None], [7]],
     "parent_ids": [{"a": 1}, "", "None", True, 1.5, [None], [True], [1.5], [""], [[1]], [b"1"], {1: 2}, "{'a': 1}"],
+    **{name: [{"a": 1}, "", "None", True, 1.5, [None], [True], [1.5], [""], [[1]], [b"1"], "{'a': 1}"] for name in ("ids", "deleted")},
     **{name: [[1], (1, 2), "", "None", True, 1.5, {"a": 1}] for name in ("id", "channel_id", "seed")},
     **{name: ["a=1", [("a", 1)], 5, {1: 2}, {"": 1}] for name in ("query", "parent_query")},
     "variables": ["a", [1], 5],
@@ -173,7 +176,8 @@ def cases() -> Iterator[Any]:
 def test_every_class_is_in_the_table() -> None:
     made = ours(BaseOperator) | ours(BaseTrigger) | ours(BaseEventTrigger)
 
-    abstract = {each for each in made if each.__name__ in ("TellingTransfer", "BigCommerceTransferOperator", "BigCommerceRowsOperator")}
+    bases = ("TellingTransfer", "LiveTransfer", "BigCommerceTransferOperator", "BigCommerceRowsOperator")
+    abstract = {each for each in made if each.__name__ in bases}
     assert made - abstract == WORKING.keys()
 
 

@@ -33,6 +33,26 @@ def dags(airflow_home: Path, bigcommerce_sandbox: Sandbox, tmp_path: Path, monke
     return example_dags()
 
 
+def has_event_filters() -> bool:
+    from airflow.sdk.execution_time import context
+
+    return hasattr(getattr(context, "InletEventsAccessor", None), "after")
+
+
+def test_the_live_dag_starts_by_changes_and_every_night(dags: dict[str, Any]) -> None:
+    if not hasattr(airflow.sdk, "AssetOrTimeSchedule"):
+        assert "bigcommerce_live" not in dags
+        return
+    dag = dags["bigcommerce_live"]
+    copies = {task.resource: task for task in dag.tasks if hasattr(task, "live")}
+
+    assert (dag.catchup, dag.max_active_runs) == (False, 1)
+    assert copies.keys() == {"products", "product_variants", "orders", "customers"}
+    for name, task in copies.items():
+        assert (task.live, task.mode, task.deletes) == (True, "incremental", "detect")
+        assert f"bigcommerce://bigcommerce_default/changes/{name}" in {inlet.uri for inlet in task.inlets}
+
+
 def returned(run: Any, task_id: str, map_index: int = -1) -> Any:
     instances = run.get_task_instances()
     (instance,) = [instance for instance in instances if instance.task_id == task_id and instance.map_index == map_index]
@@ -87,6 +107,14 @@ def test_two_nights_of_the_sync_dag_bring_the_store_and_then_only_what_changed(
         assert manifest.watermark == "2026-09-22T14:13:20Z"
     # What is behind the last row is looked up: answers of V2 count nothing.
     assert sorted(request.path for request in store.requests if request.path == "/v2/orders") == ["/v2/orders"] * 2
+
+    report = dags["bigcommerce_on_new_orders"]
+    if not has_event_filters():  # Airflow 3.1
+        assert str(report.test().state) == "failed"
+        return
+    before = store.count("orders") - 1
+    assert returned(report.test(), "report") == before + 1  # both nights
+    assert returned(report.test(), "report") == 0
 
 
 def test_the_dag_of_many_stores_copies_each_and_says_which_one_failed(

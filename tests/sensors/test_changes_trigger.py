@@ -110,6 +110,8 @@ async def test_a_change_and_a_new_row_are_told_once_and_what_was_before_is_not(w
             "count": 2,
             "ids": [old, *made],
             "is_whole": True,
+            "deleted": [],
+            "via": "poll",
         }
     ]
 

@@ -24,7 +24,7 @@ def dags_of(page: str) -> list[Any]:
     return found
 
 
-PAGES = ("sync-a-whole-store.md", "many-stores.md", "react-to-new-data.md", "compact-a-copy.md", "object-stores.md")
+PAGES = ("sync-a-whole-store.md", "many-stores.md", "react-to-new-data.md", "compact-a-copy.md", "object-stores.md", "live-copy.md")
 
 
 @pytest.mark.parametrize("page", PAGES)

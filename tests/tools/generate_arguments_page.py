@@ -53,6 +53,7 @@ PARTS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("operators.shipments", "BigCommerceShipmentOperator"),
         ("operators.refunds", "BigCommerceRefundOperator"),
     ),
+    "Events": (("events", "changes"), ("events", "new_events")),
     "Sensors": (("sensors.resource", "BigCommerceResourceSensor"),),
     "Triggers": (
         ("triggers.changes", "BigCommerceChangesTrigger"),
@@ -66,8 +67,8 @@ _INTRODUCTION = """\
 
 <!-- Written by `python -m tests.tools.generate_arguments_page` from signatures and docstrings; change these, not this page. -->
 
-Every argument of every operator, transfer, sensor and trigger. Operators and sensors also take the arguments that Airflow gives to every
-task (`task_id`, `retries`, `pool` ...).
+Every argument of every operator, transfer, sensor and trigger, and of the functions for events. Operators and sensors also take the
+arguments that Airflow gives to every task (`task_id`, `retries`, `pool` ...).
 
 - **Default**: the value if you leave the argument out. *required*: you must give it.
 - **Template**: whether Airflow renders Jinja templates in it.

@@ -77,7 +77,7 @@ class FileTarget(Target):
         found, removed = begin(destination, folder, run.task, store_hash=run.store_hash, but=run.key)
         piece = None if partition is None else Piece(partition=partition, run=run.key, folder=folder, conn_id=self._conn_id)
         key = run.key if partition is None else piece_key(run.key, partition)
-        checkpoint = RunCheckpoint.of(context, destination, folder, key)
+        checkpoint = RunCheckpoint.of(context, destination, folder, key, selection.named)
         fixed = checkpoint.read()
         begun = begin_try(destination, folder, run.key, number=try_number(context), is_first=fixed is None, found=found)
         removed += discard_unfinished(destination, run_folder(folder, key), begun.found.look)

@@ -6,7 +6,7 @@ Awaits the store and writes files; its manifest says what came, and is committed
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,11 +21,12 @@ from airflow_provider_bigcommerce.engine.deletes import Deletions
 from airflow_provider_bigcommerce.engine.manifest import DataFile, Manifest
 from airflow_provider_bigcommerce.engine.selection import Span
 from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies
-from airflow_provider_bigcommerce.rows.row_keys import SeenKeys
+from airflow_provider_bigcommerce.rows.row_keys import Key, SeenKeys, key_of
 from airflow_provider_bigcommerce.state import Checkpoint, Watermark
 from airflow_provider_bigcommerce.targets.files.checkpoints import PartCheckpoints, what_is_read
 from airflow_provider_bigcommerce.targets.files.commits import commit, manifest_name, read_manifest, run_folder
 from airflow_provider_bigcommerce.targets.files.destination import is_temporary
+from airflow_provider_bigcommerce.targets.files.file_reader import FileReader
 from airflow_provider_bigcommerce.targets.files.file_run import FileRun
 from airflow_provider_bigcommerce.targets.files.known_keys import FileKeys, marker
 from airflow_provider_bigcommerce.targets.files.overlap import Overlap, written_by
@@ -134,6 +135,8 @@ class IntoFiles:
             if selection.is_compared and (later := self._committed_since(last)) is not None:
                 log.warning("The run %s was committed after the one that the watermark is of: every row is written again.", later)
                 known = None
+            elif selection.is_compared and known is not None:
+                known = known.without(self._written_since(manifest))
         own = read(run.destination, self._folder, run.key, closed, written(until)) if closed else None
         if selection.is_compared:
             return RowHashes(known or KnownRows(), own, dropped)
@@ -157,6 +160,17 @@ class IntoFiles:
             if other is not None and (other.watermark or "") >= last.watermark and other.query == self._run.selection.query_text:
                 return run
         return None
+
+    def _written_since(self, last: Manifest) -> Iterator[Key]:
+        """Keys of rows that runs by ids have written since: the copy may hold another row than the last whole read has seen."""
+        run, reader = self._run, FileReader(self._run.destination)
+        names = run.selection.resource.primary_key
+        for each in run.begun.found.runs:
+            if each.run == run.key or each.manifest.watermark is not None or each.manifest.order[0] < last.order[0] or not names:
+                continue
+            for file in each.manifest.files:
+                for values in reader.values(file, names):
+                    yield key_of(values)
 
     def _save_written(self, files: Sequence[DataFile]) -> None:
         if self.before is not None and self._until is not None:

@@ -67,6 +67,16 @@ class FileKeys:
                 gone.append(key)
         return Compared(live, gone, back)
 
+    def among(self, keys: Sequence[Key]) -> Compared:
+        """Which of these keys are rows of the copy that are not marked."""
+        asked, live = set(map(str, keys)), 0  # a text column holds a number as text
+        found: list[Key] = []
+        for key, is_deleted in self.rows():
+            live += not is_deleted
+            if not is_deleted and str(key) in asked:
+                found.append(key)
+        return Compared(live, found)
+
 
 def marker(row: Resource, key: Key) -> msgspec.Raw:
     """A record that holds a row's key and nothing else."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 import msgspec
@@ -25,11 +25,17 @@ _DIGEST = 16
 _ENTRY = 2 * _DIGEST
 #: Entries are looked up within those whose keys begin with the same two bytes: a few of a million.
 _PREFIXES = 1 << 16
+_ENCODE = msgspec.json.Encoder().encode
 
 
 def row_hashes_name(folder: str, run: str) -> str:
     """Where a run's file is, below ``path``."""
     return f"{folder}/_row_hashes/{run}.bin"
+
+
+def name_of(key: Key) -> bytes:
+    """The digest of a key."""
+    return digest(_ENCODE(key))
 
 
 class KnownRows:
@@ -53,6 +59,11 @@ class KnownRows:
     def __iter__(self) -> Iterator[bytes]:
         """Each entry, 32 bytes."""
         return (self._entries[at : at + _ENTRY] for at in range(0, len(self._entries), _ENTRY))
+
+    def without(self, keys: Iterable[Key]) -> KnownRows:
+        """The same without rows of these keys."""
+        gone = {name_of(key) for key in keys}
+        return KnownRows(b"".join(entry for entry in self if entry[:_DIGEST] not in gone)) if gone else self
 
     def row(self, key: bytes) -> bytes | None:
         """The digest of the row with that key's digest, or None."""
@@ -79,7 +90,6 @@ class RowHashes:
         self._buckets = [bytearray() for _ in range(256)]
         for entry in rows or ():
             self._buckets[entry[0]] += entry
-        self._encode = msgspec.json.Encoder().encode
 
     def is_new(self, record: msgspec.Raw, key: Key | None, modified: str | None) -> bool:  # noqa: ARG002  # there is no change date
         """Whether a row is to be written: it was not in the list, or was another.
@@ -87,7 +97,7 @@ class RowHashes:
         :param key: None where the resource has none: then its rows are told apart by what they hold.
         """
         row = digest(record)
-        name = row if key is None else digest(self._encode(key))
+        name = row if key is None else name_of(key)
         self._buckets[name[0]] += name + row
         if self._before.row(name) == row:
             self.dropped += 1

@@ -50,3 +50,17 @@ class LakeKeys:
             back.append(keys.filter(compute.and_(compute.invert(is_live), there)))
         self.back = pa.concat_arrays(back)
         return Compared(live, gone)
+
+    def among(self, keys: Sequence[Key]) -> Compared:
+        """Which of these keys are rows of the table that are not marked."""
+        import pyarrow.compute as compute
+
+        layout, live, found = self._layout, 0, list[Key]()
+        asked = keys_as_array(keys, layout)
+        for part in self._parts:
+            rows = self._reader.columns(part.name, [*layout.key_roots, DELETED_AT])
+            if DELETED_AT in rows.schema.names:
+                rows = rows.filter(compute.is_null(rows.column(DELETED_AT)))
+            live += rows.num_rows
+            found += key_values(rows.filter(compute.is_in(key_array(rows, layout.key), value_set=asked)), layout.key)
+        return Compared(live, found)

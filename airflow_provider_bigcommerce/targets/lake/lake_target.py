@@ -73,7 +73,7 @@ class LakeTarget(Target):
         replaced = self._own_commit(stands)
         if selection.mode == "incremental" and stands is not None:
             self._last = self._watermark(stands, names)
-        checkpoint = RunCheckpoint.of(run.context, self._destination, selection.folder, run.key)
+        checkpoint = RunCheckpoint.of(run.context, self._destination, selection.folder, run.key, selection.named)
         fixed = checkpoint.read()
         is_done = fixed is not None and replaced is not None and replaced.finished_at != fixed.replaces
         if is_done and stands is not None:

@@ -137,3 +137,7 @@ class TableKeys:
         for staged in self._under_way:
             staged.result()
         return self._thread.run(self._deletes.compare)
+
+    def among(self, keys: Sequence[Key]) -> Compared:
+        """Which of these keys are rows of the table that are not marked."""
+        return self._thread.run(self._deletes.among, keys)

@@ -89,7 +89,7 @@ class SqlTarget(Target):
         run = self._run
         replaced = past.replaced if past is not None else None
         last = past.watermark if past is not None and run.selection.mode == "incremental" else None
-        checkpoint = RunCheckpoint.of(run.context, None, run.selection.folder, run.key)
+        checkpoint = RunCheckpoint.of(run.context, None, run.selection.folder, run.key, run.selection.named)
         fixed = checkpoint.read()
         is_done = fixed is not None and replaced is not None and replaced.finished_at != fixed.replaces
         return Standing(last, replaced, checkpoint, fixed, replaced if is_done else None)

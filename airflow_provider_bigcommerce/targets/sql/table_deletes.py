@@ -16,7 +16,7 @@ from airflow_provider_bigcommerce.rows.schemas import DELETED_AT, SYNCED_AT, loa
 from airflow_provider_bigcommerce.targets.sql.database import Database
 from airflow_provider_bigcommerce.targets.sql.layout import Column, Layout, Table
 
-_STORE, _GONE = "_bigcommerce_store_keys", "_bigcommerce_gone_keys"
+_STORE, _GONE, _ASKED = "_bigcommerce_store_keys", "_bigcommerce_gone_keys", "_bigcommerce_asked_keys"
 
 
 class Deletes:
@@ -68,6 +68,22 @@ class Deletes:
         source = database.staging(_STORE) if self._has_store_keys else self._staged
         [(live,)] = database.rows(f"SELECT count(*) FROM {self._table} {alive and f'WHERE {alive}'}")
         found = database.absent(self._keys, source, alive)
+        return Compared(int(live), [key_of(row) for row in found])
+
+    def among(self, keys: Sequence[Key]) -> Compared:
+        """Which of these keys are rows of the table that are not marked."""
+        database = self._database
+        columns = database.columns_of(self._layout.main.name)
+        if not columns:
+            return Compared(0, [])
+        database.create_staging(_ASKED, self._keys)
+        if keys:
+            database.put(_ASKED, self._keys.key, self._arrow(keys))
+        alive = f"{database.quote(DELETED_AT)} IS NULL" if DELETED_AT in columns else ""
+        [(live,)] = database.rows(f"SELECT count(*) FROM {self._table} {alive and f'WHERE {alive}'}")
+        asked = database.among(self._keys.key, self._table, self._keys.key, database.staging(_ASKED))
+        names = ", ".join(map(database.quote, self._keys.key))
+        found = database.rows(f"SELECT {names} FROM {self._table} WHERE {asked}{alive and f' AND {alive}'}")
         return Compared(int(live), [key_of(row) for row in found])
 
     def stage_gone(self, keys: Sequence[Key], at: datetime) -> None:
