@@ -22,6 +22,7 @@ STEPS: dict[str, tuple[str, list[str]]] = {
     "imports": ("who may import whom", ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]),
     "pytest": ("tests and docs", ["-m", "pytest", "-n", WORKERS, "--dist", "loadfile"]),
     "compat": ("the subset for older Airflow lines", ["-m", "pytest", "-m", "compat"]),
+    "dbt": ("the dbt project, by dbt", ["-m", "pytest", "-m", "dbt", "tests/dbt"]),
     "s3": ("copies on an S3 API", ["-m", "pytest", "-m", "s3", "tests/s3"]),
 }
 WHOLE = ("ruff", "mypy", "imports", "pytest")

@@ -22,6 +22,7 @@ import typer
 
 from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.cli.compact import compact
+from airflow_provider_bigcommerce.cli.dbt import dbt
 from airflow_provider_bigcommerce.cli.output import only_results, print_table, say, stdout
 from airflow_provider_bigcommerce.cli.state import state
 from airflow_provider_bigcommerce.exceptions import (
@@ -53,6 +54,7 @@ app = typer.Typer(
 )
 app.add_typer(state, name="state")
 app.command()(compact)
+app.command()(dbt)
 
 ConnId = Annotated[str | None, typer.Option(help=f"Airflow connection; {DEFAULT_CONN_ID} unless a store hash is given.")]
 StoreHash = Annotated[
