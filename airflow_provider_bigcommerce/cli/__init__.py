@@ -22,7 +22,10 @@ import typer
 
 from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.cli.compact import compact
+from airflow_provider_bigcommerce.cli.connecting import DEFAULT_CONN_ID, ApiUrl, ConnId, StoreHash, Token
+from airflow_provider_bigcommerce.cli.connecting import hook_of as _hook
 from airflow_provider_bigcommerce.cli.dbt import dbt
+from airflow_provider_bigcommerce.cli.estimate import estimate
 from airflow_provider_bigcommerce.cli.output import only_results, print_table, say, stdout
 from airflow_provider_bigcommerce.cli.state import state
 from airflow_provider_bigcommerce.exceptions import (
@@ -34,11 +37,9 @@ from airflow_provider_bigcommerce.exceptions import (
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.core.catalog import Resource
     from airflow_provider_bigcommerce.core.credentials import StoreCredentials
-    from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
     from airflow_provider_bigcommerce.targets.files.destination import Destination
     from airflow_provider_bigcommerce.targets.files.writers import Writer
 
-DEFAULT_CONN_ID: Final = "bigcommerce_default"
 FAILED, WRONG_USAGE = 1, 2
 
 #: Seconds for which ``check`` asks for one scope after the other; what is left then is "unclear".
@@ -55,21 +56,8 @@ app = typer.Typer(
 app.add_typer(state, name="state")
 app.command()(compact)
 app.command()(dbt)
+app.command()(estimate)
 
-ConnId = Annotated[str | None, typer.Option(help=f"Airflow connection; {DEFAULT_CONN_ID} unless a store hash is given.")]
-StoreHash = Annotated[
-    str | None, typer.Option(envvar="BIGCOMMERCE_STORE_HASH", help="Store to talk to without an Airflow connection, together with a token.")
-]
-Token = Annotated[
-    str | None,
-    typer.Option(
-        envvar="BIGCOMMERCE_ACCESS_TOKEN",
-        help="Its access token. Set the environment variable instead: arguments show in the list of processes.",
-    ),
-]
-ApiUrl = Annotated[
-    str | None, typer.Option(envvar="BIGCOMMERCE_API_URL", help="API base URL of that store; BigCommerce's own unless given.")
-]
 Since = Annotated[str | None, typer.Option(help="Only rows changed at or after this: 2026-01-31T00:00:00Z, or a day (UTC).")]
 Until = Annotated[str | None, typer.Option(help="Only rows changed at or before this: 2026-01-31T23:59:59Z.")]
 Filters = Annotated[list[str] | None, typer.Option("--query", help="Filter as name=value; may be given several times.")]
@@ -190,30 +178,6 @@ def _add_connection(conn_id: str, credentials: StoreCredentials, overwrite: bool
     if done.returncode or "Imported connection" not in said:
         _complain(f"airflow connections import failed with status {done.returncode}:\n{said[-2000:].strip()}", FAILED)
         raise typer.Exit(FAILED)
-
-
-def _hook(conn_id: str | None, store_hash: str | None, token: str | None, api_url: str | None) -> BigCommerceHook:
-    """The hook for a command: an Airflow connection, or a store and token from options and environment."""
-    from airflow.sdk import Connection
-
-    from airflow_provider_bigcommerce.compat import stored_connection
-    from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
-
-    if conn_id is None and store_hash:
-        b2b_host = os.environ.get("BIGCOMMERCE_B2B_URL")
-        extra = json.dumps({"store_hash": store_hash, "access_token": token, **({"b2b_host": b2b_host} if b2b_host else {})})
-        found: Connection | None = Connection(conn_id="from the environment", conn_type="bigcommerce", host=api_url, extra=extra)
-    else:
-        found = stored_connection(conn_id or DEFAULT_CONN_ID)
-    if found is None:
-        raise typer.BadParameter(
-            f"this Airflow has no connection {conn_id or DEFAULT_CONN_ID!r}. Make one (airflow-bigcommerce connection --help), name "
-            "another, or set BIGCOMMERCE_STORE_HASH and BIGCOMMERCE_ACCESS_TOKEN.",
-            param_hint="--conn-id",
-        )
-    hook = BigCommerceHook(found.conn_id)
-    hook.get_connection = lambda conn_id: found  # type: ignore[method-assign]  # noqa: ARG005  # Airflow's argument name
-    return hook
 
 
 # -- look at a store --------------------------------------------------------------------------------------------------

@@ -118,7 +118,7 @@ def _source(each: Described, table: Table) -> dict[str, Any]:
     content |= _tests(table.key, optional)
     columns = []
     for column in table.columns:
-        described = {"name": column.name, "description": told(row, table, column.name)}
+        described: dict[str, Any] = {"name": column.name, "description": told(row, table, column.name)}
         if column.name in RESERVED:
             described["quote"] = True
         columns.append(described | _column_tests(column.name, table.key, optional))

@@ -1,0 +1,53 @@
+"""The store that a command talks to: options and environment in, a hook out."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
+
+DEFAULT_CONN_ID: Final = "bigcommerce_default"
+
+ConnId = Annotated[str | None, typer.Option(help=f"Airflow connection; {DEFAULT_CONN_ID} unless a store hash is given.")]
+StoreHash = Annotated[
+    str | None, typer.Option(envvar="BIGCOMMERCE_STORE_HASH", help="Store to talk to without an Airflow connection, together with a token.")
+]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        envvar="BIGCOMMERCE_ACCESS_TOKEN",
+        help="Its access token. Set the environment variable instead: arguments show in the list of processes.",
+    ),
+]
+ApiUrl = Annotated[
+    str | None, typer.Option(envvar="BIGCOMMERCE_API_URL", help="API base URL of that store; BigCommerce's own unless given.")
+]
+
+
+def hook_of(conn_id: str | None, store_hash: str | None, token: str | None, api_url: str | None) -> BigCommerceHook:
+    """The hook for a command: an Airflow connection, or a store and token from options and environment."""
+    from airflow.sdk import Connection
+
+    from airflow_provider_bigcommerce.compat import stored_connection
+    from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
+
+    if conn_id is None and store_hash:
+        b2b_host = os.environ.get("BIGCOMMERCE_B2B_URL")
+        extra = json.dumps({"store_hash": store_hash, "access_token": token, **({"b2b_host": b2b_host} if b2b_host else {})})
+        found: Connection | None = Connection(conn_id="from the environment", conn_type="bigcommerce", host=api_url, extra=extra)
+    else:
+        found = stored_connection(conn_id or DEFAULT_CONN_ID)
+    if found is None:
+        raise typer.BadParameter(
+            f"this Airflow has no connection {conn_id or DEFAULT_CONN_ID!r}. Make one (airflow-bigcommerce connection --help), name "
+            "another, or set BIGCOMMERCE_STORE_HASH and BIGCOMMERCE_ACCESS_TOKEN.",
+            param_hint="--conn-id",
+        )
+    hook = BigCommerceHook(found.conn_id)
+    hook.get_connection = lambda conn_id: found  # type: ignore[method-assign]  # noqa: ARG005  # Airflow's argument name
+    return hook
