@@ -22,11 +22,11 @@ from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerce
 
 #: One of each way that a list is read: ranges of ids, page numbers, cursors, keys, one answer, within parents, by parent, of many parents
 #: at once, below two parents.
-COUNTED = ("orders", "order_products", "products", "product_variants", "product_images", "customers", "customer_addresses", "brands",
-           "channel_listings", "inventory_items", "order_refunds", "product_metafields", "coupons", "gift_certificates", "tax_classes",
-           "store_information", "price_list_records", "product_tax_properties", "promotion_codes", "product_options", "subscribers",
-           "order_statuses", "b2b_companies", "redirects")  # fmt: skip
-SAMPLED = ("order_coupons", "order_shipments", "customer_consent", "order_shipping_quotes")
+COUNTED = (
+    "orders", "order_products", "products", "product_images", "customers", "brands", "channel_listings", "product_metafields", "coupons",
+    "store_information", "price_list_records", "product_tax_properties", "product_options", "b2b_companies",
+)  # fmt: skip
+SAMPLED = ("order_coupons", "order_shipping_quotes")
 
 
 def estimates(names: tuple[str, ...]) -> dict[str, Estimate]:
@@ -89,7 +89,7 @@ CURSOR = Meta(None, CursorPagination(count=1, per_page=1, end_cursor="x"))
 async def test_on_paper_a_list_costs_its_pages_and_what_proves_its_end() -> None:
     assert await walked("products", 10_000, V3) in (40, 41)
     assert await walked("brands", 2_500, V3) == 13  # ten pages; the first and the last prove that it stood still
-    assert await walked("customers", 10_000, CURSOR) in (40, 41)
+    assert await walked("customers", 10_000, CURSOR) == 42  # an answer that names no next page is asked twice
     assert await walked("order_statuses", 15, Meta()) <= 3
     assert await walked("products", 0, V3) <= 3
 
