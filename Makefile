@@ -126,6 +126,7 @@ docs: .venv/.test
 	@.venv/bin/python -m tests.tools.generate_writes_page
 	@.venv/bin/python -m tests.tools.generate_resource_names
 	@.venv/bin/python -m tests.tools.generate_arguments_page
+	@.venv/bin/python -m tests.tools.generate_pictures
 
 # Two minutes: the demo from its beginning to its picture, and the connection form's test.
 images: .venv/.test
