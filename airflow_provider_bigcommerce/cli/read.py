@@ -45,7 +45,7 @@ def read(
     since: Since = None,
     until: Until = None,
     query: Filters = None,
-    fields: Annotated[str | None, typer.Option(help="Only these fields, with commas between: id,email,date_modified.")] = None,
+    fields: Annotated[str | None, typer.Option(help="Only these fields and the key: email,name. A change date stays too.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="End after so many rows.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
     conn_id: ConnId = None,
@@ -69,11 +69,11 @@ def read(
     row, kept, asked = _selected(resource, query_of(query), fields)
     if limit is not None and row.page_size and not row.parent_keys and "limit" not in asked and "page" not in asked:
         asked["limit"] = str(min(limit, row.page_size))
-    bounds = {"query": asked, "since": moment(since, "--since"), "until": moment(until, "--until")}
+    begin, end = moment(since, "--since"), moment(until, "--until")
     # With a limit, nothing is read ahead of it.
     ahead = {} if limit is None else {"max_concurrency": 1}
     with hook_of(conn_id, store_hash, token, api_url).store(**ahead) as store, contextlib.ExitStack() as stack:
-        pages = _first(limit, store.pages(resource, **bounds))
+        pages = _first(limit, store.pages(resource, query=asked, since=begin, until=end))
         if to is None:
             write, done = _to_stdout, stdout().buffer.flush
             told = _quiet if stdout().isatty() else stack.enter_context(_progress(row.name))
