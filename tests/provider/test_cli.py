@@ -64,7 +64,7 @@ def test_the_version_and_every_commands_help_with_an_example(run: Run) -> None:
     assert run("--version") == (0, f"{__version__}\n", "")
     status, out, _ = run("--help")
     assert status == 0
-    commands = ("connection", "check", "resources", "schema", "count", "read", "state", "sandbox", "examples")
+    commands = ("connection", "check", "resources", "schema", "count", "read", "estimate", "dbt", "state", "sandbox", "examples")
     assert [name for name in commands if name not in out] == []
     for name in (*(name for name in commands if name != "state"), "state list", "state show", "state set", "state clear"):
         status, out, _ = run(*name.split(), "--help")
