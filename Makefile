@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compat test-object-store lint docs images benchmarks clean FORCE
+.PHONY: help demo test test-compat test-object-store test-dbt lint docs images benchmarks clean FORCE
 .SUFFIXES:
 
 comma := ,
@@ -21,6 +21,7 @@ help:
 	@echo 'make test          everything that is checked: ruff, mypy, import rules, tests, docs'
 	@echo 'make test-compat   the subset that also runs on Airflow 3.1 and 3.2'
 	@echo 'make test-object-store  copies on an S3 API on loopback, by the client that Airflow uses'
+	@echo 'make test-dbt      the dbt project that we write, built by dbt over a copy of the sandbox'
 	@echo 'make lint          ruff, mypy and import rules alone'
 	@echo 'make docs          write the generated pages anew'
 	@echo 'make images        take the pictures of the pages anew (needs Chromium)'
@@ -94,6 +95,13 @@ older := python3.13 python3.12 python3.11
 	@.venv-s3/bin/python -m pip install -qq -r tests/constraints/s3.txt
 	@touch $@
 
+# dbt wants other versions of what Airflow pins, so it stands alone; the tests call its program.
+.venv-dbt/.made: $(call alive,.venv-dbt) tests/constraints/dbt.txt
+	$(call make-venv,.venv-dbt,$(older))
+	@echo "Installing dbt-duckdb into .venv-dbt: the first time takes a minute"
+	@.venv-dbt/bin/python -m pip install -qq -r tests/constraints/dbt.txt
+	@touch $@
+
 demo: .venv/.demo
 	@ONCE="$(ONCE)" .venv/bin/python -m tests.demo
 
@@ -110,12 +118,16 @@ test-compat: .venv-3.1/.compat .venv-3.2/.compat
 test-object-store: .venv-s3/.made
 	@.venv-s3/bin/python -m tests.suite s3
 
+test-dbt: .venv/.test .venv-dbt/.made
+	@.venv/bin/python -m tests.suite dbt
+
 docs: .venv/.test
 	@.venv/bin/python -m tests.tools.generate_resources_page
 	@.venv/bin/python -m tests.tools.generate_writes_page
 	@.venv/bin/python -m tests.tools.generate_resource_names
 	@.venv/bin/python -m tests.tools.generate_arguments_page
 	@.venv/bin/python -m tests.tools.generate_live_page
+	@.venv/bin/python -m tests.tools.generate_pictures
 
 # Two minutes: the demo from its beginning to its picture, and the connection form's test.
 images: .venv/.test
@@ -130,5 +142,5 @@ benchmarks: .venv/.benchmark
 	@.venv/bin/python -m tests.benchmarks --write
 
 clean:
-	rm -rf .venv .venv-3.1 .venv-3.2 .venv-s3 build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis demo-data
+	rm -rf .venv .venv-3.1 .venv-3.2 .venv-s3 .venv-dbt build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis demo-data
 	find airflow_provider_bigcommerce dags tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -33,6 +33,7 @@ STEPS: dict[str, tuple[str, list[str]]] = {
     "imports": ("who may import whom", ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]),
     "pytest": ("tests and docs", [*PYTEST]),
     "compat": ("the subset for older Airflow lines", [*PYTEST, "-m", "compat", *marked("compat")]),
+    "dbt": ("the dbt project, by dbt", ["-m", "pytest", "-m", "dbt", "tests/dbt"]),
     "s3": ("copies on an S3 API", [*PYTEST, "-m", "s3", "tests/s3"]),
 }
 WHOLE = ("ruff", "mypy", "imports", "pytest")

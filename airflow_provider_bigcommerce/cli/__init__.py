@@ -13,8 +13,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -22,8 +21,24 @@ import typer
 
 from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.cli.compact import compact
-from airflow_provider_bigcommerce.cli.connecting import DEFAULT_CONN_ID, ApiUrl, ConnId, StoreHash, Token, hook_for
+from airflow_provider_bigcommerce.cli.connecting import (
+    DEFAULT_CONN_ID,
+    ApiUrl,
+    ConnId,
+    Filters,
+    ResourceName,
+    Since,
+    StoreHash,
+    Token,
+    Until,
+    hook_for,
+    query_of,
+)
+from airflow_provider_bigcommerce.cli.dbt import dbt
+from airflow_provider_bigcommerce.cli.estimate import estimate
+from airflow_provider_bigcommerce.cli.hints import in_options
 from airflow_provider_bigcommerce.cli.output import only_results, print_table, say, stdout
+from airflow_provider_bigcommerce.cli.read import read
 from airflow_provider_bigcommerce.cli.state import state
 from airflow_provider_bigcommerce.cli.webhooks import webhooks
 from airflow_provider_bigcommerce.cli.write_back import write
@@ -34,12 +49,15 @@ from airflow_provider_bigcommerce.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.core.catalog import Resource
     from airflow_provider_bigcommerce.core.credentials import StoreCredentials
-    from airflow_provider_bigcommerce.targets.files.destination import Destination
-    from airflow_provider_bigcommerce.targets.files.writers import Writer
 
 FAILED, WRONG_USAGE = 1, 2
+
+#: What Airflow says where its database has no tables, or not those of this version: itself, SQLite, PostgreSQL, MySQL.
+_NO_DATABASE: Final = re.compile(
+    r"initialize the database|airflow db (?:migrate|init)|no such (?:table|column)|relation \S+ does not exist|"
+    r"column \S+ does not exist|Table '\S+' doesn't exist|Unknown column"
+)
 
 #: Seconds for which ``check`` asks for one scope after the other; what is left then is "unclear".
 CHECK_SECONDS: Final = 60.0
@@ -56,12 +74,11 @@ app.add_typer(state, name="state")
 app.add_typer(webhooks, name="webhooks")
 app.add_typer(write, name="write")
 app.command()(compact)
+app.command()(dbt)
+app.command()(estimate)
+app.command()(read)
 
-Since = Annotated[str | None, typer.Option(help="Only rows changed at or after this: 2026-01-31T00:00:00Z, or a day (UTC).")]
-Until = Annotated[str | None, typer.Option(help="Only rows changed at or before this: 2026-01-31T23:59:59Z.")]
-Filters = Annotated[list[str] | None, typer.Option("--query", help="Filter as name=value; may be given several times.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-ResourceName = Annotated[str, typer.Argument(help="Catalog name, such as orders, or a path, such as /v3/catalog/products.")]
 
 
 def main() -> int:
@@ -69,7 +86,7 @@ def main() -> int:
     try:
         app(standalone_mode=True)
     except (InvalidQueryError, UnknownResourceError) as error:
-        return _complain(error, WRONG_USAGE)
+        return _complain(in_options(str(error)), WRONG_USAGE)
     except BigCommerceError as error:
         return _complain(error, FAILED)
     except BrokenPipeError:  # `... | head` has seen enough
@@ -173,6 +190,13 @@ def _add_connection(conn_id: str, credentials: StoreCredentials, overwrite: bool
     said = redact(done.stdout + done.stderr, credentials.secrets)
     if "already exists" in said:
         _complain(f"There is a connection {conn_id!r} already; --overwrite replaces it.", FAILED)
+        raise typer.Exit(FAILED)
+    if _NO_DATABASE.search(said):
+        _complain(
+            "This Airflow's metadata database has no tables yet, or those of another version. Run `airflow db migrate`, then this again; "
+            "or use --json, which needs no database.",
+            FAILED,
+        )
         raise typer.Exit(FAILED)
     if done.returncode or "Imported connection" not in said:
         _complain(f"airflow connections import failed with status {done.returncode}:\n{said[-2000:].strip()}", FAILED)
@@ -330,54 +354,7 @@ def count(
     from airflow_provider_bigcommerce.core.windows import moment
 
     with hook_for(conn_id, store_hash, token, api_url).store() as store:
-        say(store.count(resource, query=_query(query), since=moment(since, "--since"), until=moment(until, "--until")))
-
-
-@app.command()
-@only_results
-def read(
-    resource: ResourceName,
-    to: Annotated[
-        Path | None, typer.Option(help="File to write: .parquet, .jsonl, .jsonl.gz or .jsonl.zst. Without it, JSON lines to stdout.")
-    ] = None,
-    since: Since = None,
-    until: Until = None,
-    query: Filters = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
-    conn_id: ConnId = None,
-    store_hash: StoreHash = None,
-    token: Token = None,
-    api_url: ApiUrl = None,
-) -> None:
-    """Read all rows of a resource, within the store's quota.
-
-    \b
-    airflow-bigcommerce read orders --since 2026-01-01 --to orders.parquet
-    airflow-bigcommerce read products --query include=variants --to products.jsonl.gz
-    airflow-bigcommerce read customers | jq .email
-    """
-    from airflow_provider_bigcommerce.core.planning import resource_of
-    from airflow_provider_bigcommerce.core.windows import moment
-
-    row = resource_of(resource)
-    begin, end = moment(since, "--since"), moment(until, "--until")
-    if to is not None and to.exists() and not overwrite:
-        raise typer.BadParameter(f"{to} exists; --overwrite replaces it", param_hint="--to")
-    with hook_for(conn_id, store_hash, token, api_url).store() as store:
-        pages = store.pages(resource, query=_query(query), since=begin, until=end)
-        if to is None:
-            from airflow_provider_bigcommerce.rows.lines import one_line_each
-
-            for page in pages:
-                stdout().buffer.write(one_line_each(page.records))
-            stdout().buffer.flush()
-            return
-        with _writer(to, row, store.store_hash) as writer, _progress(row.name) as tell:
-            for page in pages:
-                writer.write(page.records)
-                tell(writer.rows, page.total)
-        stats = store.stats
-    typer.echo(f"{to}: {writer.rows} rows in {stats.requests} requests, {stats.throttled} of them over quota (429).", err=True)
+        say(store.count(resource, query=query_of(query), since=moment(since, "--since"), until=moment(until, "--until")))
 
 
 @app.command()
@@ -404,60 +381,6 @@ def report(
 
     rows = resources_of(resources)
     write_report(hook_for(conn_id, store_hash, token, api_url), rows, output, overwrite=overwrite)
-
-
-def _query(filters: list[str] | None) -> dict[str, str]:
-    query: dict[str, str] = {}
-    for text in filters or []:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise typer.BadParameter(f"{text!r} is not name=value", param_hint="--query")
-        query[name] = value
-    return query
-
-
-@contextmanager
-def _writer(path: Path, row: Resource, store_hash: str) -> Iterator[Writer]:
-    """A file that appears under its name when everything is written, and not at all if that fails."""
-    from datetime import UTC, datetime
-
-    from airflow_provider_bigcommerce.targets.files.destination import Destination
-    from airflow_provider_bigcommerce.targets.files.writers import Stamp
-
-    writer = _open(Destination.at(path.resolve().parent), path.name, row, Stamp(datetime.now(UTC), store_hash))
-    try:
-        yield writer
-    except BaseException:
-        writer.abort()
-        raise
-    writer.close()
-
-
-def _open(destination: Destination, name: str, row: Resource, stamp: Any) -> Writer:
-    from airflow_provider_bigcommerce.engine.copying import columns_of
-    from airflow_provider_bigcommerce.targets.files.writers import JsonLinesWriter, ParquetWriter
-
-    if name.endswith(".parquet"):
-        return ParquetWriter(destination, name, columns_of(row), stamp=stamp)
-    if name.endswith(".jsonl"):
-        return JsonLinesWriter(destination, name)
-    if name.endswith(".jsonl.gz"):
-        return JsonLinesWriter(destination, name, compression="gzip")
-    if name.endswith(".jsonl.zst"):
-        return JsonLinesWriter(destination, name, compression="zstd")
-    raise typer.BadParameter(f"{name!r} has no known ending. Accepted: .parquet, .jsonl, .jsonl.gz, .jsonl.zst", param_hint="--to")
-
-
-@contextmanager
-def _progress(name: str) -> Iterator[Any]:
-    """A progress bar on stderr, so that stdout stays the data's."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name, total=None)
-        yield lambda rows, total: bar.update(task, completed=rows, total=total)
 
 
 # -- try things -------------------------------------------------------------------------------------------------------

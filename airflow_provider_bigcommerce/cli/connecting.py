@@ -1,4 +1,4 @@
-"""Which store a command talks to: an Airflow connection, or a store and its token from options and the environment."""
+"""The store that a command talks to (options and environment in, a hook out), and the options that choose rows."""
 
 from __future__ import annotations
 
@@ -27,6 +27,10 @@ Token = Annotated[
 ApiUrl = Annotated[
     str | None, typer.Option(envvar="BIGCOMMERCE_API_URL", help="API base URL of that store; BigCommerce's own unless given.")
 ]
+Since = Annotated[str | None, typer.Option(help="Only rows changed at or after this: 2026-01-31T00:00:00Z, or a day (UTC).")]
+Until = Annotated[str | None, typer.Option(help="Only rows changed at or before this: 2026-01-31T23:59:59Z.")]
+Filters = Annotated[list[str] | None, typer.Option("--query", help="Filter as name=value; may be given several times.")]
+ResourceName = Annotated[str, typer.Argument(help="Catalog name, such as orders, or a path, such as /v3/catalog/products.")]
 
 
 def hook_for(conn_id: str | None, store_hash: str | None, token: str | None, api_url: str | None) -> BigCommerceHook:
@@ -51,3 +55,14 @@ def hook_for(conn_id: str | None, store_hash: str | None, token: str | None, api
     hook = BigCommerceHook(found.conn_id)
     hook.get_connection = lambda conn_id: found  # type: ignore[method-assign]  # noqa: ARG005  # Airflow's argument name
     return hook
+
+
+def query_of(filters: list[str] | None) -> dict[str, str]:
+    """The query of ``--query name=value`` options."""
+    query: dict[str, str] = {}
+    for text in filters or []:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise typer.BadParameter(f"{text!r} is not name=value", param_hint="--query")
+        query[name] = value
+    return query

@@ -164,7 +164,7 @@ class Walker:
         asked: set[tuple[int | str, ...]] = set()
         before: Position | None = (start or {}).get("parents")
         async for parents, _, behind in self._parents(parent, parent_query, before):
-            keys = [key for record in parents for key in keys_of_parent(row, python_value(record))]
+            keys = [key for record in parents for key in keys_of_children(row, python_value(record))]
             fresh = {tuple(key.values()): key for key in keys if tuple(key.values()) not in asked}
             if len(row.parent_keys) > 1:  # only a combination of keys can come twice
                 asked.update(fresh)
@@ -225,7 +225,7 @@ class Walker:
         if lacking:
             async for parents, _, _ in self.records(resource_of(row.parent or ""), {}, None, {}):
                 for record in parents:
-                    for keys in keys_of_parent(row, python_value(record)):
+                    for keys in keys_of_children(row, python_value(record)):
                         if str(keys[name]) in lacking:
                             known[str(keys[name])] = keys
         return [{**known.get(str(parent[name]), {}), **parent} for parent in wanted]
@@ -301,7 +301,7 @@ class Walker:
         return Listing([], Meta(), is_gone=True)
 
 
-def keys_of_parent(row: Resource, parent: Mapping[str, Any]) -> list[dict[str, int | str]]:
+def keys_of_children(row: Resource, parent: Mapping[str, Any]) -> list[dict[str, int | str]]:
     """Placeholder -> value, from a parent's row; several where it holds a list of keys, and none where that list is empty."""
     try:
         dates = {name: _day(parent[source]) for name, source in row.parent_dates.items()}

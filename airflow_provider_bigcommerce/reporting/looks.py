@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from airflow_provider_bigcommerce.client.walking import keys_of_parent
+from airflow_provider_bigcommerce.client.walking import keys_of_children
 from airflow_provider_bigcommerce.core import observing, odd_bytes
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
 from airflow_provider_bigcommerce.core.messages import query_text
@@ -119,7 +119,7 @@ class Looks:
             # A grandchild's path has its grandparent's key too, which is no field of the row but stood in its parents' path.
             parent = {**{column_of(name): key for name, key in above.items()}, **parent}  # noqa: PLW2901  # the same parent, with its keys
             try:
-                combinations = keys_of_parent(row, parent)
+                combinations = keys_of_children(row, parent)
             except UnexpectedAnswerError:
                 continue
             for keys in combinations:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from airflow_provider_bigcommerce.sandbox.page import page
 from airflow_provider_bigcommerce.sandbox.store import Store
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -45,6 +46,7 @@ def add(app: web.Application, store: Store) -> None:
 
         return handle
 
+    app.router.add_get("/sandbox", page)  # for a person; it asks the routes below
     app.router.add_get("/sandbox/requests", guarded(lambda _: [asdict(entry) for entry in store.requests]))
     app.router.add_delete("/sandbox/requests", guarded(lambda _: _clear(store)))
     app.router.add_get("/sandbox/outbox", guarded(lambda _: [asdict(mail) for mail in store.outbox]))

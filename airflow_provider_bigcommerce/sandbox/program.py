@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import difflib
 import os
 import secrets
 import signal
@@ -13,13 +14,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
+from urllib.parse import quote
 
 from airflow_provider_bigcommerce.sandbox.deliveries import Courier
 from airflow_provider_bigcommerce.sandbox.faults import Faults
 from airflow_provider_bigcommerce.sandbox.quota import Quota
+from airflow_provider_bigcommerce.sandbox.scopes import SCOPES
 from airflow_provider_bigcommerce.sandbox.server import Server, connection, connection_json
 from airflow_provider_bigcommerce.sandbox.store import Store
 from airflow_provider_bigcommerce.sandbox.unknown_filters import REFUSING, UNKNOWN, Unknown
+
+_EPILOG = """\
+a token that may not read everything:
+  airflow-bigcommerce sandbox --scopes store_v2_orders_read_only,store_v2_products_read_only
+
+change its data by hand, on the page that it prints, or by:
+  curl -H "X-Auth-Token: TOKEN" -d '{"orders": 2}' http://127.0.0.1:PORT/sandbox/changes
+  curl -H "X-Auth-Token: TOKEN" -d '{"edit_products": [{"id": 111, "name": "New"}]}' http://127.0.0.1:PORT/sandbox/changes
+  curl -H "X-Auth-Token: TOKEN" -d '{"delete": {"products": [112]}}' http://127.0.0.1:PORT/sandbox/changes
+
+Writes of BigCommerce's own API work as well: PUT /stores/sandbox1/v3/catalog/products/111.
+"""
 
 
 @dataclass(frozen=True)
@@ -31,6 +46,7 @@ class Options:
     :param webhook_faults: shares of webhooks that are lost, doubled, reordered: `0.05/0.05/0.1`.
     :param webhook_retries: seconds between tries of a webhook, comma separated; empty takes BigCommerce's, 60 s to a day.
     :param token: the access token; None makes one up.
+    :param scopes: OAuth scopes that the token has, with commas between; empty for all.
     :param token_file: file (0600) that receives the token instead of the ready line.
     :param quota: requests / seconds, `150/30`, or `none`.
     :param latency_ms: milliseconds each answer waits.
@@ -52,6 +68,7 @@ class Options:
     client_secret: str | None = None
     webhook_faults: str = ""
     webhook_retries: str = ""
+    scopes: str = ""
     products: int = 100
     orders: int = 50
     customers: int = 50
@@ -90,7 +107,7 @@ def serve(options: Options, out: TextIO | None = None) -> int:
         products=options.products,
         orders=options.orders,
         customers=options.customers,
-        tokens={token: None},
+        tokens={token: _scopes(options.scopes)},
         quota=Quota.parse(options.quota),
         faults=faults,
         db=options.db,
@@ -131,6 +148,27 @@ def _numbers(name: str, text: str, separator: str) -> tuple[float, ...]:
     return found
 
 
+def _scopes(text: str) -> list[str] | None:
+    """The scopes that the command line names; None for all.
+
+    :raises ValueError: one that nothing needs.
+    """
+    named = [scope.strip() for scope in text.split(",") if scope.strip()]
+    if unknown := [scope for scope in named if scope not in SCOPES]:
+        near = difflib.get_close_matches(unknown[0], SCOPES, n=3, cutoff=0.6)
+        hint = f" Did you mean {', '.join(near)}?" if near else ""
+        raise ValueError(f"--scopes knows no {unknown[0]!r}.{hint} airflow-bigcommerce resources prints the scope of each resource")
+    return named or None
+
+
+def _page_address(server: Server, token: str | None) -> str:
+    """Where a person changes the store; the token stands behind #, which a browser does not send."""
+    scheme, _, rest = server.url.partition("://")
+    port = rest.rpartition(":")[2]
+    host = "127.0.0.1" if server.host in ("0.0.0.0", "") else rest.rpartition(":")[0]  # noqa: S104  # what was asked for is compared
+    return f"{scheme}://{host}:{port}/sandbox{f'#{quote(token)}' if token else ''}"
+
+
 async def _run(store: Store, options: Options, token: str, out: TextIO, folder: Path) -> int:
     loop = asyncio.get_running_loop()
     done = asyncio.Event()
@@ -154,6 +192,9 @@ async def _run(store: Store, options: Options, token: str, out: TextIO, folder: 
         secret = options.client_secret and ("<as given by --client-secret>" if options.token_file is not None else options.client_secret)
         out.write(f"AIRFLOW_CONN_BIGCOMMERCE_DEFAULT='{connection_json(connection(server, shown, client_secret=secret))}'\n")
         out.flush()
+        where = _page_address(server, None if options.token_file is not None else token)
+        sys.stderr.write(f"Change the store by hand: {where}\n")
+        sys.stderr.flush()
         with Courier(store.webhooks, store.clock):
             await done.wait()
     finally:
@@ -172,22 +213,36 @@ def write_secret(path: Path, text: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the sandbox from a command line of its own: `python -m airflow_provider_bigcommerce.sandbox`."""
     defaults = Options()
-    parser = argparse.ArgumentParser(prog="airflow-bigcommerce sandbox", description="A BigCommerce store on localhost, to try things on.")
-    parser.add_argument("--host", default=defaults.host)
-    parser.add_argument("--port", type=int, default=defaults.port, help="0 takes a free port")
-    parser.add_argument("--seed", type=int, default=defaults.seed)
-    parser.add_argument("--store-hash", default=defaults.store_hash)
-    parser.add_argument("--token", default=None)
-    parser.add_argument("--token-file", type=Path, default=None)
+    parser = argparse.ArgumentParser(
+        prog="airflow-bigcommerce sandbox",
+        description="A BigCommerce store on localhost, to try things on. When it is ready it prints a line with an Airflow connection\n"
+        "for `export`, and the address of a page where you change the store. Ctrl-C ends it; without --db, its changes are then gone.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--host", default=defaults.host, help="address to listen at; %(default)s unless given: this machine alone")
+    parser.add_argument("--port", type=int, default=defaults.port, help="0 (the default) takes a free port")
+    parser.add_argument("--seed", type=int, default=defaults.seed, help="the same seed makes the same store; %(default)s unless given")
+    parser.add_argument("--store-hash", default=defaults.store_hash, help="%(default)s unless given")
+    parser.add_argument("--token", default=None, help="its access token; made up unless given")
+    parser.add_argument("--token-file", type=Path, default=None, help="write the made-up token into this file (0600), and do not print it")
+    parser.add_argument(
+        "--scopes",
+        default=defaults.scopes,
+        metavar="SCOPE,SCOPE",
+        help="OAuth scopes that the token has: store_v2_orders_read_only,store_v2_products; all unless given",
+    )
     parser.add_argument("--client-secret", default=None, help="signs webhooks with it; without one they are not signed")
     parser.add_argument("--webhook-faults", default=defaults.webhook_faults, metavar="LOST/DOUBLED/REORDERED", help="shares, 0.05/0.05/0.1")
     parser.add_argument("--webhook-retries", default=defaults.webhook_retries, metavar="SECONDS,...", help="pauses between tries")
-    parser.add_argument("--products", type=int, default=defaults.products)
-    parser.add_argument("--orders", type=int, default=defaults.orders)
-    parser.add_argument("--customers", type=int, default=defaults.customers)
-    parser.add_argument("--quota", default=defaults.quota, help="requests/seconds, or none")
-    parser.add_argument("--latency-ms", type=float, default=defaults.latency_ms)
-    parser.add_argument("--fault-rate", type=float, default=defaults.fault_rate)
+    parser.add_argument("--products", type=int, default=defaults.products, help="how many it has; %(default)s unless given")
+    parser.add_argument("--orders", type=int, default=defaults.orders, help="how many it has; %(default)s unless given")
+    parser.add_argument("--customers", type=int, default=defaults.customers, help="how many it has; %(default)s unless given")
+    parser.add_argument("--quota", default=defaults.quota, help="requests/seconds, or none; %(default)s unless given")
+    parser.add_argument("--latency-ms", type=float, default=defaults.latency_ms, help="milliseconds that each answer waits; 0 unless given")
+    parser.add_argument(
+        "--fault-rate", type=float, default=defaults.fault_rate, help="share of requests, 0 to 1, that fail in some way; 0 unless given"
+    )
     parser.add_argument(
         "--faults",
         default=defaults.faults,
@@ -196,7 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "without kinds, half of them hit before the store acts and half after",
     )
     parser.add_argument("--stock-delay", type=float, default=defaults.stock_delay, help="seconds until a stock adjustment shows")
-    parser.add_argument("--tls", action="store_true")
+    parser.add_argument("--tls", action="store_true", help="https, with a certificate of its own; prints REQUESTS_CA_BUNDLE for it too")
     parser.add_argument("--db", type=Path, default=None, help="SQLite file that keeps changes over a restart")
     parser.add_argument(
         "--recorded-values",

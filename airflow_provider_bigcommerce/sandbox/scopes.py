@@ -104,6 +104,12 @@ _TABLE: tuple[tuple[str, Permission], ...] = (
 )
 
 
+#: Every scope that something here needs.
+SCOPES = frozenset(
+    scope for permission in (_INFORMATION, *(held for _, held in _TABLE)) for scope in (*permission.read, *permission.change)
+)
+
+
 def needed(template: str, method: str) -> tuple[str, ...]:
     """Name the scopes of which a token must have one.
 

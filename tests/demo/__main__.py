@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -334,6 +335,13 @@ def interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def promised_checks() -> set[int]:
+    """How many checks the README and the quickstart promise."""
+    readme = re.findall(r"checks (\d+) claims", " ".join((PROJECT / "README.md").read_text(encoding="utf-8").split()))
+    quickstart = re.findall(r"All (\d+) checks held", (PROJECT / "docs" / "quickstart.md").read_text(encoding="utf-8"))
+    return {int(number) for number in (*readme, *quickstart)}
+
+
 def main() -> int:
     """Tell the story; 0 when every check held."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
@@ -352,6 +360,9 @@ def main() -> int:
         if options.screenshot:
             demo.take_screenshot(options.screenshot.absolute())
         failed = [claim for claim, held in screen.held if not held]
+        if promised_checks() != {len(screen.held)}:
+            failed.append("the README and the quickstart say how many checks there are")
+            screen.say(f"There are {len(screen.held)} checks; the pages say {sorted(promised_checks())}.")
         code = 1 if failed else 0
         verdict = (
             f"[bold red]{len(failed)} of {len(screen.held)} checks failed[/bold red]"

@@ -61,3 +61,9 @@ def test_a_taken_port_is_avoided():
         holder.listen()
         taken = holder.getsockname()[1]
         assert free_port(taken) != taken
+
+
+def test_the_readme_and_the_quickstart_promise_one_number_of_checks() -> None:
+    from tests.demo.__main__ import promised_checks
+
+    assert len(promised_checks()) == 1  # the demo itself holds it against what it checked

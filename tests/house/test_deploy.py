@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 import yaml
 
 from airflow_provider_bigcommerce.core.credentials import from_connection_fields
+from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.sandbox import program
 from airflow_provider_bigcommerce.sandbox.program import Options
 from tests.conftest import PROJECT
@@ -71,3 +74,44 @@ def test_the_values_of_the_helm_chart_are_yaml_with_that_airflow() -> None:
 
     assert f"FROM apache/airflow:{values['airflowVersion']}" in (DEPLOY / "Dockerfile").read_text()
     assert values["secret"][0]["envName"] == "AIRFLOW_CONN_BIGCOMMERCE_DEFAULT"
+
+
+def test_the_compose_file_has_the_keys_of_compose_and_names_only_what_it_has(services: dict[str, Any]) -> None:
+    content = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    known = {"image", "build", "entrypoint", "command", "healthcheck", "depends_on", "environment", "volumes", "ports"}
+
+    assert {name for name in content if not name.startswith("x-")} == {"services", "volumes"}
+    for service in services.values():
+        assert set(service) <= known
+        context = DEPLOY / service["build"]["context"]
+        assert (context / service["build"]["dockerfile"]).resolve() == (DEPLOY / "Dockerfile").resolve()
+        for other, condition in service.get("depends_on", {}).items():
+            assert condition == {"condition": "service_healthy"}
+            assert "healthcheck" in services[other]
+        for volume in service.get("volumes", ()):
+            source = volume.split(":")[0]
+            assert (DEPLOY / source).is_dir() if source.startswith(".") else source in content["volumes"]
+
+
+def test_the_sandbox_of_the_compose_file_starts_by_its_command_is_healthy_and_can_be_read(
+    services: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With this machine's Python for the image's, a free port, and loopback for the network of the services."""
+    command = [part for part in services["sandbox"]["command"] if not part.startswith(("--host=", "--port="))]
+    program = [sys.executable, "-m", "airflow_provider_bigcommerce.cli", *command]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=PROJECT) as sandbox:
+        try:
+            assert sandbox.stdout is not None
+            printed = json.loads(sandbox.stdout.readline().partition("=")[2].strip().strip("'"))
+            port = printed["host"].rpartition(":")[2]
+            test = [part.replace("8081", port) for part in services["sandbox"]["healthcheck"]["test"]]
+            assert test[:2] == ["CMD", "python"]
+            subprocess.run([sys.executable, *test[2:]], check=True, timeout=60)
+
+            connection = json.loads(services["airflow"]["environment"]["AIRFLOW_CONN_BIGCOMMERCE_DEFAULT"])
+            monkeypatch.setenv("AIRFLOW_CONN_BIGCOMMERCE_DEFAULT", json.dumps({**connection, "host": f"http://127.0.0.1:{port}"}))
+            with BigCommerceHook().store() as store:
+                assert store.count("orders") == 200
+        finally:
+            sandbox.terminate()
+            sandbox.wait(60)

@@ -64,7 +64,10 @@ def test_the_version_and_every_commands_help_with_an_example(run: Run) -> None:
     assert run("--version") == (0, f"{__version__}\n", "")
     status, out, _ = run("--help")
     assert status == 0
-    commands = ("connection", "check", "resources", "schema", "count", "read", "state", "write", "sandbox", "examples")
+    commands = (
+        "connection", "check", "resources", "schema", "count", "read", "estimate", "dbt", "state", "write", "webhooks", "report", "sandbox",
+        "examples",
+    )  # fmt: skip
     assert [name for name in commands if name not in out] == []
     ours = ("state list", "state show", "state set", "state clear", "write plan", "write show", "write limits")
     for name in (*(name for name in commands if name not in ("state", "write")), *ours):
