@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce.compat import record_metrics
-from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, check_rendered, is_pending, names, optional, place, span
+from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, check_rendered, is_pending, names, optional, span
+from airflow_provider_bigcommerce.core.places import place
 from airflow_provider_bigcommerce.core.planning import copied_resource
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.targets.files.compaction import KEEP, compacted
 from airflow_provider_bigcommerce.targets.files.destination import Destination
@@ -50,6 +52,7 @@ class BigCommerceCompactOperator(BaseOperator):
     template_fields: Sequence[str] = ("path", "resource")
     ui_color = "#e8edfb"
 
+    @shows_your_line
     def __init__(
         self,
         *,

@@ -28,13 +28,14 @@ from airflow_provider_bigcommerce.core.arguments import (
     names,
     one_of,
     optional,
-    place,
     text,
 )
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
 from airflow_provider_bigcommerce.core.connection_walk import ConnectionWalk
 from airflow_provider_bigcommerce.core.graphql import GRAPHQL_PATH
+from airflow_provider_bigcommerce.core.places import place
 from airflow_provider_bigcommerce.core.windows import Window, written
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.engine.copying import Copied, Copy, columns_of, drift_of
 from airflow_provider_bigcommerce.engine.manifest import Manifest, ManifestWindow, run_key, task_key
 from airflow_provider_bigcommerce.engine.packages import failing_without_package
@@ -103,6 +104,7 @@ class BigCommerceGraphQLOperator(BaseOperator):
     template_fields_renderers = {"variables": "json"}  # noqa: RUF012  # Airflow's own declaration
     ui_color = "#e8edfb"
 
+    @shows_your_line
     def __init__(
         self,
         *,
@@ -256,6 +258,7 @@ class BigCommerceGraphQLOperator(BaseOperator):
 class _Nodes:
     """A connection as a copy sees a store: its pages, and what it has done."""
 
+    @shows_your_line
     def __init__(
         self, store: BigCommerceStore, query: str, variables: Mapping[str, Any] | None, cursor_variable: str, connection: str | None
     ) -> None:

@@ -24,7 +24,6 @@ from airflow_provider_bigcommerce.core.arguments import (
     integer,
     is_pending,
     optional,
-    place,
     refuse,
     text,
     when,
@@ -32,8 +31,10 @@ from airflow_provider_bigcommerce.core.arguments import (
 from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.partitions import MOST, Counts, Partition, bounds_of, by_dates, by_ids, places, require_cut
+from airflow_provider_bigcommerce.core.places import place
 from airflow_provider_bigcommerce.core.planning import check_parameters, copied_resource, full_query
 from airflow_provider_bigcommerce.core.windows import window_between, window_query
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.engine.telling import Place, announce, files_at, openlineage, trace, with_outlet
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnexpectedAnswerError
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 _FIRST = int(datetime(2009, 1, 1, tzinfo=UTC).timestamp())
 
 
+@shows_your_line
 def partition(resource: ResourceName | str, into: int, **arguments: Any) -> XComArg:
     """Cut a list into ranges, one for each mapped task of a transfer.
 
@@ -69,6 +71,7 @@ def partition(resource: ResourceName | str, into: int, **arguments: Any) -> XCom
     return BigCommercePartitionOperator(resource=resource, into=into, **arguments).output
 
 
+@shows_your_line
 def commit_partitions(returned: Any, *, path: str, **arguments: Any) -> XComArg:
     """Commit what the mapped tasks of a transfer read, all of it or nothing.
 
@@ -119,6 +122,7 @@ class BigCommercePartitionOperator(BaseOperator):
     template_fields_renderers = {"query": "json"}  # noqa: RUF012  # Airflow's own declaration
     ui_color = "#e8edfb"
 
+    @shows_your_line
     def __init__(
         self,
         *,
@@ -218,6 +222,7 @@ class BigCommerceCommitPartitionsOperator(BaseOperator):
     template_fields: Sequence[str] = ("returned", "path")
     ui_color = "#e8edfb"
 
+    @shows_your_line
     def __init__(self, *, returned: Any, path: str, emit_empty: bool = True, **kwargs: Any) -> None:
         super().__init__(**with_outlet(kwargs, data_alias()))
         self.returned = returned

@@ -28,11 +28,13 @@ from airflow_provider_bigcommerce.core.arguments import (
     one_id,
     one_of,
     optional,
-    place,
     text,
 )
+from airflow_provider_bigcommerce.core.pages import page
+from airflow_provider_bigcommerce.core.places import place
 from airflow_provider_bigcommerce.core.planning import copied_resource, resource_of
 from airflow_provider_bigcommerce.core.reconciling import ON_MISMATCH, Report, first_differences
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.engine.copying import columns_of
 from airflow_provider_bigcommerce.engine.manifest import run_key
 from airflow_provider_bigcommerce.engine.packages import failing_without_package
@@ -127,6 +129,7 @@ class BigCommerceReconcileOperator(BaseOperator):
     )
     ui_color = "#e3f5e9"
 
+    @shows_your_line
     def __init__(
         self,
         *,
@@ -337,7 +340,7 @@ class BigCommerceReconcileOperator(BaseOperator):
             return
         what = f"The copy of {report.resource!r} and the store {report.store_hash!r} differ: {_sentence(report)}."
         if self.on_mismatch == "fail":
-            raise CopyMismatchError(f"{what} on_mismatch='repair' reads rows that differ again; docs/how-to/prove-the-copy.md tells more.")
+            raise CopyMismatchError(f"{what} on_mismatch='repair' reads rows that differ again. See {page('how-to/prove-the-copy.md')}.")
         if self.on_mismatch == "repair" and (report.changed or report.missing):
             raise CopyMismatchError(f"After the repair it is not equal yet. {what} Copy the resource again, with mode='full'.")
         log.warning("%s", what)

@@ -31,6 +31,7 @@ from airflow_provider_bigcommerce.core.arguments import (
 from airflow_provider_bigcommerce.core.messages import METHODS, Query, Response
 from airflow_provider_bigcommerce.core.outside_text import content_type
 from airflow_provider_bigcommerce.core.waiting import KeepWaiting, Poller, is_permanent
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError, UnclearWriteError, UnexpectedAnswerError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.triggers.until import BigCommerceUntilTrigger
@@ -96,6 +97,7 @@ class BigCommerceRequestOperator(BaseOperator):
     template_fields_renderers = {"query": "json", "json": "json"}  # noqa: RUF012  # Airflow's own declaration
     ui_color = "#e8edfb"
 
+    @shows_your_line
     def __init__(
         self,
         *,

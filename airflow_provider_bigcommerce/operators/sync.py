@@ -27,6 +27,7 @@ from airflow_provider_bigcommerce.core.arguments import (
     when,
 )
 from airflow_provider_bigcommerce.core.whole_store import asks_each_parent, has_all_it_needs, in_order, is_second_copy
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.engine.telling import ERROR_KEY
 from airflow_provider_bigcommerce.exceptions import PermissionDeniedError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
@@ -57,6 +58,7 @@ class BigCommerceReadableResourcesOperator(BaseOperator):
     template_fields: Sequence[str] = ("bigcommerce_conn_id", "initial_since")
     ui_color = "#e8edfb"
 
+    @shows_your_line
     def __init__(
         self,
         *,
@@ -139,6 +141,7 @@ class BigCommerceSyncSummaryOperator(BaseOperator):
     template_fields: Sequence[str] = ("bigcommerce_conn_id",)
     ui_color = "#e8edfb"
 
+    @shows_your_line
     def __init__(self, *, bigcommerce_conn_id: str, copies: Mapping[str, str] | str, readable: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.bigcommerce_conn_id = bigcommerce_conn_id

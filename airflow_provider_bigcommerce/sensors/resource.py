@@ -31,6 +31,7 @@ from airflow_provider_bigcommerce.core.arguments import (
 from airflow_provider_bigcommerce.core.conditions import Conditions, check_conditions, meets
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.waiting import KeepWaiting, Outcome, Poller
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError
 from airflow_provider_bigcommerce.triggers.looking import Sought
 from airflow_provider_bigcommerce.triggers.resource import BigCommerceResourceTrigger, event_of, look_once
@@ -93,6 +94,7 @@ class BigCommerceResourceSensor(BaseSensorOperator):
     template_fields_renderers = {"query": "json"}  # noqa: RUF012  # Airflow's own declaration
     ui_color = "#e8edfb"
 
+    @shows_your_line
     def __init__(
         self,
         *,

@@ -10,8 +10,10 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, is_pending, one_of, place, span
+from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, is_pending, one_of, span
+from airflow_provider_bigcommerce.core.places import place
 from airflow_provider_bigcommerce.core.planning import copied_resource
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.engine.stoppable import StoppableReading
 from airflow_provider_bigcommerce.engine.target import Run
 from airflow_provider_bigcommerce.engine.telling import files_at
@@ -49,6 +51,7 @@ class BigCommerceToLakeOperator(BigCommerceTransferOperator):
     argument_checks: ClassVar[Checks] = {**BigCommerceTransferOperator.argument_checks, **_own_checks, "deletes": one_of(accepted_deletes)}
     template_fields: Sequence[str] = (*BigCommerceTransferOperator.template_fields, "path")
 
+    @shows_your_line
     def __init__(self, *, path: str, nested: Nested = "struct", keep: timedelta = timedelta(days=7), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.path = path

@@ -10,8 +10,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow_provider_bigcommerce.compat import come_again, is_task
-from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, flag, integer, mapping, one_of, optional, place, span
+from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, flag, integer, mapping, one_of, optional, span
 from airflow_provider_bigcommerce.core.partitions import Partition
+from airflow_provider_bigcommerce.core.places import place
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.engine.selection import within
 from airflow_provider_bigcommerce.engine.stoppable import StoppableReading
 from airflow_provider_bigcommerce.engine.target import Run
@@ -89,6 +91,7 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
     template_fields: Sequence[str] = (*BigCommerceTransferOperator.template_fields, "path", "partition")
     template_fields_renderers = {**BigCommerceTransferOperator.template_fields_renderers, "partition": "json"}  # noqa: RUF012
 
+    @shows_your_line
     def __init__(
         self,
         *,
