@@ -14,6 +14,9 @@ from airflow_provider_bigcommerce.core.naming import kept_name
 if TYPE_CHECKING:
     from airflow.sdk import Asset, AssetAlias
 
+#: The group of all our assets on Airflow's page of assets.
+GROUP = "bigcommerce"
+
 #: The alias through which events go whose asset is known only in the run.
 DATA_ALIAS = "bigcommerce_data"
 
@@ -41,7 +44,7 @@ def create_asset(*, conn_id: str, resource: str, extra: dict[str, Any] | None = 
     from airflow.sdk import Asset
 
     uri = f"bigcommerce://{conn_id}/{resource}"
-    return Asset(name=uri, uri=uri, extra=extra or {})
+    return Asset(name=uri, uri=uri, group=GROUP, extra=extra or {})
 
 
 def uri_of(conn_id: str, resource: str) -> str:
@@ -58,14 +61,14 @@ def asset_of(conn_id: str, resource: str) -> Asset:
     from airflow.sdk import Asset
 
     uri = uri_of(conn_id, resource)
-    return Asset(name=uri, uri=uri)
+    return Asset(name=uri, uri=uri, group=GROUP)
 
 
 def data_alias() -> AssetAlias:
     """What stands for the assets of all resources where they are known only in the run; a DAG can be scheduled on it too."""
     from airflow.sdk import AssetAlias
 
-    return AssetAlias(name=DATA_ALIAS, group="bigcommerce")
+    return AssetAlias(name=DATA_ALIAS, group=GROUP)
 
 
 def is_known(*arguments: object) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from airflow_provider_bigcommerce.assets import GROUP
 from airflow_provider_bigcommerce.compat import KeyValueState, asset_state, is_first_try, is_task, task_state
 from airflow_provider_bigcommerce.core.file_names import is_leaf, is_within, shown
 from airflow_provider_bigcommerce.core.naming import kept_name
@@ -36,7 +37,7 @@ def state_asset() -> Asset:
     """The asset that holds the watermarks of all stores; an inlet of each task that reads or writes one."""
     from airflow.sdk import Asset
 
-    return Asset(name=STATE_ASSET_NAME, uri=STATE_ASSET_URI)
+    return Asset(name=STATE_ASSET_NAME, uri=STATE_ASSET_URI, group=GROUP)
 
 
 def state_key(conn_id: str, resource: str, destination_url: str, query: Mapping[str, str] | None = None) -> str:
@@ -184,6 +185,7 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     :param requests: requests sent.
     :param throttled: of these, answers 429.
     :param seconds: spent.
+    :param waited: of these, seconds in which a request waited.
     :param started_at: when the first of these tries began, ISO-8601.
     :param read_at: the store's time at which its read began, ISO-8601; empty where that is not known.
     """
@@ -203,6 +205,7 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     requests: int = 0
     throttled: int = 0
     seconds: float = 0.0
+    waited: float = 0.0
     started_at: str = ""
     read_at: str = ""
 

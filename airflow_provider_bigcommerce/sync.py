@@ -140,6 +140,8 @@ def bigcommerce_sync(
     of_any_task: dict[str, Any] = {name: common[name] for name in _OF_ANY_TASK if name in common}
     compaction: dict[str, Any] = {"task_id": "compact", "path": common.get("path"), "every": compact_every, "trigger_rule": "all_done"}
     compaction |= of_any_task
+    if not isinstance(bigcommerce_conn_id, str):  # a mapped task group's argument
+        compaction["map_index_template"] = "{{ task.path }}"
     is_compacted = compact_every is not None and not isinstance(to, (Tables, Lake))
     with TaskGroup(group_id) as group:
         if resources == "all":

@@ -32,7 +32,7 @@ def shows_your_line(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*args, **kwargs)
         except (BigCommerceError, TypeError) as error:
-            line = None if getattr(error, "__notes__", None) else _your_line(sys._getframe(1))  # noqa: SLF001  # no other way asks who calls
+            line = None if getattr(error, "__notes__", None) else _your_line(sys._getframe(1))  # no other way asks who calls
             if line is not None:
                 error.add_note(line)
             raise

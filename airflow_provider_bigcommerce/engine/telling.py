@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 from airflow_provider_bigcommerce.assets import asset_of, data_alias, uri_of
 from airflow_provider_bigcommerce.compat import hook_lineage, is_task, stats_sink
-from airflow_provider_bigcommerce.core.outside_text import one_line
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.windows import moment
 from airflow_provider_bigcommerce.engine.progress import duration
@@ -26,11 +25,8 @@ if TYPE_CHECKING:
     from airflow_provider_bigcommerce.client.sending import ReadStats
     from airflow_provider_bigcommerce.engine.manifest import Manifest
 
-#: XCom of a task that failed: ``resource`` and ``error``, its type and text, which hold neither a secret nor a customer's data.
+#: XCom of a task that failed: ``conn_id``, ``resource`` and ``error``, its type and text: neither a secret nor a customer's data.
 ERROR_KEY: Final = "bigcommerce_error"
-
-#: Characters of the error's text in it.
-_LONGEST_ERROR: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +86,10 @@ class Learnt:
     stats: ReadStats | None = None
 
 
-def copied(manifest: Manifest, into: str, stats: ReadStats | None) -> str:
+def copied(manifest: Manifest, into: str) -> str:
     """A run in one line: what came, what it cost, and where the next run goes on.
 
     :param into: what took the rows, ``2 files``.
-    :param stats: the client's counts, for the waits; None where this try asked for nothing.
     """
     came = [f"{manifest.rows:,} rows into {into}"]
     if manifest.duplicates_dropped:
@@ -102,8 +97,8 @@ def copied(manifest: Manifest, into: str, stats: ReadStats | None) -> str:
     if manifest.deleted:
         came.append(f"{manifest.deleted:,} are no longer in the store")
     cost = [f"{manifest.requests} requests in {manifest.seconds:.1f} s, {manifest.throttled} of them answered 429"]
-    if stats is not None and stats.waited_seconds >= 1:
-        cost.append(f"they waited {duration(stats.waited_seconds)} in all for the quota or to be repeated")
+    if manifest.waited >= 1:
+        cost.append(f"{duration(manifest.waited)} of it waiting for the quota or to repeat a request")
     further = f" The next run goes on at {manifest.watermark}." if manifest.watermark else ""
     return f"Copied {manifest.resource}: {', '.join(came)}; {', '.join(cost)}.{further}"
 
@@ -155,12 +150,6 @@ def openlineage(store_hash: str, resource: str, place: Place | None) -> Any:
     inputs = [Dataset(namespace=f"bigcommerce://{store_hash}", name=resource)] if store_hash else []
     outputs = [Dataset(namespace=place.namespace, name=place.name)] if place is not None else []
     return OperatorLineage(inputs=inputs, outputs=outputs)
-
-
-def told_of(error: Exception) -> str:
-    """An error's type, and its text where that is one of ours: others may quote a row."""
-    text = f": {one_line(error, _LONGEST_ERROR)}" if isinstance(error, BigCommerceError) else ""
-    return f"{type(error).__name__}{text}"
 
 
 def name_of(resource: str) -> str:

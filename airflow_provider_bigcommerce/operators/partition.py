@@ -35,6 +35,8 @@ from airflow_provider_bigcommerce.core.places import place
 from airflow_provider_bigcommerce.core.planning import check_parameters, copied_resource, full_query
 from airflow_provider_bigcommerce.core.windows import window_between, window_query
 from airflow_provider_bigcommerce.core.your_line import shows_your_line
+from airflow_provider_bigcommerce.engine.failing import tells_why_it_fails
+from airflow_provider_bigcommerce.engine.mapped import named_by_connection
 from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.engine.telling import Place, announce, files_at, openlineage, trace, with_outlet
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnexpectedAnswerError
@@ -118,6 +120,7 @@ class BigCommercePartitionOperator(BaseOperator):
         "until": optional(when(), may_vanish=True),
         "bigcommerce_conn_id": text("bigcommerce_default"),
     }
+    custom_operator_name = "BigCommerce: cut into ranges"
     template_fields: Sequence[str] = ("resource", "query", "since", "until", "bigcommerce_conn_id")
     template_fields_renderers = {"query": "json"}  # noqa: RUF012  # Airflow's own declaration
     ui_color = "#e8edfb"
@@ -134,7 +137,7 @@ class BigCommercePartitionOperator(BaseOperator):
         bigcommerce_conn_id: str = "bigcommerce_default",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**named_by_connection(kwargs, bigcommerce_conn_id))
         self.resource = resource
         self.into = into
         self.query = query
@@ -150,6 +153,7 @@ class BigCommercePartitionOperator(BaseOperator):
             if query is not None and not is_pending(query):
                 check_parameters(row, query)
 
+    @tells_why_it_fails
     def execute(self, context: Mapping[str, Any]) -> list[dict[str, Any]]:  # noqa: ARG002  # Airflow's signature
         """Ask the store where to cut.
 
@@ -219,6 +223,7 @@ class BigCommerceCommitPartitionsOperator(BaseOperator):
     """
 
     argument_checks: ClassVar[Checks] = {"returned": of_every_range(), "path": place("/data/bigcommerce"), "emit_empty": flag()}
+    custom_operator_name = "BigCommerce: commit ranges"
     template_fields: Sequence[str] = ("returned", "path")
     ui_color = "#e8edfb"
 
@@ -231,6 +236,7 @@ class BigCommerceCommitPartitionsOperator(BaseOperator):
         check_arguments(self, self.argument_checks)
         self._came: tuple[str, str, Place] | None = None
 
+    @tells_why_it_fails
     @failing_without_package()
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Hold the ranges together, commit them, and announce the run.

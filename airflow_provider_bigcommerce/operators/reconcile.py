@@ -36,7 +36,9 @@ from airflow_provider_bigcommerce.core.planning import copied_resource, resource
 from airflow_provider_bigcommerce.core.reconciling import ON_MISMATCH, Report, first_differences
 from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.engine.copying import columns_of
+from airflow_provider_bigcommerce.engine.failing import tells_why_it_fails
 from airflow_provider_bigcommerce.engine.manifest import run_key
+from airflow_provider_bigcommerce.engine.mapped import named_by_connection
 from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.engine.proof import Reconciliation
 from airflow_provider_bigcommerce.engine.selection import Selection, folder_of, select
@@ -113,6 +115,7 @@ class BigCommerceReconcileOperator(BaseOperator):
         "report_path": optional(place("/data/reports")),
         "bigcommerce_conn_id": text("bigcommerce_default"),
     }
+    custom_operator_name = "BigCommerce proof of a copy"
     template_fields: Sequence[str] = (
         "resource",
         "path",
@@ -150,7 +153,7 @@ class BigCommerceReconcileOperator(BaseOperator):
         bigcommerce_conn_id: str = "bigcommerce_default",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**named_by_connection(kwargs, bigcommerce_conn_id))
         self.resource = resource
         self.path = path
         self.conn_id = conn_id
@@ -175,6 +178,7 @@ class BigCommerceReconcileOperator(BaseOperator):
             _comparable(resource)
         self._reading: StoppableReading | None = None
 
+    @tells_why_it_fails
     @failing_without_package()
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Compare, repair if asked to, and return the report.

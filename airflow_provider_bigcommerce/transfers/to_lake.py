@@ -49,6 +49,7 @@ class BigCommerceToLakeOperator(BigCommerceTransferOperator):
     accepted_deletes: Sequence[str] = ("ignore", "detect", "delete")
     _own_checks: ClassVar[Checks] = {"path": place("/data/shop"), "nested": one_of(NESTED), "keep": span(example="timedelta(days=7)")}
     argument_checks: ClassVar[Checks] = {**BigCommerceTransferOperator.argument_checks, **_own_checks, "deletes": one_of(accepted_deletes)}
+    custom_operator_name = "BigCommerce to a lake table"
     template_fields: Sequence[str] = (*BigCommerceTransferOperator.template_fields, "path")
 
     @shows_your_line

@@ -88,6 +88,7 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         "partition": optional(mapping("what partition('orders', into=8) returns for each range")),
     }
     argument_checks: ClassVar[Checks] = {**BigCommerceTransferOperator.argument_checks, **_own_checks}
+    custom_operator_name = "BigCommerce to files"
     template_fields: Sequence[str] = (*BigCommerceTransferOperator.template_fields, "path", "partition")
     template_fields_renderers = {**BigCommerceTransferOperator.template_fields_renderers, "partition": "json"}  # noqa: RUF012
 

@@ -51,6 +51,7 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         "nested": one_of(NESTED),
     }
     argument_checks: ClassVar[Checks] = {**BigCommerceTransferOperator.argument_checks, **_own_checks, "deletes": one_of(accepted_deletes)}
+    custom_operator_name = "BigCommerce to a table"
     template_fields: Sequence[str] = (*BigCommerceTransferOperator.template_fields, "conn_id", "table", "schema")
 
     @shows_your_line

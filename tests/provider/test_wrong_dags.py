@@ -31,108 +31,110 @@ from airflow_provider_bigcommerce.transfers.to_lake import BigCommerceToLakeOper
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator as ToFiles
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator as ToSql
 
+X = "/x"
+
 with DAG("{name}", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
 """
 
 #: Name -> the line, and a part of what the import error says.
 WRONG: Mapping[str, tuple[str, str]] = {
-    "misspelt_resource": ("ToFiles(task_id='t', resource='ordrs', path='/x')", "Did you mean 'orders'"),
-    "part_of_a_resource": ("ToFiles(task_id='t', resource='/v2/orders/7/products', path='/x')", "resource='order_products', parent_ids=[7]"),
-    "unknown_mode": ("ToFiles(task_id='t', resource='orders', path='/x', mode='delta')", "mode='delta' is unknown"),
-    "unknown_format": ("ToFiles(task_id='t', resource='orders', path='/x', file_format='csv')", "file_format='csv' is unknown"),
+    "misspelt_resource": ("ToFiles(task_id='t', resource='ordrs', path=X)", "Did you mean 'orders'"),
+    "part_of_a_resource": ("ToFiles(task_id='t', resource='/v2/orders/7/products', path=X)", "parent_ids=[7]"),
+    "unknown_mode": ("ToFiles(task_id='t', resource='orders', path=X, mode='delta')", "mode='delta' is unknown"),
+    "unknown_format": ("ToFiles(task_id='t', resource='orders', path=X, file_format='csv')", "file_format='csv' is unknown"),
     "format_and_compression": (
-        "ToFiles(task_id='t', resource='orders', path='/x', compression='gzip')",
+        "ToFiles(task_id='t', resource='orders', path=X, compression='gzip')",
         "compression='gzip' does not go with file_format='parquet'",
     ),
-    "unknown_field": ("ToFiles(task_id='t', resource='orders', path='/x', fields=['totl_tax'])", "has no field 'totl_tax'"),
-    "excluded_key": ("ToFiles(task_id='t', resource='orders', path='/x', exclude_fields=['id'])", "cannot be left out"),
-    "nested_field": ("ToFiles(task_id='t', resource='orders', path='/x', fields=['billing_address.email'])", "is nested"),
-    "unknown_include": ("ToFiles(task_id='t', resource='products', path='/x', include=['pictures'])", "include=['pictures'] is unknown"),
-    "include_in_query": ("ToFiles(task_id='t', resource='products', path='/x', query={'include': 'images'})", "query has 'include'"),
-    "unknown_filter": ("ToFiles(task_id='t', resource='orders', path='/x', query={'state_id': 11})", "has no parameter 'state_id'"),
+    "unknown_field": ("ToFiles(task_id='t', resource='orders', path=X, fields=['totl_tax'])", "has no field 'totl_tax'"),
+    "excluded_key": ("ToFiles(task_id='t', resource='orders', path=X, exclude_fields=['id'])", "cannot be left out"),
+    "nested_field": ("ToFiles(task_id='t', resource='orders', path=X, fields=['billing_address.email'])", "is nested"),
+    "unknown_include": ("ToFiles(task_id='t', resource='products', path=X, include=['pictures'])", "include=['pictures'] is unknown"),
+    "include_in_query": ("ToFiles(task_id='t', resource='products', path=X, query={'include': 'images'})", "query has 'include'"),
+    "unknown_filter": ("ToFiles(task_id='t', resource='orders', path=X, query={'state_id': 11})", "has no parameter 'state_id'"),
     "unknown_filter_with_a_template": (
-        "ToFiles(task_id='t', resource='orders', path='/x', query={'state_id': 11, 'status_id': '{{ params.status }}'})",
+        "ToFiles(task_id='t', resource='orders', path=X, query={'state_id': 11, 'status_id': '{{ params.status }}'})",
         "has no parameter 'state_id'",
     ),
-    "empty_filter": ("ToFiles(task_id='t', resource='orders', path='/x', query={'status_id': ''})", "query['status_id'] is empty"),
+    "empty_filter": ("ToFiles(task_id='t', resource='orders', path=X, query={'status_id': ''})", "query['status_id'] is empty"),
     "filter_that_the_mode_sets": (
-        "ToFiles(task_id='t', resource='orders', path='/x', mode='incremental', query={'min_date_modified': '2026-01-01'})",
+        "ToFiles(task_id='t', resource='orders', path=X, mode='incremental', query={'min_date_modified': '2026-01-01'})",
         "which mode='incremental' sets itself",
     ),
-    "params_for_query": ("ToFiles(task_id='t', resource='orders', path='/x', params={'status_id': 11})", "filters go into query"),
-    "params_for_query_of_tables": ("ToSql(task_id='t', resource='orders', conn_id='db', params={'status_id': 11})", "filters go into query"),
-    "since_without_date": ("ToFiles(task_id='t', resource='brands', path='/x', since='2026-01-01')", "has no date filter"),
+    "params_for_query": ("ToFiles(task_id='t', resource='orders', path=X, params={'status_id': 11})", "filters go into query"),
+    "params_for_query_in_sql": ("ToSql(task_id='t', resource='orders', conn_id='db', params={'status_id': 11})", "filters go into query"),
+    "since_without_date": ("ToFiles(task_id='t', resource='brands', path=X, since='2026-01-01')", "has no date filter"),
     "initial_since_without_date": (
-        "ToFiles(task_id='t', resource='brands', path='/x', mode='incremental', initial_since='2026-01-01')",
+        "ToFiles(task_id='t', resource='brands', path=X, mode='incremental', initial_since='2026-01-01')",
         "initial_since cannot bound it",
     ),
-    "initial_since_of_full": ("ToFiles(task_id='t', resource='orders', path='/x', initial_since='2026-01-01')", "with mode='full' give since"),
-    "backfill_without_date": ("ToFiles(task_id='t', resource='brands', path='/x', mode='backfill')", "has no date filter"),
+    "initial_since_of_full": ("ToFiles(task_id='t', resource='orders', path=X, initial_since='2026-01-01')", "with mode='full' give since"),
+    "backfill_without_date": ("ToFiles(task_id='t', resource='brands', path=X, mode='backfill')", "has no date filter"),
     "half_a_backfill": (
-        "ToFiles(task_id='t', resource='orders', path='/x', mode='backfill', since='2026-01-01')",
+        "ToFiles(task_id='t', resource='orders', path=X, mode='backfill', since='2026-01-01')",
         "needs both since and until",
     ),
-    "no_date": ("ToFiles(task_id='t', resource='orders', path='/x', since='yesterday')", "since='yesterday' is not a date"),
+    "no_date": ("ToFiles(task_id='t', resource='orders', path=X, since='yesterday')", "since='yesterday' is not a date"),
     "span_backwards": (
-        "ToFiles(task_id='t', resource='orders', path='/x', since='2026-02-01T00:00:00Z', until='2026-01-01T00:00:00Z')",
+        "ToFiles(task_id='t', resource='orders', path=X, since='2026-02-01T00:00:00Z', until='2026-01-01T00:00:00Z')",
         "until",
     ),
-    "carts": ("ToFiles(task_id='t', resource='carts', path='/x')", "'carts' has no list"),
-    "parents_of_a_plain_list": ("ToFiles(task_id='t', resource='orders', path='/x', parent_ids=[1])", "has no parents to choose"),
-    "parents_from_of_a_plain_list": ("ToFiles(task_id='t', resource='orders', path='/x', parents_from='/y')", "parents_from does not apply"),
-    "channel_of_none": ("ToFiles(task_id='t', resource='brands', path='/x', channel_id=1)", "cannot be narrowed to a channel"),
-    "missing_filter": ("ToFiles(task_id='t', resource='{needy}', path='/x')", "needs"),
+    "carts": ("ToFiles(task_id='t', resource='carts', path=X)", "'carts' has no list"),
+    "parents_of_a_plain_list": ("ToFiles(task_id='t', resource='orders', path=X, parent_ids=[1])", "has no parents to choose"),
+    "parents_from_of_a_plain_list": ("ToFiles(task_id='t', resource='orders', path=X, parents_from='/y')", "parents_from does not apply"),
+    "channel_of_none": ("ToFiles(task_id='t', resource='brands', path=X, channel_id=1)", "cannot be narrowed to a channel"),
+    "missing_filter": ("ToFiles(task_id='t', resource='{needy}', path=X)", "needs"),
     "relative_path": ("ToFiles(task_id='t', resource='orders', path='data/shop')", "path='data/shop' is not absolute"),
     "file_with_two_slashes": ("ToFiles(task_id='t', resource='orders', path='file://data/shop')", "is not absolute"),
     "one_slash": ("ToFiles(task_id='t', resource='orders', path='s3:/bucket/shop')", "path='s3:/bucket/shop' names no bucket"),
     "no_bucket": ("ToLake(task_id='t', resource='orders', path='s3://aws_default@/shop')", "names no bucket"),
-    "deletes_in_files": ("ToFiles(task_id='t', resource='orders', path='/x', deletes='delete')", "deletes='delete' is unknown"),
+    "deletes_in_files": ("ToFiles(task_id='t', resource='orders', path=X, deletes='delete')", "deletes='delete' is unknown"),
     "deletes_of_a_backfill": (
         "ToSql(task_id='t', resource='orders', conn_id='db', mode='backfill', deletes='delete')",
         "does not go with mode='backfill'",
     ),
     "table_without_key": ("ToSql(task_id='t', resource='{keyless}', conn_id='db')", "cannot be kept in a table"),
-    "lake_without_key": ("ToLake(task_id='t', resource='{keyless}', path='/x', mode='incremental')", "cannot be kept in a table"),
-    "number_for_a_timedelta": ("ToFiles(task_id='t', resource='orders', path='/x', overlap=300)", "overlap=300 (int) cannot work"),
-    "unknown_argument": ("ToFiles(task_id='t', resource='orders', path='/x', mod='full')", "'mod': 'full'"),
-    "sync_of_one_text": ("bigcommerce_sync('orders', to='/x')", "is one text"),
-    "sync_of_a_misspelt": ("bigcommerce_sync(['orders', 'prodcts'], to='/x')", "Did you mean 'products'"),
+    "lake_without_key": ("ToLake(task_id='t', resource='{keyless}', path=X, mode='incremental')", "cannot be kept in a table"),
+    "number_for_a_timedelta": ("ToFiles(task_id='t', resource='orders', path=X, overlap=300)", "overlap=300 (int) cannot work"),
+    "unknown_argument": ("ToFiles(task_id='t', resource='orders', path=X, mod='full')", "'mod': 'full'"),
+    "sync_of_one_text": ("bigcommerce_sync('orders', to=X)", "is one text"),
+    "sync_of_a_misspelt": ("bigcommerce_sync(['orders', 'prodcts'], to=X)", "Did you mean 'products'"),
     "sync_into_a_relative_path": ("bigcommerce_sync(['orders'], to='data/shop')", "to='data/shop' is not absolute"),
     "sync_into_a_lake_with_one_slash": ("bigcommerce_sync(['orders'], to=Lake('gs:/bucket/shop'))", "to='gs:/bucket/shop' names no bucket"),
-    "sync_of_all_with_a_wrong_format": ("bigcommerce_sync('all', to='/x', file_format='csv')", "file_format='csv' is unknown"),
+    "sync_of_all_with_a_wrong_format": ("bigcommerce_sync('all', to=X, file_format='csv')", "file_format='csv' is unknown"),
     "sync_of_tables_without_key": ("bigcommerce_sync(['{keyless}'], to=Tables('db'))", "cannot be kept in a table"),
-    "sync_of_carts": ("bigcommerce_sync(['orders', 'carts'], to='/x')", "'carts' has no list"),
-    "sync_with_a_wrong_include_for_one": ("bigcommerce_sync({'orders': {'include': ['lines']}}, to='/x')", "include=['lines'] is unknown"),
+    "sync_of_carts": ("bigcommerce_sync(['orders', 'carts'], to=X)", "'carts' has no list"),
+    "sync_with_a_wrong_include_for_one": ("bigcommerce_sync({'orders': {'include': ['lines']}}, to=X)", "include=['lines'] is unknown"),
     "cut_of_what_cannot_be_cut": ("partition('brands', into=4)", "brands"),
     "cut_with_an_unknown_filter": ("partition('orders', into=4, query={'state_id': 1})", "has no parameter 'state_id'"),
     "proof_without_a_copy": ("Reconcile(task_id='t', resource='orders')", "Say where the copy is"),
-    "proof_with_a_misspelt_field": ("Reconcile(task_id='t', resource='orders', path='/x', on_mismatch='mend')", "on_mismatch='mend'"),
+    "proof_with_a_misspelt_field": ("Reconcile(task_id='t', resource='orders', path=X, on_mismatch='mend')", "on_mismatch='mend'"),
     "compaction_of_a_relative_path": ("Compact(task_id='t', path='data')", "path='data' is not absolute"),
     "sensor_with_an_unknown_filter": ("Sensor(task_id='t', resource='orders', query={'state_id': 1})", "has no parameter 'state_id'"),
     "request_of_text": ("Request(task_id='t', path='')", "path=''"),
-    "files_of_a_mutation": ("GraphQL(task_id='t', query='query { store { id } }', path='/x')", "name"),
+    "files_of_no_connection": ("GraphQL(task_id='t', query='query { store { id } }', path=X)", "needs the variable $after"),
 }
 
 #: What is only known later, or is right.
 RIGHT: Mapping[str, str] = {
     "templates": (
-        "ToFiles(task_id='t', resource='orders', path='{{ var.value.place }}', mode='backfill', since='{{ params.a }}', until='{{ params.b }}', "
-        "include='{{ params.c }}', fields='{{ params.d }}', channel_id='{{ params.e }}', query='{{ params.f }}')"
+        "ToFiles(task_id='t', resource='orders', path='{{ var.value.place }}', mode='backfill', since='{{ params.a }}', "
+        "until='{{ params.b }}', include='{{ params.c }}', fields='{{ params.d }}', channel_id='{{ params.e }}', query='{{ params.f }}')"
     ),
     "template_of_a_resource": "ToFiles(task_id='t', resource='{{ params.resource }}', path='data', parent_ids=[1]) if False else None",
-    "templated_value_of_a_filter": "ToFiles(task_id='t', resource='orders', path='/x', query={'status_id': '{{ params.status }}'})",
-    "templated_parents_of_carts": "ToFiles(task_id='t', resource='carts', path='/x', parent_ids='{{ params.carts }}')",
-    "parents_of_another_task": "ToFiles(task_id='t', resource='order_transactions', path='/x', parents_from='/x')",
-    "half_a_backfill_templated": "ToFiles(task_id='t', resource='orders', path='/x', mode='backfill', since='2026-01-01', until='{{ ds }}')",
+    "templated_value_of_a_filter": "ToFiles(task_id='t', resource='orders', path=X, query={'status_id': '{{ params.status }}'})",
+    "templated_parents_of_carts": "ToFiles(task_id='t', resource='carts', path=X, parent_ids='{{ params.carts }}')",
+    "parents_of_another_task": "ToFiles(task_id='t', resource='order_transactions', path=X, parents_from=X)",
+    "half_a_backfill_templated": "ToFiles(task_id='t', resource='orders', path=X, mode='backfill', since='2026-01-01', until='{{ ds }}')",
     "own_params_in_a_template": (
-        "ToFiles(task_id='t', resource='orders', path='/x', params={'status_id': 11}, query={'status_id': '{{ params.status_id }}'})"
+        "ToFiles(task_id='t', resource='orders', path=X, params={'status_id': 11}, query={'status_id': '{{ params.status_id }}'})"
     ),
-    "own_params_of_another_name": "ToFiles(task_id='t', resource='orders', path='/x', params={'team': 'shop'})",
-    "a_path_of_no_catalog": "ToFiles(task_id='t', resource='/v3/foo/bar', path='/x', query={'anything': 1}, include=['x'], fields=['y'])",
+    "own_params_of_another_name": "ToFiles(task_id='t', resource='orders', path=X, params={'team': 'shop'})",
+    "a_path_of_no_catalog": "ToFiles(task_id='t', resource='/v3/foo/bar', path=X, query={'anything': 1}, include=['x'], fields=['y'])",
     "an_unknown_scheme": "ToFiles(task_id='t', resource='orders', path='dbfs:///shop')",
-    "mapped": "ToFiles.partial(task_id='t', path='/x', inlets=[state_asset()]).expand(resource=['orders', 'brands'])",
-    "all": "bigcommerce_sync('all', to='/x', file_format='jsonl', include='{{ params.include }}')",
-    "a_sync_from_the_last_year": "bigcommerce_sync(['orders', 'brands'], to='/x', initial_since='2026-01-01')",
+    "mapped": "ToFiles.partial(task_id='t', path=X, inlets=[state_asset()]).expand(resource=['orders', 'brands'])",
+    "all": "bigcommerce_sync('all', to=X, file_format='jsonl', include='{{ params.include }}')",
+    "a_sync_from_the_last_year": "bigcommerce_sync(['orders', 'brands'], to=X, initial_since='2026-01-01')",
 }
 
 
@@ -140,9 +142,10 @@ def _fitting() -> dict[str, str]:
     """Names of resources that the catalog says are such."""
     from airflow_provider_bigcommerce.core.catalog import CATALOG
 
-    lists = [row for row in CATALOG.values() if row.kind == "collection" and not row.parent_keys and row.id_placeholder is None]
+    whole = [row for row in CATALOG.values() if row.id_placeholder is None and not row.parent_keys]
+    lists = [row for row in whole if row.kind == "collection"]
     return {
-        "{keyless}": next(row.name for row in CATALOG.values() if not row.primary_key and row.id_placeholder is None and not row.parent_keys),
+        "{keyless}": next(row.name for row in whole if not row.primary_key),
         "{needy}": next(row.name for row in lists if row.required_params or row.required_any),
     }
 
@@ -193,7 +196,7 @@ def test_what_is_known_only_when_a_task_runs_is_left_alone(tmp_path: Path) -> No
 
 def test_params_of_the_dag_are_not_taken_for_filters_of_its_tasks(tmp_path: Path) -> None:
     text = HEAD.replace("{name}", "own").replace("schedule=None,", "schedule=None, params={'status_id': Param(11)},")
-    (tmp_path / "own.py").write_text(f"{text}    ToFiles(task_id='t', resource='orders', path='/x')\n")
+    (tmp_path / "own.py").write_text(f"{text}    ToFiles(task_id='t', resource='orders', path=X)\n")
 
     assert _parsed(tmp_path).import_errors == {}
 
@@ -204,7 +207,7 @@ def test_a_mistake_in_a_mapped_group_shows_the_line_within_it(tmp_path: Path) ->
     def store(conn_id):
         bigcommerce_sync(
             ["orders", "prodcts"],
-            to="/x",
+            to=X,
             bigcommerce_conn_id=conn_id,
         )
 

@@ -1,0 +1,78 @@
+"""The type of a sync's arguments names what the operators take, and nothing else."""
+
+from __future__ import annotations
+
+import inspect
+import tomllib
+from pathlib import Path
+
+import pytest
+from airflow.sdk import BaseOperator
+
+from airflow_provider_bigcommerce.get_provider_info import get_provider_info
+from airflow_provider_bigcommerce.transfers.to_lake import BigCommerceToLakeOperator
+from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
+from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
+from airflow_provider_bigcommerce.transfers.transfer import BigCommerceTransferOperator
+from airflow_provider_bigcommerce.transfers.typed import ResourceArguments, TaskArguments, TransferArguments
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+TRANSFERS = (BigCommerceToObjectStorageOperator, BigCommerceToSqlOperator, BigCommerceToLakeOperator)
+
+#: What ``bigcommerce_sync`` itself decides: which store, which resource, and what ``to`` says of the place.
+DECIDED = {"resource", "bigcommerce_conn_id", "partition", "path", "conn_id", "schema", "nested", "keep", "table"}
+
+
+def parameters(*operators: type) -> set[str]:
+    """Names of the arguments that these classes have themselves."""
+    found = {name for each in operators for name in inspect.signature(each.__init__).parameters}
+    return found - {"self", "kwargs", "args", "default_args"}
+
+
+def test_the_type_of_a_transfers_arguments_has_each_of_them() -> None:
+    ours = parameters(BigCommerceTransferOperator, *TRANSFERS) - DECIDED
+
+    assert set(TransferArguments.__annotations__) - set(TaskArguments.__annotations__) == ours
+
+
+@pytest.mark.parametrize("name", sorted(TaskArguments.__annotations__))
+def test_what_any_task_takes_is_airflows(name: str) -> None:
+    assert name in inspect.signature(BaseOperator.__init__).parameters or name == "retry_policy"  # which came with 3.3
+
+
+def test_a_resource_may_have_a_place_of_its_own() -> None:
+    assert set(ResourceArguments.__annotations__) - set(TransferArguments.__annotations__) == {"path", "table"}
+
+
+def test_mypy_looks_at_the_example_dags_and_at_the_calls_that_it_must_refuse() -> None:
+    looked_at = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["mypy"]["files"]
+
+    assert {"airflow_provider_bigcommerce", "dags", "tests/house/typed_sync.py"} <= set(looked_at)
+    for file in looked_at:
+        assert (PROJECT / file).exists()
+
+
+def test_the_provider_names_every_module_with_something_to_use() -> None:
+    info = get_provider_info()
+    named = {name for kind in ("hooks", "operators", "sensors", "triggers") for group in info[kind] for name in group["python-modules"]}
+    named |= {transfer["python-module"] for transfer in info["transfers"]}
+    package = PROJECT / "airflow_provider_bigcommerce"
+
+    there = set()
+    rooms = {"operators": "BaseOperator", "sensors": "Sensor", "triggers": "Trigger", "transfers": "BigCommerceTransferOperator"}
+    for room, base in rooms.items():
+        for file in (package / room).glob("*.py"):
+            text = file.read_text()
+            if any(line.startswith("class BigCommerce") and base in line for line in text.splitlines()):
+                there.add(f"airflow_provider_bigcommerce.{room}.{file.stem}")
+    there.add("airflow_provider_bigcommerce.hooks.bigcommerce")
+
+    assert named == there - {"airflow_provider_bigcommerce.transfers.transfer"}
+
+
+def test_the_providers_description_ends_with_its_link_or_has_a_blank_behind_it() -> None:
+    text = get_provider_info()["description"]
+
+    # Airflow's page of providers writes no blank behind a link of its own accord.
+    behind = text.partition(">`__")[2]
+    assert behind in ("", ".") or behind.startswith(" ")
