@@ -6,11 +6,13 @@ Decides words; what failed is raised on as it is, so that retry policies and cal
 from __future__ import annotations
 
 import functools
+import logging
 import textwrap
 from collections.abc import Callable
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowSkipException, AirflowTaskTimeout
+from airflow.sdk.exceptions import AirflowRuntimeError
 
 from airflow_provider_bigcommerce.compat import comes_again, is_task
 from airflow_provider_bigcommerce.core.outside_text import message, one_line
@@ -19,6 +21,8 @@ from airflow_provider_bigcommerce.exceptions import BigCommerceError
 Operator = TypeVar("Operator")
 P = ParamSpec("P")
 R = TypeVar("R")
+
+log = logging.getLogger(__name__)
 
 #: Characters of a line: as many as fit into Airflow's page of logs beside the time and the level.
 WIDTH: Final = 160
@@ -76,7 +80,7 @@ def tell(operator: Any, error: BaseException) -> None:
         begin_with(error, beginning)
         reason = f"{beginning}{reason}"
     for line in wrapped(reason):
-        operator.log.error("%s", line)
+        log.error("%s", line)
 
 
 def tells_why_it_fails(
@@ -108,5 +112,5 @@ def _store_of(operator: Any, error: BaseException) -> str:
 
     try:
         return BigCommerceHook(str(operator.bigcommerce_conn_id)).credentials().store_hash
-    except (BigCommerceError, AirflowException):  # why it cannot be read is what the task failed of
+    except (BigCommerceError, AirflowException, AirflowRuntimeError, OSError):  # no connection, or no supervisor to ask for it
         return ""
