@@ -61,6 +61,9 @@ class Watermark(msgspec.Struct, frozen=True, kw_only=True):
     :param dag_id: for people who look at the state.
     :param task_id: likewise.
     :param run_id: likewise.
+    :param resource: likewise, the catalog's name or a path.
+    :param destination: likewise, the directory's URL, which has no credentials.
+    :param filters: likewise, the filters as JSON, where there are some.
     """
 
     store_hash: str
@@ -71,6 +74,9 @@ class Watermark(msgspec.Struct, frozen=True, kw_only=True):
     dag_id: str = ""
     task_id: str = ""
     run_id: str = ""
+    resource: str = ""
+    destination: str = ""
+    filters: str = ""
 
     @property
     def moment(self) -> datetime:
@@ -337,9 +343,20 @@ class RunCheckpoint:
 
 
 def watermark_of(
-    until: datetime, *, store_hash: str, run: str, set_at: datetime, context: Mapping[str, Any], full_at: str = ""
+    until: datetime,
+    *,
+    store_hash: str,
+    run: str,
+    set_at: datetime,
+    context: Mapping[str, Any],
+    full_at: str = "",
+    of: tuple[str, str, Mapping[str, str]] = ("", "", {}),
 ) -> Watermark:
-    """The watermark that a run sets when its window, up to ``until``, is durable."""
+    """The watermark that a run sets when its window, up to ``until``, is durable.
+
+    :param of: resource, destination and filters, for people who look at the state.
+    """
+    resource, destination, filters = of
     ti = context.get("ti")
     return Watermark(
         store_hash=store_hash,
@@ -350,4 +367,7 @@ def watermark_of(
         dag_id=str(getattr(ti, "dag_id", "")),
         task_id=str(getattr(ti, "task_id", "")),
         run_id=str(getattr(ti, "run_id", "")),
+        resource=resource,
+        destination=destination,
+        filters=json.dumps(dict(filters), sort_keys=True) if filters else "",
     )

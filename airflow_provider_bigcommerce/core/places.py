@@ -41,6 +41,12 @@ def fault_of(path: str, name: str = "path") -> str | None:
     return None
 
 
+def url_of(path: str) -> str:
+    """A directory as watermarks name it: ``file:///data/bigcommerce``, ``s3://aws_default@bucket/bigcommerce``."""
+    parts = urlsplit(path)
+    return f"file://{parts.path.rstrip('/')}" if parts.scheme in _LOCAL else path.rstrip("/")
+
+
 def place(example: str) -> Check:
     """A directory: text, or an object that stands for a path: ``pathlib``'s, Airflow's ``ObjectStoragePath``.
 
