@@ -24,6 +24,7 @@ from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.cli.compact import compact
 from airflow_provider_bigcommerce.cli.output import only_results, print_table, say, stdout
 from airflow_provider_bigcommerce.cli.state import state
+from airflow_provider_bigcommerce.cli.status import status
 from airflow_provider_bigcommerce.exceptions import (
     BigCommerceError,
     InvalidQueryError,
@@ -53,6 +54,7 @@ app = typer.Typer(
 )
 app.add_typer(state, name="state")
 app.command()(compact)
+app.command()(status)
 
 ConnId = Annotated[str | None, typer.Option(help=f"Airflow connection; {DEFAULT_CONN_ID} unless a store hash is given.")]
 StoreHash = Annotated[

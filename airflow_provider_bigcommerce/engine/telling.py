@@ -25,8 +25,16 @@ if TYPE_CHECKING:
     from airflow_provider_bigcommerce.client.sending import ReadStats
     from airflow_provider_bigcommerce.engine.manifest import Manifest
 
+#: Requests a window from which on a quota is none: stores without one tell the highest number that they have.
+_UNLIMITED: Final = 2**31 - 1
+
 #: XCom of a task that failed: ``conn_id``, ``resource`` and ``error``, its type and text: neither a secret nor a customer's data.
 ERROR_KEY: Final = "bigcommerce_error"
+
+
+#: XCom of a run that committed, and of a proof: what ``airflow_provider_bigcommerce.status`` tells of it. A key of its own, for XComs are
+#: found by their key.
+STATUS_KEY: Final = "bigcommerce_status"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +140,22 @@ def announce(
         context["outlet_events"][data_alias()].add(asset, extra=extra)
     else:
         operator.log.info("Nothing came, so there is no event of the asset %s (emit_empty=False).", asset.uri)
+
+
+def leave_status(
+    context: Mapping[str, Any], manifest: Mapping[str, Any], conn_id: str, place: Place | None, stats: ReadStats | None
+) -> None:
+    """Leave what the status tells of a run that committed; outside of a task there is nothing to leave.
+
+    :param stats: the client's counts, for the quota.
+    """
+    if not is_task(context):
+        return
+    names = ("resource", "store_hash", "mode", "rows", "requests", "watermark", "started_at", "finished_at", "complete")
+    quota = {"quota": stats.quota, "quota_left": stats.quota_left} if stats is not None and (stats.quota or 0) < _UNLIMITED else {}
+    told = {name: manifest[name] for name in names} | {"waited": manifest.get("waited"), **quota}
+    where = {"kind": "copy", "conn_id": conn_id, "destination": place.uri if place is not None else ""}
+    context["ti"].xcom_push(key=STATUS_KEY, value=where | told)
 
 
 def trace(operator: BaseOperator, conn_id: str, resource: str, place: Place | None) -> None:

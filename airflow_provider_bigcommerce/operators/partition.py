@@ -38,7 +38,7 @@ from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.engine.failing import tells_why_it_fails
 from airflow_provider_bigcommerce.engine.mapped import named_by_connection
 from airflow_provider_bigcommerce.engine.packages import failing_without_package
-from airflow_provider_bigcommerce.engine.telling import Place, announce, files_at, openlineage, trace, with_outlet
+from airflow_provider_bigcommerce.engine.telling import Place, announce, files_at, leave_status, openlineage, trace, with_outlet
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnexpectedAnswerError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.targets.files import pieces as partitions
@@ -261,6 +261,7 @@ class BigCommerceCommitPartitionsOperator(BaseOperator):
         self._came = (manifest.store_hash, manifest.resource, place)
         told = manifest.as_json()
         announce(self, context, told, about.conn_id, place, emit_empty=self.emit_empty)
+        leave_status(context, told, about.conn_id, place, None)
         if is_task(context):
             trace(self, about.conn_id, manifest.resource, place)
         return told

@@ -43,6 +43,7 @@ from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.engine.proof import Reconciliation
 from airflow_provider_bigcommerce.engine.selection import Selection, folder_of, select
 from airflow_provider_bigcommerce.engine.stoppable import StoppableReading
+from airflow_provider_bigcommerce.engine.telling import STATUS_KEY, files_at, table_at
 from airflow_provider_bigcommerce.exceptions import CopyMismatchError, InvalidQueryError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.targets.files.destination import Destination
@@ -177,6 +178,7 @@ class BigCommerceReconcileOperator(BaseOperator):
         if not is_pending(resource):
             _comparable(resource)
         self._reading: StoppableReading | None = None
+        self._place = ""  # where the copy is, as lineage names it
 
     @tells_why_it_fails
     @failing_without_package()
@@ -201,6 +203,10 @@ class BigCommerceReconcileOperator(BaseOperator):
             {"differences": report.differences, "compared": report.compared, "repaired": report.repaired, "requests": report.requests},
             {"resource": report.resource},
         )
+        if is_task(context):  # of a proof that fails, too
+            told = {"resource": report.resource, "equal": report.equal, "differences": report.differences}
+            where = {"kind": "proof", "conn_id": self.bigcommerce_conn_id, "destination": self._place}
+            context["ti"].xcom_push(key=STATUS_KEY, value=where | told)
         if self.report_path is not None:
             self._write(report, run)
         self._act(report)
@@ -218,20 +224,24 @@ class BigCommerceReconcileOperator(BaseOperator):
         """The copy, in files opened anew each time it is asked for: after a repair there is one run more."""
         if self.path is not None:
             destination = Destination.at(str(self.path))
+            self._place = files_at(destination.full(folder_of(row))).uri
             with ExitStack() as opened:
                 yield lambda: opened.enter_context(closing(FileCopy(destination, row, folder_of(row), columns_of(row))))
             return
         if self.lake is not None:
             lake = str(self.lake)
+            self._place = files_at(Destination.at(lake).full(folder_of(row))).uri
             yield lambda: LakeCopy(lake, row, folder_of(row))
             return
         from airflow.sdk import BaseHook
 
-        sql_hook = hook_of(BaseHook.get_connection(str(self.conn_id)))
+        connection = BaseHook.get_connection(str(self.conn_id))
+        sql_hook = hook_of(connection)
         thread = OneThread()
         try:
             database = thread.run(open_database, sql_hook, self.schema, run.key)
             try:
+                self._place = table_at(connection, database.schema, self.table or row.name).uri
                 copy = TableCopy(database, thread, row, self.table or row.name, columns_of(row))
                 yield lambda: copy
             finally:

@@ -23,6 +23,7 @@ from airflow_provider_bigcommerce.engine.telling import (
     Learnt,
     announce,
     copied,
+    leave_status,
     measure,
     name_of,
     openlineage,
@@ -86,6 +87,7 @@ class TellingTransfer(BaseOperator):
         measure(self._tags(), self.learnt, manifest)
         if "piece" not in manifest:  # a range of a list is no data yet
             announce(self, context, manifest, self.bigcommerce_conn_id, self.learnt.place, emit_empty=self.emit_empty)
+            leave_status(context, manifest, self.bigcommerce_conn_id, self.learnt.place, self.learnt.stats)
         if is_task(context):  # elsewhere nobody collects, and Airflow would load its plugins for it
             trace(self, self.bigcommerce_conn_id, resource_of(self.resource).name, self.learnt.place)
         return manifest
