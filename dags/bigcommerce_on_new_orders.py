@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from airflow.sdk import DAG, Asset, task
 
 # bigcommerce://<connection id>/<resource>. [ORDERS, PRODUCTS] would wait for both, ORDERS | PRODUCTS for either.
-ORDERS = Asset("bigcommerce://bigcommerce_default/orders")
+ORDERS = Asset("bigcommerce://bigcommerce_default/orders", group="bigcommerce")
 
 with DAG(
     "bigcommerce_on_new_orders",
@@ -21,6 +21,7 @@ with DAG(
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     tags=["bigcommerce"],
+    description="Runs when a sync brought orders",
     doc_md=__doc__,
 ):
 
