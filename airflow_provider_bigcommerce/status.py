@@ -224,15 +224,9 @@ def _left(since: datetime) -> list[Left]:
         .group_by(Row.dag_id, Row.task_id, Row.map_index, Row.key)
         .subquery()
     )
-    is_last = and_(
-        Row.dag_id == last.c.dag_id, Row.task_id == last.c.task_id, Row.map_index == last.c.map_index, Row.key == last.c.key
-    )
+    is_last = and_(Row.dag_id == last.c.dag_id, Row.task_id == last.c.task_id, Row.map_index == last.c.map_index, Row.key == last.c.key)
     columns = (Row.key, Row.dag_id, Row.task_id, Row.run_id, Row.timestamp, Row.value)
-    query = (
-        select(*columns)
-        .join(last, is_last)
-        .where(Row.key.in_(keys), or_(Row.timestamp == last.c.at, Row.timestamp >= since))
-    )
+    query = select(*columns).join(last, is_last).where(Row.key.in_(keys), or_(Row.timestamp == last.c.at, Row.timestamp >= since))
     with create_session() as session:
         rows = session.execute(query).all()
     found = []

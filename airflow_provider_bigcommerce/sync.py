@@ -128,8 +128,9 @@ def bigcommerce_sync(
     }
     for name, check in ARGUMENT_CHECKS.items():
         check(name, own_arguments[name])
-    resources, exclude = _resources(resources), names("['orders']")("exclude", exclude)
-    _check(resources, to, bigcommerce_conn_id, exclude)
+    wanted: Any = _resources(resources)
+    left_out: list[str] = names("['orders']")("exclude", exclude)
+    _check(wanted, to, bigcommerce_conn_id, left_out)
     operator, where = _transfer(to)
     basic = {"bigcommerce_conn_id": bigcommerce_conn_id, "mode": "incremental", "full_every": full_every}
     common: dict[str, Any] = {**basic, **where, **_retry_policy(), **arguments}
@@ -140,15 +141,15 @@ def bigcommerce_sync(
     of_any_task: dict[str, Any] = {name: common[name] for name in _OF_ANY_TASK if name in common}
     compaction: dict[str, Any] = {"task_id": "compact", "path": common.get("path"), "every": compact_every, "trigger_rule": "all_done"}
     compaction |= of_any_task
-    if not isinstance(bigcommerce_conn_id, str):  # a mapped task group's argument
+    if hasattr(bigcommerce_conn_id, "resolve"):  # a mapped task group's argument
         compaction["map_index_template"] = "{{ task.path }}"
     is_compacted = compact_every is not None and not isinstance(to, (Tables, Lake))
     with TaskGroup(group_id) as group:
-        if resources == "all":
+        if wanted == "all":
             readable = BigCommerceReadableResourcesOperator(
                 task_id="readable",
                 bigcommerce_conn_id=bigcommerce_conn_id,
-                exclude=[resource_of(name).name for name in exclude],
+                exclude=[resource_of(name).name for name in left_out],
                 with_each_parent=with_each_parent,
                 needs_key=isinstance(to, (Tables, Lake)),
                 initial_since=initial_since,
@@ -160,7 +161,7 @@ def bigcommerce_sync(
             if is_compacted:
                 copies >> BigCommerceCompactOperator(**compaction)
             return group
-        own = {copied_resource(name): (name, extra) for name, extra in _each(resources).items()}
+        own = {copied_resource(name): (name, extra) for name, extra in _each(wanted).items()}
         # Runs of one task are kept apart, so that they do not read the same window; in a mapped group that would put stores in a queue.
         alone = {"max_active_tis_per_dag": 1} if is_known(bigcommerce_conn_id) else {}
         tasks: dict[str, Any] = {}

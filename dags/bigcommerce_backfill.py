@@ -41,7 +41,7 @@ END = datetime(2026, 1, 1, tzinfo=UTC)
     description="Past days of orders and customers, one run a day of creation, beside the nightly sync",
     doc_md=__doc__,
 )
-def bigcommerce_backfill():
+def bigcommerce_backfill() -> None:
     """One task for each resource that can be read by creation date."""
     for resource in ["orders", "customers"]:
         BigCommerceToObjectStorageOperator(task_id=resource, resource=resource, path=PATH, mode="backfill")

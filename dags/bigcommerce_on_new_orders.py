@@ -9,6 +9,7 @@ bigcommerce_sync; for another store, name its connection id in place of bigcomme
 
 import logging
 from datetime import UTC, datetime
+from typing import Any
 
 from airflow.sdk import DAG, Asset, task
 
@@ -26,7 +27,7 @@ with DAG(
 ):
 
     @task
-    def report(triggering_asset_events=None) -> int:
+    def report(triggering_asset_events: Any = None) -> int:
         """Tell what came; several events may have been waiting for this run."""
         rows = 0
         for event in triggering_asset_events[ORDERS]:

@@ -22,7 +22,7 @@ WAITING = {"awaiting payment": 7, "awaiting fulfillment": 11, "awaiting shipment
     description="How many orders wait for somebody to act, every hour",
     doc_md=__doc__,
 )
-def bigcommerce_open_orders():
+def bigcommerce_open_orders() -> None:
     """Count, then tell."""
 
     @task(retries=2)

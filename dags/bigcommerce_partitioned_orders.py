@@ -28,7 +28,7 @@ PATH = os.environ.get("BIGCOMMERCE_SYNC_PATH") or str(Path.home() / "bigcommerce
     description="All orders of a big store once, read by several workers",
     doc_md=__doc__,
 )
-def bigcommerce_partitioned_orders():
+def bigcommerce_partitioned_orders() -> None:
     """Cut, read at four places at once, commit."""
     ranges = partition("orders", into=8)
     orders = BigCommerceToObjectStorageOperator.partial(

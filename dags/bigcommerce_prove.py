@@ -28,7 +28,7 @@ PATH = os.environ.get("BIGCOMMERCE_SYNC_PATH") or str(Path.home() / "bigcommerce
     description="Weekly proof that the copy equals the store",
     doc_md=__doc__,
 )
-def bigcommerce_prove():
+def bigcommerce_prove() -> None:
     """One task for each resource; each costs some tens of requests."""
     for resource in ["orders", "customers", "products"]:
         BigCommerceReconcileOperator(

@@ -66,9 +66,7 @@ def list_(resource: Resource = None, path: Directory = None, conn_id: ConnId = N
 
 @state.command()
 @only_results
-def show(
-    key: Key = None, resource: Resource = None, path: Directory = None, conn_id: ConnId = None, as_json: AsJson = False
-) -> None:
+def show(key: Key = None, resource: Resource = None, path: Directory = None, conn_id: ConnId = None, as_json: AsJson = False) -> None:
     """Show all that is kept of a watermark.
 
     \b

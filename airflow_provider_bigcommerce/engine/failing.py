@@ -9,7 +9,7 @@ import functools
 import logging
 import textwrap
 from collections.abc import Callable
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowSkipException, AirflowTaskTimeout
 from airflow.sdk.exceptions import AirflowRuntimeError
@@ -18,9 +18,7 @@ from airflow_provider_bigcommerce.compat import comes_again, is_task
 from airflow_provider_bigcommerce.core.outside_text import message, one_line
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
 
-Operator = TypeVar("Operator")
-P = ParamSpec("P")
-R = TypeVar("R")
+Execute = TypeVar("Execute", bound=Callable[..., Any])
 
 log = logging.getLogger(__name__)
 
@@ -83,16 +81,14 @@ def tell(operator: Any, error: BaseException) -> None:
         log.error("%s", line)
 
 
-def tells_why_it_fails(
-    execute: Callable[Concatenate[Operator, Any, P], R],
-) -> Callable[Concatenate[Operator, Any, P], R]:
+def tells_why_it_fails(execute: Execute) -> Execute:
     """A task's ``execute``, or what a trigger goes on with, whose failure says which connection and why.
 
     Outside of a task nothing is done.
     """
 
     @functools.wraps(execute)
-    def run(self: Operator, context: Any, *args: P.args, **kwargs: P.kwargs) -> R:
+    def run(self: Any, context: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             return execute(self, context, *args, **kwargs)
         except BaseException as error:
@@ -100,7 +96,7 @@ def tells_why_it_fails(
                 tell(self, error)
             raise
 
-    return run
+    return cast("Execute", run)
 
 
 def _store_of(operator: Any, error: BaseException) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, is_pending, one_of, span
 from airflow_provider_bigcommerce.core.places import place
@@ -27,6 +27,7 @@ from airflow_provider_bigcommerce.transfers.transfer import BigCommerceTransferO
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.targets.lake.layout import Nested
+    from airflow_provider_bigcommerce.transfers.typed import OperatorArguments
 
 
 class BigCommerceToLakeOperator(BigCommerceTransferOperator):
@@ -53,7 +54,14 @@ class BigCommerceToLakeOperator(BigCommerceTransferOperator):
     template_fields: Sequence[str] = (*BigCommerceTransferOperator.template_fields, "path")
 
     @shows_your_line
-    def __init__(self, *, path: str, nested: Nested = "struct", keep: timedelta = timedelta(days=7), **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        path: str,
+        nested: Nested = "struct",
+        keep: timedelta = timedelta(days=7),
+        **kwargs: Unpack[OperatorArguments],
+    ) -> None:
         super().__init__(**kwargs)
         self.path = path
         self.nested = nested

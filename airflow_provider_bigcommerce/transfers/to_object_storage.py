@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack
 
 from airflow_provider_bigcommerce.compat import come_again, is_task
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, flag, integer, mapping, one_of, optional, span
@@ -29,6 +29,7 @@ from airflow_provider_bigcommerce.transfers.transfer import BigCommerceTransferO
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.targets.files.writers import FileFormat
+    from airflow_provider_bigcommerce.transfers.typed import OperatorArguments
 
 Compression = Literal["gzip", "zstd"]
 
@@ -104,7 +105,7 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         checkpoint_every: timedelta = timedelta(minutes=5),
         hand_back_after: timedelta | None = None,
         partition: Mapping[str, Any] | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OperatorArguments],
     ) -> None:
         super().__init__(**kwargs)
         if self.mode == "incremental" and state_asset() not in self.inlets:

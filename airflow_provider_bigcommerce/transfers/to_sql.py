@@ -6,7 +6,7 @@ Rows go from the store to the database (``targets.sql``); XCom gets the manifest
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, is_pending, one_of, optional, text
 from airflow_provider_bigcommerce.core.planning import copied_resource
@@ -21,6 +21,7 @@ from airflow_provider_bigcommerce.transfers.transfer import BigCommerceTransferO
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.targets.sql.layout import Nested
+    from airflow_provider_bigcommerce.transfers.typed import OperatorArguments
 
 
 class BigCommerceToSqlOperator(BigCommerceTransferOperator):
@@ -62,7 +63,7 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         table: str | None = None,
         schema: str | None = None,
         nested: Nested = "json",
-        **kwargs: Any,
+        **kwargs: Unpack[OperatorArguments],
     ) -> None:
         super().__init__(**kwargs)
         self.conn_id = conn_id

@@ -293,7 +293,7 @@ class BigCommerceTransferOperator(TellingTransfer):
             full_every=self.full_every,
             fields=known(self.fields),
             exclude_fields=known(self.exclude_fields),
-            channel_id=known(self.channel_id, 1),
+            channel_id=known(self.channel_id),
             parent_ids=[] if self.parents_from is not None else chosen,
             parent_query=known(self.parent_query),
             interval=_ANY_INTERVAL,
@@ -321,7 +321,7 @@ def refuse_params(operator: BaseOperator, row: Resource) -> None:
 
     :raises InvalidQueryError: filters of this resource among those of the task alone.
     """
-    own = {str(name) for name in operator.params} - {str(name) for name in (operator.dag.params if operator.has_dag() else ())}
+    own = {str(name) for name in operator.params} - {str(name) for name in (operator.dag.params if operator.has_dag() else ())}  # type: ignore[no-untyped-call]  # Airflow's
     found = sorted(own & row.parameters)
     if not found or any("params" in str(getattr(operator, name, "")) for name in operator.template_fields):
         return

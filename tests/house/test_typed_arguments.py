@@ -6,7 +6,6 @@ import inspect
 import tomllib
 from pathlib import Path
 
-import pytest
 from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce.get_provider_info import get_provider_info
@@ -14,13 +13,20 @@ from airflow_provider_bigcommerce.transfers.to_lake import BigCommerceToLakeOper
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
 from airflow_provider_bigcommerce.transfers.transfer import BigCommerceTransferOperator
-from airflow_provider_bigcommerce.transfers.typed import ResourceArguments, TaskArguments, TransferArguments
+from airflow_provider_bigcommerce.transfers.typed import (
+    AnyTaskArguments,
+    OperatorArguments,
+    ResourceArguments,
+    TaskArguments,
+    TransferArguments,
+)
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 TRANSFERS = (BigCommerceToObjectStorageOperator, BigCommerceToSqlOperator, BigCommerceToLakeOperator)
 
 #: What ``bigcommerce_sync`` itself decides: which store, which resource, and what ``to`` says of the place.
-DECIDED = {"resource", "bigcommerce_conn_id", "partition", "path", "conn_id", "schema", "nested", "keep", "table"}
+DECIDED = {"resource", "bigcommerce_conn_id", "full_every", "initial_since"}
+DECIDED |= {"partition", "path", "conn_id", "schema", "nested", "keep", "table"}
 
 
 def parameters(*operators: type) -> set[str]:
@@ -35,13 +41,18 @@ def test_the_type_of_a_transfers_arguments_has_each_of_them() -> None:
     assert set(TransferArguments.__annotations__) - set(TaskArguments.__annotations__) == ours
 
 
-@pytest.mark.parametrize("name", sorted(TaskArguments.__annotations__))
-def test_what_any_task_takes_is_airflows(name: str) -> None:
-    assert name in inspect.signature(BaseOperator.__init__).parameters or name == "retry_policy"  # which came with 3.3
+def test_what_any_task_takes_is_what_airflow_takes() -> None:
+    assert set(AnyTaskArguments.__annotations__) == parameters(BaseOperator) | {"default_args", "retry_policy"}  # this came with 3.3
 
 
-def test_a_resource_may_have_a_place_of_its_own() -> None:
-    assert set(ResourceArguments.__annotations__) - set(TransferArguments.__annotations__) == {"path", "table"}
+def test_the_type_of_an_operators_arguments_has_each_of_them() -> None:
+    assert set(OperatorArguments.__annotations__) - set(AnyTaskArguments.__annotations__) == parameters(BigCommerceTransferOperator)
+
+
+def test_a_resource_may_have_what_else_the_sync_decides() -> None:
+    own = set(ResourceArguments.__annotations__) - set(TransferArguments.__annotations__)
+
+    assert own == {"full_every", "initial_since", "path", "table"}
 
 
 def test_mypy_looks_at_the_example_dags_and_at_the_calls_that_it_must_refuse() -> None:

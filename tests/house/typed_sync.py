@@ -8,7 +8,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow_provider_bigcommerce.sync import Lake, Tables, bigcommerce_sync
+from airflow_provider_bigcommerce.transfers.to_lake import BigCommerceToLakeOperator
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
+from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
 
 
 def right() -> None:
@@ -26,7 +28,9 @@ def wrong() -> None:
     bigcommerce_sync(["orders"], to="/data", emit_emty=False)  # type: ignore[call-arg]
     bigcommerce_sync(["orders"], to="/data", retries="4")  # type: ignore[arg-type]
     bigcommerce_sync(["orders"], to="/data", deletes="remove")  # type: ignore[arg-type]
-    bigcommerce_sync({"orders": {"incude": []}}, to="/data")  # type: ignore[dict-item, typeddict-unknown-key]
+    bigcommerce_sync({"orders": {"incude": []}}, to="/data")  # type: ignore[typeddict-unknown-key]
     bigcommerce_sync(["orders"], to=Tables("warehouse", nested="struct"))  # type: ignore[arg-type]
     BigCommerceToObjectStorageOperator(task_id="orders", resource="orders", path="/data", mode="delta")  # type: ignore[arg-type]
+    BigCommerceToSqlOperator(task_id="orders", resource="orders", conn_id="db", deletes="remove")  # type: ignore[arg-type]
+    BigCommerceToLakeOperator(task_id="orders", resource="orders", path="/data", pth="/other")  # type: ignore[call-arg]
     BigCommerceToObjectStorageOperator(task_id="orders", resource="orders", path="/data", file_format="csv")  # type: ignore[arg-type]

@@ -311,7 +311,9 @@ def test_a_watermark_names_its_resource_and_destination_and_is_found_by_them(
 
 def test_no_key_is_broken_on_a_narrow_screen(monkeypatch: pytest.MonkeyPatch, run: Run, variables: StoredState) -> None:
     key = f"a_store_with_a_long_name/{'customer_form_field_values_of_a_path'}/0123456789ab"
-    variables.set(key, {"watermark": "2026-05-02T00:00:00Z", "store_hash": "abc123", "run": "r", "set_at": "", "destination": "file:///data"})
+    variables.set(
+        key, {"watermark": "2026-05-02T00:00:00Z", "store_hash": "abc123", "run": "r", "set_at": "", "destination": "file:///data"}
+    )
     monkeypatch.setenv("COLUMNS", "60")
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
 

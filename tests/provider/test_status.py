@@ -208,9 +208,7 @@ def test_one_connection_and_one_resource_can_be_asked_for(run: Run, tasks: list[
 
 @pytest.mark.compat
 @pytest.mark.usefixtures("airflow_home")
-def test_real_tasks_leave_what_the_status_tells(
-    bigcommerce_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_real_tasks_leave_what_the_status_tells(bigcommerce_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.sdk import DAG
 
     monkeypatch.setenv("AIRFLOW_CONN_OF_STATUS", json.dumps(bigcommerce_sandbox.connection))

@@ -77,9 +77,7 @@ def test_children_are_told_by_their_parents() -> None:
         "order_transactions: 95 of 200 orders, 380 rows, 95 pages, 38 rows/s, about 11 s to go"
     )
     now[0] = 20.0
-    assert progress.line(760, None, 190, ReadStats(parents_done=190)) == (
-        "order_transactions: 190 orders, 760 rows, 190 pages, 38 rows/s"
-    )
+    assert progress.line(760, None, 190, ReadStats(parents_done=190)) == ("order_transactions: 190 orders, 760 rows, 190 pages, 38 rows/s")
 
 
 def test_parents_that_were_read_for_something_else_are_not_told() -> None:
