@@ -1,0 +1,1 @@
+"""What runs inside Airflow's API server: the receiver of webhooks."""
