@@ -6,7 +6,7 @@ the commit, so nothing here decides what is data.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -115,7 +115,12 @@ def with_outlet(kwargs: dict[str, Any], own: Asset | AssetAlias) -> dict[str, An
     """A task's arguments with this outlet among those it was given."""
     outlets = kwargs.get("outlets") or []
     given = list(outlets) if isinstance(outlets, (list, tuple)) else [outlets]  # an asset is one, as for Airflow
-    return {**kwargs, "outlets": given if own in given else [*given, own]}
+    return {**kwargs, "outlets": given if _is_among(own, given) else [*given, own]}
+
+
+def _is_among(own: Asset | AssetAlias, others: Iterable[Any]) -> bool:
+    """Whether it is there by its name, as Airflow tells assets apart: a person may have made it without our group."""
+    return any(isinstance(each, type(own)) and each.name == own.name for each in others)
 
 
 def announce(
@@ -134,7 +139,7 @@ def announce(
     extra = {name: manifest[name] for name in ("resource", "store_hash", "mode", "rows", "window", "finished_at", "complete")}
     extra["run_id"] = context["ti"].run_id
     extra["to"] = place.uri if place is not None else None
-    if asset in operator.outlets:
+    if _is_among(asset, operator.outlets):
         context["outlet_events"][asset].extra = extra
     elif manifest["rows"] or emit_empty:
         context["outlet_events"][data_alias()].add(asset, extra=extra)

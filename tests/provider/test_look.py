@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG, BaseOperator, task_group
+from airflow.sdk import DAG, Asset, BaseOperator, task_group
 
 from airflow_provider_bigcommerce.assets import asset_of, create_asset, data_alias
 from airflow_provider_bigcommerce.operators.request import BigCommerceRequestOperator
@@ -78,3 +78,11 @@ def test_a_label_of_the_users_own_stays() -> None:
         store.expand(conn_id=["a", "b"])
 
     assert labels(dag) == {"store.copy": "mine"}
+
+
+def test_an_outlet_that_a_person_names_without_the_group_is_the_same_asset() -> None:
+    own = Asset("bigcommerce://bigcommerce_default/orders")
+
+    operator = BigCommerceToObjectStorageOperator(task_id="copy", resource="orders", path="/data", outlets=[own])
+
+    assert operator.outlets == [own]  # two of one name would be two events a run
