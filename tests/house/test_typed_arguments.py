@@ -20,6 +20,7 @@ from airflow_provider_bigcommerce.transfers.typed import (
     TaskArguments,
     TransferArguments,
 )
+from tests.tools.generate_arguments_page import PACKAGE, PARTS
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 TRANSFERS = (BigCommerceToObjectStorageOperator, BigCommerceToSqlOperator, BigCommerceToLakeOperator)
@@ -67,18 +68,12 @@ def test_the_provider_names_every_module_with_something_to_use() -> None:
     info = get_provider_info()
     named = {name for kind in ("hooks", "operators", "sensors", "triggers") for group in info[kind] for name in group["python-modules"]}
     named |= {transfer["python-module"] for transfer in info["transfers"]}
-    package = PROJECT / "airflow_provider_bigcommerce"
+    to_use = {f"{PACKAGE}.{module}" for things in PARTS.values() for module, _ in things}
+    rooms = tuple(f"{PACKAGE}.{room}." for room in ("operators", "sensors", "triggers", "transfers"))
 
-    there = set()
-    rooms = {"operators": "BaseOperator", "sensors": "Sensor", "triggers": "Trigger", "transfers": "BigCommerceTransferOperator"}
-    for room, base in rooms.items():
-        for file in (package / room).glob("*.py"):
-            text = file.read_text()
-            if any(line.startswith("class BigCommerce") and base in line for line in text.splitlines()):
-                there.add(f"airflow_provider_bigcommerce.{room}.{file.stem}")
-    there.add("airflow_provider_bigcommerce.hooks.bigcommerce")
-
-    assert named == there - {"airflow_provider_bigcommerce.transfers.transfer"}
+    assert {module for module in to_use if module.startswith(rooms)} - named == {f"{PACKAGE}.transfers.transfer"}  # what all have in common
+    for module in named:
+        assert (PROJECT / f"{module.replace('.', '/')}.py").is_file(), module
 
 
 def test_the_providers_description_ends_with_its_link_or_has_a_blank_behind_it() -> None:
