@@ -15,6 +15,9 @@ from airflow_provider_bigcommerce.core.naming import kept_name
 if TYPE_CHECKING:
     from airflow.sdk import Asset, AssetAlias
 
+#: The group of all our assets on Airflow's page of assets.
+GROUP = "bigcommerce"
+
 #: The alias through which events go whose asset is known only in the run.
 DATA_ALIAS = "bigcommerce_data"
 
@@ -42,7 +45,7 @@ def create_asset(*, conn_id: str, resource: str, extra: dict[str, Any] | None = 
     from airflow.sdk import Asset
 
     uri = f"bigcommerce://{conn_id}/{resource}"
-    return Asset(name=uri, uri=uri, extra=extra or {})
+    return Asset(name=uri, uri=uri, group=GROUP, extra=extra or {})
 
 
 def uri_of(conn_id: str, resource: str) -> str:
@@ -59,7 +62,7 @@ def asset_of(conn_id: str, resource: str) -> Asset:
     from airflow.sdk import Asset
 
     uri = uri_of(conn_id, resource)
-    return Asset(name=uri, uri=uri)
+    return Asset(name=uri, uri=uri, group=GROUP)
 
 
 def changes_uri(conn_id: str, resource: str) -> str:
@@ -85,7 +88,7 @@ def data_alias() -> AssetAlias:
     """What stands for the assets of all resources where they are known only in the run; a DAG can be scheduled on it too."""
     from airflow.sdk import AssetAlias
 
-    return AssetAlias(name=DATA_ALIAS, group="bigcommerce")
+    return AssetAlias(name=DATA_ALIAS, group=GROUP)
 
 
 def is_known(*arguments: object) -> bool:

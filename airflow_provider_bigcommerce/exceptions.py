@@ -77,7 +77,7 @@ class UnknownResourceError(BigCommerceError):
         hint = f" Did you mean {', '.join(map(repr, self.nearest))}?" if self.nearest else ""
         super().__init__(
             f"Unknown BigCommerce resource {name!r}.{hint} "
-            "Accepted: a catalog name (docs/reference/resources.md) or a path such as '/v3/catalog/products'."
+            "Accepted: a catalog name (airflow-bigcommerce resources lists them) or a path such as '/v3/catalog/products'."
         )
 
 

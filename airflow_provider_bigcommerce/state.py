@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from airflow_provider_bigcommerce.assets import GROUP
 from airflow_provider_bigcommerce.compat import KeyValueState, asset_state, is_first_try, is_task, task_state
 from airflow_provider_bigcommerce.core.file_names import is_leaf, is_within, shown
 from airflow_provider_bigcommerce.core.naming import kept_name
@@ -36,7 +37,7 @@ def state_asset() -> Asset:
     """The asset that holds the watermarks of all stores; an inlet of each task that reads or writes one."""
     from airflow.sdk import Asset
 
-    return Asset(name=STATE_ASSET_NAME, uri=STATE_ASSET_URI)
+    return Asset(name=STATE_ASSET_NAME, uri=STATE_ASSET_URI, group=GROUP)
 
 
 def state_key(conn_id: str, resource: str, destination_url: str, query: Mapping[str, str] | None = None) -> str:
@@ -60,6 +61,9 @@ class Watermark(msgspec.Struct, frozen=True, kw_only=True):
     :param dag_id: for people who look at the state.
     :param task_id: likewise.
     :param run_id: likewise.
+    :param resource: likewise, the catalog's name or a path.
+    :param destination: likewise, the directory's URL, which has no credentials.
+    :param filters: likewise, the filters as JSON, where there are some.
     """
 
     store_hash: str
@@ -70,6 +74,9 @@ class Watermark(msgspec.Struct, frozen=True, kw_only=True):
     dag_id: str = ""
     task_id: str = ""
     run_id: str = ""
+    resource: str = ""
+    destination: str = ""
+    filters: str = ""
 
     @property
     def moment(self) -> datetime:
@@ -184,6 +191,7 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     :param requests: requests sent.
     :param throttled: of these, answers 429.
     :param seconds: spent.
+    :param waited: of these, seconds in which a request waited.
     :param started_at: when the first of these tries began, ISO-8601.
     :param read_at: the store's time at which its read began, ISO-8601; empty where that is not known.
     """
@@ -203,6 +211,7 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     requests: int = 0
     throttled: int = 0
     seconds: float = 0.0
+    waited: float = 0.0
     started_at: str = ""
     read_at: str = ""
 
@@ -340,9 +349,20 @@ class RunCheckpoint:
 
 
 def watermark_of(
-    until: datetime, *, store_hash: str, run: str, set_at: datetime, context: Mapping[str, Any], full_at: str = ""
+    until: datetime,
+    *,
+    store_hash: str,
+    run: str,
+    set_at: datetime,
+    context: Mapping[str, Any],
+    full_at: str = "",
+    of: tuple[str, str, Mapping[str, str]] = ("", "", {}),
 ) -> Watermark:
-    """The watermark that a run sets when its window, up to ``until``, is durable."""
+    """The watermark that a run sets when its window, up to ``until``, is durable.
+
+    :param of: resource, destination and filters, for people who look at the state.
+    """
+    resource, destination, filters = of
     ti = context.get("ti")
     return Watermark(
         store_hash=store_hash,
@@ -353,4 +373,7 @@ def watermark_of(
         dag_id=str(getattr(ti, "dag_id", "")),
         task_id=str(getattr(ti, "task_id", "")),
         run_id=str(getattr(ti, "run_id", "")),
+        resource=resource,
+        destination=destination,
+        filters=json.dumps(dict(filters), sort_keys=True) if filters else "",
     )

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Unpack
 
 from airflow_provider_bigcommerce.assets import data_alias, is_known
 from airflow_provider_bigcommerce.compat import RetryDecision
 from airflow_provider_bigcommerce.core.arguments import Checks, flag, mapping, names, optional, pending_or, span, text, when
 from airflow_provider_bigcommerce.core.live import live_way
 from airflow_provider_bigcommerce.core.naming import kept_name
+from airflow_provider_bigcommerce.core.places import place
 from airflow_provider_bigcommerce.core.planning import copied_resource, resource_of
 from airflow_provider_bigcommerce.core.whole_store import in_order
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.operators.compact import BigCommerceCompactOperator
 from airflow_provider_bigcommerce.operators.sync import BigCommerceReadableResourcesOperator, BigCommerceSyncSummaryOperator
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from airflow.sdk import TaskGroup
 
     from airflow_provider_bigcommerce.core.catalog.names import ResourceName
+    from airflow_provider_bigcommerce.transfers.typed import ResourceArguments, TransferArguments
 
 #: Arguments for the transfers that the task before them gets too.
 _OF_ANY_TASK: Final = ("retries", "retry_delay", "retry_policy", "pool", "queue", "executor")
@@ -77,8 +80,9 @@ class Lake:
     keep: timedelta = timedelta(days=7)
 
 
+@shows_your_line
 def bigcommerce_sync(
-    resources: Sequence[ResourceName | str] | Mapping[str, Mapping[str, Any]] | Literal["all"],
+    resources: Sequence[ResourceName | str] | Mapping[ResourceName | str, ResourceArguments] | Literal["all"],
     *,
     to: str | Tables | Lake,
     bigcommerce_conn_id: str = "bigcommerce_default",
@@ -90,7 +94,7 @@ def bigcommerce_sync(
     live: bool = False,
     settle: timedelta | None = None,
     group_id: str = "bigcommerce_sync",
-    **arguments: Any,
+    **arguments: Unpack[TransferArguments],
 ) -> TaskGroup:
     """Copy what changed in resources of a store, one task per resource; then sum up.
 
@@ -138,24 +142,30 @@ def bigcommerce_sync(
     }
     for name, check in ARGUMENT_CHECKS.items():
         check(name, own_arguments[name])
-    resources, exclude = _resources(resources), names("['orders']")("exclude", exclude)
-    _check(resources, to, bigcommerce_conn_id, exclude)
+    wanted: Any = _resources(resources)
+    left_out: list[str] = names("['orders']")("exclude", exclude)
+    _check(wanted, to, bigcommerce_conn_id, left_out)
     if live or settle is not None:
-        _check_live(resources, live=live)
-    operator, place = _transfer(to)
+        _check_live(wanted, live=live)
+    operator, where = _transfer(to)
     basic = {"bigcommerce_conn_id": bigcommerce_conn_id, "mode": "incremental", "full_every": full_every}
-    common = {**basic, **place, **_retry_policy(), **arguments}
+    common: dict[str, Any] = {**basic, **where, **_retry_policy(), **arguments}
+    for name, check in operator.argument_checks.items():  # Airflow makes mapped tasks when they run, which is late
+        if name in common:
+            pending_or(check)(name, common[name])
     summary: dict[str, Any] = {"task_id": "summary", "bigcommerce_conn_id": bigcommerce_conn_id, "trigger_rule": "all_done", "retries": 0}
     of_any_task: dict[str, Any] = {name: common[name] for name in _OF_ANY_TASK if name in common}
     compaction: dict[str, Any] = {"task_id": "compact", "path": common.get("path"), "every": compact_every, "trigger_rule": "all_done"}
     compaction |= of_any_task
+    if hasattr(bigcommerce_conn_id, "resolve"):  # a mapped task group's argument
+        compaction["map_index_template"] = "{{ task.path }}"
     is_compacted = compact_every is not None and not isinstance(to, (Tables, Lake))
     with TaskGroup(group_id) as group:
-        if resources == "all":
+        if wanted == "all":
             readable = BigCommerceReadableResourcesOperator(
                 task_id="readable",
                 bigcommerce_conn_id=bigcommerce_conn_id,
-                exclude=[resource_of(name).name for name in exclude],
+                exclude=[resource_of(name).name for name in left_out],
                 with_each_parent=with_each_parent,
                 needs_key=isinstance(to, (Tables, Lake)),
                 initial_since=initial_since,
@@ -167,7 +177,7 @@ def bigcommerce_sync(
             if is_compacted:
                 copies >> BigCommerceCompactOperator(**compaction)
             return group
-        own = {copied_resource(name): (name, extra) for name, extra in _each(resources).items()}
+        own = {copied_resource(name): (name, extra) for name, extra in _each(wanted).items()}
         # Runs of one task are kept apart, so that they do not read the same window; in a mapped group that would put stores in a queue.
         alone = {"max_active_tis_per_dag": 1} if is_known(bigcommerce_conn_id) else {}
         tasks: dict[str, Any] = {}
@@ -241,6 +251,9 @@ def _check(resources: Any, to: Any, conn_id: Any, exclude: Sequence[str]) -> Non
             f"to={to!r} is no directory. Give '/data/bigcommerce' or 's3://aws_default@bucket/bigcommerce'; for the tables of a "
             f"database, to=Tables(conn_id={to!r})."
         )
+    directory = to.path if isinstance(to, Lake) else to
+    if not isinstance(directory, Tables):
+        pending_or(place("/data/bigcommerce"))("to", directory)
     if resources == "all":
         if not isinstance(conn_id, str):
             raise InvalidQueryError(

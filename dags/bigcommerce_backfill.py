@@ -6,7 +6,9 @@ and run
     airflow backfill create --dag-id bigcommerce_backfill --from-date 2025-01-01 --to-date 2025-12-31 --max-active-runs 4
 
 Each run reads the orders and customers that were created on its day. It moves no watermark and takes at most a quarter of the store's
-quota, so the nightly sync goes on beside it: docs/how-to/backfill.md.
+quota, so the nightly sync goes on beside it.
+
+Read on: [backfill](https://github.com/airflow-provider-bigcommerce/airflow-provider-bigcommerce/blob/main/docs/how-to/backfill.md)
 """
 
 import os
@@ -36,9 +38,10 @@ END = datetime(2026, 1, 1, tzinfo=UTC)
     catchup=False,
     default_args={"retries": 4, "retry_delay": timedelta(minutes=5)},
     tags=["bigcommerce"],
+    description="Past days of orders and customers, one run a day of creation, beside the nightly sync",
     doc_md=__doc__,
 )
-def bigcommerce_backfill():
+def bigcommerce_backfill() -> None:
     """One task for each resource that can be read by creation date."""
     for resource in ["orders", "customers"]:
         BigCommerceToObjectStorageOperator(task_id=resource, resource=resource, path=PATH, mode="backfill")

@@ -29,9 +29,10 @@ if hasattr(sdk, "PartitionedAtRuntime"):  # Airflow 3.3
         catchup=False,
         default_args={"retries": 4, "retry_delay": timedelta(minutes=5)},
         tags=["bigcommerce"],
+        description="Orders by day of creation, one partition a day",
         doc_md=__doc__,
     )
-    def bigcommerce_daily_partitions():
+    def bigcommerce_daily_partitions() -> None:
         """A run has a partition, and no data interval: since and until say what its day is, both inclusive."""
         BigCommerceToObjectStorageOperator(
             task_id="orders",

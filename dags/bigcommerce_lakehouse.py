@@ -1,7 +1,9 @@
 """Every hour, what changed in a BigCommerce store, into Delta Lake tables that DuckDB, Spark and warehouses read.
 
 Copy this file, set PATH to where the tables shall be, and unpause the DAG. It needs a connection "bigcommerce_default" of type
-BigCommerce, and pip install 'airflow-provider-bigcommerce[lake]'. One table a resource, no catalog: docs/how-to/keep-lakehouse-tables.md.
+BigCommerce, and pip install 'airflow-provider-bigcommerce[lake]'. One table a resource, no catalog.
+
+Read on: [keep lakehouse tables](https://github.com/airflow-provider-bigcommerce/airflow-provider-bigcommerce/blob/main/docs/how-to/keep-lakehouse-tables.md)
 """
 
 import os
@@ -25,6 +27,7 @@ with DAG(
     max_active_runs=1,
     default_args={"retries": 4, "retry_delay": timedelta(minutes=2), "retry_exponential_backoff": True},
     tags=["bigcommerce"],
+    description="What changed in a store, every hour, into Delta Lake tables",
     doc_md=__doc__,
 ):
     # keep: for how long a file stays that a later run replaced, for readers in the middle of a query and for time travel.

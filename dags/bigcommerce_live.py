@@ -30,6 +30,7 @@ if hasattr(sdk, "AssetOrTimeSchedule"):
         max_active_runs=1,  # events that come during a run are read by the next one
         default_args={"retries": 4, "retry_delay": timedelta(seconds=30)},
         tags=["bigcommerce"],
+        description="A store's tables, a few seconds behind it",
         doc_md=__doc__,
     ):
         bigcommerce_sync(RESOURCES, to=Tables("warehouse"), group_id="store", live=True)

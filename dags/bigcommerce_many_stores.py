@@ -24,6 +24,7 @@ with DAG(
     max_active_runs=1,
     default_args={"retries": 4, "retry_delay": timedelta(minutes=2), "retry_exponential_backoff": True},
     tags=["bigcommerce"],
+    description="Orders and customers of several stores, every hour, each store alone",
     doc_md=__doc__,
 ):
 

@@ -10,13 +10,14 @@ and says so.
 
 import logging
 from datetime import UTC, datetime
+from typing import Any
 
 from airflow.sdk import DAG, Asset, task
 
 from airflow_provider_bigcommerce.events import new_events
 
 # bigcommerce://<connection id>/<resource>. [ORDERS, PRODUCTS] would wait for both, ORDERS | PRODUCTS for either.
-ORDERS = Asset("bigcommerce://bigcommerce_default/orders")
+ORDERS = Asset("bigcommerce://bigcommerce_default/orders", group="bigcommerce")
 
 with DAG(
     "bigcommerce_on_new_orders",
@@ -25,11 +26,12 @@ with DAG(
     catchup=False,
     max_active_runs=1,  # two runs at once would report the same events
     tags=["bigcommerce"],
+    description="Runs when a sync brought orders",
     doc_md=__doc__,
 ):
 
     @task(inlets=[ORDERS])
-    def report(**context) -> int:
+    def report(**context: Any) -> int:
         """Tell what came since the last report.
 
         An event only starts the run. Airflow gives a run the events that had come when it was queued, and several copies may have ended
@@ -38,10 +40,11 @@ with DAG(
         rows = 0
         with new_events(context, ORDERS, key="report") as events:
             for event in events:
-                window = event.extra["window"]
+                extra = event.extra or {}
+                window = extra["window"]
                 since = window["since"] or "the beginning"
-                logging.getLogger(__name__).info("%d orders, changed since %s, in %s", event.extra["rows"], since, event.extra["to"])
-                rows += event.extra["rows"]
+                logging.getLogger(__name__).info("%d orders, changed since %s, in %s", extra["rows"], since, extra["to"])
+                rows += extra["rows"]
         return rows
 
     report()

@@ -14,8 +14,15 @@ from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 WAITING = {"awaiting payment": 7, "awaiting fulfillment": 11, "awaiting shipment": 9, "awaiting pickup": 8}
 
 
-@dag(schedule="@hourly", start_date=datetime(2026, 1, 1, tzinfo=UTC), catchup=False, tags=["bigcommerce"], doc_md=__doc__)
-def bigcommerce_open_orders():
+@dag(
+    schedule="@hourly",
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    tags=["bigcommerce"],
+    description="How many orders wait for somebody to act, every hour",
+    doc_md=__doc__,
+)
+def bigcommerce_open_orders() -> None:
     """Count, then tell."""
 
     @task(retries=2)

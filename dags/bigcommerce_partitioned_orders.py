@@ -1,7 +1,9 @@
 """Once, all orders of a big store, read by several workers: ranges of ids, a mapped task for each, one manifest for all.
 
 Copy this file, set PATH to where the files shall go, and trigger the DAG. It needs a connection "bigcommerce_default".
-Readers see nothing of a run until its last task has written the manifest: docs/how-to/read-one-resource-with-many-workers.md.
+Readers see nothing of a run until its last task has written the manifest.
+
+Read on: [read one resource with many workers](https://github.com/airflow-provider-bigcommerce/airflow-provider-bigcommerce/blob/main/docs/how-to/read-one-resource-with-many-workers.md)
 """
 
 import os
@@ -23,9 +25,10 @@ PATH = os.environ.get("BIGCOMMERCE_SYNC_PATH") or str(Path.home() / "bigcommerce
     max_active_runs=1,
     default_args={"retries": 4, "retry_delay": timedelta(minutes=2)},
     tags=["bigcommerce"],
+    description="All orders of a big store once, read by several workers",
     doc_md=__doc__,
 )
-def bigcommerce_partitioned_orders():
+def bigcommerce_partitioned_orders() -> None:
     """Cut, read at four places at once, commit."""
     ranges = partition("orders", into=8)
     orders = BigCommerceToObjectStorageOperator.partial(

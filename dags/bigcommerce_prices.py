@@ -8,6 +8,7 @@ sent. What came of each row is in the files of the task apply; docs/how-to/appro
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import dag
@@ -15,7 +16,7 @@ from airflow.sdk import dag
 from airflow_provider_bigcommerce.operators.apply import BigCommerceApplyOperator
 from airflow_provider_bigcommerce.operators.plan import BigCommercePlanOperator
 
-PRICES = {
+PRICES: dict[str, Any] = {
     "resource": "products",
     "operation": "update",
     "match_on": "sku",
@@ -32,9 +33,10 @@ PRICES = {
     max_active_runs=1,
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
     tags=["bigcommerce"],
+    description="Prices from a table into the store, after a person has approved them",
     doc_md=__doc__,
 )
-def bigcommerce_prices():
+def bigcommerce_prices() -> None:
     """Plan, approve, apply, read back."""
     plan = BigCommercePlanOperator(
         task_id="plan",

@@ -1,7 +1,9 @@
 """Every week, proof that the files of the DAG bigcommerce_sync equal the store; rows that differ are read again.
 
 A difference is looked at twice, so a store that changes meanwhile raises no alarm. The task's log shows what was compared, its result
-is the report: docs/how-to/prove-the-copy.md.
+is the report.
+
+Read on: [prove the copy](https://github.com/airflow-provider-bigcommerce/airflow-provider-bigcommerce/blob/main/docs/how-to/prove-the-copy.md)
 """
 
 import os
@@ -23,9 +25,10 @@ PATH = os.environ.get("BIGCOMMERCE_SYNC_PATH") or str(Path.home() / "bigcommerce
     max_active_runs=1,
     default_args={"retries": 2, "retry_delay": timedelta(minutes=10)},
     tags=["bigcommerce"],
+    description="Weekly proof that the copy equals the store",
     doc_md=__doc__,
 )
-def bigcommerce_prove():
+def bigcommerce_prove() -> None:
     """One task for each resource; each costs some tens of requests."""
     for resource in ["orders", "customers", "products"]:
         BigCommerceReconcileOperator(

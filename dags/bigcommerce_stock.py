@@ -7,6 +7,7 @@ name only when it is whole. Files that are replaced each hour need nothing more:
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from airflow.sdk import DAG, task
 
@@ -22,6 +23,7 @@ with DAG(
     max_active_runs=1,  # two runs at once would send old counts after new ones
     default_args={"retries": 3, "retry_delay": timedelta(minutes=2)},
     tags=["bigcommerce"],
+    description="Stock from the warehouse's files into the store, every hour",
     doc_md=__doc__,
 ):
     # Columns of other names: mapping={"item_no": "sku", "warehouse": "location_code", "on_hand": "quantity"}.
@@ -34,7 +36,7 @@ with DAG(
     )
 
     @task
-    def tell(report: dict) -> str:
+    def tell(report: Any) -> str:
         """Where the rows are that were not taken, with the reason for each."""
         rejected = report["counts"].get("rejected", 0)
         return f"{rejected} rows rejected: {report['manifest']}" if rejected else "all rows are in the store"

@@ -1,7 +1,9 @@
 """Every night, a BigCommerce store's products, variants, brands, categories, customers and orders as Parquet files.
 
 Copy this file, set PATH to where the files shall go, and unpause the DAG. It needs a connection "bigcommerce_default"
-of type BigCommerce. What is data is what the manifests under PATH/<resource>/_manifests name: docs/how-it-reads.md.
+of type BigCommerce. What is data is what the manifests under `PATH/<resource>/_manifests` name.
+
+Read on: [how it reads](https://github.com/airflow-provider-bigcommerce/airflow-provider-bigcommerce/blob/main/docs/how-it-reads.md)
 """
 
 import os
@@ -34,6 +36,7 @@ with DAG(
         "max_retry_delay": timedelta(minutes=30),
     },
     tags=["bigcommerce"],
+    description="A store's resources as Parquet files, every night",
     doc_md=__doc__,
 ):
     # One task for each resource, and a summary. For a big store, begin with the last year: initial_since="2025-01-01T00:00:00Z".

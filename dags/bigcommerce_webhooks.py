@@ -19,6 +19,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     tags=["bigcommerce"],
+    description="Keeps the store's webhooks as they should be, every hour",
     doc_md=__doc__,
 ):
     # Their address is [bigcommerce] webhook_base_url, /bigcommerce/webhooks/ and the connection's id.

@@ -40,6 +40,7 @@ from airflow_provider_bigcommerce.cli.hints import in_options
 from airflow_provider_bigcommerce.cli.output import only_results, print_table, say, stdout
 from airflow_provider_bigcommerce.cli.read import read
 from airflow_provider_bigcommerce.cli.state import state
+from airflow_provider_bigcommerce.cli.status import status
 from airflow_provider_bigcommerce.cli.webhooks import webhooks
 from airflow_provider_bigcommerce.cli.write_back import write
 from airflow_provider_bigcommerce.exceptions import (
@@ -77,6 +78,7 @@ app.command()(compact)
 app.command()(dbt)
 app.command()(estimate)
 app.command()(read)
+app.command()(status)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 

@@ -16,6 +16,9 @@ import typer
 
 Arguments = ParamSpec("Arguments")
 
+#: Characters that a column has at least beside one that is never broken.
+_NARROWEST = 12
+
 
 def only_results(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
     """A command during which everything goes to stderr but what the functions of this module print."""

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -27,7 +28,13 @@ state = typer.Typer(
     rich_markup_mode=None,
 )
 
-Key = Annotated[str, typer.Argument(help="As `state list` prints it: <connection id>/<resource>/<12 hex digits of the destination>.")]
+Key = Annotated[
+    str | None,
+    typer.Argument(help="As `state list` prints it: <connection id>/<resource>/<12 hex digits of the destination>. Or say --resource."),
+]
+Resource = Annotated[str | None, typer.Option(help="Resource of the watermark, in place of its key: a catalog name or a path.")]
+Directory = Annotated[str | None, typer.Option("--path", help="The `path` that the task has, in place of a key.")]
+ConnId = Annotated[str | None, typer.Option(help="Connection of the watermark, in place of a key.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 _UNREADABLE = "cannot be read"
@@ -35,37 +42,45 @@ _UNREADABLE = "cannot be read"
 
 @state.command("list")
 @only_results
-def list_(as_json: AsJson = False) -> None:
-    """List all watermarks: key, store, how far it was read, by which run, how long ago.
+def list_(resource: Resource = None, path: Directory = None, conn_id: ConnId = None, as_json: AsJson = False) -> None:
+    """List watermarks: key, store, how far it was read, how long ago, resource, destination, by which run.
 
     \b
     airflow-bigcommerce state list
+    airflow-bigcommerce state list --path /data/bigcommerce
     airflow-bigcommerce state list --json
     """
     with _opened() as stored:
-        found = stored.items()
+        kept = stored.items()
+    found = _matching(kept, resource, path, conn_id)
     if as_json:
         say(json.dumps(found, indent=2))
-    elif not found:
+    elif not kept:
         say("No watermark is kept: no incremental run has ended yet.")
+    elif not found:
+        say("No watermark fits. `airflow-bigcommerce state list` without options prints all.")
     else:
-        print_table(("key", "store", "watermark", "set", "by"), [(key, *_told(value)) for key, value in found.items()])
+        titles = ("key", "store", "watermark", "set", "resource", "destination", "by")
+        print_table(titles, [(key, *_told(key, value)) for key, value in found.items()], whole=("key", "destination"))
 
 
 @state.command()
 @only_results
-def show(key: Key, as_json: AsJson = False) -> None:
-    """Show all that is kept under a key.
+def show(key: Key = None, resource: Resource = None, path: Directory = None, conn_id: ConnId = None, as_json: AsJson = False) -> None:
+    """Show all that is kept of a watermark.
 
     \b
     airflow-bigcommerce state show bigcommerce_default/orders/0123456789ab
+    airflow-bigcommerce state show --resource orders --path /data/bigcommerce
     """
     with _opened() as stored:
-        value = _known(stored, key)
+        key, value = _one(stored, key, resource, path, conn_id)
     if as_json or not isinstance(value, Mapping):
         say(json.dumps(value, indent=2))
     else:
-        print_table(("field", "value"), [(str(name), str(part)) for name, part in value.items()])
+        told = {"key": key, "resource": _resource_of(key, value), "destination": _destination_of(value)}
+        rest = {str(name): str(part) for name, part in value.items() if name not in told}
+        print_table(("field", "value"), [*told.items(), *rest.items()], whole=("value",))
     if problem := _problem(value):
         typer.echo(f"This value {_UNREADABLE} as a watermark: {problem}. Mend it: airflow-bigcommerce state set --help", err=True)
 
@@ -73,7 +88,11 @@ def show(key: Key, as_json: AsJson = False) -> None:
 @state.command("set")
 @only_results
 def set_(
-    key: Key,
+    key: Key = None,
+    *,
+    resource: Resource = None,
+    path: Directory = None,
+    conn_id: ConnId = None,
     watermark: Annotated[str, typer.Option(help="Where the next run goes on: 2026-01-31T00:00:00Z, or a day (UTC).")],
     store_hash: Annotated[str | None, typer.Option(help="The store, where the present value does not tell it any more.")] = None,
 ) -> None:
@@ -81,6 +100,7 @@ def set_(
 
     \b
     airflow-bigcommerce state set bigcommerce_default/orders/0123456789ab --watermark 2026-01-01T00:00:00Z
+    airflow-bigcommerce state set --resource orders --path /data/bigcommerce --watermark 2026-01-01
     """
     import msgspec
 
@@ -96,7 +116,7 @@ def set_(
             f"{watermark} is in the future: what the store changes until then would never be read", param_hint="--watermark"
         )
     with _opened() as stored:
-        present = _known(stored, key)
+        key, present = _one(stored, key, resource, path, conn_id)
         kept = {name: part for name, part in present.items() if isinstance(part, str)} if isinstance(present, Mapping) else {}
         if not (store_hash or kept.get("store_hash")):
             raise typer.BadParameter(
@@ -112,16 +132,24 @@ def set_(
 
 @state.command()
 @only_results
-def clear(key: Key, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+def clear(
+    key: Key = None,
+    resource: Resource = None,
+    path: Directory = None,
+    conn_id: ConnId = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
     """Forget a watermark, so that the next run reads everything again.
 
     \b
     airflow-bigcommerce state clear bigcommerce_default/orders/0123456789ab --yes
+    airflow-bigcommerce state clear --resource orders --path /data/bigcommerce
     """
     with _opened() as stored:
-        value = _known(stored, key)
+        key, value = _one(stored, key, resource, path, conn_id)
     if not yes:
-        typer.confirm(f"Forget {key} ({_told(value)[1]})? The next run reads everything again", abort=True, err=True)
+        watermark, destination = _told(key, value)[1], _destination_of(value)
+        typer.confirm(f"Forget {key} ({watermark}, {destination})? The next run reads everything again", abort=True, err=True)
     with _opened() as stored:
         stored.delete(key)
     say(f"{key} is forgotten. Files that were written stay; the next run reads everything again.")
@@ -149,6 +177,63 @@ def _opened() -> Iterator[StoredState]:
         ) from error
 
 
+def _one(stored: StoredState, key: str | None, resource: str | None, path: str | None, conn_id: str | None) -> tuple[str, Any]:
+    """The key and value that a person means: by the key, or by what it is of.
+
+    :raises typer.BadParameter: none, or several, which the message lists.
+    """
+    named = [option for option in (resource, path, conn_id) if option is not None]
+    if key is not None:
+        if named:
+            raise typer.BadParameter("give a key, or --resource, --path and --conn-id, and not both", param_hint="KEY")
+        return key, _known(stored, key)
+    if resource is None:
+        raise typer.BadParameter("give a key as `airflow-bigcommerce state list` prints it, or --resource and --path", param_hint="KEY")
+    found = _matching(stored.items(), resource, path, conn_id)
+    if len(found) == 1:
+        return next(iter(found.items()))
+    if not found:
+        raise typer.BadParameter(
+            "no watermark fits. `airflow-bigcommerce state list` prints all; those of tables and lakes are kept with their rows",
+            param_hint="--resource",
+        )
+    raise typer.BadParameter(f"{len(found)} watermarks fit: {', '.join(found)}. Give one of these keys", param_hint="--resource")
+
+
+def _matching(kept: Mapping[str, Any], resource: str | None, path: str | None, conn_id: str | None) -> dict[str, Any]:
+    """The watermarks of a resource, a directory, a connection; an option that is None leaves it open."""
+    from airflow_provider_bigcommerce.core.naming import kept_name
+    from airflow_provider_bigcommerce.core.places import url_of
+    from airflow_provider_bigcommerce.core.planning import copied_resource
+    from airflow_provider_bigcommerce.state import state_key
+
+    name = None if resource is None else kept_name(copied_resource(resource).name)
+    url = None
+    if path is not None:
+        url = url_of(path if "://" in path else str(Path(path).absolute()))
+    found = {}
+    for key, value in kept.items():
+        its_conn_id, its_name, _ = [*key.split("/"), "", ""][:3]
+        is_there = url is None or key == state_key(its_conn_id, its_name, url) or _field(value, "destination") == url
+        if (conn_id is None or conn_id == its_conn_id) and (name is None or name == its_name) and is_there:
+            found[key] = value
+    return found
+
+
+def _field(value: Any, name: str) -> str:
+    return str(value.get(name, "")) if isinstance(value, Mapping) else ""
+
+
+def _resource_of(key: str, value: Any) -> str:
+    return _field(value, "resource") or [*key.split("/"), ""][1]
+
+
+def _destination_of(value: Any) -> str:
+    """Where the rows go, and which; a run of an earlier version did not tell."""
+    where, filters = _field(value, "destination"), _field(value, "filters")
+    return (where or "not told by its run") + (f" (only {filters})" if filters else "")
+
+
 def _known(stored: StoredState, key: str) -> Any:
     """The value under a key; an unknown key is a wrong usage that names the nearest ones."""
     value = stored.get(key)
@@ -174,15 +259,16 @@ def _problem(value: Any) -> str | None:
     return None
 
 
-def _told(value: Any) -> tuple[str, str, str, str]:
-    """Store, watermark, age and run of a value, for a table."""
+def _told(key: str, value: Any) -> tuple[str, str, str, str, str, str]:
+    """Store, watermark, age, resource, destination and run of a value, for a table."""
+    what = _resource_of(key, value), _destination_of(value)
     if _problem(value):
-        return "?", _UNREADABLE, "", ""
+        return "?", _UNREADABLE, "", *what, ""
     from airflow_provider_bigcommerce.core.windows import read_moment
 
     set_at = read_moment(value["set_at"])
     by = "/".join(value[name] for name in ("dag_id", "task_id", "run_id") if value.get(name)) or value["run"]
-    return value["store_hash"], value["watermark"], _ago(datetime.now(UTC) - set_at) if set_at else "", by
+    return value["store_hash"], value["watermark"], _ago(datetime.now(UTC) - set_at) if set_at else "", *what, by
 
 
 def _ago(age: Any) -> str:

@@ -125,7 +125,10 @@ class ReadStats:
     :param throttled: answers with status 429.
     :param retries: repetitions after faults and 5xx.
     :param waited_seconds: time spent waiting for the quota or before repetitions, summed over requests.
+    :param waiting_seconds: time in which at least one request waited so: never more than has passed.
     :param vanished_parents: parents whose child list answered 404: deleted while reading.
+    :param parents_done: of a list that is read parent by parent: parents that have given all their rows.
+    :param parents_total: how many there are; None where that is not known, or an earlier try has read some.
     :param quota: requests the store grants a window, None where unknown or unlimited.
     :param quota_left: what is left of it for us.
     :param graphql_complexity: the highest complexity of a GraphQL query so far (the store refuses more than 10,000), or None.
@@ -135,10 +138,13 @@ class ReadStats:
     throttled: int = 0
     retries: int = 0
     waited_seconds: float = 0.0
+    waiting_seconds: float = 0.0
     bytes: int = 0
     pages: int = 0
     rows: int = 0
     vanished_parents: int = 0
+    parents_done: int = 0
+    parents_total: int | None = None
     quota: int | None = None
     quota_left: int | None = None
     graphql_complexity: int | None = None
@@ -192,6 +198,7 @@ class Sender:
         self._waiting: deque[tuple[Endpoint, asyncio.Future[Place]]] = deque()
         self._told_until, self._told_quota = 0.0, 0
         self._delivered_at = clock()
+        self._sleeping, self._slept_since = 0, 0.0
         #: What the answers said of the store's time.
         self.heard = Heard()
         self._good: set[str] = set()  # endpoints that have answered well
@@ -300,7 +307,7 @@ class Sender:
                 self.stats.retries += 1
             waited += verdict.seconds
             self.stats.waited_seconds += verdict.seconds
-            await self._sleep(verdict.seconds)
+            await self._wait(verdict.seconds)
 
     async def _enter(self, endpoint: Endpoint) -> Place:
         """Wait, in the order of arrival, until one more request to the endpoint may be under way."""
@@ -421,10 +428,22 @@ class Sender:
                 raise quota_too_late(request, delay, waited=waited + idle, limits=self._limits)
             self._tell_quota(line, delay)
             started = self._clock()
-            await self._sleep(delay)
+            await self._wait(delay)
             self.stats.waited_seconds += self._clock() - started
         self.stats.requests += 1
         return line.budget.send(self._clock())
+
+    async def _wait(self, seconds: float) -> None:
+        """Sleep; a time in which several requests do so counts once."""
+        if not self._sleeping:
+            self._slept_since = self._clock()
+        self._sleeping += 1
+        try:
+            await self._sleep(seconds)
+        finally:
+            self._sleeping -= 1
+            if not self._sleeping:
+                self.stats.waiting_seconds += self._clock() - self._slept_since
 
     def _require_patience(self, seconds: float) -> None:
         """Refuse a wait for which the caller does not want to hold its place."""

@@ -90,7 +90,11 @@ class Walker:
                     f"parent_ids of {row.name!r} go neither with parent_query nor with since or until, which choose its parents: chosen "
                     "parents are read whatever they are. Leave one of them out."
                 )
-            async for found in self._fan_out(row, query, parent_ids, start):
+            chosen = [*parent_ids]
+            self._sender.stats.parents_total = len(chosen)
+            async for found in self._fan_out(row, query, chosen, start):
+                if (behind := found[2]) is not None and row.per_parent:
+                    self._sender.stats.parents_done = int(behind.get("done", 0))
                 yield found
         elif row.store_wide is not None and row.store_wide_keys and not query and not parent_query:
             async for found in self._store_wide(row, resource_of(row.store_wide), start):
@@ -126,10 +130,12 @@ class Walker:
         sources = tuple(row.parent_keys.values())
         paths = [tuple(name.split(".")) for name in embedded.fields]
         before: Position | None = (start or {}).get("parents")
-        has_begun = False
+        has_begun, stats = False, self._sender.stats
         try:
-            async for parents, _, behind in self._parents(parent, included, before):
+            async for parents, total, behind in self._parents(parent, included, before):
                 has_begun = True
+                if start is None and total is not None:
+                    stats.parents_total = total
                 found: list[msgspec.Raw] = []
                 cut: list[ParentId] = []
                 for record in parents:
@@ -147,6 +153,7 @@ class Walker:
                 async for whole, _, inner in self._fan_out(row, {}, cut):
                     yield whole, None, below(behind if inner and inner["done"] == len(cut) else before)
                 before = behind
+                stats.parents_done += len(parents)
         except ValidationError as error:
             if has_begun or embedded.include is None:
                 raise
@@ -163,15 +170,24 @@ class Walker:
         """
         asked: set[tuple[int | str, ...]] = set()
         before: Position | None = (start or {}).get("parents")
-        async for parents, _, behind in self._parents(parent, parent_query, before):
+        stats, is_whole = self._sender.stats, start is None
+        is_top = not parent.parent_keys  # of children of children, those at the top are counted
+        async for parents, all_parents, behind in self._parents(parent, parent_query, before):
+            if is_top and is_whole and all_parents is not None:
+                stats.parents_total = all_parents
+            done = stats.parents_done
             keys = [key for record in parents for key in keys_of_children(row, python_value(record))]
             fresh = {tuple(key.values()): key for key in keys if tuple(key.values()) not in asked}
             if len(row.parent_keys) > 1:  # only a combination of keys can come twice
                 asked.update(fresh)
             async for records, total, inner in self._fan_out(row, query, [*fresh.values()], start):
                 is_over = behind is not None and inner is not None and inner["done"] == len(fresh)
+                if is_top and inner is not None:
+                    stats.parents_done = done + int(inner["done"])
                 yield records, total, below(behind) if is_over else below(before, inner)
             before, start = behind, None
+            if is_top:
+                stats.parents_done = done + len(parents)
 
     def _parents(self, parent: Resource, query: Query, start: Position | None) -> AsyncGenerator[Found, None]:
         """A parent's rows; what narrows them goes up to the resource that has no parent itself."""

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from numbers import Integral, Real
-from pathlib import PurePath
 from typing import Any, NoReturn
 
 from airflow_provider_bigcommerce.core.windows import moment
@@ -175,18 +174,6 @@ def text(example: str) -> Check:
     def read(name: str, value: Any) -> str:
         if not isinstance(value, str) or value.strip() in _NOTHING:
             refuse(name, value, f"text such as {example!r}.")
-        return value
-
-    return Check(read)
-
-
-def place(example: str) -> Check:
-    """Text, or an object that stands for a path: ``pathlib``'s, Airflow's ``ObjectStoragePath``."""
-    as_text = text(example)
-
-    def read(name: str, value: Any) -> Any:
-        if not isinstance(value, PurePath) and not (hasattr(value, "fs") and hasattr(value, "path")):
-            as_text(name, value)
         return value
 
     return Check(read)

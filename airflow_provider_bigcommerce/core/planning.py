@@ -145,6 +145,14 @@ def check_query(resource: Resource, query: Query) -> None:
         missing.
     """
     check_parameters(resource, query)
+    check_required(resource, query)
+
+
+def check_required(resource: Resource, query: Query) -> None:
+    """Refuse a query that lacks what the resource needs.
+
+    :raises InvalidQueryError: a required parameter is missing.
+    """
     if resource.name.startswith("/"):  # a path that the catalog does not know
         return
     missing = [name for name in resource.required_params if name not in query and name not in resource.parent_keys]

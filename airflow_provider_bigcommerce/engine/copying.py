@@ -20,9 +20,9 @@ import msgspec
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore, Page
 from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.order_lines import by_order, count_disagrees, may_lack_lines, order_id, with_lines
-from airflow_provider_bigcommerce.core.planning import column_of
+from airflow_provider_bigcommerce.core.planning import ancestor_of, column_of, is_counted
 from airflow_provider_bigcommerce.core.positions import Position
-from airflow_provider_bigcommerce.core.windows import Window
+from airflow_provider_bigcommerce.core.windows import Window, window_query
 from airflow_provider_bigcommerce.engine.by_ids import NamedRows
 from airflow_provider_bigcommerce.engine.manifest import DataFile, FieldDrift
 from airflow_provider_bigcommerce.engine.progress import Progress
@@ -66,6 +66,7 @@ class Copied:
     :param requests: requests sent by all tries of the run.
     :param throttled: of these, answers 429.
     :param seconds: likewise.
+    :param waited: of these, seconds in which a request waited.
     """
 
     query: Mapping[str, str]
@@ -80,6 +81,7 @@ class Copied:
     requests: int = 0
     throttled: int = 0
     seconds: float = 0.0
+    waited: float = 0.0
 
 
 class Copy:
@@ -126,6 +128,7 @@ class Copy:
         self._earlier = parts.earlier if parts is not None else None
         self._earlier_position = self._earlier.position if self._earlier is not None else None
         self._has_looked_again = False
+        self._has_counted_parents = False
         self._position: Position | None = None  # behind the last page that was written whole
         if parts is not None and self._earlier is not None:
             self._go_on(parts, self._earlier)
@@ -237,8 +240,31 @@ class Copy:
                 if closed and self._position is not None:
                     await in_thread(thread, self._remember, store)
                 total = copied.totals[-1] if copied.totals else None
+                if self._progress.is_due:
+                    await self._count_parents(store)
                 if line := self._progress.line(copied.found, total, page.number, store.stats):
                     self._tell(line)
+
+    async def _count_parents(self, store: BigCommerceStore) -> None:
+        """Ask once how many parents there are, where their list does not tell: for the log of a read that takes long, by one request."""
+        selection = self._selection
+        parent = ancestor_of(selection.resource)
+        is_told = store.stats.parents_total is not None or not store.stats.parents_done
+        if self._has_counted_parents or is_told or parent is None or selection.parent_ids is not None:
+            return
+        self._has_counted_parents = True
+        if self._earlier_position is not None:  # parents that an earlier try has read are not counted again
+            return
+        asked = selection.reading(self._window)
+        query = {**window_query(parent, Window(asked["since"], asked["until"])), **(asked["parent_query"] or {})}
+        if parent.count_path is None or not is_counted(parent, query):  # a count that would have to read the list
+            return
+        try:
+            total = await store.count(parent.name, query=query)
+        except BigCommerceError as error:
+            log.info("How many %s there are could not be asked (%s).", parent.name, type(error).__name__)
+            return
+        store.stats.parents_total = total
 
     def _close_part(self, store: BigCommerceStore) -> None:
         if self._parts is not None:
@@ -263,6 +289,7 @@ class Copy:
             requests=copied.requests,
             throttled=copied.throttled,
             seconds=copied.seconds,
+            waited=copied.waited,
         )
 
     def sum_up(self, store: BigCommerceStore) -> Copied:
@@ -271,6 +298,7 @@ class Copy:
         copied.requests = store.stats.requests + (earlier.requests if earlier is not None else 0)
         copied.throttled = store.stats.throttled + (earlier.throttled if earlier is not None else 0)
         copied.seconds = round(self._progress.seconds + (earlier.seconds if earlier is not None else 0.0), 3)
+        copied.waited = round(store.stats.waiting_seconds + (earlier.waited if earlier is not None else 0.0), 3)
         return copied
 
     def _write(self, records: Sequence[msgspec.Raw]) -> list[DataFile]:

@@ -88,6 +88,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     :param requests: requests sent to the store.
     :param throttled: of these, answers 429.
     :param seconds: from start to finish.
+    :param waited: seconds of these in which a request waited for the quota or to be repeated; several that wait at once count once.
     :param started_at: ISO-8601 in UTC, the worker's clock.
     :param finished_at: likewise.
     :param provider_version: version of this package.
@@ -99,6 +100,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     :param attempt: which try of the run this is from, 1 for the first; of two of one run, the greater one counts.
     :param replaces: in the manifest of a compaction, the runs whose rows its files hold: run keys, each with ``@`` and the ``finished_at``
         of the manifest that was read. Those manifests are not part of the copy any more; one that the run commits later is.
+    :param follows: the watermark that the run went on from; null for a first run, one that read everything anew, and the other modes.
     :param as_of: of a compaction, the store's time at which the first of the reads that it stands for began; null where ``read_at`` says
         it.
     """
@@ -128,6 +130,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int = 1
     replaces: tuple[str, ...] = ()
     as_of: str | None = None
+    waited: float = 0.0
+    follows: str | None = None
 
     @property
     def order(self) -> tuple[datetime, int, str]:

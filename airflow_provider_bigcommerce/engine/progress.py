@@ -22,12 +22,16 @@ class Progress:
     """Says when a line is due, and what it says.
 
     :param resource: catalog name.
+    :param parents: what the parents are called whose rows are read one parent after the other; None where there are none.
     :param clock: monotonic seconds.
     :param every: seconds between two lines at first.
     """
 
-    def __init__(self, resource: str, *, clock: Callable[[], float] = time.monotonic, every: float = EVERY) -> None:
+    def __init__(
+        self, resource: str, *, parents: str | None = None, clock: Callable[[], float] = time.monotonic, every: float = EVERY
+    ) -> None:
         self._resource = resource
+        self._parents = parents
         self._clock = clock
         self._every = every
         self._started = clock()
@@ -38,6 +42,11 @@ class Progress:
         """Since the beginning."""
         return self._clock() - self._started
 
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time for a line."""
+        return self._clock() - self._last >= max(self._every, min((self._last - self._started) / 4, RARELY))
+
     def line(self, rows: int, total: int | None, pages: int, stats: ReadStats) -> str | None:
         """The line, where one is due.
 
@@ -46,16 +55,20 @@ class Progress:
         :param pages: read so far.
         :param stats: for the quota.
         """
-        now = self._clock()
-        if now - self._last < max(self._every, min((self._last - self._started) / 4, RARELY)):
+        if not self.is_due:
             return None
-        self._last = now
+        self._last = now = self._clock()
         rate = rows / max(now - self._started, 1e-9)
         parts = [f"{rows:,} rows" if not total else f"{rows:,} of {total:,} rows ({min(100, 100 * rows // total)}%)", f"{pages:,} pages"]
+        done, of = stats.parents_done, stats.parents_total
+        if self._parents is not None and done:
+            parts.insert(0, f"{done:,} of {max(done, of):,} {self._parents}" if of is not None else f"{done:,} {self._parents}")
         parts.append(f"{rate:,.0f} rows/s")
         if stats.quota is not None:
             parts.append(f"quota {stats.quota_left if stats.quota_left is not None else '?'} of {stats.quota} left")
-        if total and rate and rows < total:
+        if self._parents is not None and of and 0 < done < of:
+            parts.append(f"about {duration((of - done) * (now - self._started) / done)} to go")
+        elif total and rate and rows < total:
             parts.append(f"about {duration((total - rows) / rate)} to go")
         return f"{self._resource}: {', '.join(parts)}"
 

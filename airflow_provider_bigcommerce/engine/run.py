@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
+from airflow_provider_bigcommerce.core.planning import ancestor_of
 from airflow_provider_bigcommerce.core.windows import written
 from airflow_provider_bigcommerce.engine.by_ids import NamedRows, Sleep
 from airflow_provider_bigcommerce.engine.completeness import checked, require_whole, settled
@@ -20,7 +21,7 @@ from airflow_provider_bigcommerce.engine.copying import Copied, Copy, drift_of
 from airflow_provider_bigcommerce.engine.deletes import Deletions, find_deleted, find_named
 from airflow_provider_bigcommerce.engine.manifest import Manifest, ManifestWindow
 from airflow_provider_bigcommerce.engine.progress import Progress
-from airflow_provider_bigcommerce.engine.selection import Span, fixed_span, span_until, tell_nothing, tell_window
+from airflow_provider_bigcommerce.engine.selection import Selection, Span, fixed_span, span_until, tell_nothing, tell_window
 from airflow_provider_bigcommerce.engine.stoppable import StoppableReading, store_settings
 from airflow_provider_bigcommerce.engine.target import Run, Standing, Taking, Target
 from airflow_provider_bigcommerce.engine.telling import Learnt
@@ -121,7 +122,7 @@ class CopyRun:
             span.window,
             taking.writer,
             before=taking.before,
-            progress=Progress(selection.resource.name),
+            progress=Progress(selection.resource.name, parents=_parents_of(selection)),
             tell=log.info,
             parts=taking.parts,
             meanwhile=note,
@@ -132,7 +133,8 @@ class CopyRun:
         read_at, copied = self._reading.run(lambda: self._read(copy, taking, named))
         if selection.mode == "backfill" and not copied.rows:
             tell_nothing(selection, span.window)
-        manifest = self._manifest(span, taking, copied, read_at)
+        follows = stands.last.watermark if stands.last is not None and selection.mode == "incremental" and span.may_drop else None
+        manifest = self._manifest(span, taking, copied, read_at, follows)
         return taking.commit(manifest, copied, self._reading.check)
 
     async def _read(self, copy: Copy, taking: Taking, named: NamedRows | None) -> tuple[str, Copied]:
@@ -169,7 +171,7 @@ class CopyRun:
         found = await find_named(store, self._run.selection, keys, named, most_percent=most_percent, completed=copy.completed)
         taking.mark(found, copied)
 
-    def _manifest(self, span: Span, taking: Taking, copied: Copied, read_at: str) -> Manifest:
+    def _manifest(self, span: Span, taking: Taking, copied: Copied, read_at: str, follows: str | None) -> Manifest:
         """What came, as far as it does not depend on the place."""
         selection, window, checks = self._run.selection, span.window.as_json(), checked(copied)
         return Manifest(
@@ -194,4 +196,15 @@ class CopyRun:
             complete=all(check.agrees for check in checks),
             checked=checks,
             read_at=read_at or None,
+            waited=copied.waited,
+            follows=follows,
         )
+
+
+def _parents_of(selection: Selection) -> str | None:
+    """What the rows are called that the log counts where a list is read parent by parent."""
+    row = selection.resource
+    if not row.per_parent:
+        return None
+    top = ancestor_of(row) if selection.parent_ids is None else None
+    return top.name if top is not None else row.parent or "parents"

@@ -249,11 +249,7 @@ def select(
         asked = {**row.include_companions, **asked, "include": ",".join(wanted)}
     if channel_id is not None:
         asked[_channel_filter(row)] = channel_id
-    known = schema(row.name, row.primary_key).fields
-    is_described = len(known) > len(row.primary_key) + len(row.parent_columns)  # not an archived list, of which the keys alone are known
-    columns = [column_of(name) for name in row.parent_columns]
-    fields, exclude_fields = _FIELDS("fields", fields), _FIELDS("exclude_fields", exclude_fields)
-    kept = select_fields(row, fields, exclude_fields, known=known if is_described else (), columns=columns)
+    kept = _kept(row, _FIELDS("fields", fields), _FIELDS("exclude_fields", exclude_fields))
     asked.update(kept.query)
     return Selection(
         row,
@@ -271,6 +267,16 @@ def select(
         named,
         gone,
     )
+
+
+def _kept(row: Resource, fields: Sequence[str] | None, exclude_fields: Sequence[str] | None) -> FieldSelection:
+    """The fields that are kept; the schema is looked at only where some are named, for a DAG file is parsed often."""
+    if fields is None and exclude_fields is None:
+        return select_fields(row, None, None)
+    known = schema(row.name, row.primary_key).fields
+    is_described = len(known) > len(row.primary_key) + len(row.parent_columns)  # not an archived list, of which the keys alone are known
+    columns = [column_of(name) for name in row.parent_columns]
+    return select_fields(row, fields, exclude_fields, known=known if is_described else (), columns=columns)
 
 
 def _backfill_window(given: Window, interval: tuple[datetime | None, datetime | None]) -> Window:

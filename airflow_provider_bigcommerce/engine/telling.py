@@ -6,7 +6,7 @@ the commit, so nothing here decides what is data.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 from airflow_provider_bigcommerce.assets import asset_of, data_alias, uri_of
 from airflow_provider_bigcommerce.compat import hook_lineage, is_task, stats_sink
-from airflow_provider_bigcommerce.core.outside_text import one_line
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.windows import moment
 from airflow_provider_bigcommerce.engine.progress import duration
@@ -26,11 +25,16 @@ if TYPE_CHECKING:
     from airflow_provider_bigcommerce.client.sending import ReadStats
     from airflow_provider_bigcommerce.engine.manifest import Manifest
 
-#: XCom of a task that failed: ``resource`` and ``error``, its type and text, which hold neither a secret nor a customer's data.
+#: Requests a window from which on a quota is none: stores without one tell the highest number that they have.
+_UNLIMITED: Final = 2**31 - 1
+
+#: XCom of a task that failed: ``conn_id``, ``resource`` and ``error``, its type and text: neither a secret nor a customer's data.
 ERROR_KEY: Final = "bigcommerce_error"
 
-#: Characters of the error's text in it.
-_LONGEST_ERROR: Final = 2000
+
+#: XCom of a run that committed, and of a proof: what ``airflow_provider_bigcommerce.status`` tells of it. A key of its own, for XComs are
+#: found by their key.
+STATUS_KEY: Final = "bigcommerce_status"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +94,10 @@ class Learnt:
     stats: ReadStats | None = None
 
 
-def copied(manifest: Manifest, into: str, stats: ReadStats | None) -> str:
+def copied(manifest: Manifest, into: str) -> str:
     """A run in one line: what came, what it cost, and where the next run goes on.
 
     :param into: what took the rows, ``2 files``.
-    :param stats: the client's counts, for the waits; None where this try asked for nothing.
     """
     came = [f"{manifest.rows:,} rows into {into}"]
     if manifest.duplicates_dropped:
@@ -102,8 +105,8 @@ def copied(manifest: Manifest, into: str, stats: ReadStats | None) -> str:
     if manifest.deleted:
         came.append(f"{manifest.deleted:,} are no longer in the store")
     cost = [f"{manifest.requests} requests in {manifest.seconds:.1f} s, {manifest.throttled} of them answered 429"]
-    if stats is not None and stats.waited_seconds >= 1:
-        cost.append(f"they waited {duration(stats.waited_seconds)} in all for the quota or to be repeated")
+    if manifest.waited >= 1:
+        cost.append(f"{duration(manifest.waited)} of it waiting for the quota or to repeat a request")
     further = f" The next run goes on at {manifest.watermark}." if manifest.watermark else ""
     return f"Copied {manifest.resource}: {', '.join(came)}; {', '.join(cost)}.{further}"
 
@@ -112,7 +115,12 @@ def with_outlet(kwargs: dict[str, Any], own: Asset | AssetAlias) -> dict[str, An
     """A task's arguments with this outlet among those it was given."""
     outlets = kwargs.get("outlets") or []
     given = list(outlets) if isinstance(outlets, (list, tuple)) else [outlets]  # an asset is one, as for Airflow
-    return {**kwargs, "outlets": given if own in given else [*given, own]}
+    return {**kwargs, "outlets": given if _is_among(own, given) else [*given, own]}
+
+
+def _is_among(own: Asset | AssetAlias, others: Iterable[Any]) -> bool:
+    """Whether it is there by its name, as Airflow tells assets apart: a person may have made it without our group."""
+    return any(isinstance(each, type(own)) and each.name == own.name for each in others)
 
 
 def announce(
@@ -131,12 +139,28 @@ def announce(
     extra = {name: manifest[name] for name in ("resource", "store_hash", "mode", "rows", "window", "finished_at", "complete")}
     extra["run_id"] = context["ti"].run_id
     extra["to"] = place.uri if place is not None else None
-    if asset in operator.outlets:
+    if _is_among(asset, operator.outlets):
         context["outlet_events"][asset].extra = extra
     elif manifest["rows"] or emit_empty:
         context["outlet_events"][data_alias()].add(asset, extra=extra)
     else:
         operator.log.info("Nothing came, so there is no event of the asset %s (emit_empty=False).", asset.uri)
+
+
+def leave_status(
+    context: Mapping[str, Any], manifest: Mapping[str, Any], conn_id: str, place: Place | None, stats: ReadStats | None
+) -> None:
+    """Leave what the status tells of a run that committed; outside of a task there is nothing to leave.
+
+    :param stats: the client's counts, for the quota.
+    """
+    if not is_task(context):
+        return
+    names = ("resource", "store_hash", "mode", "rows", "requests", "watermark", "started_at", "finished_at", "complete")
+    quota = {"quota": stats.quota, "quota_left": stats.quota_left} if stats is not None and (stats.quota or 0) < _UNLIMITED else {}
+    told = {name: manifest[name] for name in names} | {"waited": manifest.get("waited"), **quota}
+    where = {"kind": "copy", "conn_id": conn_id, "destination": place.uri if place is not None else ""}
+    context["ti"].xcom_push(key=STATUS_KEY, value=where | told)
 
 
 def trace(operator: BaseOperator, conn_id: str, resource: str, place: Place | None) -> None:
@@ -155,12 +179,6 @@ def openlineage(store_hash: str, resource: str, place: Place | None) -> Any:
     inputs = [Dataset(namespace=f"bigcommerce://{store_hash}", name=resource)] if store_hash else []
     outputs = [Dataset(namespace=place.namespace, name=place.name)] if place is not None else []
     return OperatorLineage(inputs=inputs, outputs=outputs)
-
-
-def told_of(error: Exception) -> str:
-    """An error's type, and its text where that is one of ours: others may quote a row."""
-    text = f": {one_line(error, _LONGEST_ERROR)}" if isinstance(error, BigCommerceError) else ""
-    return f"{type(error).__name__}{text}"
 
 
 def name_of(resource: str) -> str:

@@ -16,10 +16,10 @@ from airflow_provider_bigcommerce.core.arguments import (
     check_rendered,
     one_of,
     optional,
-    place,
     span,
     text,
 )
+from airflow_provider_bigcommerce.core.places import place
 from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.engine.stoppable import QUOTA_SHARE, StoppableReading
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError

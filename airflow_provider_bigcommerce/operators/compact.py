@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce.compat import record_metrics
-from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, check_rendered, is_pending, names, optional, place, span
+from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, check_rendered, is_pending, names, optional, span
+from airflow_provider_bigcommerce.core.places import place
 from airflow_provider_bigcommerce.core.planning import copied_resource
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
+from airflow_provider_bigcommerce.engine.failing import tells_why_it_fails
 from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.targets.files.compaction import KEEP, compacted
 from airflow_provider_bigcommerce.targets.files.destination import Destination
@@ -47,9 +50,11 @@ class BigCommerceCompactOperator(BaseOperator):
         "keep": span(may_be_zero=True, example="timedelta(days=7)"),
         "every": optional(span(example="timedelta(days=7)")),
     }
+    custom_operator_name = "Compact files"
     template_fields: Sequence[str] = ("path", "resource")
     ui_color = "#e8edfb"
 
+    @shows_your_line
     def __init__(
         self,
         *,
@@ -69,6 +74,7 @@ class BigCommerceCompactOperator(BaseOperator):
             for name in self.resource or ():
                 copied_resource(name)
 
+    @tells_why_it_fails
     @failing_without_package()
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002  # Airflow's signature
         """Compact, and return what was done.

@@ -28,15 +28,18 @@ from airflow_provider_bigcommerce.core.arguments import (
     names,
     one_of,
     optional,
-    place,
     text,
 )
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
 from airflow_provider_bigcommerce.core.connection_walk import ConnectionWalk
 from airflow_provider_bigcommerce.core.graphql import GRAPHQL_PATH
+from airflow_provider_bigcommerce.core.places import place
 from airflow_provider_bigcommerce.core.windows import Window, written
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.engine.copying import Copied, Copy, columns_of, drift_of
+from airflow_provider_bigcommerce.engine.failing import tells_why_it_fails
 from airflow_provider_bigcommerce.engine.manifest import Manifest, ManifestWindow, run_key, task_key
+from airflow_provider_bigcommerce.engine.mapped import named_by_connection
 from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.engine.progress import Progress
 from airflow_provider_bigcommerce.engine.selection import Selection
@@ -99,10 +102,12 @@ class BigCommerceGraphQLOperator(BaseOperator):
         "max_rows_per_file": optional(integer(1)),
         "bigcommerce_conn_id": text("bigcommerce_default"),
     }
+    custom_operator_name = "BigCommerce GraphQL"
     template_fields: Sequence[str] = ("query", "variables", "path", "name", "bigcommerce_conn_id")
     template_fields_renderers = {"variables": "json"}  # noqa: RUF012  # Airflow's own declaration
     ui_color = "#e8edfb"
 
+    @shows_your_line
     def __init__(
         self,
         *,
@@ -118,7 +123,7 @@ class BigCommerceGraphQLOperator(BaseOperator):
         bigcommerce_conn_id: str = "bigcommerce_default",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**named_by_connection(kwargs, bigcommerce_conn_id))
         self.query = query
         self.variables = variables
         self.path = path
@@ -134,6 +139,7 @@ class BigCommerceGraphQLOperator(BaseOperator):
             self._check()  # so that a mistake shows where the DAG is parsed
         self._reading: StoppableReading | None = None
 
+    @tells_why_it_fails
     @failing_without_package()
     def execute(self, context: Any) -> Any:
         """Run it.
@@ -256,6 +262,7 @@ class BigCommerceGraphQLOperator(BaseOperator):
 class _Nodes:
     """A connection as a copy sees a store: its pages, and what it has done."""
 
+    @shows_your_line
     def __init__(
         self, store: BigCommerceStore, query: str, variables: Mapping[str, Any] | None, cursor_variable: str, connection: str | None
     ) -> None:

@@ -24,7 +24,6 @@ from airflow_provider_bigcommerce.core.arguments import (
     integer,
     is_pending,
     optional,
-    place,
     refuse,
     text,
     when,
@@ -32,10 +31,14 @@ from airflow_provider_bigcommerce.core.arguments import (
 from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.partitions import MOST, Counts, Partition, bounds_of, by_dates, by_ids, places, require_cut
+from airflow_provider_bigcommerce.core.places import place
 from airflow_provider_bigcommerce.core.planning import check_parameters, copied_resource, full_query
 from airflow_provider_bigcommerce.core.windows import window_between, window_query
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
+from airflow_provider_bigcommerce.engine.failing import tells_why_it_fails
+from airflow_provider_bigcommerce.engine.mapped import named_by_connection
 from airflow_provider_bigcommerce.engine.packages import failing_without_package
-from airflow_provider_bigcommerce.engine.telling import Place, announce, files_at, openlineage, trace, with_outlet
+from airflow_provider_bigcommerce.engine.telling import Place, announce, files_at, leave_status, openlineage, trace, with_outlet
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnexpectedAnswerError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.targets.files import pieces as partitions
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
 _FIRST = int(datetime(2009, 1, 1, tzinfo=UTC).timestamp())
 
 
+@shows_your_line
 def partition(resource: ResourceName | str, into: int, **arguments: Any) -> XComArg:
     """Cut a list into ranges, one for each mapped task of a transfer.
 
@@ -69,6 +73,7 @@ def partition(resource: ResourceName | str, into: int, **arguments: Any) -> XCom
     return BigCommercePartitionOperator(resource=resource, into=into, **arguments).output
 
 
+@shows_your_line
 def commit_partitions(returned: Any, *, path: str, **arguments: Any) -> XComArg:
     """Commit what the mapped tasks of a transfer read, all of it or nothing.
 
@@ -115,10 +120,12 @@ class BigCommercePartitionOperator(BaseOperator):
         "until": optional(when(), may_vanish=True),
         "bigcommerce_conn_id": text("bigcommerce_default"),
     }
+    custom_operator_name = "BigCommerce: cut into ranges"
     template_fields: Sequence[str] = ("resource", "query", "since", "until", "bigcommerce_conn_id")
     template_fields_renderers = {"query": "json"}  # noqa: RUF012  # Airflow's own declaration
     ui_color = "#e8edfb"
 
+    @shows_your_line
     def __init__(
         self,
         *,
@@ -130,7 +137,7 @@ class BigCommercePartitionOperator(BaseOperator):
         bigcommerce_conn_id: str = "bigcommerce_default",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**named_by_connection(kwargs, bigcommerce_conn_id))
         self.resource = resource
         self.into = into
         self.query = query
@@ -146,6 +153,7 @@ class BigCommercePartitionOperator(BaseOperator):
             if query is not None and not is_pending(query):
                 check_parameters(row, query)
 
+    @tells_why_it_fails
     def execute(self, context: Mapping[str, Any]) -> list[dict[str, Any]]:  # noqa: ARG002  # Airflow's signature
         """Ask the store where to cut.
 
@@ -215,9 +223,11 @@ class BigCommerceCommitPartitionsOperator(BaseOperator):
     """
 
     argument_checks: ClassVar[Checks] = {"returned": of_every_range(), "path": place("/data/bigcommerce"), "emit_empty": flag()}
+    custom_operator_name = "BigCommerce: commit ranges"
     template_fields: Sequence[str] = ("returned", "path")
     ui_color = "#e8edfb"
 
+    @shows_your_line
     def __init__(self, *, returned: Any, path: str, emit_empty: bool = True, **kwargs: Any) -> None:
         super().__init__(**with_outlet(kwargs, data_alias()))
         self.returned = returned
@@ -226,6 +236,7 @@ class BigCommerceCommitPartitionsOperator(BaseOperator):
         check_arguments(self, self.argument_checks)
         self._came: tuple[str, str, Place] | None = None
 
+    @tells_why_it_fails
     @failing_without_package()
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Hold the ranges together, commit them, and announce the run.
@@ -250,6 +261,7 @@ class BigCommerceCommitPartitionsOperator(BaseOperator):
         self._came = (manifest.store_hash, manifest.resource, place)
         told = manifest.as_json()
         announce(self, context, told, about.conn_id, place, emit_empty=self.emit_empty)
+        leave_status(context, told, about.conn_id, place, None)
         if is_task(context):
             trace(self, about.conn_id, manifest.resource, place)
         return told

@@ -28,17 +28,22 @@ from airflow_provider_bigcommerce.core.arguments import (
     one_id,
     one_of,
     optional,
-    place,
     text,
 )
+from airflow_provider_bigcommerce.core.pages import page
+from airflow_provider_bigcommerce.core.places import place
 from airflow_provider_bigcommerce.core.planning import copied_resource, resource_of
 from airflow_provider_bigcommerce.core.reconciling import ON_MISMATCH, Report, first_differences
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.engine.copying import columns_of
+from airflow_provider_bigcommerce.engine.failing import tells_why_it_fails
 from airflow_provider_bigcommerce.engine.manifest import run_key
+from airflow_provider_bigcommerce.engine.mapped import named_by_connection
 from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.engine.proof import Reconciliation
 from airflow_provider_bigcommerce.engine.selection import Selection, folder_of, select
 from airflow_provider_bigcommerce.engine.stoppable import StoppableReading
+from airflow_provider_bigcommerce.engine.telling import STATUS_KEY, files_at, table_at
 from airflow_provider_bigcommerce.exceptions import CopyMismatchError, InvalidQueryError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.targets.files.destination import Destination
@@ -111,6 +116,7 @@ class BigCommerceReconcileOperator(BaseOperator):
         "report_path": optional(place("/data/reports")),
         "bigcommerce_conn_id": text("bigcommerce_default"),
     }
+    custom_operator_name = "BigCommerce proof of a copy"
     template_fields: Sequence[str] = (
         "resource",
         "path",
@@ -127,6 +133,7 @@ class BigCommerceReconcileOperator(BaseOperator):
     )
     ui_color = "#e3f5e9"
 
+    @shows_your_line
     def __init__(
         self,
         *,
@@ -147,7 +154,7 @@ class BigCommerceReconcileOperator(BaseOperator):
         bigcommerce_conn_id: str = "bigcommerce_default",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**named_by_connection(kwargs, bigcommerce_conn_id))
         self.resource = resource
         self.path = path
         self.conn_id = conn_id
@@ -171,7 +178,9 @@ class BigCommerceReconcileOperator(BaseOperator):
         if not is_pending(resource):
             _comparable(resource)
         self._reading: StoppableReading | None = None
+        self._place = ""  # where the copy is, as lineage names it
 
+    @tells_why_it_fails
     @failing_without_package()
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Compare, repair if asked to, and return the report.
@@ -194,6 +203,10 @@ class BigCommerceReconcileOperator(BaseOperator):
             {"differences": report.differences, "compared": report.compared, "repaired": report.repaired, "requests": report.requests},
             {"resource": report.resource},
         )
+        if is_task(context):  # of a proof that fails, too
+            told = {"resource": report.resource, "equal": report.equal, "differences": report.differences}
+            where = {"kind": "proof", "conn_id": self.bigcommerce_conn_id, "destination": self._place}
+            context["ti"].xcom_push(key=STATUS_KEY, value=where | told)
         if self.report_path is not None:
             self._write(report, run)
         self._act(report)
@@ -211,20 +224,24 @@ class BigCommerceReconcileOperator(BaseOperator):
         """The copy, in files opened anew each time it is asked for: after a repair there is one run more."""
         if self.path is not None:
             destination = Destination.at(str(self.path))
+            self._place = files_at(destination.full(folder_of(row))).uri
             with ExitStack() as opened:
                 yield lambda: opened.enter_context(closing(FileCopy(destination, row, folder_of(row), columns_of(row))))
             return
         if self.lake is not None:
             lake = str(self.lake)
+            self._place = files_at(Destination.at(lake).full(folder_of(row))).uri
             yield lambda: LakeCopy(lake, row, folder_of(row))
             return
         from airflow.sdk import BaseHook
 
-        sql_hook = hook_of(BaseHook.get_connection(str(self.conn_id)))
+        connection = BaseHook.get_connection(str(self.conn_id))
+        sql_hook = hook_of(connection)
         thread = OneThread()
         try:
             database = thread.run(open_database, sql_hook, self.schema, run.key)
             try:
+                self._place = table_at(connection, database.schema, self.table or row.name).uri
                 copy = TableCopy(database, thread, row, self.table or row.name, columns_of(row))
                 yield lambda: copy
             finally:
@@ -337,7 +354,7 @@ class BigCommerceReconcileOperator(BaseOperator):
             return
         what = f"The copy of {report.resource!r} and the store {report.store_hash!r} differ: {_sentence(report)}."
         if self.on_mismatch == "fail":
-            raise CopyMismatchError(f"{what} on_mismatch='repair' reads rows that differ again; docs/how-to/prove-the-copy.md tells more.")
+            raise CopyMismatchError(f"{what} on_mismatch='repair' reads rows that differ again. See {page('how-to/prove-the-copy.md')}.")
         if self.on_mismatch == "repair" and (report.changed or report.missing):
             raise CopyMismatchError(f"After the repair it is not equal yet. {what} Copy the resource again, with mode='full'.")
         log.warning("%s", what)

@@ -31,6 +31,9 @@ from airflow_provider_bigcommerce.core.arguments import (
 from airflow_provider_bigcommerce.core.messages import METHODS, Query, Response
 from airflow_provider_bigcommerce.core.outside_text import content_type
 from airflow_provider_bigcommerce.core.waiting import KeepWaiting, Poller, is_permanent
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
+from airflow_provider_bigcommerce.engine.failing import tells_why_it_fails
+from airflow_provider_bigcommerce.engine.mapped import named_by_connection
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError, UnclearWriteError, UnexpectedAnswerError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.triggers.until import BigCommerceUntilTrigger
@@ -92,10 +95,12 @@ class BigCommerceRequestOperator(BaseOperator):
         "max_wait": optional(seconds()),
         "deferrable": optional(flag()),
     }
+    custom_operator_name = "BigCommerce request"
     template_fields: Sequence[str] = ("path", "query", "json", "bigcommerce_conn_id")
     template_fields_renderers = {"query": "json", "json": "json"}  # noqa: RUF012  # Airflow's own declaration
     ui_color = "#e8edfb"
 
+    @shows_your_line
     def __init__(
         self,
         *,
@@ -111,7 +116,7 @@ class BigCommerceRequestOperator(BaseOperator):
         deferrable: bool | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**named_by_connection(kwargs, bigcommerce_conn_id))
         self.path = path
         self.method = method
         self.query = query
@@ -134,6 +139,7 @@ class BigCommerceRequestOperator(BaseOperator):
             )
         self.deferrable = is_read and (default_deferrable() if deferrable is None else deferrable)
 
+    @tells_why_it_fails
     def execute(self, context: Any) -> Any:  # noqa: ARG002  # Airflow's signature
         """Send the request.
 
@@ -146,6 +152,7 @@ class BigCommerceRequestOperator(BaseOperator):
         check_rendered(self, self.argument_checks)
         return self._go(deadline=self._deadline(), failures=0)
 
+    @tells_why_it_fails
     def execute_complete(self, context: Any, event: Mapping[str, Any], deadline: float | None = None, failures: int = 0) -> Any:  # noqa: ARG002  # Airflow's signature
         """Try again, after the wait in the triggerer.
 

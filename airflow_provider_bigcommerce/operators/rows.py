@@ -23,10 +23,10 @@ from airflow_provider_bigcommerce.core.arguments import (
     mapping,
     one_of,
     optional,
-    place,
     text,
 )
 from airflow_provider_bigcommerce.core.ended_rows import Ended, Refusal
+from airflow_provider_bigcommerce.core.places import place
 from airflow_provider_bigcommerce.engine.manifest import run_key
 from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.engine.stoppable import QUOTA_SHARE, StoppableReading

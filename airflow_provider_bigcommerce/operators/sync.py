@@ -27,6 +27,9 @@ from airflow_provider_bigcommerce.core.arguments import (
     when,
 )
 from airflow_provider_bigcommerce.core.whole_store import asks_each_parent, has_all_it_needs, in_order, is_second_copy
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
+from airflow_provider_bigcommerce.engine.failing import tells_why_it_fails
+from airflow_provider_bigcommerce.engine.mapped import named_by_connection
 from airflow_provider_bigcommerce.engine.telling import ERROR_KEY
 from airflow_provider_bigcommerce.exceptions import PermissionDeniedError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
@@ -54,9 +57,11 @@ class BigCommerceReadableResourcesOperator(BaseOperator):
         "needs_key": flag(),
         "initial_since": optional(when(), may_vanish=True),
     }
+    custom_operator_name = "BigCommerce: what the token reads"
     template_fields: Sequence[str] = ("bigcommerce_conn_id", "initial_since")
     ui_color = "#e8edfb"
 
+    @shows_your_line
     def __init__(
         self,
         *,
@@ -75,6 +80,7 @@ class BigCommerceReadableResourcesOperator(BaseOperator):
         self.initial_since = initial_since
         check_arguments(self, self.argument_checks)
 
+    @tells_why_it_fails
     def execute(self, context: Mapping[str, Any]) -> list[dict[str, Any]]:  # noqa: ARG002  # Airflow's signature
         """One dict of a transfer's arguments for each resource, in the order in which they are to be read.
 
@@ -136,16 +142,19 @@ class BigCommerceSyncSummaryOperator(BaseOperator):
         "copies": task_ids(),
         "readable": optional(text("readable")),
     }
+    custom_operator_name = "BigCommerce sync summary"
     template_fields: Sequence[str] = ("bigcommerce_conn_id",)
     ui_color = "#e8edfb"
 
+    @shows_your_line
     def __init__(self, *, bigcommerce_conn_id: str, copies: Mapping[str, str] | str, readable: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**named_by_connection(kwargs, bigcommerce_conn_id))
         self.bigcommerce_conn_id = bigcommerce_conn_id
         self.copies = copies
         self.readable = readable
         check_arguments(self, self.argument_checks)
 
+    @tells_why_it_fails
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """The summary.
 
@@ -163,8 +172,11 @@ class BigCommerceSyncSummaryOperator(BaseOperator):
             **{name: sum(line[name] for line in copied) for name in ("rows", "requests", "throttled")},
             "seconds": _seconds(copied),
         }
+        for line in failures(self.bigcommerce_conn_id, lines):
+            self.log.error("%s", line)
+        self.log.info("Connection %r:", self.bigcommerce_conn_id)
         for line in table(lines):
-            self.log.info(line)
+            self.log.info("%s", line)
         self.log.info(
             "%d of %d resources arrived: %s rows in %d requests and %.0f s",
             len(copied), len(lines), f"{summary['rows']:,}", summary["requests"], summary["seconds"],
@@ -172,7 +184,7 @@ class BigCommerceSyncSummaryOperator(BaseOperator):
         if failed:
             ti.xcom_push(key="return_value", value=summary)  # a task that fails returns nothing
             raise AirflowFailException(
-                f"{len(failed)} of {len(lines)} resources did not arrive: {', '.join(failed)}. The table above says why; clear their tasks "
+                f"{len(failed)} of {len(lines)} resources did not arrive: {', '.join(failed)}. The lines above say why; clear their tasks "
                 "to read them again."
             )
         return summary
@@ -204,6 +216,7 @@ def _line(resource: str, state: str, pull: Callable[..., Any]) -> dict[str, Any]
     if state == "success" and (manifest := pull(key="return_value")) is not None:  # a person can mark a task as successful
         kept = ("mode", "rows", "requests", "throttled", "seconds", "window", "watermark", "complete", "started_at", "finished_at")
         line |= {name: manifest[name] for name in kept}
+        line |= {"waited": manifest.get("waited", 0.0), "follows": manifest.get("follows")}  # a run of an earlier version has none
     elif state == "upstream_failed":
         line["error"] = "a task before it failed"
     elif state == "failed":
@@ -220,21 +233,35 @@ def _seconds(copied: Sequence[Mapping[str, Any]]) -> float:
     return round((max(datetime.fromisoformat(line["finished_at"]) for line in copied) - begin).total_seconds(), 3)
 
 
+def failures(conn_id: str, lines: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Why each resource that failed did not arrive: the reason first, for a list of errors shows the beginning of a line."""
+    failed = (line for line in lines if line["state"] in _FAILED)
+    return [f"{line.get('error', 'no reason is known')} [{line['resource']} of the connection {conn_id!r}]" for line in failed]
+
+
 def table(lines: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The lines as text, one a resource under a heading."""
-    cells = [("resource", "state", "rows", "requests", "429s", "seconds", "")]
+    """The lines as text, one a resource under a heading; of those that failed the state alone."""
+    cells = [("resource", "state", "rows", "requests", "429s", "seconds", "waited", "")]
     for line in lines:
         if "rows" in line:
-            since, until = line["window"]["since"], line["window"]["until"]
-            is_compared = line["mode"] == "incremental" and not until
-            whole = "the rows that events named" if line["mode"] == "ids" else "everything"
-            what = f"changed since {since}" if since else "new or changed since the last run" if is_compared else whole
             numbers = (f"{line['rows']:,}", f"{line['requests']:,}", str(line["throttled"]), f"{line['seconds']:.1f}")
-            cells.append((line["resource"], line["state"], *numbers, what + ("" if line["complete"] else "; a count disagrees")))
+            cells.append((line["resource"], line["state"], *numbers, f"{line.get('waited', 0.0):.1f}", _what(line)))
         else:
-            cells.append((line["resource"], line["state"], "", "", "", "", line.get("error", "")))
-    widths = [max(len(row[column]) for row in cells) for column in range(6)]
+            cells.append((line["resource"], line["state"], "", "", "", "", "", "see the error above" if "error" in line else ""))
+    widths = [max(len(row[column]) for row in cells) for column in range(7)]
     return [
-        "  ".join([*(row[n].ljust(widths[n]) for n in (0, 1)), *(row[n].rjust(widths[n]) for n in range(2, 6)), row[6]]).rstrip()
+        "  ".join([*(row[n].ljust(widths[n]) for n in (0, 1)), *(row[n].rjust(widths[n]) for n in range(2, 7)), row[7]]).rstrip()
         for row in cells
     ]
+
+
+def _what(line: Mapping[str, Any]) -> str:
+    """Which rows a run brought."""
+    since, until = line["window"]["since"], line["window"]["until"]
+    is_compared = line["mode"] == "incremental" and not until
+    if since:
+        what = f"changed since {since}"
+    else:
+        whole = "the rows that events named" if line["mode"] == "ids" else "everything"
+        what = "new or changed since the last run" if is_compared and line.get("follows") else whole
+    return what + ("" if line["complete"] else "; a count disagrees")

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_bigcommerce.core.arguments import Checks, anything, check_arguments, check_rendered, optional, place, text
+from airflow_provider_bigcommerce.core.arguments import Checks, anything, check_arguments, check_rendered, optional, text
+from airflow_provider_bigcommerce.core.places import place
 from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.engine.stoppable import StoppableReading
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError

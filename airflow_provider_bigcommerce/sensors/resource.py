@@ -31,6 +31,9 @@ from airflow_provider_bigcommerce.core.arguments import (
 from airflow_provider_bigcommerce.core.conditions import Conditions, check_conditions, meets
 from airflow_provider_bigcommerce.core.messages import Query
 from airflow_provider_bigcommerce.core.waiting import KeepWaiting, Outcome, Poller
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
+from airflow_provider_bigcommerce.engine.failing import tells_why_it_fails
+from airflow_provider_bigcommerce.engine.mapped import named_by_connection
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError
 from airflow_provider_bigcommerce.triggers.looking import Sought
 from airflow_provider_bigcommerce.triggers.resource import BigCommerceResourceTrigger, event_of, look_once
@@ -89,10 +92,12 @@ class BigCommerceResourceSensor(BaseSensorOperator):
         "max_failures": integer(1),
         "deferrable": optional(flag()),
     }
+    custom_operator_name = "BigCommerce sensor"
     template_fields: Sequence[str] = ("resource", "id", "query", "conditions", "bigcommerce_conn_id")
     template_fields_renderers = {"query": "json"}  # noqa: RUF012  # Airflow's own declaration
     ui_color = "#e8edfb"
 
+    @shows_your_line
     def __init__(
         self,
         *,
@@ -109,7 +114,7 @@ class BigCommerceResourceSensor(BaseSensorOperator):
         for name in ("poke_interval", "timeout"):  # Airflow's own; what it takes for them need not be one that can be waited for
             if kwargs.get(name) is not None:
                 seconds(takes_timedelta=True)(name, kwargs[name])
-        super().__init__(**kwargs)
+        super().__init__(**named_by_connection(kwargs, bigcommerce_conn_id))
         if callable(conditions) and deferrable:
             raise InvalidQueryError(
                 "conditions is a function, which cannot travel to the triggerer. Write it as data, such as "
@@ -129,6 +134,7 @@ class BigCommerceResourceSensor(BaseSensorOperator):
             self._sought().check()  # so that a mistake shows where the DAG is parsed
         self._poller: Poller | None = None
 
+    @tells_why_it_fails
     def execute(self, context: Any) -> Any:
         """Wait; in the triggerer after a first look, if the sensor defers.
 
@@ -151,6 +157,7 @@ class BigCommerceResourceSensor(BaseSensorOperator):
             )
         return self._end(event_of(outcome, rows)).xcom_value
 
+    @tells_why_it_fails
     def execute_complete(self, context: Any, event: Mapping[str, Any]) -> Any:  # noqa: ARG002  # Airflow's signature
         """Called with the trigger's event."""
         return self._end(event).xcom_value

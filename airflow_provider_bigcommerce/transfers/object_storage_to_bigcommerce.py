@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, place
+from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments
+from airflow_provider_bigcommerce.core.places import place
 from airflow_provider_bigcommerce.transfers.write_back import ToBigCommerceOperator
 from airflow_provider_bigcommerce.writing.input_files import InputFiles
 

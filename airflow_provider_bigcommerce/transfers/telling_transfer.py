@@ -15,16 +15,18 @@ from airflow_provider_bigcommerce.assets import asset_of, data_alias, is_known
 from airflow_provider_bigcommerce.compat import comes_again, is_nothing_to_do, is_of_mapped, is_task
 from airflow_provider_bigcommerce.core.arguments import Checks, check_rendered, flag, is_pending, text
 from airflow_provider_bigcommerce.core.planning import copied_resource, resource_of
+from airflow_provider_bigcommerce.engine.failing import is_failure, tell, told_of
+from airflow_provider_bigcommerce.engine.mapped import named_by_connection
 from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.engine.telling import (
     ERROR_KEY,
     Learnt,
     announce,
     copied,
+    leave_status,
     measure,
     name_of,
     openlineage,
-    told_of,
     trace,
     with_outlet,
 )
@@ -57,7 +59,7 @@ class TellingTransfer(BaseOperator):
         # An outlet that is known when the DAG is parsed shows in Airflow's graph, but always has an event; the alias serves the rest.
         is_fixed = emit_empty and not is_of_mapped(self) and is_known(resource, bigcommerce_conn_id)
         own = asset_of(bigcommerce_conn_id, copied_resource(resource).name) if is_fixed else data_alias()
-        super().__init__(**with_outlet(kwargs, own))
+        super().__init__(**named_by_connection(with_outlet(kwargs, own), bigcommerce_conn_id))
         self.resource = resource
         self.bigcommerce_conn_id = bigcommerce_conn_id
         self.emit_empty = emit_empty
@@ -85,6 +87,7 @@ class TellingTransfer(BaseOperator):
         measure(self._tags(), self.learnt, manifest)
         if "piece" not in manifest:  # a range of a list is no data yet
             announce(self, context, manifest, self.bigcommerce_conn_id, self.learnt.place, emit_empty=self.emit_empty)
+            leave_status(context, manifest, self.bigcommerce_conn_id, self.learnt.place, self.learnt.stats)
         if is_task(context):  # elsewhere nobody collects, and Airflow would load its plugins for it
             trace(self, self.bigcommerce_conn_id, resource_of(self.resource).name, self.learnt.place)
         return manifest
@@ -94,7 +97,7 @@ class TellingTransfer(BaseOperator):
 
         :param into: what took the rows, ``2 files``.
         """
-        self.log.info(copied(manifest, into, self.learnt.stats))
+        self.log.info(copied(manifest, into))
         if manifest.drift:
             fields = ", ".join(f"{drift.path} ({drift.seen_type})" for drift in manifest.drift[:20])
             told = "%d fields were not as the schema has them; what came is kept in the column _extra (see the manifest's drift): %s"
@@ -109,7 +112,10 @@ class TellingTransfer(BaseOperator):
     def _tell_failure(self, context: Mapping[str, Any], error: BaseException) -> None:
         measure(self._tags(), self.learnt, None)
         if is_task(context) and isinstance(error, Exception):
-            context["ti"].xcom_push(key=ERROR_KEY, value={"resource": name_of(self.resource), "error": told_of(error)})
+            told = {"conn_id": str(self.bigcommerce_conn_id), "resource": name_of(self.resource), "error": told_of(error)}
+            context["ti"].xcom_push(key=ERROR_KEY, value=told)
+        if is_task(context) and is_failure(error):
+            tell(self, error)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002  # OpenLineage's signature
         """What OpenLineage asks after success, and, with what is known, after failure.

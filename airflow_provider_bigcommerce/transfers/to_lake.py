@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
-from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, is_pending, one_of, place, span
+from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, is_pending, one_of, span
+from airflow_provider_bigcommerce.core.places import place
 from airflow_provider_bigcommerce.core.planning import copied_resource
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.engine.selection import Selection
 from airflow_provider_bigcommerce.engine.stoppable import StoppableReading
 from airflow_provider_bigcommerce.engine.target import Run
@@ -26,6 +28,7 @@ from airflow_provider_bigcommerce.transfers.transfer import BigCommerceTransferO
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.targets.lake.layout import Nested
+    from airflow_provider_bigcommerce.transfers.typed import OperatorArguments
 
 
 class BigCommerceToLakeOperator(BigCommerceTransferOperator):
@@ -48,9 +51,18 @@ class BigCommerceToLakeOperator(BigCommerceTransferOperator):
     accepted_deletes: Sequence[str] = ("ignore", "detect", "delete")
     _own_checks: ClassVar[Checks] = {"path": place("/data/shop"), "nested": one_of(NESTED), "keep": span(example="timedelta(days=7)")}
     argument_checks: ClassVar[Checks] = {**BigCommerceTransferOperator.argument_checks, **_own_checks, "deletes": one_of(accepted_deletes)}
+    custom_operator_name = "BigCommerce to a lake table"
     template_fields: Sequence[str] = (*BigCommerceTransferOperator.template_fields, "path")
 
-    def __init__(self, *, path: str, nested: Nested = "struct", keep: timedelta = timedelta(days=7), **kwargs: Any) -> None:
+    @shows_your_line
+    def __init__(
+        self,
+        *,
+        path: str,
+        nested: Nested = "struct",
+        keep: timedelta = timedelta(days=7),
+        **kwargs: Unpack[OperatorArguments],
+    ) -> None:
         super().__init__(**kwargs)
         self.path = path
         self.nested = nested

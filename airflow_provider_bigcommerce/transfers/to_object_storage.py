@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack
 
 from airflow_provider_bigcommerce.compat import come_again, is_task
-from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, flag, integer, mapping, one_of, optional, place, span
+from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, flag, integer, mapping, one_of, optional, span
 from airflow_provider_bigcommerce.core.partitions import Partition
+from airflow_provider_bigcommerce.core.places import place
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.engine.selection import Selection, within
 from airflow_provider_bigcommerce.engine.stoppable import StoppableReading
 from airflow_provider_bigcommerce.engine.target import Run
@@ -27,6 +29,7 @@ from airflow_provider_bigcommerce.transfers.transfer import BigCommerceTransferO
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.targets.files.writers import FileFormat
+    from airflow_provider_bigcommerce.transfers.typed import OperatorArguments
 
 Compression = Literal["gzip", "zstd"]
 
@@ -86,9 +89,11 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         "partition": optional(mapping("what partition('orders', into=8) returns for each range")),
     }
     argument_checks: ClassVar[Checks] = {**BigCommerceTransferOperator.argument_checks, **_own_checks}
+    custom_operator_name = "BigCommerce to files"
     template_fields: Sequence[str] = (*BigCommerceTransferOperator.template_fields, "path", "partition")
     template_fields_renderers = {**BigCommerceTransferOperator.template_fields_renderers, "partition": "json"}  # noqa: RUF012
 
+    @shows_your_line
     def __init__(
         self,
         *,
@@ -100,7 +105,7 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         checkpoint_every: timedelta = timedelta(minutes=5),
         hand_back_after: timedelta | None = None,
         partition: Mapping[str, Any] | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OperatorArguments],
     ) -> None:
         super().__init__(**kwargs)
         if self.mode == "incremental" and state_asset() not in self.inlets:

@@ -7,20 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
-from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, one_of, optional, text
+from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, is_pending, one_of, optional, text
+from airflow_provider_bigcommerce.core.planning import copied_resource
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.engine.copying import columns_of
 from airflow_provider_bigcommerce.engine.selection import Selection
 from airflow_provider_bigcommerce.engine.stoppable import StoppableReading
 from airflow_provider_bigcommerce.engine.target import Run
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
-from airflow_provider_bigcommerce.targets.sql.layout import NESTED, layout_of
+from airflow_provider_bigcommerce.targets.sql.layout import NESTED, layout_of, refuse_without_key
 from airflow_provider_bigcommerce.targets.sql.sql_target import SqlTarget
 from airflow_provider_bigcommerce.transfers.transfer import BigCommerceTransferOperator
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.targets.sql.layout import Nested
+    from airflow_provider_bigcommerce.transfers.typed import OperatorArguments
 
 
 class BigCommerceToSqlOperator(BigCommerceTransferOperator):
@@ -52,8 +55,10 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         "nested": one_of(NESTED),
     }
     argument_checks: ClassVar[Checks] = {**BigCommerceTransferOperator.argument_checks, **_own_checks, "deletes": one_of(accepted_deletes)}
+    custom_operator_name = "BigCommerce to a table"
     template_fields: Sequence[str] = (*BigCommerceTransferOperator.template_fields, "conn_id", "table", "schema")
 
+    @shows_your_line
     def __init__(
         self,
         *,
@@ -61,7 +66,7 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         table: str | None = None,
         schema: str | None = None,
         nested: Nested = "json",
-        **kwargs: Any,
+        **kwargs: Unpack[OperatorArguments],
     ) -> None:
         super().__init__(**kwargs)
         self.conn_id = conn_id
@@ -69,6 +74,9 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         self.schema = schema
         self.nested = nested
         check_arguments(self, self._own_checks)
+        if not is_pending(self.resource):
+            row = copied_resource(self.resource)
+            refuse_without_key(row.name, has_key=bool(row.primary_key))
         self._reading: StoppableReading | None = None
         self._target: SqlTarget | None = None
 

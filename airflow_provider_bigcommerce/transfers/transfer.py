@@ -6,7 +6,7 @@ Stores and validates their shape; nothing is opened or asked before ``execute``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow_provider_bigcommerce.compat import is_task
@@ -23,15 +23,16 @@ from airflow_provider_bigcommerce.core.arguments import (
     one_id,
     one_of,
     optional,
-    place,
     span,
     when,
 )
 from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.id_ways import id_way
 from airflow_provider_bigcommerce.core.messages import Query
-from airflow_provider_bigcommerce.core.planning import ancestor_of, check_parameters, copied_resource, resource_of
+from airflow_provider_bigcommerce.core.places import place
+from airflow_provider_bigcommerce.core.planning import ancestor_of, check_parameters, check_required, copied_resource, resource_of
 from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, backfill_filter, window_between
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.engine.manifest import Manifest
 from airflow_provider_bigcommerce.engine.run import CopyRun, Manner
 from airflow_provider_bigcommerce.engine.selection import MODES, Selection, dated, interval_of, select
@@ -45,9 +46,14 @@ from airflow_provider_bigcommerce.targets.files.parents import parents_in
 from airflow_provider_bigcommerce.transfers.live_transfer import LiveTransfer
 
 if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator
+
     from airflow_provider_bigcommerce.core.catalog.names import ResourceName
     from airflow_provider_bigcommerce.core.positions import ParentId
     from airflow_provider_bigcommerce.engine.selection import Mode
+
+#: Stands for the data interval of a run where a DAG is parsed.
+_ANY_INTERVAL = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
 
 #: What becomes of rows that the store has no more; ``delete`` is for tables alone.
 Deletes = Literal["ignore", "detect", "delete"]
@@ -154,6 +160,7 @@ class BigCommerceTransferOperator(LiveTransfer):
     operator_extra_links = (BigCommerceControlPanelLink(),)
     ui_color = "#e8edfb"
 
+    @shows_your_line
     def __init__(
         self,
         *,
@@ -294,15 +301,67 @@ class BigCommerceTransferOperator(LiveTransfer):
         if self.ids is not None:
             id_way(row)
         self._check_deletes(row)
+        if self.parents_from is not None:
+            self._check_parents_from(row)
         for name, asked, of in (("query", self.query, row), ("parent_query", self.parent_query, ancestor_of(row))):
-            if asked is not None and of is not None and not is_pending(asked):
-                check_parameters(of, asked, name)
+            if isinstance(asked, Mapping) and of is not None:
+                check_parameters(of, {key: value for key, value in asked.items() if not is_pending([key, value])}, name)
+        refuse_params(self, row)
+        self._check_selection(row)
 
-    def _parents(self) -> Sequence[ParentId]:
-        """The parents in another task's files."""
-        row = resource_of(self.resource)
+    def _check_selection(self, row: Resource) -> None:
+        """The selection as far as it is known: a template stands for a value that fits, or for none."""
+
+        def known(value: Any, otherwise: Any = None) -> Any:
+            return otherwise if is_pending(value) else value
+
+        is_span_known = not is_pending([self.since, self.until])
+        chosen = known(self.parent_ids, [])
+        select(
+            resource=self.resource,
+            mode=self.mode,
+            query={key: value for key, value in self.query.items() if not is_pending(key)} if isinstance(self.query, Mapping) else None,
+            include=known(self.include),
+            since=self.since if is_span_known else None,
+            until=self.until if is_span_known else None,
+            initial_since=known(self.initial_since),
+            overlap=self.overlap,
+            full_every=self.full_every,
+            fields=known(self.fields),
+            exclude_fields=known(self.exclude_fields),
+            channel_id=known(self.channel_id),
+            parent_ids=[] if self.parents_from is not None else chosen,
+            parent_query=known(self.parent_query),
+            interval=_ANY_INTERVAL,
+        )
+        if self.query is None or isinstance(self.query, Mapping):
+            check_required(row, self.query or {})
+
+    def _check_parents_from(self, row: Resource) -> None:
         if row.parent is None or not row.per_parent or any("." in source for source in row.parent_keys.values()):
             raise InvalidQueryError(f"parents_from does not apply: {row.name!r} is not read parent by parent.")
         if self.parent_ids is not None:
             raise InvalidQueryError("Give parent_ids or parents_from, not both.")
-        return parents_in(Destination.at(str(self.parents_from)), row, resource_of(row.parent))
+
+    def _parents(self) -> Sequence[ParentId]:
+        """The parents in another task's files."""
+        row = resource_of(self.resource)
+        self._check_parents_from(row)
+        return parents_in(Destination.at(str(self.parents_from)), row, resource_of(row.parent or ""))
+
+
+def refuse_params(operator: BaseOperator, row: Resource) -> None:
+    """Refuse BigCommerce's filters in Airflow's ``params``, which filter nothing: every row would be read.
+
+    Params that the DAG has, or that a template of the task uses, are what Airflow means by them.
+
+    :raises InvalidQueryError: filters of this resource among those of the task alone.
+    """
+    own = {str(name) for name in operator.params} - {str(name) for name in (operator.dag.params if operator.has_dag() else ())}  # type: ignore[no-untyped-call]  # Airflow's
+    found = sorted(own & row.parameters)
+    if not found or any("params" in str(getattr(operator, name, "")) for name in operator.template_fields):
+        return
+    raise InvalidQueryError(
+        f"params has {', '.join(map(repr, found))}: params are Airflow's own and filter nothing, so every row would be read. BigCommerce's "
+        f"filters go into query: query={{{found[0]!r}: ...}}."
+    )

@@ -19,10 +19,10 @@ from airflow_provider_bigcommerce.core.arguments import (
     number,
     one_of,
     optional,
-    place,
     span,
     text,
 )
+from airflow_provider_bigcommerce.core.places import place
 from airflow_provider_bigcommerce.core.writing.route import OPERATIONS
 from airflow_provider_bigcommerce.engine.manifest import run_key
 from airflow_provider_bigcommerce.engine.stoppable import QUOTA_SHARE

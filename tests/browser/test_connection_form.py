@@ -1,4 +1,5 @@
-"""Claims about the connection form, seen in a real browser on a real Airflow: fields in order, masked ones masked, secrets kept on edit.
+"""Claims about what we show in Airflow, seen in a real browser on a real Airflow: the connection form (fields in order, masked ones
+masked, secrets kept on edit), and the page of the status.
 
 ``BIGCOMMERCE_SCREENSHOT=path.png`` also writes the form's picture there (the one in docs/images).
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,12 @@ SECRET = "cs-browser/+=&?#%-1a2b3c"
 @pytest.fixture(scope="module")
 def airflow(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowServer]:
     """An API server; asks for the browser first, so that without one nothing is started."""
-    with AirflowServer(tmp_path_factory.mktemp("airflow"), {"AIRFLOW__CORE__TEST_CONNECTION": "Enabled"}, component="api-server") as server:
+    home = tmp_path_factory.mktemp("airflow")
+    if "bigcommerce_status" not in entry_points(group="airflow.plugins").names:  # installed before there was the page
+        (home / "plugins").mkdir()
+        shim = "from airflow_provider_bigcommerce.plugins.status_page import BigCommerceStatusPlugin\n"
+        (home / "plugins" / "status.py").write_text(shim)
+    with AirflowServer(home, {"AIRFLOW__CORE__TEST_CONNECTION": "Enabled"}, component="api-server") as server:
         yield server
 
 
@@ -162,3 +169,12 @@ def test_the_test_button_works_with_the_port_zero_that_the_docs_recommend(page: 
             page.get_by_role("row").filter(has_text="bigcommerce_tested").get_by_role("button", name="Test Connection").click()
     assert tested.value.json() == {"status": True, "message": "Connected to Bikes & Co (bikes.example.com), plan Pro; quota not told"}
     assert [request.headers["x-auth-token"] for request in store.arrived] == [TOKEN]
+
+
+def test_the_status_of_all_copies_is_a_page_of_airflows_ui(page: Any, airflow: AirflowServer) -> None:
+    page.goto(f"{airflow.url}/plugin/bigcommerce")
+    frame = page.frame_locator("iframe")
+
+    # Read from Airflow's database by the session of the person who is logged in; in this one no task has run.
+    frame.get_by_text("Nothing is known of a copy yet").wait_for()
+    assert frame.get_by_role("heading", name="BigCommerce").is_visible()

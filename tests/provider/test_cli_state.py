@@ -283,3 +283,97 @@ def test_all_watermarks_are_listed_by_one_query(
     assert {key: json.loads(out).get(key, {}).get("watermark") for key in keys} == dict.fromkeys(keys, "2026-05-02T00:00:00Z")
     assert list(json.loads(out)) == sorted(json.loads(out))
     assert len([statement for statement in asked if statement.startswith("SELECT")]) == 1, asked
+
+
+@pytest.fixture
+def variables(monkeypatch: pytest.MonkeyPatch) -> StoredState:
+    """The state as it is kept below Airflow 3.3, where no task need have run before a value can be set."""
+    monkeypatch.setattr(compat, "airflow", SimpleNamespace(sdk=SimpleNamespace()))
+    return stored_state(state_asset())
+
+
+def test_a_watermark_names_its_resource_and_destination_and_is_found_by_them(
+    run: Run, orders: Callable[[], str], stored: StoredState, tmp_path: Path
+) -> None:
+    key = orders()
+    of = ("--resource", "orders", "--path", str(tmp_path))
+
+    line = next(line for line in run("list")[1].splitlines() if line.startswith(key))
+    assert line.split()[6:8] == ["orders", f"file://{tmp_path}"]
+    assert list(json.loads(run("list", "--resource", "orders", "--path", f"{tmp_path}/", "--json")[1])) == [key]
+    shown = [row.split() for row in run("show", *of)[1].splitlines()[1:4]]
+    assert shown == [["key", key], ["resource", "orders"], ["destination", f"file://{tmp_path}"]]
+    assert run("set", *of, "--watermark", "2026-05-01")[0] == 0
+    assert stored.get(key)["watermark"] == "2026-05-01T00:00:00Z"
+    assert run("clear", *of, "--yes")[0] == 0
+    assert stored.get(key) is None
+
+
+def test_no_key_is_broken_on_a_narrow_screen(monkeypatch: pytest.MonkeyPatch, run: Run, variables: StoredState) -> None:
+    key = f"a_store_with_a_long_name/{'customer_form_field_values_of_a_path'}/0123456789ab"
+    variables.set(
+        key, {"watermark": "2026-05-02T00:00:00Z", "store_hash": "abc123", "run": "r", "set_at": "", "destination": "file:///data"}
+    )
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+
+    try:
+        assert any(line.startswith(key) for line in run("list")[1].splitlines())
+    finally:
+        variables.delete(key)
+
+
+def test_a_watermark_of_an_earlier_version_is_found_by_its_path_too(run: Run, variables: StoredState) -> None:
+    key = state_key("shop", "orders", "s3://aws_default@bucket/copy")
+    variables.set(key, {"watermark": "2026-05-02T00:00:00Z", "store_hash": "abc123", "run": "r", "set_at": ""})
+
+    try:
+        status, out, _ = run("show", "--resource", "orders", "--path", "s3://aws_default@bucket/copy/", "--conn-id", "shop")
+        assert (status, key in out, "not told by its run" in out) == (0, True, True)
+    finally:
+        variables.delete(key)
+
+
+def test_several_that_fit_are_listed_and_none_is_changed(run: Run, variables: StoredState) -> None:
+    value = {"watermark": "2026-05-02T00:00:00Z", "store_hash": "abc123", "run": "r", "set_at": "", "destination": "file:///both"}
+    keys = ["one/pages/0123456789ab", "two/pages/0123456789ab"]
+    for key in keys:
+        variables.set(key, value)
+
+    try:
+        status, _, err = run("clear", "--resource", "pages", "--path", "/both", "--yes")
+        told = "".join(part.strip(" │|") for part in err.splitlines())
+        assert (status, "2 watermarks fit" in told, all(key in told for key in keys)) == (2, True, True)
+        assert run("clear", "--resource", "pages", "--path", "/both", "--conn-id", "one", "--yes")[0] == 0
+        assert [variables.get(key) is None for key in keys] == [True, False]
+    finally:
+        for key in keys:
+            variables.delete(key)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "claim"),
+    [
+        ((), "give a key"),
+        (("--path", "/data"), "give a key"),
+        (("a/orders/0123456789ab", "--resource", "orders"), "and not both"),
+        (("--resource", "orders", "--path", "/nowhere/at/all"), "no watermark fits"),
+    ],
+    ids=["nothing", "path alone", "both", "none"],
+)
+def test_what_names_no_watermark_is_wrong_usage(run: Run, arguments: tuple[str, ...], claim: str) -> None:
+    status, _, err = run("show", *arguments)
+
+    assert status == 2
+    assert claim in " ".join(part.strip(" │|") for part in err.splitlines())
+
+
+def test_filters_of_a_watermark_are_named(run: Run, variables: StoredState) -> None:
+    key = "shop/orders/00000000000f"
+    told = {"destination": "file:///data", "filters": '{"status_id": "11"}'}
+    variables.set(key, {"watermark": "2026-05-02T00:00:00Z", "store_hash": "abc123", "run": "r", "set_at": "", **told})
+
+    try:
+        assert 'file:///data (only {"status_id": "11"})' in run("show", key)[1]
+    finally:
+        variables.delete(key)

@@ -134,6 +134,10 @@ def test_the_dag_of_many_stores_copies_each_and_says_which_one_failed(
     summaries = [returned(run, "store.bigcommerce_sync.summary", index) for index in (0, 1)]
     assert [summary["bigcommerce_conn_id"] for summary in summaries] == ["bigcommerce_default", "another_store"]
     assert [summary["failed"] for summary in summaries] == [[], ["orders", "customers"]]
+    for task_id in ("orders", "customers", "summary"):
+        tasks = [each for each in run.get_task_instances() if each.task_id == f"store.bigcommerce_sync.{task_id}"]
+        shown = {each.map_index: each.rendered_map_index for each in tasks}
+        assert shown == {0: "bigcommerce_default", 1: "another_store"}
 
 
 def test_the_hook_dag_counts_the_orders_that_wait(dags: dict[str, Any], bigcommerce_sandbox: Sandbox) -> None:

@@ -397,7 +397,7 @@ def test_a_connection_of_another_type_is_refused(night: Night, monkeypatch: pyte
 def test_the_control_panel_link_is_pushed_for_the_task(night: Night) -> None:
     night.run("r1", "brands", mode="full")
 
-    assert night.airflow.xcoms == {"bigcommerce_control_panel": "https://store-sandbox1.mybigcommerce.com/manage/products/brands"}
+    assert night.airflow.xcoms["bigcommerce_control_panel"] == "https://store-sandbox1.mybigcommerce.com/manage/products/brands"
 
 
 def test_tasks_that_copy_fully_ask_for_no_state(tmp_path: Path) -> None:

@@ -415,4 +415,4 @@ def test_the_window_is_kept_and_the_link_told_before_a_row_is_written(night: Nig
     night.run("r1")
 
     assert written == [set()]
-    assert set(night.airflow.xcoms) == {"bigcommerce_control_panel"}
+    assert set(night.airflow.xcoms) == {"bigcommerce_control_panel", "bigcommerce_status"}

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from airflow_provider_bigcommerce.client.sending import ReadStats
+from airflow_provider_bigcommerce.engine import run as run_module
 from airflow_provider_bigcommerce.engine.progress import Progress, duration
+from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
+from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 
 
 def test_a_line_tells_rows_of_how_many_pages_rate_quota_and_the_end() -> None:
@@ -60,3 +66,45 @@ def test_a_long_read_is_told_in_few_lines_and_never_silent_for_long(minutes: int
 )
 def test_durations_are_told_in_two_units_at_most(seconds: float, expected: str) -> None:
     assert duration(seconds) == expected
+
+
+def test_children_are_told_by_their_parents() -> None:
+    now = [0.0]
+    progress = Progress("order_transactions", parents="orders", clock=lambda: now[0])
+    now[0] = 10.0
+
+    assert progress.line(380, None, 95, ReadStats(parents_done=95, parents_total=200)) == (
+        "order_transactions: 95 of 200 orders, 380 rows, 95 pages, 38 rows/s, about 11 s to go"
+    )
+    now[0] = 20.0
+    assert progress.line(760, None, 190, ReadStats(parents_done=190)) == ("order_transactions: 190 orders, 760 rows, 190 pages, 38 rows/s")
+
+
+def test_parents_that_were_read_for_something_else_are_not_told() -> None:
+    now = [0.0]
+    progress = Progress("orders", clock=lambda: now[0])
+    now[0] = 10.0
+
+    told = progress.line(500, None, 2, ReadStats(parents_done=3, parents_total=3))  # orders whose lines were read one by one
+
+    assert told == "orders: 500 rows, 2 pages, 50 rows/s"
+
+
+@pytest.mark.parametrize(
+    ("resource", "parents"), [("order_transactions", "orders"), ("product_images", "products"), ("order_shipping_quotes", "orders")]
+)
+@pytest.mark.bigcommerce_sandbox(orders=40, products=20)
+def test_a_read_parent_by_parent_counts_them(
+    bigcommerce_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resource: str, parents: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_BIGCOMMERCE_DEFAULT", json.dumps(bigcommerce_sandbox.connection))
+    monkeypatch.setattr(run_module, "Progress", partial(Progress, every=0.0))
+    told: list[str] = []
+    operator = BigCommerceToObjectStorageOperator(task_id="children", resource=resource, path=str(tmp_path))
+    monkeypatch.setattr(run_module.log, "info", lambda text, *args: told.append(text % args if args else text))
+
+    operator.execute({})
+
+    counted = [line for line in told if line.startswith(f"{resource}: ") and f" {parents}," in line]
+    assert counted
+    assert f" of {bigcommerce_sandbox.store.count(parents)} {parents}," in counted[-1]

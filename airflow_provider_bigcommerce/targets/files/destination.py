@@ -18,6 +18,8 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_provider_bigcommerce.core.file_names import is_plain, shown
+from airflow_provider_bigcommerce.core.pages import page
+from airflow_provider_bigcommerce.core.places import fault_of
 from airflow_provider_bigcommerce.exceptions import DestinationError
 from airflow_provider_bigcommerce.targets.files.digest import Digest
 from airflow_provider_bigcommerce.targets.files.object_stores import require_packages
@@ -128,20 +130,16 @@ class Destination:
         from airflow.sdk import ObjectStoragePath
 
         text = str(path)
-        parts = urlsplit(text)
-        if parts.scheme in ("", "file", "local") and (parts.netloc or not parts.path.startswith("/")):
-            raise DestinationError(
-                f"path={text!r} is not absolute, so it would depend on the worker's directory. Give '/data/bigcommerce', "
-                "'file:///data/bigcommerce' (three slashes) or an object store's URL such as 's3://aws_default@bucket/bigcommerce'."
-            )
+        if (fault := fault_of(text)) is not None:
+            raise DestinationError(fault)
         try:
             opened = ObjectStoragePath(text)
             fs = opened.fs
         except (ValueError, ImportError) as error:
-            require_packages(parts.scheme, _shown(text))
+            require_packages(urlsplit(text).scheme, _shown(text))
             raise DestinationError(
                 f"path={_shown(text)!r} cannot be opened: {error}. Give a local directory, or the URL of an object store whose Airflow "
-                "provider is installed: s3://, gs:// or abfs:// (docs/how-to/object-stores.md)."
+                f"provider is installed: s3://, gs:// or abfs://. See {page('how-to/object-stores.md')}."
             ) from error
         is_local = opened.protocol in ("", "file", "local")
         return cls(fs, str(opened.path), f"file://{opened.path}" if is_local else str(opened))

@@ -109,6 +109,7 @@ class FileTarget(Target):
             set_at=datetime.now(UTC),
             context=self._run.context,
             full_at=full_at(run.selection, manifest, run.last),
+            of=(run.selection.resource.name, run.destination.url, run.selection.filters),
         )
         if run.state.advance(new) and run.last is not None and run.last.run != run.key:
             name_of = row_hashes_name if run.selection.is_compared else overlap_name

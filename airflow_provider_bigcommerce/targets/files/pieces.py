@@ -162,6 +162,7 @@ def _merged(pieces: Sequence[_Read], now: datetime) -> Manifest:
         provider_version=__version__,
         complete=all(manifest.complete for manifest in manifests) and all(check.agrees for check in checks),
         checked=checks,
+        waited=max(manifest.waited for manifest in manifests),  # they waited at the same time
         read_at=min((manifest.read_at for manifest in manifests if manifest.read_at), default=None),
     )
 

@@ -28,6 +28,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable, DropTable
 
 from airflow_provider_bigcommerce.core.outside_text import one_line
+from airflow_provider_bigcommerce.core.pages import page
 from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError, MissingPackageError
 from airflow_provider_bigcommerce.targets.sql import refusals
 from airflow_provider_bigcommerce.targets.sql.any_types import TABLE_OPTIONS, aware, holds, moment_type, type_of
@@ -556,6 +557,6 @@ def _engine_of(hook: DbApiHook) -> sa.Engine:
         reason = type(error).__name__  # its message may hold the connection's URL
     raise MissingPackageError(
         f"{type(hook).__name__} has no SQLAlchemy dialect here, by which connections of type {hook.conn_type!r} are loaded ({reason}). "
-        "Install the package that brings the dialect and its driver (docs/how-to/load-into-a-database.md lists some), or write Parquet "
-        "with BigCommerceToObjectStorageOperator and load that: docs/how-to/load-a-warehouse.md."
+        f"Install the package that brings the dialect and its driver ({page('how-to/load-into-a-database.md')} lists some), or write "
+        f"Parquet with BigCommerceToObjectStorageOperator and load that: {page('how-to/load-a-warehouse.md')}"
     )

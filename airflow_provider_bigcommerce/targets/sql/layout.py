@@ -105,6 +105,18 @@ class Layout:
         return (self.main, *{table.name: table for table in self.children.values()}.values())
 
 
+def refuse_without_key(resource: str, *, has_key: bool) -> None:
+    """Refuse a resource whose rows a table could not tell apart.
+
+    :raises InvalidQueryError: it has no key.
+    """
+    if not has_key:
+        raise InvalidQueryError(
+            f"{resource!r} has no key by which a row could be found again, so it cannot be kept in a table. "
+            "Copy it into files instead: BigCommerceToObjectStorageOperator."
+        )
+
+
 def layout_of(schema: Schema, table: str, nested: str, primary_key: tuple[str, ...], *, is_hashed: bool = False) -> Layout:
     """The tables that hold rows of this schema.
 
@@ -117,11 +129,7 @@ def layout_of(schema: Schema, table: str, nested: str, primary_key: tuple[str, .
     """
     if nested not in NESTED:
         raise InvalidQueryError(f"nested={nested!r} is unknown. Accepted: {', '.join(map(repr, NESTED))}.")
-    if not primary_key:
-        raise InvalidQueryError(
-            f"{schema.resource!r} has no key by which a row could be found again, so it cannot be kept in a table. "
-            "Copy it into files instead: BigCommerceToObjectStorageOperator."
-        )
+    refuse_without_key(schema.resource, has_key=bool(primary_key))
     _check_name(table)
     key_roots = {path.partition(".")[0] for path in primary_key if "." in path}
     fields = dict(schema.fields)

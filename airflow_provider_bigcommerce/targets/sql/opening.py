@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
+from airflow_provider_bigcommerce.core.pages import page
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, MissingPackageError
 from airflow_provider_bigcommerce.targets.sql.database import Database
 
@@ -65,13 +66,13 @@ def open_database(hook: DbApiHook, schema: str | None, run: str) -> Database:
     if not hasattr(hook, "get_sqlalchemy_engine"):
         raise InvalidQueryError(
             f"{type(hook).__name__} is a hook of {kind or 'no known kind'!r}, which is no SQL connection. Accepted: the connection of a "
-            "database. Elsewhere, write files with BigCommerceToObjectStorageOperator: docs/how-to/load-a-warehouse.md."
+            f"database. Elsewhere, write files with BigCommerceToObjectStorageOperator: {page('how-to/load-a-warehouse.md')}"
         )
     try:
         from airflow_provider_bigcommerce.targets.sql.any_database import AnyDatabase
     except ModuleNotFoundError as error:
         raise MissingPackageError(
             f"Connections of type {kind!r} are loaded through SQLAlchemy, which is missing ({error}). Install it: "
-            "pip install 'airflow-provider-bigcommerce[sql]'; or load files: docs/how-to/load-a-warehouse.md."
+            f"pip install 'airflow-provider-bigcommerce[sql]'; or load files: {page('how-to/load-a-warehouse.md')}"
         ) from error
     return AnyDatabase(hook, schema, run)
