@@ -67,13 +67,22 @@ class Finding:
 
         :raises BigCommerceError: the store could not be asked.
         """
-        if self._whole is not None:
-            return self._searched(self._whole, items)
-        finder = Finder(self._route, items, self._fields, needs_rows=self._needs_rows)
-        is_only_way = finder.has_unasked and self._can_be_whole
-        if is_only_way or (finder.cost > _MANY_REQUESTS and self._can_be_whole and await self._is_whole_cheaper(finder.cost)):
+        if self._whole is None:
+            finder = self._finder(items)
+            if not self._can_be_whole or not (finder.has_unasked or (finder.cost > _MANY_REQUESTS and await self._is_whole_cheaper(items))):
+                return await self._asked(finder)
             self._whole = await self._read_whole()
-            return self._searched(self._whole, items)
+        found = self._searched(self._whole, [item for item in items if self._is_in_whole(item)])
+        return found | await self._asked(self._finder([item for item in items if item.place not in found]))
+
+    def _finder(self, items: Sequence[Item]) -> Finder:
+        return Finder(self._route, items, self._fields, needs_rows=self._needs_rows)
+
+    def _is_in_whole(self, item: Item) -> bool:
+        """Whether a row can be found in the list that was read whole."""
+        return item.id is not None or whole_key(self._route, item.row)[1] is not None
+
+    async def _asked(self, finder: Finder) -> dict[int, Held]:
         tasks: set[asyncio.Task[None]] = set()
         try:
             while True:
@@ -111,9 +120,10 @@ class Finding:
         resource = self._route.resource
         return resource.kind == "collection" and not placeholders(resource.path) and bool(self._route.id_field or whole_fields(self._route))
 
-    async def _is_whole_cheaper(self, requests: int) -> bool:
-        """Whether the list has fewer pages than requests are needed for these rows alone."""
+    async def _is_whole_cheaper(self, items: Sequence[Item]) -> bool:
+        """Whether the list has fewer pages than requests are needed for those of these rows that can be found in it."""
         resource = self._route.resource
+        requests = self._finder([item for item in items if self._is_in_whole(item)]).cost
         if resource.api_version != "v3" and resource.count_path is None:
             return False  # counting would be reading it
         return await self._count(resource.name) / (resource.page_size or PAGE_SIZE) < requests
@@ -148,11 +158,8 @@ class Finding:
             key = whole_key(self._route, item.row)[1]
             if item.id is not None:
                 rows = whole.execute("SELECT row FROM held WHERE id = ?", (str(item.id),)).fetchall()
-            elif key is not None:
-                rows = whole.execute("SELECT row FROM held WHERE key = ?", (_joined(key),)).fetchall()
             else:
-                found[item.place] = Held(is_asked=False)
-                continue
+                rows = whole.execute("SELECT row FROM held WHERE key = ?", (_joined(key),)).fetchall()
             held: tuple[Mapping[str, Any], ...] = tuple(as_written(self._route, item, msgspec.json.decode(row)) for (row,) in rows)
             own = held[0].get(self._route.id_field) if len(held) == 1 and self._route.id_field else None
             found[item.place] = Held(held, item.id if own is None else own)

@@ -10,7 +10,7 @@ from airflow_provider_bigcommerce.core.catalog import Write
 from airflow_provider_bigcommerce.core.catalog.write_fields import WriteFields
 from airflow_provider_bigcommerce.core.keys import Key
 from airflow_provider_bigcommerce.core.writing.comparing import is_same
-from airflow_provider_bigcommerce.core.writing.finding import Held
+from airflow_provider_bigcommerce.core.writing.finding import CLEARING, Held
 from airflow_provider_bigcommerce.core.writing.items import Item
 from airflow_provider_bigcommerce.core.writing.merging import writable
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome, OutcomeKind
@@ -18,10 +18,8 @@ from airflow_provider_bigcommerce.core.writing.preparing import Fields, prepared
 from airflow_provider_bigcommerce.core.writing.route import Action, Route, route_of
 from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlannedOperation, PlanRow
 
-#: What becomes of fields that are left out, where that may be that they are cleared: then the record is sent whole.
-_CLEARING = frozenset({"replace", "unknown", "upsert_overwrites"})
 #: Where all that the input has of a row is sent, and not what differs alone.
-_WHOLE = _CLEARING | {"additive"}
+_WHOLE = CLEARING | {"additive"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +81,6 @@ def keys_of(key: Key | None) -> list[Any]:
     return [] if key is None else list(key) if isinstance(key, tuple) else [key]
 
 
-def includes_wanted(route: Route, fields: Fields) -> set[str]:
-    """Fields that the store's rows must show beside those of the input: all that can be written, where records are sent whole."""
-    write = route.update
-    known = fields.get(write.name) if write is not None else None
-    return set(known.fields) if write is not None and known is not None and write.put in _CLEARING else set()
-
-
 def _action(route: Route, item: Item, row: Mapping[str, Any] | None) -> Action:
     """What is done with a row of which it is known whether the store has it."""
     if item.action == "upsert" and not route.is_straight(item.row):
@@ -138,7 +129,7 @@ def _kept(route: Route, write: Write, known: WriteFields | None, row: Mapping[st
     if known is None or not known.fields:
         return {}
     keys = {name for fields_of_key in write.upsert_by for name in fields_of_key} | set(route.resource.primary_key)
-    wanted = known.fields.keys() if write.put in _CLEARING else known.required
+    wanted = known.fields.keys() if write.put in CLEARING else known.required
     held = {name: row[name] for name in wanted if name in row and name not in keys and name not in body}
     return writable(held, known.fields, known.read_only)
 

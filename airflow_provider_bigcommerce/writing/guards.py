@@ -20,11 +20,13 @@ class Guards:
     :param max_changed_percent: of the input's rows, the share that may be sent.
     :param max_value_change_percent: by how much a number may change: one limit for all amounts, or field -> limit. A number that the store
         does not have yet, or that becomes null, is not compared.
+    :param where: the file with the rows, for the message.
     """
 
     max_changes: int | None = None
     max_changed_percent: float | None = None
     max_value_change_percent: float | Mapping[str, float] | None = None
+    where: str = "the plan's folder"
     rows: int = 0
     changes: int = 0
     beyond: Counter[str] = field(default_factory=Counter)
@@ -62,19 +64,18 @@ class Guards:
 
         :raises TooManyChangesError: one is exceeded.
         """
+        end = f"Nothing was sent. The rows are in {self.where}, which is no plan. Look at them; then mend the input, or raise the limit."
         if self.max_changes is not None and self.changes > self.max_changes:
-            raise TooManyChangesError(
-                f"{self.changes:,} of {self.rows:,} rows would be sent, and max_changes={self.max_changes:,}. Nothing was sent. {_NEXT}"
-            )
+            raise TooManyChangesError(f"{self.changes:,} of {self.rows:,} rows would be sent, and max_changes={self.max_changes:,}. {end}")
         percent = self.changes / self.rows * 100 if self.rows else 0.0
         if self.max_changed_percent is not None and percent > self.max_changed_percent:
             raise TooManyChangesError(
                 f"{self.changes:,} of {self.rows:,} rows ({percent:.1f} %) would be sent, and max_changed_percent="
-                f"{self.max_changed_percent:g}. Nothing was sent. {_NEXT}"
+                f"{self.max_changed_percent:g}. {end}"
             )
         if self.beyond:
             told = ", ".join(f"{name!r} in {count:,} rows (up to {self._far(name)})" for name, count in self.beyond.most_common(5))
-            raise TooManyChangesError(f"Values would change by more than max_value_change_percent: {told}. Nothing was sent. {_NEXT}")
+            raise TooManyChangesError(f"Values would change by more than max_value_change_percent: {told}. {end}")
 
     def _far(self, name: str) -> str:
         far = self.farthest.get(name)
@@ -90,9 +91,6 @@ class Guards:
             "changes": self.changes,
             "changed_percent": round(self.changes / self.rows * 100, 2) if self.rows else 0.0,
         }
-
-
-_NEXT = "Look at the rows in the file of the plan's folder that has no manifest; then mend the input, or raise the limit."
 
 
 def checked_limit(value: Any) -> float | dict[str, float] | None:

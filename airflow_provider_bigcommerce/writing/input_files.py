@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any, Literal, NoReturn
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -82,7 +83,7 @@ class InputFiles:
         while _WILD & set(above):
             above, _, folder = above.rpartition("/")
             folders.insert(0, folder)
-        self._shown = str(path).rpartition("@")[2] if "@" in str(path) else str(path)
+        self._shown = _without_password(str(path))
         if not leaf or not above:
             raise InvalidQueryError(f"path={self._shown!r} names no file. Accepted: '/data/in/prices.csv', '/data/in/*.parquet'.")
         self.destination = Destination.at(above)
@@ -175,6 +176,12 @@ class InputFiles:
 
 class _BrokenError(Exception):
     """Why a file cannot be read: the sentence's rest. No value of a row is in it."""
+
+
+def _without_password(text: str) -> str:
+    """A path or URL as it may be shown."""
+    parts = urlsplit(text)
+    return text if parts.password is None else parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _zstd_error() -> type[Exception]:

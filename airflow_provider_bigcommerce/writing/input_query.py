@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, DestinationError, InvalidQueryError
@@ -53,13 +53,13 @@ class InputQuery:
             raise InvalidQueryError(f"conn_id={self._conn_id!r} is no connection of a database that SQL can be sent to.")
         why: str | None = None
         try:
-            with _result(hook, self._sql) as result:
-                block = result.fetchmany(_BLOCK)
-                names = _names(result)
+            with _result(hook, self._sql) as (fetch, described):
+                block = fetch(_BLOCK)
+                names = _names(described())  # PostgreSQL tells them with the first rows
                 while block:
                     for values in block:
                         yield dict(zip(names, values, strict=True))
-                    block = result.fetchmany(_BLOCK)
+                    block = fetch(_BLOCK)
         except (BigCommerceError, GeneratorExit):
             raise
         except Exception as error:  # noqa: BLE001  # drivers have no common class of errors
@@ -71,12 +71,13 @@ class InputQuery:
             raise DestinationError(f"The query of conn_id={self._conn_id!r} failed: {why}")
 
 
-def _names(result: Any) -> list[str]:
+def _names(description: Any) -> list[str]:
     """The columns of a result.
 
+    :param description: DB-API's.
     :raises InvalidQueryError: there is none, or two have one name.
     """
-    names = [str(column[0]) for column in result.description or ()]
+    names = [str(column[0]) for column in description or ()]
     if not names:
         raise InvalidQueryError("sql gives no columns: it is no query. Accepted: a SELECT.")
     double = next((name for name in names if names.count(name) > 1), None)
@@ -86,15 +87,20 @@ def _names(result: Any) -> list[str]:
 
 
 @contextlib.contextmanager
-def _result(hook: Any, sql: str) -> Iterator[Any]:
-    """A cursor that fetches a block at a time. Drivers load the whole result at once unless they are told otherwise, each in its way."""
+def _result(hook: Any, sql: str) -> Iterator[tuple[Callable[[int], Any], Callable[[], Any]]]:
+    """(fetches so many rows, tells the columns); drivers load a whole result at once unless they are told otherwise, each in its way."""
     kind = getattr(hook, "conn_type", "")
     if kind not in ("postgres", "sqlite") and hasattr(hook, "get_sqlalchemy_engine"):
-        with hook.get_sqlalchemy_engine().connect().execution_options(stream_results=True) as connection:
-            yield connection.exec_driver_sql(sql).cursor
+        # Without parameters, or a percent sign in the query would be taken for the place of one.
+        options = {"stream_results": True, "no_parameters": True}
+        with hook.get_sqlalchemy_engine().connect().execution_options(**options) as connection:
+            result = connection.exec_driver_sql(sql)
+            columns = result.cursor.description if result.returns_rows else None  # before a fetch closes the cursor
+            with contextlib.closing(result):
+                yield (result.fetchmany if columns else lambda _: []), lambda: columns
         return
     with contextlib.closing(hook.get_conn()) as connection:
         cursor = connection.cursor(name="bigcommerce_rows") if kind == "postgres" else connection.cursor()
         with contextlib.closing(cursor):
             cursor.execute(sql)
-            yield cursor
+            yield cursor.fetchmany, lambda: cursor.description

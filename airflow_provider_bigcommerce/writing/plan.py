@@ -26,7 +26,7 @@ from airflow_provider_bigcommerce.core.writing.route import Operation, Route, ro
 from airflow_provider_bigcommerce.core.writing.source import Part, RowSource
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.writing.columns import Columns, InputRow, Nulls, Rows, checked_mapping, fields_of_route, plain_value
-from airflow_provider_bigcommerce.writing.deciding import decided, effects_of, includes_wanted, told
+from airflow_provider_bigcommerce.writing.deciding import decided, effects_of, told
 from airflow_provider_bigcommerce.writing.folder import OUTCOME_ROWS, PLAN_ROWS, AttemptFolder
 from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlanManifest, PlanRow
 from airflow_provider_bigcommerce.writing.guards import Guards, checked_limit
@@ -110,9 +110,9 @@ class PlanSettings:
             refuse_secrets(route, self.mapping.values())
         return route
 
-    def guards(self) -> Guards:
-        """The limits, with nothing counted yet."""
-        return Guards(self.max_changes, self.max_changed_percent, checked_limit(self.max_value_change_percent))
+    def guards(self, where: str) -> Guards:
+        """The limits, with nothing counted yet; ``where`` the rows stand, for the message."""
+        return Guards(self.max_changes, self.max_changed_percent, checked_limit(self.max_value_change_percent), where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ def planned(store: BlockingStore, source: Input, settings: PlanSettings) -> Iter
             taken = _taken(route, fields, part, ups, secrets)
             items = [found for found in taken.values() if isinstance(found, Item)]
             if finder is None and items:
-                wanted = {name for item in items for name in item.body} | includes_wanted(route, fields)
+                wanted = {name for item in items for name in item.body}
                 finder = stack.enter_context(store.finder(route, wanted))
             held = finder.find(items) if finder is not None and items else {}
             for place, row in part.rows:
@@ -226,7 +226,7 @@ def plan_rows(
     :raises TooManyChangesError: a guard's limit is exceeded; the rows stand in the folder, and without a manifest they are no plan.
     :raises BigCommerceError: as :func:`planned`.
     """
-    route, guards, counts = settings.route(), settings.guards(), Counter[str]()
+    route, guards, counts = settings.route(), settings.guards(f"{folder.uri.rpartition('/')[0]}/{PLAN_ROWS}"), Counter[str]()
     created = datetime.now(UTC)
     secrets, names = secret_columns(route, settings.mapping), secret_fields(route)
     with ExitStack() as stack, folder.rows(PLAN_ROWS) as plan, folder.rows(OUTCOME_ROWS) as outcomes, folder.rows(INPUT_ROWS) as own:

@@ -146,7 +146,8 @@ def test_a_price_record_is_sent_whole(bigcommerce_sandbox: Sandbox, tmp_path: Pa
     assert {row.operation for row in found.plan} == {"upsert"}
     assert [row.old is None for row in found.plan] == [False] * 4 + [True]
     assert found.plan[0].fields == ["price"]
-    kept = {name for name in ("sale_price", "retail_price", "map_price") if records[0].get(name) is not None}
+    kept = {name for name in ("sale_price", "retail_price", "map_price", "bulk_pricing_tiers") if records[0].get(name) is not None}
+    assert "bulk_pricing_tiers" in kept
     assert kept <= found.plan[0].body.keys()
     assert kept <= (found.plan[0].old or {}).keys()
 
@@ -209,6 +210,7 @@ def test_a_guard_stops_a_plan_and_says_numbers(bigcommerce_sandbox: Sandbox, tmp
     with pytest.raises(TooManyChangesError) as raised:
         made(bigcommerce_sandbox, tmp_path, rows, "products", "update", **limits)
     assert text in str(raised.value)
+    assert "run=run-1/plan-1/plan.jsonl.gz, which is no plan" in str(raised.value)
     with pytest.raises(NoManifestError), open_plan(str(tmp_path / "reports/products/run=run-1/plan-1")):
         pytest.fail("it was committed")
     loose = {"max_changes": 10, "max_changed_percent": 100, "max_value_change_percent": {"price": 50, "weight": 0}}
@@ -312,3 +314,21 @@ def test_what_a_call_requires_goes_along_with_a_change(bigcommerce_sandbox: Sand
     assert found.plan[0].old is not None
     assert found.plan[0].old["applies_to"] == coupon["applies_to"]
     assert "'applies_to'" in found.plan[0].warnings[0]
+
+
+@pytest.mark.bigcommerce_sandbox(products=3)
+def test_new_rows_are_looked_up_by_the_key_that_many_share_a_request_for(bigcommerce_sandbox: Sandbox, tmp_path: Path) -> None:
+    brands = list(bigcommerce_sandbox.store.rows("brands"))
+    new = [{"name": f"Fresh {number}"} for number in range(30)]
+    product = {"type": "physical", "weight": 1, "price": 1}
+    goods = [{"sku": f"FRESH-{number}", "name": f"Fresh {number}", **product} for number in range(30)]
+
+    made_brands = made(bigcommerce_sandbox, tmp_path, [*new, {"name": brands[0]["name"]}], "brands", "create")
+    sent = len(bigcommerce_sandbox.store.requests)
+    made_goods = made(bigcommerce_sandbox, tmp_path, goods, "products", "create")
+
+    assert made_brands.manifest.counts == {"input": 31, "create": 30, "unchanged": 1}
+    assert sent <= 4, "the list of brands is read whole"
+    assert made_goods.manifest.counts == {"input": 30, "create": 30}
+    assert len(bigcommerce_sandbox.store.requests) == sent + 1
+    assert not [row for row in [*made_brands.plan, *made_goods.plan] if row.warnings]

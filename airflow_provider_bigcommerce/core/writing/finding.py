@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_bigcommerce.core.catalog import Lookup
+from airflow_provider_bigcommerce.core.catalog.write_fields import fields_of
 from airflow_provider_bigcommerce.core.planning import placeholders
 from airflow_provider_bigcommerce.core.writing.comparing import is_same
 from airflow_provider_bigcommerce.core.writing.items import Item
@@ -20,6 +21,8 @@ from airflow_provider_bigcommerce.core.writing.keys import Folded, fold, is_key_
 from airflow_provider_bigcommerce.core.writing.questions import Question, by_id, hits, id_in, questions
 from airflow_provider_bigcommerce.core.writing.route import Route, column_in, plain
 
+#: What becomes of fields that are left out, where that may be that they are cleared: then the record is sent whole.
+CLEARING = frozenset({"replace", "unknown", "upsert_overwrites"})
 #: ``locations[location_id].total_inventory_onhand``
 _LISTED = re.compile(r"(?P<list>[\w.]+)\[(?P<by>\w+)\]\.(?P<field>[\w.]+)")
 
@@ -80,7 +83,7 @@ class Finder:
         elsewhere: list[Item] = []
         for place, item in enumerate(question.items):
             near = found[place]
-            if not near and question.more:
+            if not near and self._more(question):
                 again.append(item)
             elif len(near) != 1 or question.lookup.id_field is None or not self._needs_rows:
                 key = id_in(route, question.lookup, near[0]) if len(near) == 1 else None
@@ -93,12 +96,18 @@ class Finder:
 
     def skip(self, question: Question) -> bool:
         """A list that the token may not read: ask another one; whether there is one."""
-        if question.more:
+        more = self._more(question)
+        if more:
             self._ask_on(question.items, question)
-        return bool(question.more)
+        return bool(more)
+
+    def _more(self, question: Question) -> tuple[Lookup, ...]:
+        """Other lists that may have a row; not by another key, one row a request: a product whose name is taken shows when it is sent."""
+        same = set(map(plain, question.lookup.fields))
+        return tuple(other for other in question.more if other.many or set(map(plain, other.fields)) == same)
 
     def _ask_on(self, items: Sequence[Item], question: Question) -> None:
-        asked, left = questions(self._route, items, question.more, "match")
+        asked, left = questions(self._route, items, self._more(question), "match")
         self._put(asked)
         self.found |= {item.place: Held() for item in left}
 
@@ -178,15 +187,22 @@ def as_written(route: Route, item: Item, row: Mapping[str, Any]) -> Mapping[str,
 
 
 def includes_of(route: Route, fields: Iterable[str]) -> tuple[str, ...]:
-    """The values of ``include`` that bring these fields: ``form_fields`` comes by ``formfields``."""
-    plain_names = {name.partition(".")[0].replace("_", "") for name in fields}
-    return tuple(name for name in route.resource.includes if name.replace("_", "") in plain_names)
+    """The values of ``include`` that bring these fields: ``form_fields`` comes by ``formfields``.
+
+    Where a record is sent whole, all that can be written is wanted.
+    """
+    write = route.update
+    known = fields_of(write) if write is not None and write.put in CLEARING else None
+    names = {name.partition(".")[0].replace("_", "") for name in (*fields, *(known.fields if known is not None else ()))}
+    return tuple(name for name in route.resource.includes if name.replace("_", "") in names)
 
 
 def whole_fields(route: Route) -> tuple[str, ...]:
     """The fields by which a row is found in a list that is read whole, where its id is not known; empty for none."""
     write = route.update or route.create
-    return route.match_on or (write.upsert_by[0] if write is not None and write.upsert_by else ())
+    if route.match_on or (write is not None and write.upsert_by):
+        return route.match_on or (write.upsert_by[0] if write is not None else ())
+    return next((tuple(map(plain, lookup.fields)) for lookup in keys_of(route) if lookup.id_field is None), ())
 
 
 def whole_key(route: Route, row: Mapping[str, Any]) -> tuple[str | None, Folded | None]:
