@@ -16,6 +16,7 @@ from airflow_provider_bigcommerce.compat import RetryDecision
 from airflow_provider_bigcommerce.core.arguments import Checks, flag, mapping, names, optional, pending_or, span, text, when
 from airflow_provider_bigcommerce.core.live import live_way
 from airflow_provider_bigcommerce.core.naming import kept_name
+from airflow_provider_bigcommerce.core.pages import page
 from airflow_provider_bigcommerce.core.places import place
 from airflow_provider_bigcommerce.core.planning import copied_resource, resource_of
 from airflow_provider_bigcommerce.core.whole_store import in_order
@@ -241,7 +242,7 @@ def _check_live(resources: Any, *, live: bool) -> None:
     if not any(live_way(resource_of(name)) for name in names):
         raise InvalidQueryError(
             f"live=True has no effect on {', '.join(map(repr, names))}: BigCommerce tells of no change of these. Leave it out. "
-            "docs/how-to/live-copy.md lists the resources that have events."
+            f"{page('how-to/live-copy.md')} lists the resources that have events."
         )
 
 

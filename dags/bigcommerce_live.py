@@ -4,7 +4,9 @@ A change in the store starts a run, which reads the rows that changed. Every nig
 before, and with it whatever no event told of; it also finds rows that were deleted.
 
 For Airflow 3.2 and later; below it this file holds no DAG. It needs a connection "bigcommerce_default" of type BigCommerce, an SQL
-connection "warehouse", and somebody who tells of changes: webhooks (docs/how-to/live-copy.md), or polls, as POLL here says.
+connection "warehouse", and somebody who tells of changes: webhooks, or polls, as POLL here says.
+
+https://github.com/airflow-provider-bigcommerce/airflow-provider-bigcommerce/blob/main/docs/how-to/live-copy.md
 """
 
 import os

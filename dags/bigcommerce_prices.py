@@ -2,7 +2,10 @@
 
 The table has the columns sku and price; name its connection in BIGCOMMERCE_PRICES_CONN_ID, and the query in BIGCOMMERCE_PRICES_SQL. Whoever
 answers sees the first rows with old and new prices under Required Actions in Airflow. Without an answer within four hours, nothing is
-sent. What came of each row is in the files of the task apply; docs/how-to/approve-a-change.md, docs/how-to/undo-a-change.md.
+sent. What came of each row is in the files of the task apply.
+
+https://github.com/airflow-provider-bigcommerce/airflow-provider-bigcommerce/blob/main/docs/how-to/approve-a-change.md
+https://github.com/airflow-provider-bigcommerce/airflow-provider-bigcommerce/blob/main/docs/how-to/undo-a-change.md
 """
 
 import os

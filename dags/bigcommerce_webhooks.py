@@ -3,7 +3,8 @@
 Run hourly: BigCommerce switches a webhook off after two days of failed deliveries, and after 90 days without any. Before it makes one, it
 sends itself an event through the public address, so that no webhook is made that could not be received.
 
-Copy this file and name the resources that you copy. It needs a receiver: docs/how-to/receive-webhooks.md.
+Copy this file and name the resources that you copy. It needs a receiver:
+https://github.com/airflow-provider-bigcommerce/airflow-provider-bigcommerce/blob/main/docs/how-to/receive-webhooks.md
 """
 
 from datetime import UTC, datetime, timedelta

@@ -11,6 +11,7 @@ import typer
 
 from airflow_provider_bigcommerce.cli.connecting import ApiUrl, ConnId, StoreHash, Token, hook_for
 from airflow_provider_bigcommerce.cli.output import only_results, print_table, say, stdout
+from airflow_provider_bigcommerce.core.pages import page
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.core.catalog import Write
@@ -131,7 +132,7 @@ def limits(resource: Annotated[str, typer.Argument(help="Catalog name, such as p
     else:
         titles = ("verb", "call", "rows", "at once", "left out", "again", "found by", "secret", "side effects")
         print_table(titles, [tuple(_text(value) for value in _told(name, call).values()) for name, call in calls])
-        say("rows with *: BigCommerce publishes no number. All calls: docs/reference/writes.md")
+        say(f"rows with *: BigCommerce publishes no number. All calls: {page('reference/writes.md')}")
 
 
 def _told(name: str, call: Write) -> dict[str, Any]:

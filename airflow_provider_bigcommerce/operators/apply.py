@@ -20,6 +20,9 @@ from airflow_provider_bigcommerce.core.arguments import (
     text,
 )
 from airflow_provider_bigcommerce.core.places import place
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
+from airflow_provider_bigcommerce.engine.failing import tells_why_it_fails
+from airflow_provider_bigcommerce.engine.mapped import named_by_connection
 from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.engine.stoppable import QUOTA_SHARE, StoppableReading
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
@@ -76,9 +79,11 @@ class BigCommerceApplyOperator(BaseOperator):
         "hand_back_after": optional(span(example="timedelta(minutes=5)")),
         "bigcommerce_conn_id": text("bigcommerce_default"),
     }
+    custom_operator_name = "BigCommerce apply a plan"
     template_fields: Sequence[str] = ("plan", "approval", "report_path", "bigcommerce_conn_id")
     ui_color = "#e8edfb"
 
+    @shows_your_line
     def __init__(
         self,
         *,
@@ -94,7 +99,7 @@ class BigCommerceApplyOperator(BaseOperator):
         bigcommerce_conn_id: str = "bigcommerce_default",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**named_by_connection(kwargs, bigcommerce_conn_id))
         self.plan = plan
         self.approval = approval
         self.max_age = max_age
@@ -112,6 +117,7 @@ class BigCommerceApplyOperator(BaseOperator):
         self._working: StoppableReading | None = None
 
     @failing_without_package()
+    @tells_why_it_fails
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Apply the plan, and return what came of it.
 

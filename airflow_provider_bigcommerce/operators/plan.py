@@ -10,6 +10,9 @@ from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce.compat import come_again
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, check_rendered, is_pending, names
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
+from airflow_provider_bigcommerce.engine.failing import tells_why_it_fails
+from airflow_provider_bigcommerce.engine.mapped import named_by_connection
 from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.exceptions import LongWaitError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
@@ -73,6 +76,7 @@ class BigCommercePlanOperator(BaseOperator):
     """
 
     argument_checks: ClassVar[Checks] = {**PLAN_CHECKS, **INPUT_CHECKS, "show_values": names("['price']")}
+    custom_operator_name = "BigCommerce plan"
     template_fields: Sequence[str] = (
         "resource",
         "path",
@@ -89,6 +93,7 @@ class BigCommercePlanOperator(BaseOperator):
     template_fields_renderers = {"sql": "sql", "mapping": "json", "lookup": "json"}  # noqa: RUF012  # Airflow's own declaration
     ui_color = "#fdf3d8"
 
+    @shows_your_line
     def __init__(
         self,
         *,
@@ -112,7 +117,7 @@ class BigCommercePlanOperator(BaseOperator):
         bigcommerce_conn_id: str = "bigcommerce_default",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**named_by_connection(kwargs, bigcommerce_conn_id))
         self.resource = resource
         self.operation = operation
         self.path = path
@@ -137,6 +142,7 @@ class BigCommercePlanOperator(BaseOperator):
         check_settings(self)
 
     @failing_without_package()
+    @tells_why_it_fails
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Make the plan.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, one_of, optional, text
 from airflow_provider_bigcommerce.core.ended_rows import Ended
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
 from airflow_provider_bigcommerce.operators.rows import BigCommerceRowsOperator
 from airflow_provider_bigcommerce.writing.formats import PlannedOperation
@@ -48,8 +49,10 @@ class BigCommerceRefundOperator(BigCommerceRowsOperator):
         "refund_method": optional(text("gateway")),
         "on_equal": one_of(get_args(OnEqual)),
     }
+    custom_operator_name = "BigCommerce refunds"
     template_fields: Sequence[str] = (*BigCommerceRowsOperator.template_fields, "refund_method")
 
+    @shows_your_line
     def __init__(self, *, refund_method: str | None = None, on_equal: OnEqual = "refuse", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.refund_method = refund_method

@@ -27,7 +27,10 @@ from airflow_provider_bigcommerce.core.arguments import (
 )
 from airflow_provider_bigcommerce.core.ended_rows import Ended, Refusal
 from airflow_provider_bigcommerce.core.places import place
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
+from airflow_provider_bigcommerce.engine.failing import tells_why_it_fails
 from airflow_provider_bigcommerce.engine.manifest import run_key
+from airflow_provider_bigcommerce.engine.mapped import named_by_connection
 from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.engine.stoppable import QUOTA_SHARE, StoppableReading
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError
@@ -87,6 +90,7 @@ class BigCommerceRowsOperator(BaseOperator):
     template_fields_renderers = {"sql": "sql", "mapping": "json"}  # noqa: RUF012  # Airflow's own declaration
     ui_color = "#e8edfb"
 
+    @shows_your_line
     def __init__(
         self,
         *,
@@ -100,7 +104,7 @@ class BigCommerceRowsOperator(BaseOperator):
         bigcommerce_conn_id: str = "bigcommerce_default",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**named_by_connection(kwargs, bigcommerce_conn_id))
         self.path = path
         self.conn_id = conn_id
         self.sql = sql
@@ -120,6 +124,7 @@ class BigCommerceRowsOperator(BaseOperator):
         self._sending = StoppableReading()
 
     @failing_without_package()
+    @tells_why_it_fails
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Send the rows, and return counts and the manifest's URI.
 

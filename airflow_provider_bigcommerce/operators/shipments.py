@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, optional, text
 from airflow_provider_bigcommerce.core.ended_rows import Ended
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
 from airflow_provider_bigcommerce.operators.rows import BigCommerceRowsOperator
 from airflow_provider_bigcommerce.writing.formats import PlannedOperation
@@ -39,8 +40,10 @@ class BigCommerceShipmentOperator(BigCommerceRowsOperator):
     resource: ClassVar[str] = "order_shipments"
     needed: ClassVar[Sequence[str]] = ("order_id", "tracking_number")
     argument_checks: ClassVar[Checks] = {**BigCommerceRowsOperator.argument_checks, "shipping_provider": optional(text("ups"))}
+    custom_operator_name = "BigCommerce shipments"
     template_fields: Sequence[str] = (*BigCommerceRowsOperator.template_fields, "shipping_provider")
 
+    @shows_your_line
     def __init__(self, *, shipping_provider: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.shipping_provider = shipping_provider

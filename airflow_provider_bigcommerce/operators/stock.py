@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_args
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, one_of, span, text
 from airflow_provider_bigcommerce.core.ended_rows import Ended
 from airflow_provider_bigcommerce.core.stock import Mode
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
 from airflow_provider_bigcommerce.operators.rows import BigCommerceRowsOperator
 from airflow_provider_bigcommerce.writing.formats import PlannedOperation
@@ -52,8 +53,10 @@ class BigCommerceStockOperator(BigCommerceRowsOperator):
         "reason": text("hourly count"),
         "confirm_within": span(may_be_zero=True, example="timedelta(minutes=5)"),
     }
+    custom_operator_name = "BigCommerce stock"
     template_fields: Sequence[str] = (*BigCommerceRowsOperator.template_fields, "reason")
 
+    @shows_your_line
     def __init__(
         self, *, mode: Mode = "absolute", reason: str = "Airflow", confirm_within: timedelta = timedelta(minutes=5), **kwargs: Any
     ) -> None:

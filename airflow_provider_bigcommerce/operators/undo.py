@@ -9,6 +9,9 @@ from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce.core.arguments import Checks, anything, check_arguments, check_rendered, optional, text
 from airflow_provider_bigcommerce.core.places import place
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
+from airflow_provider_bigcommerce.engine.failing import tells_why_it_fails
+from airflow_provider_bigcommerce.engine.mapped import named_by_connection
 from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.engine.stoppable import StoppableReading
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
@@ -42,13 +45,15 @@ class BigCommerceUndoOperator(BaseOperator):
         "report_path": optional(place("/data/reports")),
         "bigcommerce_conn_id": text("bigcommerce_default"),
     }
+    custom_operator_name = "BigCommerce plan an undo"
     template_fields: Sequence[str] = ("outcome", "report_path", "bigcommerce_conn_id")
     ui_color = "#e8edfb"
 
+    @shows_your_line
     def __init__(
         self, *, outcome: Any, report_path: str | None = None, bigcommerce_conn_id: str = "bigcommerce_default", **kwargs: Any
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**named_by_connection(kwargs, bigcommerce_conn_id))
         self.outcome = outcome
         self.report_path = report_path
         self.bigcommerce_conn_id = bigcommerce_conn_id
@@ -58,6 +63,7 @@ class BigCommerceUndoOperator(BaseOperator):
         self._working: StoppableReading | None = None
 
     @failing_without_package()
+    @tells_why_it_fails
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Make the plan.
 

@@ -9,6 +9,9 @@ from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, check_rendered, flag, is_pending, names, optional, text
 from airflow_provider_bigcommerce.core.subscriptions import checked_destination, wanted_scopes
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
+from airflow_provider_bigcommerce.engine.failing import tells_why_it_fails
+from airflow_provider_bigcommerce.engine.mapped import named_by_connection
 from airflow_provider_bigcommerce.engine.subscribing import Subscribing
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
@@ -47,9 +50,11 @@ class BigCommerceWebhooksOperator(BaseOperator):
         "prune": flag(),
         "bigcommerce_conn_id": text("bigcommerce_default"),
     }
+    custom_operator_name = "BigCommerce webhooks"
     template_fields: Sequence[str] = ("resource", "scopes", "destination", "exceptions_destination", "bigcommerce_conn_id")
     ui_color = "#e8edfb"
 
+    @shows_your_line
     def __init__(
         self,
         *,
@@ -61,7 +66,7 @@ class BigCommerceWebhooksOperator(BaseOperator):
         bigcommerce_conn_id: str = "bigcommerce_default",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**named_by_connection(kwargs, bigcommerce_conn_id))
         self.resource = resource
         self.scopes = scopes
         self.destination = destination
@@ -77,6 +82,7 @@ class BigCommerceWebhooksOperator(BaseOperator):
             if address is not None and not is_pending(address):
                 checked_destination(name, address)
 
+    @tells_why_it_fails
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002  # Airflow's signature
         """Try the way, and make the webhooks what is asked for.
 

@@ -24,6 +24,7 @@ from airflow_provider_bigcommerce.compat import (
 )
 from airflow_provider_bigcommerce.core.arguments import Checks, flag, optional, span
 from airflow_provider_bigcommerce.core.live import Reading, readings, sources_of, wanted
+from airflow_provider_bigcommerce.core.pages import page
 from airflow_provider_bigcommerce.core.planning import copied_resource
 from airflow_provider_bigcommerce.engine.selection import BY_IDS, Selection
 from airflow_provider_bigcommerce.events import AssetEvent, new_events
@@ -80,7 +81,7 @@ class LiveTransfer(TellingTransfer):
         if not any(uri.startswith(changes_uri(self.bigcommerce_conn_id, "")) for uri in found):
             raise InvalidQueryError(
                 "live=True needs a DAG that changes of the store start. Give the DAG schedule=AssetOrTimeSchedule(timetable=..., "
-                f"assets=changes({self.resource!r})), and make the task within it (docs/how-to/live-copy.md)."
+                f"assets=changes({self.resource!r})), and make the task within it ({page('how-to/live-copy.md')})."
             )
         self._sources = [(name, changes_asset(self.bigcommerce_conn_id, name)) for uri, name in sources.items() if uri in found]
         self.inlets = [*self.inlets, *(found[asset.uri] for _, asset in self._sources)]

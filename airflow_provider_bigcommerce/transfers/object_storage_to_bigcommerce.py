@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments
 from airflow_provider_bigcommerce.core.places import place
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.transfers.write_back import ToBigCommerceOperator
 from airflow_provider_bigcommerce.writing.input_files import InputFiles
 
@@ -32,8 +33,10 @@ class ObjectStorageToBigCommerceOperator(ToBigCommerceOperator):
 
     _own_checks: ClassVar[Checks] = {"path": place("/data/in/prices-*.csv")}
     argument_checks: ClassVar[Checks] = {**ToBigCommerceOperator.argument_checks, **_own_checks}
+    custom_operator_name = "Files to BigCommerce"
     template_fields: Sequence[str] = (*ToBigCommerceOperator.template_fields, "path")
 
+    @shows_your_line
     def __init__(self, *, path: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.path = path

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, text
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.transfers.write_back import ToBigCommerceOperator
 from airflow_provider_bigcommerce.writing.input_query import InputQuery
 
@@ -32,10 +33,12 @@ class SqlToBigCommerceOperator(ToBigCommerceOperator):
 
     _own_checks: ClassVar[Checks] = {"conn_id": text("erp"), "sql": text("SELECT sku, price FROM prices")}
     argument_checks: ClassVar[Checks] = {**ToBigCommerceOperator.argument_checks, **_own_checks}
+    custom_operator_name = "A table to BigCommerce"
     template_fields: Sequence[str] = (*ToBigCommerceOperator.template_fields, "conn_id", "sql")
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers = {**ToBigCommerceOperator.template_fields_renderers, "sql": "sql"}  # noqa: RUF012
 
+    @shows_your_line
     def __init__(self, *, conn_id: str, sql: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.conn_id = conn_id

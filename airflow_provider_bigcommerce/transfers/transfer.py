@@ -333,6 +333,8 @@ class BigCommerceTransferOperator(LiveTransfer):
             parent_ids=[] if self.parents_from is not None else chosen,
             parent_query=known(self.parent_query),
             interval=_ANY_INTERVAL,
+            ids=known(self.ids),
+            deleted=known(self.deleted),
         )
         if self.query is None or isinstance(self.query, Mapping):
             check_required(row, self.query or {})

@@ -94,13 +94,16 @@ class OperatorArguments(AnyTaskArguments, total=False):
     accept_incomplete: bool
     bigcommerce_conn_id: str
     channel_id: int | str | None
+    deleted: Sequence[int | str] | None
     deletes: Deletes
     emit_empty: bool
     exclude_fields: Sequence[str] | None
     fields: Sequence[str] | None
     full_every: timedelta | None
+    ids: Sequence[int | str] | None
     include: str | Sequence[str] | None
     initial_since: str | datetime | None
+    live: bool
     max_deleted_percent: float
     mode: Mode
     overlap: timedelta
@@ -109,6 +112,7 @@ class OperatorArguments(AnyTaskArguments, total=False):
     parents_from: str | None
     query: Query | None
     quota_share: float | None
+    settle: timedelta | None
     since: str | datetime | None
     until: str | datetime | None
 

@@ -10,6 +10,9 @@ from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce.compat import is_task, record_metrics
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, check_rendered, one_of
+from airflow_provider_bigcommerce.core.your_line import shows_your_line
+from airflow_provider_bigcommerce.engine.failing import tells_why_it_fails
+from airflow_provider_bigcommerce.engine.mapped import named_by_connection
 from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.engine.stoppable import StoppableReading
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
@@ -71,6 +74,7 @@ class ToBigCommerceOperator(BaseOperator):
     template_fields_renderers = {"mapping": "json", "lookup": "json"}  # noqa: RUF012  # Airflow's own declaration
     ui_color = "#e8edfb"
 
+    @shows_your_line
     def __init__(
         self,
         *,
@@ -93,7 +97,7 @@ class ToBigCommerceOperator(BaseOperator):
         bigcommerce_conn_id: str = "bigcommerce_default",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**named_by_connection(kwargs, bigcommerce_conn_id))
         self.resource = resource
         self.operation = operation
         self.match_on = match_on
@@ -120,6 +124,7 @@ class ToBigCommerceOperator(BaseOperator):
         raise NotImplementedError
 
     @failing_without_package()
+    @tells_why_it_fails
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Plan, apply, and return what came of it.
 

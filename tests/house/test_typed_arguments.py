@@ -27,7 +27,8 @@ TRANSFERS = (BigCommerceToObjectStorageOperator, BigCommerceToSqlOperator, BigCo
 
 #: What ``bigcommerce_sync`` itself decides: which store, which resource, and what ``to`` says of the place.
 DECIDED = {"resource", "bigcommerce_conn_id", "full_every", "initial_since"}
-DECIDED |= {"partition", "path", "conn_id", "schema", "nested", "keep", "table"}
+DECIDED |= {"partition", "path", "conn_id", "schema", "nested", "keep", "table", "live", "settle"}
+DECIDED |= {"ids", "deleted"}  # rows of one resource, which a sync of many has no use for
 
 
 def parameters(*operators: type) -> set[str]:
