@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from airflow_provider_bigcommerce.compat import come_again, is_task
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, flag, integer, mapping, one_of, optional, span
@@ -28,10 +28,8 @@ from airflow_provider_bigcommerce.targets.files.pieces import piece_of
 from airflow_provider_bigcommerce.transfers.transfer import BigCommerceTransferOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.targets.files.writers import FileFormat
+    from airflow_provider_bigcommerce.targets.files.writers import Compression, FileFormat
     from airflow_provider_bigcommerce.transfers.typed import OperatorArguments
-
-Compression = Literal["gzip", "zstd"]
 
 #: What ``file_format`` and ``compression`` together name.
 _FORMATS: Mapping[tuple[str, str | None], FileFormat] = {

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_bigcommerce.core.messages import Query
     from airflow_provider_bigcommerce.core.positions import ParentId
     from airflow_provider_bigcommerce.engine.selection import Mode
-    from airflow_provider_bigcommerce.targets.files.writers import FileFormat
-    from airflow_provider_bigcommerce.transfers.to_object_storage import Compression
+    from airflow_provider_bigcommerce.targets.files.writers import Compression, FileFormat
     from airflow_provider_bigcommerce.transfers.transfer import Deletes
 
     _Callback = Callable[[Any], Any] | Sequence[Callable[[Any], Any]]

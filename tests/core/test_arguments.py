@@ -17,10 +17,25 @@ from airflow.triggers.base import BaseEventTrigger, BaseTrigger
 
 from airflow_provider_bigcommerce.core.arguments import Check, check_arguments, check_rendered, ids, included, is_pending, names, optional
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError
-from airflow_provider_bigcommerce.operators import compact, graphql, partition, reconcile, refunds, request, shipments, stock, webhooks
+from airflow_provider_bigcommerce.operators import (
+    apply,
+    compact,
+    graphql,
+    partition,
+    plan,
+    reconcile,
+    refunds,
+    request,
+    shipments,
+    stock,
+    undo,
+    webhooks,
+)
 from airflow_provider_bigcommerce.operators import sync as sync_operators
 from airflow_provider_bigcommerce.sensors import resource as sensors
 from airflow_provider_bigcommerce.sync import ARGUMENT_CHECKS, bigcommerce_sync
+from airflow_provider_bigcommerce.transfers.object_storage_to_bigcommerce import ObjectStorageToBigCommerceOperator
+from airflow_provider_bigcommerce.transfers.sql_to_bigcommerce import SqlToBigCommerceOperator
 from airflow_provider_bigcommerce.transfers.to_lake import BigCommerceToLakeOperator
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
@@ -41,6 +56,11 @@ WORKING: dict[type, dict[str, Any]] = {
     sync_operators.BigCommerceReadableResourcesOperator: {},
     sync_operators.BigCommerceSyncSummaryOperator: {"bigcommerce_conn_id": "c", "copies": {"orders": "orders"}},
     webhooks.BigCommerceWebhooksOperator: {"resource": ["orders"]},
+    plan.BigCommercePlanOperator: {"resource": "products", "operation": "update", "path": "/x.csv", "report_path": "/r"},
+    apply.BigCommerceApplyOperator: {"plan": "/r/manifest.json", "approval": "none needed"},
+    undo.BigCommerceUndoOperator: {"outcome": "/r/manifest.json"},
+    ObjectStorageToBigCommerceOperator: {"resource": "products", "operation": "update", "path": "/x.csv", "report_path": "/r"},
+    SqlToBigCommerceOperator: {"resource": "products", "operation": "update", "conn_id": "c", "sql": "SELECT 1", "report_path": "/r"},
     stock.BigCommerceStockOperator: {"path": "/x.csv", "report_path": "/r"},
     shipments.BigCommerceShipmentOperator: {"path": "/x.csv", "report_path": "/r"},
     refunds.BigCommerceRefundOperator: {"path": "/x.csv", "report_path": "/r"},
@@ -50,7 +70,7 @@ WORKING: dict[type, dict[str, Any]] = {
     until.BigCommerceUntilTrigger: {"moment": "2026-01-01T00:00:00Z"},
 }
 #: Arguments of which nothing is too odd, and why.
-FREE = {"json": "a body is JSON of any shape"}
+FREE = {"json": "a body is JSON of any shape", **dict.fromkeys(("plan", "approval", "outcome"), "what another task has returned")}
 
 
 def named(value: object) -> str:
@@ -123,6 +143,15 @@ WRONG: dict[str, list[Any]] = {
     **{name: [5, "text", {}] for name in ("response_check", "response_filter")},
     **{name: ["x", ["x"], 5, None] for name in ("mode", "deletes", "file_format", "nested", "on_mismatch")},
     "compression": ["x", ["gzip"], 5],
+    # Plans.
+    **{name: ["x", ["update"], 5, None] for name in ("operation", "nulls", "unchanged", "on_conflict")},
+    **{name: ["", "None", 5, {"a": 1}, [None]] for name in ("match_on", "show_values")},
+    "lookup": ["a", [1], 5, {"product_id": "sku"}],
+    "max_changes": [-1, 1.5, True, "x"],
+    "max_changed_percent": [150, -1, True, "20", float("inf")],
+    "max_value_change_percent": [-1, True, "x", [1], float("inf"), {"price": "x"}],
+    "verify": ["x", -1, 1.5, True, None],
+    "max_age": [*NUMBERS, timedelta(-1)],
     # Stock, shipments, refunds.
     **{name: ["", "None", 5, ["a"]] for name in ("sql", "refund_method", "shipping_provider")},
     **{name: ["", "None", 5, ["a"], None] for name in ("reason",)},
@@ -176,7 +205,7 @@ def cases() -> Iterator[Any]:
 def test_every_class_is_in_the_table() -> None:
     made = ours(BaseOperator) | ours(BaseTrigger) | ours(BaseEventTrigger)
 
-    bases = ("TellingTransfer", "LiveTransfer", "BigCommerceTransferOperator", "BigCommerceRowsOperator")
+    bases = ("TellingTransfer", "LiveTransfer", "BigCommerceTransferOperator", "BigCommerceRowsOperator", "ToBigCommerceOperator")
     abstract = {each for each in made if each.__name__ in bases}
     assert made - abstract == WORKING.keys()
 

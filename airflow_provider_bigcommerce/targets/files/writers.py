@@ -27,6 +27,8 @@ from airflow_provider_bigcommerce.rows.schemas import DELETED_AT, STORE_HASH, SY
 from airflow_provider_bigcommerce.targets.files.destination import Destination, NewFile
 
 FileFormat = Literal["parquet", "jsonl", "jsonl.gz", "jsonl.zst"]
+#: Of JSON lines, where ``file_format`` does not name it.
+Compression = Literal["gzip", "zstd"]
 FORMATS: tuple[FileFormat, ...] = ("parquet", "jsonl", "jsonl.gz", "jsonl.zst")
 
 _BRACE = ord("}")
