@@ -22,6 +22,9 @@ from tests.airflow_dag import known_to_airflow
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
 
+#: No other DAG mentions its assets: those of the examples, which other tests make known to the same Airflow, are of another connection.
+CONN_ID = "store_of_webhooks"
+
 
 @pytest.fixture
 def listening() -> Iterator[str]:
@@ -30,7 +33,7 @@ def listening() -> Iterator[str]:
     from airflow.sdk import DAG
     from airflow.utils.session import create_session
 
-    assets = [changes_asset("bigcommerce_default", name) for name in ("products", "orders")]
+    assets = [changes_asset(CONN_ID, name) for name in ("products", "orders")]
     with DAG("listening", schedule=(assets[0] | assets[1]), start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
         pass
     known_to_airflow(dag)
@@ -59,7 +62,8 @@ def events() -> list[tuple[str, dict[str, Any]]]:
     from sqlalchemy import select
 
     with create_session() as session:
-        query = select(AssetModel.uri, AssetEvent.extra).join(AssetEvent, AssetEvent.asset_id == AssetModel.id).order_by(AssetEvent.id)
+        query = select(AssetModel.uri, AssetEvent.extra).join(AssetEvent, AssetEvent.asset_id == AssetModel.id)
+        query = query.where(AssetModel.uri.startswith(f"bigcommerce://{CONN_ID}/")).order_by(AssetEvent.id)
         return [(uri, extra["payload"]) for uri, extra in session.execute(query).all()]
 
 
@@ -71,6 +75,7 @@ def queued() -> list[tuple[str, str]]:
 
     with create_session() as session:
         query = select(AssetModel.uri, AssetDagRunQueue.target_dag_id).join(AssetModel, AssetModel.id == AssetDagRunQueue.asset_id)
+        query = query.where(AssetModel.uri.startswith(f"bigcommerce://{CONN_ID}/"))
         return sorted((uri, dag_id) for uri, dag_id in session.execute(query).all())
 
 
@@ -80,13 +85,13 @@ def test_from_airflow_3_2_on_an_assets_events_can_be_asked_for_since_a_moment() 
 
 
 def test_only_assets_that_a_dag_mentions_are_known(listening: str) -> None:
-    uris = [changes_uri("bigcommerce_default", name) for name in ("products", "customers")]
+    uris = [changes_uri(CONN_ID, name) for name in ("products", "customers")]
     assert known_assets(uris) == {uris[0]}
 
 
 @pytest.mark.compat
 def test_an_event_is_written_and_the_dag_that_waits_for_it_is_queued(listening: str) -> None:
-    uri = changes_uri("bigcommerce_default", "products")
+    uri = changes_uri(CONN_ID, "products")
     assert register_asset_events([(uri, {"payload": {"ids": [1]}}), ("bigcommerce://nobody/changes/x", {"payload": {}})]) == 1
     assert events() == [(uri, {"ids": [1]})]
     assert queued() == [(uri, listening)]
@@ -95,7 +100,7 @@ def test_an_event_is_written_and_the_dag_that_waits_for_it_is_queued(listening: 
 def test_a_batch_that_fails_in_its_middle_writes_nothing(listening: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.assets.manager import asset_manager
 
-    uris = [changes_uri("bigcommerce_default", name) for name in ("products", "orders")]
+    uris = [changes_uri(CONN_ID, name) for name in ("products", "orders")]
     register = asset_manager.register_asset_change
 
     def second_fails(*, asset: Any, **more: Any) -> Any:
@@ -111,7 +116,7 @@ def test_a_batch_that_fails_in_its_middle_writes_nothing(listening: str, monkeyp
 
 
 def test_a_batch_is_one_event_a_connection_and_resource_and_none_for_what_nobody_listens_to(listening: str) -> None:
-    def told(resource: str, *keys: int, conn_id: str = "bigcommerce_default") -> Delivery:
+    def told(resource: str, *keys: int, conn_id: str = CONN_ID) -> Delivery:
         return Delivery(conn_id, "abc123", tuple(Change(resource, key, (), False, None) for key in keys))
 
     batch = [
@@ -144,15 +149,16 @@ def test_whether_an_asset_is_there_is_asked_once_in_half_a_minute() -> None:
 
 @pytest.mark.bigcommerce_sandbox(client_secret="the-client-secret")
 def test_a_change_in_the_store_becomes_an_event_of_its_asset(connected: Sandbox, listening: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = ReceiverSettings(("bigcommerce_default",), signature="required", flush_seconds=0.0)
-    secrets = load_secrets("bigcommerce_default")
+    monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", json.dumps(connected.connection))
+    settings = ReceiverSettings((CONN_ID,), signature="required", flush_seconds=0.0)
+    secrets = load_secrets(CONN_ID)
     assert secrets == Secrets("sandbox1", connected.token, "the-client-secret")
     product_id = connected.store.tables["products"].ids()[0]
     order_id = connected.store.tables["orders"].ids()[0]
     with TestClient(create_app(settings)) as client:
 
         def post(_destination: str, body: bytes, headers: dict[str, str], _timeout: float) -> int:
-            return client.post("/webhooks/bigcommerce_default", content=body, headers=headers).status_code
+            return client.post(f"/webhooks/{CONN_ID}", content=body, headers=headers).status_code
 
         monkeypatch.setattr(deliveries, "post", post)
         mine = {"X-Airflow-BigCommerce": secrets.header}
@@ -165,7 +171,7 @@ def test_a_change_in_the_store_becomes_an_event_of_its_asset(connected: Sandbox,
 
     assert statuses == [("store/product/updated", 200), ("store/product/updated", 401), ("store/order/archived", 200)]
     (products, product), (orders, order) = events()
-    assert (products, orders) == tuple(changes_uri("bigcommerce_default", name) for name in ("products", "orders"))
+    assert (products, orders) == tuple(changes_uri(CONN_ID, name) for name in ("products", "orders"))
     assert (product["ids"], product["deleted"], product["store_hash"], product["via"]) == ([product_id], [], "sandbox1", "webhook")
     assert (order["ids"], order["deleted"]) == ([], [order_id])
     assert json.loads(json.dumps(product)) == product
