@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow_provider_bigcommerce.client.sending import Sender
 from airflow_provider_bigcommerce.core.catalog import Resource
-from airflow_provider_bigcommerce.core.messages import Request
+from airflow_provider_bigcommerce.core.messages import Request, Response
 from airflow_provider_bigcommerce.core.odd_bytes import python_value
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.reading import Listing, read_listing
@@ -14,16 +14,16 @@ from airflow_provider_bigcommerce.core.writing.questions import PAGE_SIZE, Quest
 from airflow_provider_bigcommerce.exceptions import NotFoundError, PaginationLoopError
 
 #: Pages that one look-up has at most: keys are asked for by the hundred.
-_MOST_PAGES = 1_000
+MOST_PAGES = 1_000
 
 
 async def answers(sender: Sender, question: Question) -> list[dict[str, Any]]:
     """All rows of the list that is asked, page by page; none where one row is asked for that is not there."""
     resource = resource_of(question.request.path)
     request, rows = question.request, list[dict[str, Any]]()
-    for _ in range(_MOST_PAGES):
+    for _ in range(MOST_PAGES):
         try:
-            listing = await _page(sender, request, resource, is_list=not question.is_one)
+            listing = await page(sender, request, resource, is_list=not question.is_one)
         except NotFoundError:
             return rows
         rows += [python_value(record) for record in listing.records]
@@ -31,16 +31,24 @@ async def answers(sender: Sender, question: Question) -> list[dict[str, Any]]:
         if following is None:
             return rows
         request = following
-    raise PaginationLoopError(f"GET {request.path} has more than {_MOST_PAGES:,} pages of the rows that were looked up. Report it.")
+    raise PaginationLoopError(f"GET {request.path} has more than {MOST_PAGES:,} pages of the rows that were looked up. Report it.")
 
 
-async def _page(sender: Sender, request: Request, resource: Resource, *, is_list: bool) -> Listing:
+async def page(sender: Sender, request: Request, resource: Resource, *, is_list: bool = True) -> Listing:
+    """One page of a list, or one row as a list of one."""
     envelope = "bare" if request.path.startswith("/v2/") else "data"
     return await sender.send(
         request,
         lambda response: read_listing(request, response, envelope=envelope, may_be_204=True, is_list=is_list),
         resource=resource,
     )
+
+
+def readable(response: Response) -> Response:
+    """The answer to a write, where it can be read; an answer of success that is no JSON is none."""
+    if response.status < 300:
+        response.json()
+    return response
 
 
 def _following(request: Request, listing: Listing) -> Request | None:

@@ -4,29 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_bigcommerce.client.asking import MOST_PAGES, page, readable
 from airflow_provider_bigcommerce.client.sending import Sender
-from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
+from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.core.catalog.operations import operation_of
 from airflow_provider_bigcommerce.core.messages import Query, Request, Response
 from airflow_provider_bigcommerce.core.odd_bytes import python_value
 from airflow_provider_bigcommerce.core.planning import resource_of
-from airflow_provider_bigcommerce.core.reading import Listing, read_listing
-from airflow_provider_bigcommerce.core.writing.steps import READ_STATUSES, Hopeless, Unclear
-from airflow_provider_bigcommerce.exceptions import (
-    BigCommerceError,
-    LongWaitError,
-    NotFoundError,
-    PaginationLoopError,
-    RateLimitError,
-    ServerError,
-    StoreSuspendedError,
-    TransportError,
-    UnclearWriteError,
-    UnexpectedAnswerError,
-)
-
-#: Pages that one question has at most: what is asked for is some hundred rows.
-_MOST_PAGES = 1_000
+from airflow_provider_bigcommerce.core.writing.steps import READ_STATUSES, Hopeless, Unclear, told_by
+from airflow_provider_bigcommerce.exceptions import BigCommerceError, NotFoundError, PaginationLoopError
 
 
 async def listed(sender: Sender, path: str, query: Query) -> list[dict[str, Any]] | None:
@@ -38,9 +24,9 @@ async def listed(sender: Sender, path: str, query: Query) -> list[dict[str, Any]
     resource = CATALOG.get(resource.name, resource)  # the lists of all orders are one endpoint
     most = resource.page_size
     request, rows = Request.get(path, {**query, "limit": most, "page": 1} if most else query), list[dict[str, Any]]()
-    for number in range(1, _MOST_PAGES + 1):
+    for number in range(1, MOST_PAGES + 1):
         try:
-            listing = await _page(sender, request, resource)
+            listing = await page(sender, request, resource)
         except NotFoundError:
             if number == 1:
                 return None
@@ -51,16 +37,7 @@ async def listed(sender: Sender, path: str, query: Query) -> list[dict[str, Any]
         if is_last or not most:
             return rows
         request = request.with_params({"page": number + 1})
-    raise PaginationLoopError(f"GET {path} has more than {_MOST_PAGES:,} pages of the rows that were looked up. Report it.")
-
-
-async def _page(sender: Sender, request: Request, resource: Resource) -> Listing:
-    envelope = "bare" if request.path.startswith("/v2/") else "data"
-    return await sender.send(
-        request,
-        lambda response: read_listing(request, response, envelope=envelope, may_be_204=True),
-        resource=resource,
-    )
+    raise PaginationLoopError(f"GET {path} has more than {MOST_PAGES:,} pages of the rows that were looked up. Report it.")
 
 
 async def answered(sender: Sender, request: Request) -> Response | Unclear | Hopeless:
@@ -70,19 +47,6 @@ async def answered(sender: Sender, request: Request) -> Response | Unclear | Hop
     write = operation_of(request.method, request.path)
     resource = resource_of(write.resource) if write is not None and write.resource is not None else None
     try:
-        return await sender.send(request, _checked, resource=resource, write=write, takes=READ_STATUSES)
-    except (LongWaitError, RateLimitError, StoreSuspendedError) as error:
-        return Hopeless(error)
-    except TransportError as error:
-        return Unclear(error) if error.cause in ("timeout", "cut") else Hopeless(error)
-    except (UnclearWriteError, ServerError, UnexpectedAnswerError) as error:
-        return Unclear(error)
+        return await sender.send(request, readable, resource=resource, write=write, takes=READ_STATUSES)
     except BigCommerceError as error:
-        return Hopeless(error)
-
-
-def _checked(response: Response) -> Response:
-    """The answer, where it can be read; an answer of success that is no JSON is none."""
-    if response.status < 300:
-        response.json()
-    return response
+        return told_by(error, is_repeatable=False)

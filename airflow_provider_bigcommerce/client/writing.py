@@ -6,27 +6,17 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_bigcommerce.client.asking import answers
+from airflow_provider_bigcommerce.client.asking import answers, readable
 from airflow_provider_bigcommerce.client.sending import Sender
 from airflow_provider_bigcommerce.core.catalog.write_fields import fields_of
-from airflow_provider_bigcommerce.core.messages import Response
 from airflow_provider_bigcommerce.core.writing.items import Item
 from airflow_provider_bigcommerce.core.writing.machine import WriteMachine
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome
 from airflow_provider_bigcommerce.core.writing.questions import Question
 from airflow_provider_bigcommerce.core.writing.route import Route
 from airflow_provider_bigcommerce.core.writing.source import Part, RowSource
-from airflow_provider_bigcommerce.core.writing.steps import READ_STATUSES, Found, Hopeless, Result, Send, Step, Unclear
-from airflow_provider_bigcommerce.exceptions import (
-    BigCommerceError,
-    LongWaitError,
-    RateLimitError,
-    ServerError,
-    StoreSuspendedError,
-    TransportError,
-    UnclearWriteError,
-    UnexpectedAnswerError,
-)
+from airflow_provider_bigcommerce.core.writing.steps import READ_STATUSES, Found, Result, Send, Step, told_by
+from airflow_provider_bigcommerce.exceptions import BigCommerceError
 
 #: Rows that are taken from the input at once.
 _FEWEST_ROWS = 500
@@ -150,24 +140,9 @@ class Writing:
                 return Found(await answers(self._sender, step))
             if self._before_send is not None:
                 await self._before_send(step)
-            return await self._sender.send(step.request, _checked, resource=self.route.resource, write=step.write, takes=READ_STATUSES)
-        except (LongWaitError, RateLimitError) as error:
-            return Unclear(error, is_end=True) if is_repeatable else Hopeless(error)
-        except TransportError as error:
-            return Unclear(error) if is_repeatable or error.cause in ("timeout", "cut") else Hopeless(error)
-        except StoreSuspendedError as error:
-            return Hopeless(error)
-        except (UnclearWriteError, ServerError, UnexpectedAnswerError) as error:
-            return Unclear(error)
+            return await self._sender.send(step.request, readable, resource=self.route.resource, write=step.write, takes=READ_STATUSES)
         except BigCommerceError as error:
-            return Hopeless(error)
-
-
-def _checked(response: Response) -> Response:
-    """The answer, where it can be read; an answer of success that is no JSON is none."""
-    if response.status < 300:
-        response.json()
-    return response
+            return told_by(error, is_repeatable=is_repeatable)
 
 
 async def write_rows(writing: Writing, rows: Iterable[Mapping[str, Any]]) -> AsyncGenerator[Outcome, None]:

@@ -1,4 +1,4 @@
-"""What passes between a write of many rows and whoever sends for it: requests out, answers in. Types only."""
+"""What passes between a write of many rows and whoever sends for it: requests out, answers in; and what an error means for a request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ from airflow_provider_bigcommerce.core.catalog import Write
 from airflow_provider_bigcommerce.core.messages import Request, Response
 from airflow_provider_bigcommerce.core.writing.items import Item
 from airflow_provider_bigcommerce.core.writing.questions import Question
-from airflow_provider_bigcommerce.exceptions import BigCommerceError
+from airflow_provider_bigcommerce.exceptions import (
+    BigCommerceError,
+    LongWaitError,
+    RateLimitError,
+    ServerError,
+    StoreSuspendedError,
+    TransportError,
+    UnclearWriteError,
+    UnexpectedAnswerError,
+)
 
 #: Refusals that are read row by row. 401 and 429 are not the rows', and 408, 425 and 5xx leave open what was done.
 READ_STATUSES = frozenset({400, 402, 403, 404, 405, 406, 409, 410, 411, 412, 413, 414, 415, 422, 423, 424, 428, 451})
@@ -69,3 +78,17 @@ class Found:
 
 
 Result = Response | Unclear | Hopeless | Found
+
+
+def told_by(error: BigCommerceError, *, is_repeatable: bool) -> Unclear | Hopeless:
+    """What an error says of the request that it ended.
+
+    :param is_repeatable: whether the request was sent again within its limits, so that an earlier sending may have been carried out.
+    """
+    if isinstance(error, (LongWaitError, RateLimitError)):
+        return Unclear(error, is_end=True) if is_repeatable else Hopeless(error)
+    if isinstance(error, TransportError):
+        return Unclear(error) if is_repeatable or error.cause in ("timeout", "cut") else Hopeless(error)
+    if isinstance(error, StoreSuspendedError):
+        return Hopeless(error)
+    return Unclear(error) if isinstance(error, (UnclearWriteError, ServerError, UnexpectedAnswerError)) else Hopeless(error)
