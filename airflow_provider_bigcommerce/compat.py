@@ -509,7 +509,7 @@ def register_asset_events(events: list[tuple[str, dict[str, object]]]) -> int:
     """Write events of assets and queue the DAGs that wait for them, in one transaction, as Airflow's REST API does. For the API server.
 
     :param events: name, which is the URI too, and extra, a JSON object.
-    :returns: how many were written; an asset that is not there is passed over.
+    :returns: how many were written; an asset that does not exist is ignored.
     """
     from airflow.assets.manager import asset_manager
     from airflow.models.asset import AssetModel

@@ -29,7 +29,7 @@ def delete_requests(row: Resource, write: Write, ids: Iterable[RowKey]) -> Itera
 
     :param row: the resource.
     :param write: its DELETE.
-    :param ids: ids, or mappings with the columns that the call needs; further columns are passed over.
+    :param ids: ids, or mappings with the columns that the call needs; further columns are ignored.
     :raises InvalidQueryError: an id that is none, or that lacks a column.
     """
     columns = _columns(row, write)

@@ -143,7 +143,7 @@ class Reading:
     """One read of a run by events.
 
     :param ids: of rows, or of parents; None for what changed since the last run, as by the clock.
-    :param by: ``id:in`` or another filter; ``parents`` for a request a parent; empty for the resource's own way.
+    :param by: ``id:in`` or another filter; ``parents`` for one request per parent; empty for the resource's own way.
     :param deleted: rows that are gone.
     """
 

@@ -63,7 +63,7 @@ def read_row(place: int, row: Mapping[str, Any], provider: str | None = None) ->
 
     Columns: ``order_id``, ``tracking_number``; ``order_address_id``, ``shipping_provider``, ``tracking_carrier``, ``tracking_link`` and
     others of a shipment if given; ``items``, a list of objects with one of ``order_product_id``, ``sku`` and ``product_id`` and perhaps
-    ``quantity``, or these as columns of the row. Other columns are passed over.
+    ``quantity``, or these as columns of the row. Other columns are ignored.
 
     :param provider: ``shipping_provider`` of rows that say nothing of how they are shipped.
     """

@@ -64,7 +64,7 @@ def read_row(place: int, row: Mapping[str, Any], mode: Mode) -> Wanted | Ended:
     """What a row of the input wants, or why it can want nothing.
 
     Columns: one of ``sku``, ``variant_id`` and ``product_id``; one of ``location_id`` and ``location_code``; ``quantity``. Others are
-    passed over.
+    ignored.
     """
     given = [name for name in _NAMES if not is_blank(row.get(name))]
     if len(given) != 1:

@@ -61,7 +61,7 @@ class BigCommerceRowsOperator(BaseOperator):
     :param path: files of rows: ``/data/in/stock-*.csv``; Parquet, JSON lines or CSV. (templated)
     :param conn_id: connection id of the database that ``sql`` is sent to. (templated)
     :param sql: a query, in the place of ``path``; its columns are the rows' columns. (templated)
-    :param mapping: column of the input -> column of the operator, where they are named otherwise; other columns are passed over.
+    :param mapping: column of the input -> column of the operator, where they are named otherwise; other columns are ignored.
         (templated)
     :param report_path: directory or URL of all reports. What a run has sent is noted there, so all tries of a task must see the same
         place. (templated)

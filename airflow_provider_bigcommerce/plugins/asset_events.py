@@ -31,7 +31,7 @@ class Delivery:
 
 
 class AssetEvents:
-    """Writes the events of a batch; an asset that no DAG mentions does not exist for Airflow, and is passed over.
+    """Writes the events of a batch; an asset that no DAG mentions does not exist for Airflow, and is ignored.
 
     :param clock: epoch seconds, for events that do not say when they were.
     :param monotonic: seconds, for what is remembered.

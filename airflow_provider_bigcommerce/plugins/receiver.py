@@ -103,7 +103,7 @@ class Receiver:
             return 401, refused.reason
         event = parse(body, secrets.store_hash)
         if isinstance(event, Refused):
-            return 200, f"{event.reason}; it is passed over"
+            return 200, f"{event.reason}; it is ignored"
         changes = changes_of(event)
         if not changes:
             return 200, ""

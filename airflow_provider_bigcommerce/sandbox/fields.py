@@ -111,7 +111,7 @@ def _is_number(value: Any) -> bool:
 
 
 def taken(schema: Mapping[str, Any], row: Row, ignored: Iterable[str] = (), extra: Iterable[str] = ()) -> Row:
-    """Keep of a row what its operation takes; fields that are only read, and unknown ones, are passed over in silence.
+    """Keep of a row what its operation takes; fields that are only read, and unknown ones, are silently ignored.
 
     Numbers and text become what the file says they are, as the store shows them: `"3.5"` a number in V3, `3.5` the text `3.5000` in V2.
     """

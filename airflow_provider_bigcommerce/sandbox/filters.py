@@ -83,7 +83,7 @@ def parse(query: Mapping[str, str], allowed: Iterable[str], aliases: Mapping[str
     :param query: all parameters.
     :param allowed: the parameters this endpoint documents.
     :param aliases: field, or reader, of parameters that are not named as their field.
-    :returns: the filters; parameters the endpoint does not document are passed over (`unknown_filters` has refused them before, or not).
+    :returns: the filters; parameters the endpoint does not document are ignored (`unknown_filters` has refused them before, or not).
     """
     found = []
     for parameter in allowed:

@@ -37,14 +37,14 @@ class Rules:
     :param references: field to the table in which its value must be found; 0, null and lists are understood.
     :param extra: fields a row takes beside those of its schema, by its text.
     :param conflicts: further values that something else in the store has, by field.
-    :param ignored: read-only fields, passed over in silence, that the schema does not mark.
+    :param ignored: read-only fields, silently ignored, that the schema does not mark.
     :param refused: read-only fields that are refused.
     :param upsert: how a row of a PUT is told from the others, where it needs no key: a row that is not there is made.
     :param creates_without_key: a row of a PUT without its key is made.
     :param cleared: fields that a PUT clears where it leaves them out, with what they become.
     :param styles: how bad rows are told, by method (`PUT one` by the path of one row); else by field names alone where a request has one
         row, with the index where it has several.
-    :param missing: status of a row of a PUT that is not there; 0 where such a row is passed over and left out of `data`.
+    :param missing: status of a row of a PUT that is not there; 0 where such a row is ignored and left out of `data`.
     :param empty_delete: what a DELETE of the list does without a filter.
     :param filters: the field behind a filter of that DELETE, where the filter is not named as its field.
     :param status: status of the answer, by method, where the file's first one is not meant.
