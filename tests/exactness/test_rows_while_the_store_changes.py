@@ -123,7 +123,7 @@ def test_each_row_that_stays_comes_once(bigcommerce_sandbox: Sandbox, name: str)
     hold(bigcommerce_sandbox, WAYS[name], SHORT, 20)
 
 
-@pytest.mark.full
+@pytest.mark.exhaustive
 @pytest.mark.timeout(1200)
 @pytest.mark.bigcommerce_sandbox(products=FULL, orders=FULL, customers=FULL)
 @pytest.mark.parametrize("name", WAYS)

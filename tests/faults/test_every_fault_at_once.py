@@ -58,7 +58,7 @@ def fewer_than(least: int, counts: Mapping[str, int], kinds: Sequence[str] = KIN
     return {kind: counts.get(kind, 0) for kind in kinds if counts.get(kind, 0) < least}
 
 
-@pytest.mark.full
+@pytest.mark.exhaustive
 @pytest.mark.timeout(900)
 def test_a_million_rows_through_twenty_of_every_fault(resolver: Resolver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with sandbox_program("--products", "1000000", "--seed", "2", "--fault-rate", "0.05", "--quota", QUOTA) as program:
