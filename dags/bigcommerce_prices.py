@@ -8,17 +8,21 @@ https://github.com/airflow-provider-bigcommerce/airflow-provider-bigcommerce/blo
 https://github.com/airflow-provider-bigcommerce/airflow-provider-bigcommerce/blob/main/docs/how-to/undo-a-change.md
 """
 
+import inspect
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
 from airflow.sdk import dag
 
 from airflow_provider_bigcommerce.operators.apply import BigCommerceApplyOperator
 from airflow_provider_bigcommerce.operators.plan import BigCommercePlanOperator
 
+# The standard provider of Airflow 3.1 takes the time limit under the other name.
+NAME = "response_timeout" if "response_timeout" in inspect.signature(HITLOperator.__init__).parameters else "execution_timeout"
+LIMIT: dict[str, Any] = {NAME: timedelta(hours=4)}
 PRICES: dict[str, Any] = {
     "resource": "products",
     "operation": "update",
@@ -52,7 +56,7 @@ def bigcommerce_prices() -> None:
         subject="New prices for the store",
         body="{{ ti.xcom_pull('plan')['summary'] }}",
         defaults="Reject",
-        response_timeout=timedelta(hours=4),
+        **LIMIT,  # nobody answered until then: rejected
     )
     apply = BigCommerceApplyOperator(task_id="apply", plan=plan.output, approval=approve.output)
     # The same rows planned once more: nothing may be left to change.
