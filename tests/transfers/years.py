@@ -173,6 +173,7 @@ class Years:
             self.template,
             window=ManifestWindow(since=text(before - OVERLAP), until=text(now)),
             watermark=text(now),
+            follows=text(before),
             files=tuple(files),
             read_at=text(now),
             started_at=now.isoformat(timespec="milliseconds"),
@@ -222,7 +223,7 @@ def settled_runs(destination: Destination) -> Any:
 
 
 #: What differs from one try to the next.
-VOLATILE = ("files", "requests", "throttled", "seconds", "started_at", "finished_at", "checked")
+VOLATILE = ("waited", "files", "requests", "throttled", "seconds", "started_at", "finished_at", "checked")
 
 
 def told(manifest: Manifest, plain: Any) -> Mapping[str, Any]:
