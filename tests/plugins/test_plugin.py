@@ -141,4 +141,4 @@ def test_settings_are_read_from_airflows_configuration(monkeypatch: pytest.Monke
 
 def test_the_plugin_is_announced_to_airflow(project: Path) -> None:
     announced = tomllib.loads((project / "pyproject.toml").read_text())["project"]["entry-points"]["airflow.plugins"]
-    assert announced == {"bigcommerce": f"{BigCommercePlugin.__module__}:{BigCommercePlugin.__name__}"}
+    assert announced["bigcommerce"] == f"{BigCommercePlugin.__module__}:{BigCommercePlugin.__name__}"
