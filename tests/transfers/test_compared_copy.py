@@ -51,7 +51,8 @@ def test_the_manifest_says_incremental_with_an_open_window_and_when_the_list_was
 
 @pytest.mark.parametrize("name", [name for name, row in CATALOG.items() if row.modified is None][::12])
 def test_incremental_is_accepted_for_every_resource(tmp_path: Any, name: str) -> None:
-    BigCommerceToObjectStorageOperator(task_id="t", resource=name, path=str(tmp_path), mode="incremental")
+    query = dict.fromkeys(CATALOG[name].required_params, "x")
+    BigCommerceToObjectStorageOperator(task_id="t", resource=name, path=str(tmp_path), mode="incremental", query=query)
 
 
 def test_a_singleton_is_written_again_only_when_it_changed(night: Night) -> None:

@@ -32,7 +32,7 @@ from tests.airflow_events import EventLog, Logs
 from tests.airflow_memory import START, Airflow
 from tests.sql.warehouse import Warehouse, sqlite_warehouse
 
-RESOURCES = ("products", "product_variants", "orders", "order_products", "categories", "brands", "settings_catalog")
+RESOURCES = ("products", "product_variants", "orders", "order_products", "categories", "brands")
 CLOCK = CronTriggerTimetable("0 3 * * *", timezone="UTC")
 
 
@@ -51,7 +51,7 @@ class Live:
     tasks: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        events = [name for name in RESOURCES if name not in ("brands", "settings_catalog")]
+        events = [name for name in RESOURCES if name != "brands"]
         for name in events:
             asset = changes_asset("bigcommerce_default", name)
             self.logs[asset.uri] = EventLog(asset)

@@ -86,7 +86,7 @@ def test_a_manifest_has_exactly_the_documented_fields() -> None:
     expected = {
         "resource", "store_hash", "mode", "query", "window", "watermark", "files", "rows", "duplicates_dropped", "deleted", "drift",
         "rounded", "requests", "throttled", "seconds", "started_at", "finished_at", "provider_version", "complete", "checked",
-        "read_at", "sequence", "attempt", "replaces", "as_of",
+        "read_at", "sequence", "attempt", "replaces", "as_of", "follows", "waited",
     }  # fmt: skip
     file = DataFile(path="orders/run=x/part-00000.jsonl", rows=1, bytes=9, sha256="0" * 64)
 
