@@ -202,6 +202,15 @@ def test_two_writers_at_once_leave_each_row_once(bucket: Bucket) -> None:
     assert bucket.equals_store()
 
 
+def test_a_directory_that_a_console_made_is_no_file_of_somebody_else(bucket: Bucket) -> None:
+    for name in ("shop/", "shop/products/", "shop/products/empty/"):
+        bucket.s3.put(name, b"")
+
+    bucket.lake()
+
+    assert bucket.equals_store()
+
+
 def test_a_store_that_is_busy_for_a_moment_is_asked_again(bucket: Bucket) -> None:
     bucket.lake()
     bucket.change()

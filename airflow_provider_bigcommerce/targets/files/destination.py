@@ -323,7 +323,9 @@ class Destination:
         except OSError as error:
             raise _failed("listed", f"{_shown(self.url)}/{folder}", error) from error
         start = len(self.fs._strip_protocol(self.root).rstrip("/")) + 1  # fsspec's own spelling of paths
-        return [Entry(path[start:], int(info.get("size") or 0), _when(info)) for path, info in sorted(found.items())]
+        # S3 has directories too: objects that a console made, and the folder itself where its first file appears while it is listed.
+        files = [(path, found[path]) for path in sorted(found) if found[path].get("type") != "directory" and not path.endswith("/")]
+        return [Entry(path[start:], int(info.get("size") or 0), _when(info)) for path, info in files]
 
     def remove(self, name: str) -> None:
         """Remove a file; one that is gone already is no error.
