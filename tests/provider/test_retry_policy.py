@@ -80,14 +80,14 @@ def test_a_header_cannot_put_a_retry_off_for_long(asked: float | None, minutes: 
 DECIDED = {
     "fail": (
         "AuthenticationError CopyMismatchError CredentialsError FolderUsedError ForeignManifestError GraphQLError InvalidQueryError "
-        "MissingPackageError NoManifestError NotFoundError PermissionDeniedError PlanChangedError PlanError RedirectRefusedError "
-        "StoreSuspendedError TooManyChangesError TooManyDeletedError UnclearWriteError UnknownResourceError ValidationError"
+        "MissingPackageError NoManifestError NotApprovedError NotFoundError OtherStoreError PermissionDeniedError PlanChangedError PlanError "
+        "PlanExpiredError PlanUsedError RedirectRefusedError StoreSuspendedError TooManyChangesError TooManyDeletedError UnclearWriteError "
+        "UnknownResourceError ValidationError WriteFailedError"
     ),
     "retry": "RateLimitError ServerError TransportError",
     "default": (
         "AnswerTooLargeError ApiError BigCommerceError ClockError ConcurrentRunError ConflictError CountDisagreesError DestinationError "
-        "IncompleteReadError LongWaitError "
-        "PaginationLoopError UnexpectedAnswerError"
+        "IncompleteReadError LongWaitError PaginationLoopError ResourceBusyError UnexpectedAnswerError"
     ),
 }
 
