@@ -80,8 +80,8 @@ def test_a_header_cannot_put_a_retry_off_for_long(asked: float | None, minutes: 
 DECIDED = {
     "fail": (
         "AuthenticationError CopyMismatchError CredentialsError FolderUsedError ForeignManifestError GraphQLError InvalidQueryError "
-        "MissingPackageError NoManifestError NotApprovedError NotFoundError OtherStoreError PermissionDeniedError PlanChangedError PlanError "
-        "PlanExpiredError PlanUsedError RedirectRefusedError StoreSuspendedError TooManyChangesError TooManyDeletedError UnclearWriteError "
+        "MissingPackageError NoManifestError NotApprovedError NotFoundError OtherStoreError PermissionDeniedError PlanChangedError "
+        "PlanError PlanExpiredError PlanUsedError RedirectRefusedError StoreSuspendedError TooManyChangesError TooManyDeletedError UnclearWriteError "
         "UnknownResourceError ValidationError WriteFailedError"
     ),
     "retry": "RateLimitError ServerError TransportError",
