@@ -81,8 +81,8 @@ DECIDED = {
     "fail": (
         "AuthenticationError CopyMismatchError CredentialsError FolderUsedError ForeignManifestError GraphQLError InvalidQueryError "
         "MissingPackageError NoManifestError NotApprovedError NotFoundError OtherStoreError PermissionDeniedError PlanChangedError "
-        "PlanError PlanExpiredError PlanUsedError RedirectRefusedError StoreSuspendedError TooManyChangesError TooManyDeletedError UnclearWriteError "
-        "UnknownResourceError ValidationError WriteFailedError"
+        "PlanError PlanExpiredError PlanUsedError RedirectRefusedError StoreSuspendedError TooManyChangesError TooManyDeletedError "
+        "UnclearWriteError UnknownResourceError ValidationError WriteFailedError"
     ),
     "retry": "RateLimitError ServerError TransportError",
     "default": (
