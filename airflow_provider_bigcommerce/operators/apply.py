@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_bigcommerce.compat import is_task, record_metrics
+from airflow_provider_bigcommerce.compat import is_task
 from airflow_provider_bigcommerce.core.arguments import (
     Checks,
     anything,
@@ -27,8 +27,8 @@ from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.engine.stoppable import QUOTA_SHARE, StoppableReading
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
-from airflow_provider_bigcommerce.operators.writes import drive, failing_for_good, is_last_try, write_run
-from airflow_provider_bigcommerce.writing.apply import MAX_AGE, Applied, Applying, plan_uri, require_good
+from airflow_provider_bigcommerce.operators.writes import accounted, drive, failing_for_good, is_last_try, write_run
+from airflow_provider_bigcommerce.writing.apply import MAX_AGE, Applied, Applying, plan_uri
 from airflow_provider_bigcommerce.writing.conflicts import OnConflict
 from airflow_provider_bigcommerce.writing.sending_plan import OnRejected, SendingManner, Verify, verify_of
 
@@ -128,12 +128,7 @@ class BigCommerceApplyOperator(BaseOperator):
         check_rendered(self, self.argument_checks)
         with failing_for_good(context, self.log.info):
             applied = self._apply(context)
-            told = applied.as_json()
-            if is_task(context):
-                context["ti"].xcom_push(key="outcome", value=told)
-            tags = {"resource": applied.manifest.resource}
-            record_metrics("bigcommerce.apply", {f"rows_{kind}": count for kind, count in applied.manifest.counts.items()}, tags)
-            require_good(applied, on_rejected=self.on_rejected)
+            told = accounted(applied, context, on_rejected=self.on_rejected)
         self.log.info("Applied %s rows: %s. %s", f"{applied.manifest.rows:,}", applied.manifest.counts, applied.uri)
         return told
 

@@ -1,4 +1,4 @@
-"""What operators that write have in common: the run's key, the store, a kill, and which failures no retry cures.
+"""What operators that write have in common: the run's key, the store, a kill, what is told, and which failures no retry cures.
 
 Decides nothing about rows.
 """
@@ -14,13 +14,14 @@ from typing import Any
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
-from airflow_provider_bigcommerce.compat import come_again, is_task, try_number
+from airflow_provider_bigcommerce.compat import come_again, is_task, record_metrics, try_number
 from airflow_provider_bigcommerce.core.waiting import is_permanent
 from airflow_provider_bigcommerce.engine.manifest import run_key
 from airflow_provider_bigcommerce.engine.stoppable import StoppableReading
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, DestinationError, LongWaitError, ResourceBusyError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
-from airflow_provider_bigcommerce.writing.apply import Drive
+from airflow_provider_bigcommerce.writing.apply import Applied, Drive, require_good
+from airflow_provider_bigcommerce.writing.sending_plan import OnRejected
 
 
 def write_run(context: Mapping[str, Any], task_id: str, subject: str) -> str:
@@ -77,3 +78,17 @@ def failing_for_good(context: Mapping[str, Any], tell: Callable[..., None]) -> I
         if is_permanent(error):
             raise AirflowFailException(str(error)) from error
         raise
+
+
+def accounted(applied: Applied, context: Mapping[str, Any], *, on_rejected: OnRejected, **more: Any) -> dict[str, Any]:
+    """What a task returns of what came of its rows; told in XCom and in metrics also where the task fails for it.
+
+    :raises WriteFailedError: rows need somebody.
+    """
+    told = {**applied.as_json(), **more}
+    if is_task(context):
+        context["ti"].xcom_push(key="outcome", value=told)
+    tags = {"resource": applied.manifest.resource}
+    record_metrics("bigcommerce.apply", {f"rows_{kind}": count for kind, count in applied.manifest.counts.items()}, tags)
+    require_good(applied, on_rejected=on_rejected)
+    return told

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_bigcommerce.compat import is_task, record_metrics
+from airflow_provider_bigcommerce.compat import is_task
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, check_rendered, one_of
 from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.engine.failing import tells_why_it_fails
@@ -16,8 +16,8 @@ from airflow_provider_bigcommerce.engine.mapped import named_by_connection
 from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.engine.stoppable import StoppableReading
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
-from airflow_provider_bigcommerce.operators.writes import drive, failing_for_good, is_last_try, write_run
-from airflow_provider_bigcommerce.writing.apply import Applied, Applying, require_good
+from airflow_provider_bigcommerce.operators.writes import accounted, drive, failing_for_good, is_last_try, write_run
+from airflow_provider_bigcommerce.writing.apply import Applied, Applying
 from airflow_provider_bigcommerce.writing.approval import NO_APPROVAL
 from airflow_provider_bigcommerce.writing.arguments import PLAN_CHECKS, check_settings, settings_of, store_settings
 from airflow_provider_bigcommerce.writing.one_task import begun_plan, made_plan
@@ -135,12 +135,7 @@ class ToBigCommerceOperator(BaseOperator):
         check_rendered(self, self.argument_checks)
         with failing_for_good(context, self.log.info):
             applied = self._write(context)
-            told = {**applied.as_json(), "plan": applied.manifest.plan}
-            if is_task(context):
-                context["ti"].xcom_push(key="outcome", value=told)
-            tags = {"resource": applied.manifest.resource}
-            record_metrics("bigcommerce.apply", {f"rows_{kind}": count for kind, count in applied.manifest.counts.items()}, tags)
-            require_good(applied, on_rejected=self.on_rejected)
+            told = accounted(applied, context, on_rejected=self.on_rejected, plan=applied.manifest.plan)
         self.log.info("Wrote %s rows: %s. %s", f"{applied.manifest.rows:,}", applied.manifest.counts, applied.uri)
         return told
 
