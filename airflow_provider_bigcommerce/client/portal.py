@@ -32,7 +32,7 @@ def is_loop_running() -> bool:
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run one coroutine to its end in this thread.
 
-    When a signal's handler raises (a task's time-out), the coroutine is cancelled and its cleanup runs before the exception goes on.
+    When a signal's handler raises (a task's time-out), the coroutine is cancelled and its cleanup runs before the exception continues.
 
     :raises RuntimeError: a loop is already running in this thread.
     """

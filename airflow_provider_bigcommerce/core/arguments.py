@@ -2,7 +2,7 @@
 
 A check takes the argument's name and value and returns the value to work with, or raises one sentence that names the argument, its value
 and what is accepted. Text where a list is meant is one value (or a list that a template rendered to text), never its characters.
-Pure; knows no Airflow: a value that a task gets only when it runs is told by its looks.
+Pure; knows no Airflow: a value that a task gets only when it runs is recognized by its looks.
 """
 
 from __future__ import annotations

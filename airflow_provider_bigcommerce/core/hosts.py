@@ -1,4 +1,4 @@
-"""The hosts of BigCommerce's APIs: which paths belong to which, what each wants beside the token, and what it grants.
+"""The hosts of BigCommerce's APIs: which paths belong to which, what each wants in addition to the token, and what it grants.
 
 Data and one question. A path names its host by its beginning, so that a path is all that a caller need give. B2B Edition stands on a host
 of its own, with its own quota, for the same store and the same token.

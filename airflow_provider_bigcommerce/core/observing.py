@@ -1,4 +1,4 @@
-"""What answers show beside their rows: how a list is ordered and paged, which headers came, how fine a header counts.
+"""What answers show in addition to their rows: how a list is ordered and paged, which headers came, how fine a header counts.
 
 Pure: it gets answers and gives words of a closed vocabulary, never a value that an answer held.
 """

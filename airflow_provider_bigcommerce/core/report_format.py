@@ -94,7 +94,7 @@ class Finding(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     :param status: of a request that failed or was refused; null where no answer came.
     :param why: why it was not asked.
     :param found: the answer, in the question's own words; null where the store's rows do not tell.
-    :param assumed: what this package goes by; null where it goes by neither answer.
+    :param assumed: what this package assumes; null where it assumes neither answer.
     :param agrees: whether what was found is what is assumed; null where one of them is null.
     """
 
@@ -139,7 +139,7 @@ class Report(msgspec.Struct, kw_only=True, frozen=True):
     findings: tuple[Finding, ...]
 
     def differences(self) -> list[str]:
-        """Each difference from what this package goes by, as a line for a person."""
+        """Each difference from what this package assumes, as a line for a person."""
         differing = [each for each in self.resources if each.differs]
         lines = [f"{each.name}: new field {field.path} ({field.seen_type})" for each in differing for field in each.new_fields]
         lines += [

@@ -28,7 +28,7 @@ Headers = Iterable[tuple[str, str]]
 SECRET_HEADER: Final = "X-Airflow-BigCommerce"  # noqa: S105  # the header's name
 #: The headers of Standard Webhooks.
 ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
-#: Seconds that a delivery may be old. Nobody knows whether a retry is signed anew, and the last one comes after two days; a replay costs
+#: Seconds that a delivery may be old. Nobody knows whether a retry is signed afresh, and the last one comes after two days; a replay costs
 #: one read by id.
 MOST_AGE: Final = 72 * 3600.0
 #: Seconds that the sender's clock may be ahead.
@@ -99,7 +99,7 @@ class Change:
     :param resource: catalog name.
     :param key: the row's key; a tuple where it has several fields, None where the event does not tell which row it is.
     :param parents: keys of the parents under which it is read; often none.
-    :param is_gone: the event says that the row is there no more.
+    :param is_gone: the event says that the row is no longer there.
     :param created_at: epoch seconds of the event, or None.
     """
 
@@ -116,7 +116,7 @@ class Change:
 def verify(headers: Headers, body: bytes, secrets: Secrets, now: float, signature: Signature = "if_present") -> Refused | None:
     """Whether a delivery is the store's; None where it is.
 
-    :param headers: names in any case, with their values; a name may stand there more than once.
+    :param headers: names in any case, with their values; a name may be there more than once.
     :param body: the raw body.
     :param now: epoch seconds.
     :param signature: ``if_present``: checked where its headers came and the connection has a client secret; ``required``: always.

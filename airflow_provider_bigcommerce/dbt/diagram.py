@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from airflow_provider_bigcommerce.dbt.tables import POINTERS, Described
 
-#: Columns that an entity shows beside its keys.
+#: Columns that an entity shows in addition to its keys.
 _SHOWN = 6
 
 

@@ -1,4 +1,4 @@
-"""Whether a list came whole: what was read, held against the numbers that the store gave, and what follows for the watermark.
+"""Whether a list came whole: what was read, checked against the numbers that the store gave, and what follows for the watermark.
 
 Decides by counts alone; reads nothing.
 """
@@ -38,7 +38,7 @@ def require_whole(copied: Copied) -> None:
 
 
 def settled(watermark: datetime | None, checks: Sequence[Check], *, accept_incomplete: bool) -> datetime | None:
-    """Where the next run goes on: not behind a window whose copy is not complete, unless the caller accepts that.
+    """Where the next run continues: not behind a window whose copy is not complete, unless the caller accepts that.
 
     :param watermark: where it would go on, or None for a run that moves no watermark.
     """

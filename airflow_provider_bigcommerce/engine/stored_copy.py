@@ -90,7 +90,7 @@ class StoredCopy(Protocol):
         """The rows of these keys, or all."""
 
     def repair(self, run: str, synced_at: datetime) -> Repair:
-        """Begin to write rows anew."""
+        """Begin to write rows again."""
 
 
 class Columns:

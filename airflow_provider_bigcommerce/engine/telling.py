@@ -95,7 +95,7 @@ class Learnt:
 
 
 def copied(manifest: Manifest, into: str) -> str:
-    """A run in one line: what came, what it cost, and where the next run goes on.
+    """A run in one line: what came, what it cost, and where the next run continues.
 
     :param into: what took the rows, ``2 files``.
     """
@@ -107,7 +107,7 @@ def copied(manifest: Manifest, into: str) -> str:
     cost = [f"{manifest.requests} requests in {manifest.seconds:.1f} s, {manifest.throttled} of them answered 429"]
     if manifest.waited >= 1:
         cost.append(f"{duration(manifest.waited)} of it waiting for the quota or to repeat a request")
-    further = f" The next run goes on at {manifest.watermark}." if manifest.watermark else ""
+    further = f" The next run continues at {manifest.watermark}." if manifest.watermark else ""
     return f"Copied {manifest.resource}: {', '.join(came)}; {', '.join(cost)}.{further}"
 
 

@@ -70,10 +70,10 @@ def failing_for_good(context: Mapping[str, Any], tell: Callable[..., None]) -> I
     except (LongWaitError, ResourceBusyError) as error:
         if not is_task(context):
             raise
-        tell("%s The task gives its slot back and comes again then.", error)
+        tell("%s The task releases its worker slot and resumes then.", error)
         raise come_again(datetime.now(UTC) + timedelta(seconds=error.seconds)) from error
     except DestinationError:
-        raise  # a full disk or a lost bucket: people mend these while a task retries
+        raise  # a full disk or a lost bucket: people repair these while a task retries
     except BigCommerceError as error:
         if is_permanent(error):
             raise AirflowFailException(str(error)) from error

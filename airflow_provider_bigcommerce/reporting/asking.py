@@ -38,7 +38,7 @@ class Outcome:
     :param asked: in the report's words.
     :param status: where an answer came; None where none did.
     :param response: the answer, where it was no error.
-    :param title: the error's own title, to hold it against what the catalog knows; never for the report.
+    :param title: the error's own title, to check it against what the catalog knows; never for the report.
     """
 
     asked: Asked

@@ -149,7 +149,7 @@ def _count_assumed(row: Resource) -> str:
 
 
 def window(asker: Asker, look: Look) -> Iterator[Finding]:
-    """Whether a filter by change date has the second that it is given: incremental runs go by it."""
+    """Whether a filter by change date has the second that it is given: incremental runs depend on it."""
     row, dates = look.row, look.row.modified
     if dates is None or not look.outcome.is_answered:
         return

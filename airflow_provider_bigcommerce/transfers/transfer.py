@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 #: Stands for the data interval of a run where a DAG is parsed.
 _ANY_INTERVAL = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
 
-#: What becomes of rows that the store has no more; ``delete`` is for tables alone.
+#: What becomes of rows that the store no longer has; ``delete`` is for tables alone.
 Deletes = Literal["ignore", "detect", "delete"]
 
 
@@ -217,7 +217,7 @@ class BigCommerceTransferOperator(LiveTransfer):
         self._check_what_is_known()
         if live and mode != "incremental":
             raise InvalidQueryError(
-                f"live=True does not go with mode={mode!r}: runs by the clock read what changed. Use mode='incremental'."
+                f"live=True does not go with mode={mode!r}: scheduled runs read what changed. Use mode='incremental'."
             )
         bounds = ("since", "until", "parent_ids", "parent_query", "parents_from", "ids", "deleted")
         self.listen(also_given=[name for name in bounds if getattr(self, name) is not None])

@@ -85,7 +85,7 @@ class Columns:
     def check(self, columns: Collection[str], needed: Iterable[str]) -> None:
         """Whether an input with these columns can be taken.
 
-        :param needed: fields by which rows are told from others.
+        :param needed: fields by which rows are distinguished from others.
         :raises InvalidQueryError: a column of the mapping, or of the key, is missing.
         """
         for name in self.mapping or ():
@@ -95,7 +95,7 @@ class Columns:
         for name in needed:
             if name not in going:
                 raise InvalidQueryError(
-                    f"The input has no column for {name!r}, by which rows are told from others.{_nearest(name, columns)} Map it: "
+                    f"The input has no column for {name!r}, by which rows are distinguished from others.{_nearest(name, columns)} Map it: "
                     f"mapping={{'<column>': {name!r}}}."
                 )
 
@@ -110,7 +110,7 @@ class Columns:
 
 
 class Rows:
-    """Rows of the input with the fields' names; each iteration begins anew.
+    """Rows of the input with the fields' names; each iteration starts from the beginning.
 
     :param columns: what makes them.
     :param rows: the input's rows, which can be read more than once.

@@ -32,7 +32,7 @@ _AGAIN: frozenset[OutcomeKind] = frozenset({"rejected", "conflict", "not_sent"})
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What stands in the folder.
+    """What is in the folder.
 
     :param uri: of the manifest.
     """

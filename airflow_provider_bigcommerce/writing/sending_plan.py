@@ -96,7 +96,7 @@ class PlanSending:
     :param journal: of this try.
     :param past: of earlier ones.
     :param lease: the right to write this resource.
-    :param secrets: fields that stand in no file.
+    :param secrets: fields that are in no file.
     :param at: called at points where a process may be killed, for tests.
     """
 

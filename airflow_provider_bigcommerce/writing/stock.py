@@ -341,7 +341,7 @@ class StockWriting:
 
 
 def _before(target: Target, old: int | None) -> Target:
-    """The row as it stood before an earlier try sent it."""
+    """The row as it was before an earlier try sent it."""
     return Target(target.wanted, target.name, target.item, target.variant, target.location, old, target.safety)
 
 

@@ -1,6 +1,6 @@
 """What a catalog row can say: the fields, their closed sets and the scope pairs.
 
-Types only; the rows are in the ``rows_*`` modules beside this one. It may not know any resource by name.
+Types only; the rows are in the ``rows_*`` modules next to this one. It may not know any resource by name.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ class Resource:
     :param id_max: parameter "key at or below", or None.
     :param id_in: parameter that takes a comma-separated list of keys (of that part of the key which it names), or None.
     :param includes: values of ``include=``.
-    :param include_companions: query parameters that ``include`` needs beside it.
+    :param include_companions: query parameters that ``include`` needs in addition.
     :param can_select_fields: whether ``include_fields`` works.
     :param can_exclude_fields: whether ``exclude_fields`` works.
     :param filters: other query parameters that the list accepts.

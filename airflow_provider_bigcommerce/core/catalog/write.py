@@ -1,6 +1,6 @@
 """What a call that writes can say: the fields of :class:`Write` and their closed sets.
 
-Types only; the calls are in the ``writes_*`` modules beside this one. It may not know any call by name.
+Types only; the calls are in the ``writes_*`` modules next to this one. It may not know any call by name.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class WriteMachine:
 
     :param route: which calls carry it out.
     :param fields: call's name -> the fields its body takes, by :class:`Write` name; a call that is missing takes anything.
-    :param beside: fields of the body beside the rows (the ``reason`` of a stock adjustment).
+    :param beside: fields of the body in addition to the rows (the ``reason`` of a stock adjustment).
     """
 
     def __init__(self, route: Route, fields: Fields, *, beside: Mapping[str, Any] | None = None) -> None:

@@ -31,9 +31,9 @@ class Part:
 class RowSource:
     """Hands an input out in parts.
 
-    Rows that can be read twice (a list, an object whose ``iter`` begins anew) are read once for their keys first, so that none of the rows
-    of a doubled key is sent. An iterator can be read but once: the rows of a doubled key are rejected where they come in one part, and
-    the later ones where they come in two.
+    Rows that can be read twice (a list, an object whose ``iter`` starts from the beginning) are read once for their keys first, so that
+    none of the rows of a doubled key is sent. An iterator can be read but once: the rows of a doubled key are rejected where they come in
+    one part, and the later ones where they come in two.
 
     :param rows: the input.
     :raises InvalidQueryError: it is no iterable of rows.

@@ -1,4 +1,4 @@
-"""How a run into files begins: what stands there, what is refused, what killed tries left and is put right or removed.
+"""How a run into files begins: what is there, what is refused, what killed tries left and is put right or removed.
 
 Goes by one listing of the resource's directory. Nothing of a run that is data is read again.
 """
@@ -103,7 +103,7 @@ def remove_orphans(
 
     :param found: the copy; its snapshot names no file that is removed here.
     :param task: from :func:`task_key`; other tasks' files are not touched.
-    :param now: the destination's own time, for the worker's may be a day ahead; None, where it does not tell, removes nothing.
+    :param now: the destination's own time, because the worker's may be a day ahead; None, where it does not tell, removes nothing.
     :param but: the run that is under way, whose mapped tasks may have waited long for each other.
     :returns: how many files were removed.
     """

@@ -82,7 +82,7 @@ class Compacted(msgspec.Struct, frozen=True, kw_only=True):
     skipped: str | None = None
 
     def as_json(self) -> dict[str, object]:
-        """As it stands in XCom."""
+        """As it is written to XCom."""
         return dict(msgspec.to_builtins(self))
 
 
@@ -194,7 +194,7 @@ class Compaction:
         try:
             resource = resource_of(found.runs[0].manifest.resource)
         except UnknownResourceError:  # of a GraphQL connection
-            return self._skipped("it is no resource of the catalog, so it is not known by what its rows are told apart")
+            return self._skipped("it is not a resource of the catalog, so its key is not known")
         self._refuse_two_stores(found)
         if not dry_run:
             found = self._without_doubles(found, resource)
@@ -249,19 +249,19 @@ class Compaction:
         """
         while not resource.primary_key and (doubled := doubles(found.runs)):
             for run in doubled:
-                self._tell(f"Another compaction of {self._name} stands for runs for which {run.run} does too, which is taken back.")
+                self._tell(f"Another compaction of {self._name} replaces runs that {run.run} replaces too, which is taken back.")
                 self._destination.remove(manifest_name(self._folder, run.run))
             found = settled(self._destination, self._folder)
         return found
 
     def _is_changed(self, segment: Segment) -> bool:
-        """Whether another one has replaced a run of the segment, or a run was committed anew: the next compaction takes what is left."""
+        """Whether another one has replaced a run of the segment, or a run was committed again: the next compaction takes what is left."""
         now = {stands_for(run) for run in find_copy(self._destination, self._folder).runs}
         if all(stands_for(run) in now for run in segment.runs):
             return False
         self._tell(
             f"Another compaction of {self._name}, or a cleared task, has replaced runs that this one had read. What this one wrote is "
-            "dropped; the next one goes on with what is there then."
+            "dropped; the next one continues with what is there then."
         )
         return True
 

@@ -127,7 +127,7 @@ class LakeCopy:
     # -- repair
 
     def repair(self, run: str, synced_at: datetime) -> LakeRepair:
-        """Begin to write rows anew, as a run of its own."""
+        """Begin to write rows again, as a run of its own."""
         selection = select(
             resource=self._resource.name,
             mode="full",

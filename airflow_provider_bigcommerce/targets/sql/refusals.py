@@ -49,7 +49,7 @@ _MYSQL: Final[dict[int, tuple[str, re.Pattern[str] | None]]] = {
 
 
 def told(error: BaseException) -> str:
-    """A driver's error as it may stand in messages: ``UniqueViolation, SQLSTATE 23505, table orders, constraint orders_pkey``."""
+    """A driver's error as it may be shown in messages: ``UniqueViolation, SQLSTATE 23505, table orders, constraint orders_pkey``."""
     original = getattr(error, "orig", None)  # SQLAlchemy's wrapping
     found = original if isinstance(original, BaseException) else error
     return ", ".join([type(found).__name__, *_parts(found)])

@@ -60,7 +60,7 @@ _INDEXES: Mapping[str, Sequence[str]] = {
     "_bigcommerce_syncs_mode": ("table_name", "filters_hash", "mode", "finished_at"),
 }
 
-#: How long the rows of runs are kept that nothing asks for: a year, and a month to look back upon it.
+#: How long the rows of runs are kept that nothing asks for: a year, and a month to look back at it.
 _KEPT = timedelta(days=400)
 
 

@@ -77,7 +77,7 @@ class TableCopy:
     def _past(self) -> tuple[list[Manifest], str, Mapping[str, str]]:
         """The runs that filled the table with the newest one's filters, the newest first, and how they keep nested values.
 
-        Only the newest manifest is read: of the others, what the columns tell stands in copies of it.
+        Only the newest manifest is read: of the others, what the columns tell is in copies of it.
         """
         database, name = self._database, self._database.qualified(SYNCS.name)
         there = database.columns_of(SYNCS.name)
@@ -242,7 +242,7 @@ class TableCopy:
     # -- repair
 
     def repair(self, run: str, synced_at: datetime) -> TableRepair:
-        """Begin to write rows anew."""
+        """Begin to write rows again."""
         if not self._has_staging:
             self._thread.run(self._target.create_staging)
             self._has_staging = True

@@ -24,7 +24,7 @@ class Deletes:
 
     :param database: where the tables are.
     :param layout: of the table.
-    :param staged: the staging table of the rows that the run read, as it stands in a statement.
+    :param staged: the staging table of the rows that the run read, as written in a statement.
     """
 
     def __init__(self, database: Database, layout: Layout, staged: str) -> None:
