@@ -276,7 +276,7 @@ def stored_connection(conn_id: str) -> Connection | None:
 
 
 def come_again(at: datetime) -> Exception:
-    """What a task raises to give its slot back and be started again then, without using up a retry."""
+    """What a task raises to release its worker slot and be started again later, without using up a retry."""
     return _reschedule()(at)
 
 

@@ -319,7 +319,7 @@ class ClockError(UnexpectedAnswerError):
 
 
 class PaginationLoopError(BigCommerceError):
-    """The store named a page or cursor that was already read; going on would never end."""
+    """The store named a page or cursor that was already read; the read would never end."""
 
 
 class IncompleteReadError(BigCommerceError):

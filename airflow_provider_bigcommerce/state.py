@@ -134,7 +134,7 @@ class WatermarkState:
         if found.store_hash != store_hash:
             raise InvalidQueryError(
                 f"The watermark kept under {self.key!r} belongs to the store {found.store_hash!r}, and the connection now points to "
-                f"{store_hash!r}: going on would mix two stores in one copy. Use another path or connection id for the new store. "
+                f"{store_hash!r}: continuing would mix two stores in one copy. Use another path or connection id for the new store. "
                 f"To start over here: {remedy[0].lower()}{remedy[1:]}, and empty the directory."
             )
         return found

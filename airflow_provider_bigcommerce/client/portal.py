@@ -1,7 +1,7 @@
 """Lets sync code use coroutines. Knows nothing of BigCommerce.
 
 ``run`` drives one coroutine in this thread, for a task's ``execute``. A ``Portal`` keeps a loop of its own in a background
-thread, for sync code that asks for one thing after the other while requests that were sent ahead go on.
+thread, for sync code that asks for one thing after the other while requests that were sent ahead continue.
 """
 
 from __future__ import annotations

@@ -450,7 +450,7 @@ class Sender:
         idle, patience = self._clock() - self._delivered_at, self._settings.hand_back_after
         if patience is not None and idle + seconds > patience:
             raise LongWaitError(
-                f"The store has sent nothing for {idle:.0f} s and is to be asked again in {seconds:.0f} s; hand_back_after={patience:g} s "
+                f"The store has sent nothing for {idle:.0f} s and will be asked again in {seconds:.0f} s; hand_back_after={patience:g} s "
                 "allows no longer wait.",
                 seconds=min(seconds, _COME_AGAIN),
             )
@@ -475,7 +475,7 @@ class Sender:
     def _tell_quota(self, line: _Line, seconds: float) -> None:
         """One line a window, not one a waiting request; a warning where it is others that use the quota up.
 
-        A read that continues for many windows says it ever more rarely.
+        A read that continues for many windows says it less and less often.
         """
         now, budget = self._clock(), line.budget
         if now < self._told_until or seconds < 1 or (budget.left and seconds < 5):
@@ -489,7 +489,7 @@ class Sender:
         if others > ours:
             advice = (
                 " Nothing is broken: this task continues, slower. The others are tasks or apps with an API account of this store. "
-                "Let them run at another time, or give those that are yours a lower quota_share in their connection."
+                "Run them at another time, or give your own ones a lower quota_share in their connection."
             )
         whose = f"{line.host.title}'s" if line.host.is_optional else "the store's"
         log.log(

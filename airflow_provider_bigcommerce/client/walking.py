@@ -124,7 +124,7 @@ class Walker:
     ) -> AsyncGenerator[Found, None]:
         """The rows out of their parents' rows; one by one where the store refuses the include.
 
-        Positions are those of :meth:`_by_parent`, which may have to go on from them.
+        Positions are those of :meth:`_by_parent`, which may have to continue from them.
         """
         included = {**parent_query, "include": embedded.include} if embedded.include else parent_query
         sources = tuple(row.parent_keys.values())

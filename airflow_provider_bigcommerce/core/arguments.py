@@ -373,7 +373,7 @@ def check_rendered(owner: Any, checks: Checks) -> None:
         check, value = checks[name], getattr(owner, name)
         if value is None and not check.may_vanish:
             raise InvalidQueryError(
-                f"{name} was given as a template or as another task's result, and it came out as None. Without it the task would do "
+                f"{name} was given as a template or as another task's result, and its value is None. Without it the task would do "
                 "something else. Give a template that always has a value, or skip the task where there is none."
             )
         setattr(owner, name, check(name, value))

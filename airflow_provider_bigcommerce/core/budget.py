@@ -57,7 +57,7 @@ class Budget:
     a window is sent at once, and the rest at a pace that ends with the window. Our part is our part of what was used; we aim a
     little lower where it is large and a little higher where it is small, so that all come to have the same. Who is alone keeps a
     few requests back for a moment, or others, who find every window used up, would never be seen. With several of us on one store
-    nothing but the headers need be shared.
+    only the headers need be shared.
 
     :param share: fraction of the quota that may be used, 0 < share <= 1; the rest stays for the merchant's other apps.
     :param quota: requests a window that are documented for a host whose answers may not tell it; None for none. Then our own requests are
@@ -162,7 +162,7 @@ class Budget:
         return max(1, few, left // (_THEN * (1 + newly)))
 
     def _others_to_come(self, now: float) -> float:
-        """Requests that others will send until the first window ends, if they go on as they did before we came, or since."""
+        """Requests that others will send until the first window ends, if they continue as they did before we came, or since."""
         if self._ends_at is None or self.window_seconds is None:
             return math.inf
         left = self._ends_at - now

@@ -61,7 +61,7 @@ def reset_of(response: Response) -> int | None:
 
 
 def paging_of(listing: Listing) -> tuple[str, ...]:
-    """The parts of ``meta`` that tell of pages: ``pagination``, ``cursor_pagination``, ``offset``."""
+    """The parts of ``meta`` about pages: ``pagination``, ``cursor_pagination``, ``offset``."""
     numbers, cursors = listing.meta.pagination, listing.meta.cursor_pagination
     found = [] if numbers is None else ["pagination"] if numbers.offset is None else ["offset"]
     return (*found, *(["cursor_pagination"] if cursors is not None else []))

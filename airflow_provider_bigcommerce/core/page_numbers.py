@@ -16,7 +16,7 @@ of rows, and the list's total, may look as before. So a list of more than one pa
 One page is one answer, and exact.
 
 Where a list takes an offset, page n begins at (n - 1) times the length of a page, and that is the length of the first one that came: a
-store that gives fewer rows than it was asked for would otherwise be asked to pass over the difference.
+store that gives fewer rows than it was asked for would otherwise be asked to ignore the difference.
 """
 
 from __future__ import annotations

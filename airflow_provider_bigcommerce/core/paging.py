@@ -58,7 +58,8 @@ class Walk(Protocol):
         """Take the answer to ``request``; answers come in the order of the requests."""
 
     def go_on(self) -> bool:
-        """Plan another look behind the last row, because the store says that there is more; tells whether the list can be gone on with.
+        """Plan another look behind the last row, because the store says that there is more; tells whether the read of the list can
+        continue.
 
         Only called when all answers have come and no request is planned.
         """

@@ -188,7 +188,7 @@ def unknown_filters(method: str, path: str, names: Iterable[str]) -> str | None:
 
 
 def check_parameters(resource: Resource, query: Query, argument: str = "query", *, is_one: bool = False) -> None:
-    """Refuse parameters and values that BigCommerce would pass over or take for something else: it would answer with all rows.
+    """Refuse parameters and values that BigCommerce would ignore, or read as something else: it would answer with all rows.
 
     :param argument: what the query is called, for messages.
     :param is_one: whether it goes with one row's path and not with the list.
@@ -294,7 +294,7 @@ def walk_of(
     :param path: the resource's path with its placeholders filled.
     :param query: filters as the caller wrote them; ``limit`` lowers the page size, ``page`` (or ``offset``) asks for that page alone.
     :param start: the position of an earlier walk of the same list with the same query; its walk continues there.
-    :param lengths: for the list of one parent of many: what the lists of the others have told of the length of pages.
+    :param lengths: for the list of one parent of many: what the lists of the others have shown of the length of pages.
     """
     params = full_query(resource, query)
     limit = _limit(resource, params)

@@ -204,7 +204,7 @@ def strange_status(request: Request, status: int) -> UnexpectedAnswerError:
 
 
 def sign_of(outcome: Response | Fault | None) -> Sign:
-    """What an attempt tells of how many requests at once its endpoint takes; None for one that was given up by ourselves."""
+    """What an attempt shows of how many requests at once its endpoint takes; None for one that was given up by ourselves."""
     if outcome is None:
         return "none"
     if isinstance(outcome, Fault):

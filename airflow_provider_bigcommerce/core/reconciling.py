@@ -34,7 +34,7 @@ MONEY_UNIT = Decimal("0.0001")
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Which rows of the store the copy speaks of.
+    """Which rows of the store the copy covers.
 
     :param filters: the query with which the copy was made.
     :param dates: the filter that bounds it by date, or None where the resource has none.

@@ -57,7 +57,7 @@ class ResourceReport(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=Tr
     :param is_described: whether a published file describes its rows; where none does, all fields but the key are new.
     :param rows: rows that were looked at, those of the request with every ``include`` among them; at most two pages.
     :param default_page: rows of a page, where the answer tells it.
-    :param paging: the parts of ``meta`` that tell of pages.
+    :param paging: the parts of ``meta`` about pages.
     :param order: how the rows are ordered by their key, where at least four rows of whole-number keys came.
     :param include_status: the status by which a request with every ``include`` was refused; null where it was answered or there is none.
     :param new_fields: fields that our schema has not.

@@ -1,4 +1,4 @@
-"""What a webhook is: whether it is really from the store, which rows it names, and what is told of many of them at once.
+"""What a webhook is: whether it is really from the store, which rows it names, and how many of them become one event.
 
 Pure: bytes, headers, secrets and a time in; an event, or the reason why not, out. No input raises. A reason names what is wrong and never
 what was sent.
@@ -249,7 +249,7 @@ def _usable(value: object, *, is_text: bool) -> int | str | None:
 
 
 def payloads(changes: Iterable[Change], store_hash: str, now: float) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Resource and payload of the asset events that tell of these changes: one a resource, more where it has over ``MOST_IDS`` ids.
+    """Resource and payload of the asset events that report these changes: one per resource, more where it has over ``MOST_IDS`` ids.
 
     ``ids`` and ``deleted`` are told in the order they came, each id once; an id whose row is gone is in ``deleted`` alone, unless another
     event told that it changed: deliveries come in any order. ``is_whole`` is False where an event did not tell which row it was: then the

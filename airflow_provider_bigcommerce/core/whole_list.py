@@ -1,4 +1,4 @@
-"""A walk of one list, checked against what the store tells of the whole list: here alone is decided whether enough rows came.
+"""A walk of one list, checked against what the store says about the whole list: here alone is decided whether enough rows came.
 
 A walk ends by what single answers say, and an answer that lacks rows may say so twice. So the highest number of rows that any answer told
 for the whole list is due, whatever later answers tell, and an end with fewer rows is no end yet:
@@ -29,7 +29,7 @@ class WholeList:
     """A walk that ends only where the store's number of rows has come.
 
     :param walk: reads the list; its steps tell numbers of the whole list.
-    :param request: of the list, without paging parameters: with one row a page it asks for the number of rows.
+    :param request: of the list, without paging parameters: with one row per page it asks for the number of rows.
     :param count: request whose answer ``{"count": n}`` tells that number, where there is one (V2); an empty list is checked against it too.
     :param count_of_all: the same count without the list's filters, which no page says that counts know; None where it has none.
     :param count_of_none: the same count with filters of that kind that no row passes; a count that knows them has none then.

@@ -1,4 +1,4 @@
-"""How the tables hang together, as an entity-relationship diagram in Mermaid."""
+"""How the tables are related, as an entity-relationship diagram in Mermaid."""
 
 from __future__ import annotations
 

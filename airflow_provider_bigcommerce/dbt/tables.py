@@ -1,4 +1,4 @@
-"""The tables that a project describes: which resources, under which names, how they hang together. Decides; opens nothing."""
+"""The tables that a project describes: which resources, under which names, how they are related. Decides; opens nothing."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ OWN: Final[Mapping[str, Mapping[str, str]]] = {
         "name_customer": "Name of the product as the customer saw it.",
         "name_merchant": "Name of the product as the merchant sees it.",
         "type": "Physical, digital or a gift certificate.",
-        "order_pickup_method_id": "The pickup method of the order that it goes by.",
+        "order_pickup_method_id": "The pickup method of the order.",
         "base_price": "Price of one unit, as it was entered.",
         "price": "Price of one unit",
         "base_total": "Price of the line, as it was entered.",

@@ -1,6 +1,6 @@
 """Reads the rows of a list whose ids are known, and tells which of them the store no longer has.
 
-An id that brings no row is asked for once more, some time later: an event can be faster than the list that it tells of. The second
+An id that brings no row is asked for once more, some time later: an event can be faster than the list that it is about. The second
 answer counts where it proves itself: the row's own path says 404, or the answer has another row that is known to be there, or the id
 was asked for alone.
 """
@@ -206,7 +206,7 @@ class _Parents(_Batches):
 
 
 class _Nothing(_Batches):
-    """No row: events told of deleted ones alone."""
+    """No row: events reported only deleted ones."""
 
     async def rows(self, query: Query, keys: Sequence[int | str]) -> AsyncGenerator[list[msgspec.Raw], None]:  # noqa: ARG002  # as the others
         """None."""

@@ -1,6 +1,6 @@
 """Copies the rows of a list into files: pages in, parts out, duplicates dropped, orders completed.
 
-Awaits the store and hands pages to the writer in a thread, so that requests that were sent ahead go on. Commits nothing: the
+Awaits the store and hands pages to the writer in a thread, so that requests that were sent ahead continue. Commits nothing: the
 caller writes the manifest.
 """
 
@@ -173,7 +173,7 @@ class Copy:
                     await in_thread(thread, self._close_part, store)
                 elif isinstance(error, (ValidationError, NotFoundError)) and self._parts is not None:
                     # A cursor may have ended since, or the row that it was behind is gone.
-                    await in_thread(thread, self._parts.begin_anew, f"the store refused to go on there ({error.status})")
+                    await in_thread(thread, self._parts.begin_anew, f"the store refused to continue there ({error.status})")
                 raise
             await begun  # for a list without rows
             copied.counted = await self._count(store)

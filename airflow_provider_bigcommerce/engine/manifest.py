@@ -96,12 +96,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     :param complete: whether each check agrees.
     :param checked: the numbers that were compared; empty where the store gives none.
     :param read_at: the store's time at which its read began, ISO-8601 with ``Z``: the run whose read began last has the newest rows. Null
-        in a manifest of an earlier version, whose ``started_at`` stands in for it.
+        in a manifest of an earlier version, whose ``started_at`` replaces it.
     :param sequence: greater than those of the runs that were committed there before; decides where ``read_at`` is the same second.
     :param attempt: which try of the run this is from, 1 for the first; of two of one run, the greater one counts.
     :param replaces: in the manifest of a compaction, the runs whose rows its files hold: run keys, each with ``@`` and the ``finished_at``
         of the manifest that was read. Those manifests are not part of the copy any more; one that the run commits later is.
-    :param follows: the watermark that the run went on from; null for a first run, one that read everything again, and the other modes.
+    :param follows: the watermark from which the run continued; null for a first run, one that read everything again, and the other modes.
     :param as_of: of a compaction, the store's time at which the first of the reads that it stands for began; null where ``read_at`` says
         it.
     """

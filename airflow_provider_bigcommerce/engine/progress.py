@@ -1,6 +1,6 @@
-"""How far a read has come, in lines a person can read: about twenty for a read of twenty minutes, not one a page.
+"""How far a read has come, in lines a person can read: about twenty for a read of twenty minutes, not one per page.
 
-Writes sentences; measures nothing but time and holds no state of the store.
+Writes sentences; measures only time and holds no state of the store.
 """
 
 from __future__ import annotations

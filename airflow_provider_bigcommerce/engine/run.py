@@ -58,7 +58,7 @@ class CopyRun:
     :param manner: how it behaves.
     :param reading: what ``on_kill`` stops.
     :param learnt: is told what is learnt on the way.
-    :param told: what Airflow is told of a run that begins; each word takes it some 10 ms, so the first page is asked for before.
+    :param told: what Airflow stores of a run that begins; each word takes it some 10 ms, so the first page is asked for before.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class CopyRun:
             return read_at, copy.sum_up(store)
 
     async def _mark_deleted(self, store: BigCommerceStore, copy: Copy, copied: Copied, taking: Taking, most_percent: float) -> None:
-        """Find the rows of the copy that the store has no more."""
+        """Find the rows of the copy that the store no longer has."""
         seen = copy.seen
         if seen is not None:
             require_whole(copied)  # a list that lacks rows must not delete them

@@ -414,7 +414,7 @@ def tell_window(selection: Selection, window: Window) -> str:
 def tell_nothing(selection: Selection, window: Window) -> None:
     """Say that a backfill found no row, which may be one of a time before the store."""
     log.info(
-        "Nothing in %s%s: the store was not there yet, or nothing happened. That is a run like any other.",
+        "Nothing in %s%s: the store was not there yet, or nothing happened. That is a normal run.",
         selection.resource.name,
         tell_window(selection, window),
     )

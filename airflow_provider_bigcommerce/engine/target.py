@@ -140,9 +140,9 @@ class Target(ABC):
 
     @abstractmethod
     def open(self) -> Standing:
-        """Connect, refuse what can be refused before a request is sent, put right what killed tries left.
+        """Connect, refuse what can be refused before a request is sent, repair what killed tries left.
 
-        :raises InvalidQueryError: the place is not one to go on with: another store's, somebody else's, of another form.
+        :raises InvalidQueryError: the place is not one to continue with: another store's, somebody else's, of another form.
         """
 
     @abstractmethod

@@ -1,6 +1,6 @@
 """What a task that commits data tells the rest of Airflow: asset events, lineage; of a transfer, metrics and its error to the summary too.
 
-Decides names and when something is said; moves no row and reads nothing but what the transfer learnt. Everything here follows
+Decides names and when something is said; moves no row and reads only what the transfer learnt. Everything here follows
 the commit, so nothing here decides what is data.
 """
 
@@ -150,7 +150,7 @@ def announce(
 def leave_status(
     context: Mapping[str, Any], manifest: Mapping[str, Any], conn_id: str, place: Place | None, stats: ReadStats | None
 ) -> None:
-    """Leave what the status tells of a run that committed; outside of a task there is nothing to leave.
+    """Leave what the status shows of a run that committed; outside of a task there is nothing to leave.
 
     :param stats: the client's counts, for the quota.
     """

@@ -46,8 +46,8 @@ class BigCommerceApplyOperator(BaseOperator):
     sent. A retry continues where the last try ended: rows that it may have sent are looked up in the store first. While another task writes
     the same resource of the same store below the same ``report_path``, this one waits, without a worker slot.
 
-    The files are in ``<report_path>/<resource>/run=.../apply-1/``: the outcome of each row, the rows that can be repaired and fed in
-    again, and how the rest is taken back (:class:`~airflow_provider_bigcommerce.operators.undo.BigCommerceUndoOperator`).
+    The files are in ``<report_path>/<resource>/run=.../apply-1/``: the outcome of each row, the rows that can be corrected and used as
+    input again, and how the rest is taken back (:class:`~airflow_provider_bigcommerce.operators.undo.BigCommerceUndoOperator`).
 
     XCom has ``manifest`` (the URI), ``digest``, ``rows``, ``counts`` by outcome, ``approved_by``, and ``summary`` in Markdown; where the
     task fails for its rows, the key ``outcome`` has it.

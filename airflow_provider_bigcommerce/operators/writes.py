@@ -60,7 +60,7 @@ def drive(
 
 @contextmanager
 def failing_for_good(context: Mapping[str, Any], tell: Callable[..., None]) -> Iterator[None]:
-    """Fail without a retry what no retry cures, and give the slot back where the store is busy.
+    """Fail without a retry what no retry cures, and release the worker slot where the store is busy.
 
     :param tell: the task's log.
     :raises AirflowFailException: its cause is the error.

@@ -58,7 +58,7 @@ class Asker:
     """One store, asked by GET alone.
 
     :param store: an open store.
-    :attr resets: values of the header that tells of the window's end, as they came.
+    :attr resets: values of the header about the window's end, as they came.
     :attr rate_headers: host's name -> headers of the quota that its answers had.
     :attr on_204: the headers of the quota that an answer without a body had; None where there was no such answer.
     """

@@ -102,7 +102,7 @@ def cursors(asker: Asker, look: Look) -> Iterator[Finding]:
 
 
 def archive_field(_asker: Asker, look: Look) -> Iterator[Finding]:
-    """Whether rows have the field that tells of an archived one."""
+    """Whether rows have the field that marks an archived one."""
     name = look.row.archive_field
     if name is not None and look.outcome.is_answered:
         rows = look.rows()

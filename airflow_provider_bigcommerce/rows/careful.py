@@ -1,7 +1,7 @@
 """The careful path from a record to columns: row by row, value by value, nothing cut and nothing guessed.
 
-Taken for a block that Arrow's JSON reader refuses. It hands back a record that the reader cannot refuse, and what did not fit,
-under the path where it stood. It works on the bytes as they came: numbers are never read as binary floating point.
+Taken for a block that Arrow's JSON reader refuses. It returns a record that the reader cannot refuse, and what did not fit,
+under the path where it was. It works on the bytes as they came: numbers are never read as binary floating point.
 """
 
 from __future__ import annotations

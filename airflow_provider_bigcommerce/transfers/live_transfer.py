@@ -141,7 +141,7 @@ class LiveTransfer(TellingTransfer):
         )
 
     def _wait_until_settled(self, events: Sequence[AssetEvent]) -> None:
-        """Give the slot back until the oldest event is as old as ``settle``, so that a burst is one commit.
+        """Release the worker slot until the oldest event is as old as ``settle``, so that a burst is one commit.
 
         A clock that is ahead on another machine does not hold it for longer than that.
         """

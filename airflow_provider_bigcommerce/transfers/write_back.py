@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class ToBigCommerceOperator(BaseOperator):
-    """Plan a change of many rows and apply it in one task; where the rows come from is the subclass's affair.
+    """Plan a change of many rows and apply it in one task; where the rows come from is up to the subclass.
 
     The plan is below ``report_path`` before anything is sent, and a retry continues with it where the last try ended. A task that was
     cleared makes a new plan, which has only what is still to be done; new rows that could be made twice (shipments) are not sent again by

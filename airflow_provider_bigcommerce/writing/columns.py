@@ -90,7 +90,7 @@ class Columns:
         """
         for name in self.mapping or ():
             if name not in columns:
-                raise InvalidQueryError(f"mapping names the column {name!r}, which the input has not.{_nearest(name, columns)}")
+                raise InvalidQueryError(f"mapping names the column {name!r}, which the input does not have.{_nearest(name, columns)}")
         going = set(self.mapping.values()) if self.mapping is not None else set(columns)
         for name in needed:
             if name not in going:

@@ -187,7 +187,7 @@ def begin_attempt(
 def open_attempt(
     report_path: str | Path | ObjectStoragePath | Destination, resource: str, run: str, kind: AttemptKind, number: int
 ) -> AttemptFolder:
-    """The folder of an attempt that was begun earlier, to go on with it.
+    """The folder of an attempt that was begun earlier, to continue with it.
 
     :raises FolderUsedError: it has a manifest: it is finished.
     :raises NoManifestError: nobody has begun it.
@@ -195,7 +195,7 @@ def open_attempt(
     destination = Destination.at(report_path)
     name = f"{attempts_folder(resource, run)}/{kind}-{number}"
     if destination.read(f"{name}/{_BEGUN}") is None:
-        raise NoManifestError(f"{destination.url}/{name} was not begun: there is nothing to go on with. Begin a new attempt.")
+        raise NoManifestError(f"{destination.url}/{name} was not begun: there is nothing to continue. Begin a new attempt.")
     if destination.read(f"{name}/{MANIFEST}") is not None:
         raise _used(destination, name)
     return AttemptFolder(destination, name, number)

@@ -1,4 +1,4 @@
-"""What a task that sends rows leaves: its outcomes, the rows to be repaired and fed in again, and the sentence it fails with."""
+"""What a task that sends rows leaves: its outcomes, the rows to be corrected and used as input again, and the sentence it fails with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an attempt leaves: one outcome for each row, the rows to be repaired and fed in again, and how the rest is taken back.
+"""What an attempt leaves: one outcome for each row, the rows to be corrected and used as input again, and how the rest is taken back.
 
 Made of the plan and the journal, one window at a time in memory.
 """

@@ -284,7 +284,7 @@ class PlanSending:
         self._journal.note(Settled(told))
 
     async def _verify(self, writing: Writing, items: Sequence[Item], by_place: Mapping[int, PlanRow]) -> None:
-        """Read back what was written, and tell of rows that the store does not show as planned."""
+        """Read back what was written, and report rows that the store does not show as planned."""
         outcomes = dict(self._to_verify)
         self._to_verify.clear()
         every = 1 if self._manner.verify == "all" else max(self._manifest.rows // max(int(self._manner.verify), 1), 1)

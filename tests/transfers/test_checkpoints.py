@@ -225,7 +225,7 @@ def test_a_place_that_the_store_no_longer_knows_is_given_up(night: Night, caplog
     night.sandbox.store.fail_next(1, "answer", match="^/v3/customers.*after=", status=422, body=b"{}")
     with pytest.raises(ValidationError):
         night.run("r1", "customers", **arguments)
-    assert "the store refused to go on there (422): the run starts from the beginning" in caplog.text
+    assert "the store refused to continue there (422): the run starts from the beginning" in caplog.text
     assert reached(night, "customers") is None
 
     the_copy_is_the_store(night, "customers", night.run("r1", "customers", **arguments))

@@ -1,7 +1,7 @@
 """Which member of a webhook's ``data`` names the row that changed, for every resource that has webhooks.
 
-Data: one row a resource whose ``webhook_scopes`` are not empty. Sources: BigCommerce's event pages and its ``webhook-callbacks``; where the
-two name a member differently, both names stand, with ``|`` between.
+Data: one row per resource whose ``webhook_scopes`` are not empty. Sources: BigCommerce's event pages and its ``webhook-callbacks``; where
+the two name a member differently, both names stand, with ``|`` between.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class EventKey:
         resource is read whole.
     :param parents: members that name the parents under which the row is read.
     :param gone: scopes after which the row is no longer there.
-    :param types: values of ``data.resource_type`` that mean this resource, for the scopes ``store/metafield/*``, which tell of metafields
+    :param types: values of ``data.resource_type`` that mean this resource, for the scopes ``store/metafield/*``, which report metafields
         of all kinds.
     :param is_text: whether the key is a text (a UUID); else digits in a text are read as the number they are.
     """
@@ -170,7 +170,7 @@ EVENT_KEYS: Final[Mapping[str, EventKey]] = MappingProxyType(
 WITHOUT_RESOURCE: Final[Mapping[str, str]] = MappingProxyType(
     {
         "store/app/uninstalled": "the store or the app is gone",
-        "store/hook/deliveryException": "tells of a webhook",
+        "store/hook/deliveryException": "is about a webhook",
         "store/channel/{channel_id}/cart/couponApplied": "store/cart/couponApplied tells the same",
         "store/channel/{channel_id}/cart/lineItem/created": "store/cart/lineItem/created tells the same",
         "store/channel/{channel_id}/cart/lineItem/updated": "store/cart/lineItem/updated tells the same",

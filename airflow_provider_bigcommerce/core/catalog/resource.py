@@ -189,7 +189,7 @@ class Resource:
     :param summary: the singleton that tells about all of this list's rows, or None.
     :param store_wide: catalog name of the list that has the same rows without a fan-out over parents, or None.
     :param store_wide_keys: placeholder -> field of that list's rows that holds the parent's key; every placeholder is in it, or it is
-        empty and the list cannot stand in for a read of all parents.
+        empty and the list cannot replace a read of all parents.
     :param may_have_pages: no page is documented for the list, and its endpoint may have them all the same.
     :param empty_is_204: whether V3 answers 204 where there are no rows; in V2 it always may.
     :param embedded: how the parent's rows carry this resource's, or None.

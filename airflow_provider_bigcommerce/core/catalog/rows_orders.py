@@ -1,4 +1,4 @@
-"""Orders and what hangs on them, refunds, pickups and payment methods.
+"""Orders and what belongs to them, refunds, pickups and payment methods.
 
 Rows only; the fields are explained in ``resource.py``.
 """

@@ -1,4 +1,4 @@
-"""What writes products, their variants and what hangs on them.
+"""What writes products, their variants and what belongs to them.
 
 Rows only; the fields are explained in ``write.py``.
 """

@@ -4,7 +4,7 @@ Pure: the caller sends what :meth:`WriteMachine.next` hands out and gives the an
 sent here, and no clock is read.
 
 The rules: a row that may have been carried out is sent again only where the call's repeat rule says that this cannot do it twice, and after
-the store was asked where it says so. A batch whose answer names no row is halved until the bad row stands alone. A run that cannot go on
+the store was asked where it says so. A batch whose answer names no row is halved until the bad row stands alone. A run that cannot continue
 (no scope, no store) ends with ``not_sent`` for what is left.
 """
 

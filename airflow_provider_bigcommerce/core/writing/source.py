@@ -19,7 +19,7 @@ class Part:
     :param rows: (place in the input, row).
     :param doubled: keys that come more than once.
     :param late: places of rows whose key came in an earlier part, which has gone to the store.
-    :param is_last: whether the input has no more.
+    :param is_last: whether the input is at its end.
     """
 
     rows: list[tuple[int, Any]]

@@ -1,4 +1,4 @@
-"""Lets a retry go on behind the last part file that an earlier try of its run closed.
+"""Lets a retry continue after the last part file that an earlier try of its run closed.
 
 Decides whether what an earlier try left can be gone on with, and writes what the next one needs. Reads and writes the
 destination and Airflow's state through what it is given; sends nothing to BigCommerce.

@@ -106,10 +106,10 @@ class Begun(msgspec.Struct, frozen=True):
 def begin_try(
     destination: Destination, resource: str, run: str, *, number: int, is_first: bool = True, found: Found | None = None
 ) -> Begun:
-    """Begin a try of a run; what an earlier one left undone is put right.
+    """Begin a try of a run; what an earlier one left undone is repaired.
 
     :param number: Airflow's count of tries.
-    :param is_first: whether nothing else tells of an earlier try.
+    :param is_first: whether nothing else shows an earlier try.
     :param found: the copy as it was a moment ago; None to look.
     """
     found = find_copy(destination, resource) if found is None else found

@@ -243,7 +243,7 @@ class Compaction:
         """Of two compactions that stand for the same run, leave one: each had looked before the other one committed.
 
         Rows with a key would be there twice and count once, and the next compaction merges them; rows without one would be two for good.
-        Whoever sees both takes the same one away, so that it does not matter who; the runs for which that one alone stood are data again.
+        Whoever sees both takes the same one away, so that it does not matter who; the runs which only that one replaced are data again.
 
         :param found: the copy.
         """
@@ -268,7 +268,7 @@ class Compaction:
     def _commits(self, merge: Merge, segment: Segment, resource: Resource) -> list[tuple[Merged, Stead, Sequence[SnapshotRun], int]]:
         """What is committed, in that order: each new run, what it says, what it stands for, its sequence.
 
-        Presence markers first: the others take the rows away that they stand in for. Their sequence puts them below all of the segment, and
+        Presence markers first: the others take the rows away that they represent. Their sequence puts them below all of the segment, and
         that of the others puts them above all of it; it is not the next one of the copy, which tells what was read last.
         """
         sequence = 1 + max(run.manifest.sequence for run in segment.runs)

@@ -94,7 +94,7 @@ class NewFile(io.RawIOBase):
         return self.bytes
 
     def end_digest(self) -> None:
-        """End the thread that works out the digest, which can still be asked for."""
+        """End the thread that computes the digest, which can still be asked for."""
         self._digest.close()
 
     @property

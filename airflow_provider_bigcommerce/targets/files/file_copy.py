@@ -77,7 +77,7 @@ class FileCopy:
         return self._runs[0]
 
     def bounds(self) -> Bounds:
-        """Which rows of the store it speaks of."""
+        """Which rows of the store it covers."""
         return bounds_of(self._compared, self._resource)
 
     def _files(self) -> Iterator[tuple[int, Manifest, DataFile]]:

@@ -195,7 +195,7 @@ class IntoFiles:
         return FileKeys(run.destination, self._folder, run.selection.resource, seen or SeenKeys(), run.replaced)
 
     def mark(self, found: Deletions, copied: Copied) -> None:
-        """Write a row with ``_deleted_at`` for each row of the copy that the store has no more."""
+        """Write a row with ``_deleted_at`` for each row of the copy that the store no longer has."""
         row, writer = self._run.selection.resource, self.writer
         copied.files += [*writer.write(found.back), *writer.roll()]
         copied.rows = writer.rows

@@ -1,6 +1,6 @@
 """A resource's copy in files, read as Arrow batches: the newest row of each key.
 
-Goes by the snapshot, newest run first; the first row of a key is the one that counts, so memory holds one batch, and the keys as bits.
+Uses the snapshot, newest run first; the first row of a key is the one that counts, so memory holds one batch, and the keys as bits.
 """
 
 from __future__ import annotations

@@ -260,7 +260,7 @@ def put(destination: Destination, found: Found) -> Snapshot | None:
 def outlived(look: Look) -> list[str]:
     """The snapshots that may be removed now, oldest first: at most a few, and none before some have gathered.
 
-    Beside them, what commits that were killed had begun to write there.
+    In addition, what commits that were killed had begun to write there.
     """
     old: list[str] = []
     begun = [entry.name for entry in look.below("_snapshots") if is_temporary(entry.name) and _age(look, entry) >= timedelta(days=1)]
@@ -377,7 +377,7 @@ def _when(file: Entry) -> str | None:
 class _Sameness:
     """Whether a manifest's file is still the one that a snapshot knows.
 
-    One whose time the snapshot does not know was put right before it. Then only another try can have replaced it: it did so later, and
+    One whose time the snapshot does not know was repaired before it. Then only another try can have replaced it: it did so later, and
     had left a copy in ``_tries``.
 
     :param snapshot: the snapshot's file; None where it was written just now.

@@ -311,7 +311,7 @@ class ParquetWriter:
 
 
 class PartWriter:
-    """Writes a run's rows as numbered parts of bounded size and hands back each part when it is complete.
+    """Writes a run's rows as numbered parts of bounded size and returns each part when it is complete.
 
     :param destination: where; see :class:`Destination`.
     :param folder: the parts' folder below it, such as ``orders/run=<run key>``.

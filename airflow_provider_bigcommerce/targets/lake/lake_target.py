@@ -60,7 +60,7 @@ class LakeTarget(Target):
     def open(self) -> Standing:
         """See what earlier runs left.
 
-        :raises InvalidQueryError: the table is not one to go on with, or the resource has no key.
+        :raises InvalidQueryError: the table is not one to continue with, or the resource has no key.
         :raises DestinationError: it cannot be read and written.
         """
         run, table, names = self._run, self._table, self._names

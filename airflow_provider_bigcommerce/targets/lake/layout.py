@@ -185,7 +185,7 @@ def _fitted(array: Any, kind: Any) -> Any:
 
 
 def as_identity(layout: Layout, store_hash: str) -> str:
-    """What a table's description says: by this a run knows the table for one that it may go on with."""
+    """What a table's description says: by this a run knows the table as one that it may continue with."""
     return json.dumps(
         {
             "made_by": MADE_BY,

@@ -79,7 +79,7 @@ class LakeTable:
     def look(self) -> Snapshot | None:
         """The table as it is now, or None where there is none.
 
-        :raises InvalidQueryError: it is not one to go on with.
+        :raises InvalidQueryError: it is not one to continue with.
         :raises DestinationError: it cannot be read.
         """
         table = self._newest()
@@ -151,7 +151,7 @@ class LakeTable:
         if identity["store_hash"] != self._store_hash:
             raise InvalidQueryError(
                 f"The table {uri} was filled from the store {identity['store_hash']!r}, and the connection now points to "
-                f"{self._store_hash!r}: going on would mix two stores in one table. Give another path for the new store, or remove the "
+                f"{self._store_hash!r}: continuing would mix two stores in one table. Give another path for the new store, or remove the "
                 "table's directory to start over."
             )
         for name, wanted in (("resource", self._layout.resource), ("nested", self._layout.nested)):
@@ -360,7 +360,7 @@ def identity_of(storage: TableStorage) -> dict[str, Any] | None:
 
 
 def failed(uri: str, verb: str, error: Exception) -> DestinationError:
-    """What is told of an error of ``deltalake``; its words may quote an answer of the store, so only plain ones are let through."""
+    """What is logged of an error of ``deltalake``; its words may quote an answer of the store, so only plain ones are let through."""
     return DestinationError(
         f"The table {uri} could not be {verb}: {type(error).__name__}: {message(str(error).partition(chr(10))[0])} "
         "Check the bucket, the connection's rights and its region, and that the log (_delta_log) is whole."

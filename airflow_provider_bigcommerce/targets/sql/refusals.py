@@ -1,4 +1,4 @@
-"""What may be told of a database's refusal: its kind, the table, the column, the constraint; never a value.
+"""What may be shown of a database's refusal: its kind, the table, the column, the constraint; never a value.
 
 Databases quote what they refuse: ``Key (email)=(jane@example.com) already exists``, ``Duplicate entry 'jane'``, a trigger's own words.
 So the driver's text is never repeated. What is told comes from the places that hold names by contract, by patterns that fit the

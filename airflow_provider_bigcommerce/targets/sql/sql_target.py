@@ -82,7 +82,7 @@ class SqlTarget(Target):
     def open(self) -> Standing:
         """Connect, and see what earlier runs left.
 
-        :raises InvalidQueryError: the table is not one to go on with.
+        :raises InvalidQueryError: the table is not one to continue with.
         """
         self._place = self._thread.run(self._connect)
         past = self._thread.run(self._past, self._place)

@@ -79,7 +79,7 @@ class Past:
 
 
 class Syncs:
-    """The rows of ``_bigcommerce_syncs`` that speak of one table.
+    """The rows of ``_bigcommerce_syncs`` that belong to one table.
 
     :param database: where it is.
     :param layout: of the table.
@@ -231,7 +231,7 @@ class Syncs:
         if store_hash != self._store_hash:
             raise InvalidQueryError(
                 f"The table {table} was filled from the store {store_hash!r}, and the connection now points to {self._store_hash!r}: "
-                "going on would mix two stores in one table. Give another table or schema for the new store. To start over here, drop "
+                "continuing would mix two stores in one table. Give another table or schema for the new store. To start over here, drop "
                 f"the table and delete its rows from {self._name}."
             )
         if resource != layout.resource:

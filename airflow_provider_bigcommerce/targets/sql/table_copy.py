@@ -71,7 +71,7 @@ class TableCopy:
         return self._runs[0]
 
     def bounds(self) -> Bounds:
-        """Which rows of the store it speaks of."""
+        """Which rows of the store it covers."""
         return bounds_of(self._runs, self._resource)
 
     def _past(self) -> tuple[list[Manifest], str, Mapping[str, str]]:
@@ -109,7 +109,7 @@ class TableCopy:
         return [newest, *others], str(nested), json.loads(filters)
 
     def _told(self, newest: Manifest, newest_run: str, table: str, filters: str) -> list[Manifest]:
-        """What the columns tell of the other runs with these filters, as copies of the newest manifest.
+        """What the columns say about the other runs with these filters, as copies of the newest manifest.
 
         Of the runs that moved the watermark, and of the reads of everything, one stands for all: there is one for each hour of a year.
         """

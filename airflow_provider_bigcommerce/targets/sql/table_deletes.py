@@ -1,4 +1,4 @@
-"""Rows of a table that the store has no more: found by keys, marked or deleted within the caller's transaction.
+"""Rows of a table that the store no longer has: found by keys, marked or deleted within the caller's transaction.
 
 Keys of the store are in a temporary table, or are those of the staged rows; keys that are gone are in another.
 """
