@@ -14,8 +14,8 @@ from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
 from airflow_provider_bigcommerce.core.catalog.events import EVENT_KEYS
 from airflow_provider_bigcommerce.core.id_ways import tells_what_is_gone
 
-#: ``batches``: by the filter of ids; ``parts``: by a filter that takes one part of the key; ``each``: one request a row; ``parents``: one
-#: request a parent; ``filter``: by a filter that takes the parents' ids; ``clock``: as a scheduled run reads it.
+#: ``batches``: by the filter of ids; ``parts``: by a filter that takes one part of the key; ``each``: one request per row; ``parents``: one
+#: request per parent; ``filter``: by a filter that takes the parents' ids; ``clock``: as a scheduled run reads it.
 LiveWay = Literal["batches", "parts", "each", "parents", "filter", "clock"]
 
 #: Lists that take the ids of parents, and not of rows.

@@ -13,7 +13,7 @@ from airflow_provider_bigcommerce.core.ends import told_total
 from airflow_provider_bigcommerce.core.messages import Response
 from airflow_provider_bigcommerce.core.reading import Listing
 
-#: Headers by which a store tells of its quota.
+#: Headers in which a store reports its quota.
 RATE_HEADERS: Final = (
     "x-rate-limit-requests-left",
     "x-rate-limit-requests-quota",

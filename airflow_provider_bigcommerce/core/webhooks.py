@@ -245,7 +245,7 @@ def _usable(value: object, *, is_text: bool) -> int | str | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MOST_NUMBER else None
 
 
-# -- what is told of many? -----------------------------------------------------------------------------------------------------------------
+# -- what do many become? ------------------------------------------------------------------------------------------------------------------
 
 
 def payloads(changes: Iterable[Change], store_hash: str, now: float) -> Iterator[tuple[str, dict[str, Any]]]:

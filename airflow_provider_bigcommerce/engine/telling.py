@@ -32,8 +32,8 @@ _UNLIMITED: Final = 2**31 - 1
 ERROR_KEY: Final = "bigcommerce_error"
 
 
-#: XCom of a run that committed, and of a proof: what ``airflow_provider_bigcommerce.status`` tells of it. A key of its own, for XComs are
-#: found by their key.
+#: XCom of a run that committed, and of a proof: what ``airflow_provider_bigcommerce.status`` shows of it. A key of its own, because XComs
+#: are found by their key.
 STATUS_KEY: Final = "bigcommerce_status"
 
 

@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 #: Ids in one event. An event is a row in Airflow's database, and a bulk edit can change every product.
 MOST_IDS = 500
 
-#: Where nothing was told, the cursor is kept no more often than this: each time is a call to Airflow's API.
+#: Where nothing was reported, the cursor is stored at most this often: each time is a call to Airflow's API.
 CURSOR_EVERY = timedelta(minutes=10)
 
 

@@ -17,7 +17,7 @@ from airflow_provider_bigcommerce.core.writing.route import Route
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.writing.spool import Row
 
-#: Columns that say what became of a row in an earlier run: a file of rejected rows is fed in again as it is.
+#: Columns that say what became of a row in an earlier run: a file of rejected rows is used as input again as it is.
 OURS = ("_row", "_outcome", "_error")
 #: What is done with a null: it is left out, as if the column were missing, or written.
 Nulls = Literal["skip", "write"]

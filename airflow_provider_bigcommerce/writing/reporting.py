@@ -26,7 +26,7 @@ ON_REJECTED: tuple[OnRejected, ...] = ("fail", "stop", "warn")
 REJECTED_ROWS = "rejected.jsonl.gz"
 #: Rows that take back what was done, as input of the same operator.
 BACK_ROWS = "take_back.jsonl.gz"
-#: Of these rows the store has certainly taken nothing, so that they can be fed in again.
+#: Of these rows the store has certainly taken nothing, so that they can be input again.
 _AGAIN: frozenset[OutcomeKind] = frozenset({"rejected", "conflict", "not_sent"})
 
 

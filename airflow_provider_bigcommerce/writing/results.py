@@ -25,7 +25,7 @@ from airflow_provider_bigcommerce.writing.undoing import undo_row
 REJECTED_ROWS = "rejected.jsonl.gz"
 UNDO_ROWS = "undo.jsonl.gz"
 
-#: Of these rows the store has certainly taken nothing, so that they can be fed in again.
+#: Of these rows the store has certainly taken nothing, so that they can be input again.
 _AGAIN = frozenset({"rejected", "conflict", "not_sent"})
 
 

@@ -189,7 +189,7 @@ class PlanSending:
         for row in rows:
             whole = with_secret(row, self._secrets.get(row.row))
             if whole is None:
-                error = "The input's row is another than the planned one, and it has a field that stands in no file."
+                error = "The input's row is another than the planned one, and it has a secret field, which no file has."
                 self._settle(row, Outcome(row.row, None, "rejected", error=error))
                 continue
             found = item_of(writing, whole)
@@ -222,7 +222,7 @@ class PlanSending:
             row, was_sent = by_place[item.place], item.place in past.sent
             if was_sent and not _is_safe(writing.route, item):
                 opened.append(item)
-            elif item.place not in held:  # new, or no list tells of it
+            elif item.place not in held:  # new, or no list shows it
                 fresh.append(item)
             else:
                 verdict = judged(row, held[item.place], was_sent=was_sent, on_conflict=self._manner.on_conflict)

@@ -12,7 +12,7 @@ from airflow_provider_bigcommerce.core.keys import Key
 
 #: ``created``: the store has a new row. ``updated``: the row was written; an upsert that the store itself carries out does not tell which
 #: rows are new, and all of its rows are ``updated``. ``unchanged``: the store had it, or had it not, already, and took nothing.
-#: ``deleted``: the store no longer has it. ``partial``: its fields were saved, and something that hangs on them (stock, URL, image) was
+#: ``deleted``: the store no longer has it. ``partial``: its fields were saved, and something that belongs to it (stock, URL, image) was
 #: not. ``rejected``: found wrong before it was sent, or refused; the store has not taken it. ``conflict``: another row is in the way, or it
 #: is locked (409, 423). ``unknown``: it was sent, the answer is unclear, and the store's rows do not tell either. ``not_sent``: the run
 #: ended before its turn.

@@ -226,7 +226,7 @@ class Syncs:
         if name != spelling:
             raise InvalidQueryError(
                 f"The table {table} and the table {self._database.qualified(name)}, which was filled before, have names that this database "
-                f"takes for the same where it compares text, so that {self._name} cannot tell them apart. Give another table."
+                f"compares as equal, so that {self._name} cannot distinguish them. Give another table."
             )
         if store_hash != self._store_hash:
             raise InvalidQueryError(
