@@ -46,14 +46,14 @@ def changes(*resources: ResourceName | str, conn_id: str = "bigcommerce_default"
 
         with DAG("on_products", schedule=changes("products", "orders")): ...
 
-    Webhooks, polls and queues all tell through these assets, ``bigcommerce://<conn_id>/changes/<resource>``. See
+    Webhooks, polls and queues all use these assets, ``bigcommerce://<conn_id>/changes/<resource>``. See
     docs/how-to/live-copy.md.
 
-    :param resources: catalog names, such as ``products``. Of lists of which only their parents' events tell, such as ``order_products``,
+    :param resources: catalog names, such as ``products``. For lists that have only their parents' events, such as ``order_products``,
         the parents' asset is among them.
     :param conn_id: connection id of the store.
-    :param poll: seconds between two polls by Airflow's triggerer, for stores whose webhooks do not reach Airflow: one light request a
-        resource. It finds what was changed or added, by change date, and no deletes. None for no polls. All DAGs that name one of these
+    :param poll: seconds between two polls by Airflow's triggerer, for stores whose webhooks do not reach Airflow: one light request
+        per resource. It finds what was changed or added, by change date, and no deletes. None for no polls. All DAGs that name one of these
         assets must give the same ``poll``: Airflow takes the trigger of an asset from the DAG that it parsed last.
     :returns: the asset of one resource; of several, ``A | B``.
     :raises InvalidQueryError: nothing reports changes of a resource, or it cannot be polled.

@@ -108,7 +108,7 @@ def bigcommerce_sync(
     if a resource failed, and ``compact`` merges many small files into few large ones from time to time (docs/how-to/compact-a-copy.md);
     tables and lakes have none. Small reads go first. See docs/how-to/sync-a-whole-store.md.
 
-    The first run of each task reads everything. ``airflow-bigcommerce estimate orders customers ...`` tells before what that costs:
+    The first run of each task reads everything. ``airflow-bigcommerce estimate orders customers ...`` shows before that what this costs:
     requests, rows, bytes, and minutes at the store's quota (docs/how-to/estimate-the-first-sync.md). With ``initial_since`` it is less.
 
     :param resources: catalog names or paths; name -> arguments of its transfer alone (``{"orders": {"include": []}}``); or ``all``:

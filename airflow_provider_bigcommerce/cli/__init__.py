@@ -134,7 +134,7 @@ def connection(
     conn_id: Annotated[str, typer.Option(help="Id of the connection.")] = DEFAULT_CONN_ID,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="With --add: replace a connection of that id.")] = False,
 ) -> None:
-    """Make an Airflow connection of BigCommerce's credentials file.
+    """Create an Airflow connection from BigCommerce's credentials file.
 
     Without an option it says what it found and stores nothing.
 
@@ -213,9 +213,9 @@ def _add_connection(conn_id: str, credentials: StoreCredentials, overwrite: bool
 def check(
     conn_id: ConnId = None, store_hash: StoreHash = None, token: Token = None, api_url: ApiUrl = None, as_json: AsJson = False
 ) -> None:
-    """Try a connection, and tell which resources its token can read: one light request for each scope.
+    """Test a connection, and show which resources its token can read: one light request for each scope.
 
-    Where the connection does not work it says why and ends with status 1.
+    If the connection does not work, it says why and ends with status 1.
 
     \b
     airflow-bigcommerce check
@@ -370,7 +370,7 @@ def report(
     token: Token = None,
     api_url: ApiUrl = None,
 ) -> None:
-    """Write a file that tells where this store differs from BigCommerce's documentation; for an issue.
+    """Write a file that shows where this store differs from BigCommerce's documentation; for an issue.
 
     It only reads. The file holds names of fields, types and statuses: no value, id, address, host, store hash or token. It uses at most
     half of the store's quota. What the token may not read is reported as such.

@@ -22,9 +22,9 @@ def compact(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing, and say what would be done.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Make few large files of the many small ones of copies in files; the rows stay the same.
+    """Merge many small files of a copy into few large ones; the rows stay the same.
 
-    The newest day of runs stays as it is. What earlier compactions have replaced is removed when it is older than --keep-days.
+    The newest day of runs stays as it is. Files that earlier compactions have replaced are removed after --keep-days.
 
     \b
     airflow-bigcommerce compact /data/bigcommerce --dry-run

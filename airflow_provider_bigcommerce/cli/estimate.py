@@ -32,9 +32,9 @@ def estimate(
     token: Token = None,
     api_url: ApiUrl = None,
 ) -> None:
-    """Tell what the first copy of these resources costs: requests, rows, bytes, and minutes at the store's quota.
+    """Show what the first copy of these resources costs: requests, rows, bytes, and minutes at the store's quota.
 
-    It asks for some pages of each list and says how many requests that took. What it cannot know, it says: lists with one request for each
+    It asks for some pages of each list and says how many requests that took. Estimates are marked: lists with one request for each
     parent are sampled.
 
     \b

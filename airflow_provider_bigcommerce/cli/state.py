@@ -1,6 +1,6 @@
-"""The commands ``airflow-bigcommerce state ...``: look at the watermarks that incremental runs keep in Airflow, and repair them.
+"""The commands ``airflow-bigcommerce state ...``: show the watermarks that incremental runs store in Airflow, and repair them.
 
-Where they are kept is ``compat``'s affair and what they mean ``state``'s; these commands turn one into the other for a person.
+``compat`` knows where they are stored, ``state`` what they mean; these commands show them to a person.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def list_(resource: Resource = None, path: Directory = None, conn_id: ConnId = N
 @state.command()
 @only_results
 def show(key: Key = None, resource: Resource = None, path: Directory = None, conn_id: ConnId = None, as_json: AsJson = False) -> None:
-    """Show all that is kept of a watermark.
+    """Show all that is stored of a watermark.
 
     \b
     airflow-bigcommerce state show bigcommerce_default/orders/0123456789ab
@@ -96,7 +96,7 @@ def set_(
     watermark: Annotated[str, typer.Option(help="Where the next run continues: 2026-01-31T00:00:00Z, or a day (UTC).")],
     store_hash: Annotated[str | None, typer.Option(help="The store hash, if the present value does not have it.")] = None,
 ) -> None:
-    """Move a watermark, back to read a span again or forth to leave one out; its other fields stay.
+    """Move a watermark: back to read a time span again, forward to leave one out. Its other fields stay.
 
     \b
     airflow-bigcommerce state set bigcommerce_default/orders/0123456789ab --watermark 2026-01-01T00:00:00Z

@@ -1,4 +1,4 @@
-"""The commands ``airflow-bigcommerce webhooks ...``: make a store's webhooks, try their way, see how they are."""
+"""The commands ``airflow-bigcommerce webhooks ...``: create a store's webhooks, test their address, show their state."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def ensure(
     conn_id: ConnId = _CONN_ID,
     as_json: AsJson = False,
 ) -> None:
-    """Make the webhooks for resources, and repair those that were switched off, changed or wiped.
+    """Create the webhooks for resources, and repair those that were disabled, changed or cleared.
 
-    The way is tried first: an event of our own must arrive through the public address.
+    First, a test event must arrive through the public address.
 
     \b
     airflow-bigcommerce webhooks ensure products orders
@@ -74,7 +74,7 @@ def list_(destination: Destination = None, conn_id: ConnId = _CONN_ID, as_json: 
 @webhooks.command()
 @only_results
 def health(destination: Destination = None, conn_id: ConnId = _CONN_ID, as_json: AsJson = False) -> None:
-    """Show how the webhooks are by BigCommerce's own page; exit status 1 where something is wrong.
+    """Show the state of the webhooks as BigCommerce reports it; exit status 1 where something is wrong.
 
     \b
     airflow-bigcommerce webhooks health
@@ -99,7 +99,7 @@ def delete(
     conn_id: ConnId = _CONN_ID,
     as_json: AsJson = False,
 ) -> None:
-    """Remove webhooks by their ids, or all of ours.
+    """Delete webhooks by their ids, or all webhooks of this package.
 
     \b
     airflow-bigcommerce webhooks delete 18048287
@@ -113,7 +113,7 @@ def delete(
 @webhooks.command("test")
 @only_results
 def try_(destination: Destination = None, conn_id: ConnId = _CONN_ID) -> None:
-    """Send an event of our own through the public address; nothing is read or changed in the store.
+    """Send a test event through the public address; nothing is read or changed in the store.
 
     \b
     airflow-bigcommerce webhooks test

@@ -1,4 +1,4 @@
-"""The commands ``airflow-bigcommerce write ...``: plan a change of many rows, look at a plan, and at what a resource can do."""
+"""The commands ``airflow-bigcommerce write ...``: plan a change of many rows, look at a plan, and at what can be written."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def plan(
     token: Token = None,
     api_url: ApiUrl = None,
 ) -> None:
-    """Hold files against the live store, and write down what would be sent; changes nothing in the store.
+    """Compare files with the live store, and write down what would be sent; changes nothing in the store.
 
     \b
     airflow-bigcommerce write plan products prices.csv --match-on sku
@@ -115,7 +115,7 @@ def show(
 @write.command()
 @only_results
 def limits(resource: Annotated[str, typer.Argument(help="Catalog name, such as products.")], as_json: AsJson = False) -> None:
-    """Show how rows of a resource can be written: calls, keys, rows a request, requests at once, what a second sending does.
+    """Show how rows of a resource can be written: calls, keys, rows per request, requests at once, what a second sending does.
 
     \b
     airflow-bigcommerce write limits price_list_records

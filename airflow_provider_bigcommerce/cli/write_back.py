@@ -40,7 +40,7 @@ def apply(
     token: Token = None,
     api_url: ApiUrl = None,
 ) -> None:
-    """Send a plan's rows, exactly as they were planned, and print what became of them. Run again, it continues where it was ended.
+    """Send a plan's rows, exactly as they were planned, and print what became of them. If you run it again, it continues where it ended.
 
     \b
     airflow-bigcommerce write apply bigcommerce-reports/products/run=.../plan-1
@@ -88,7 +88,7 @@ def undo(
     token: Token = None,
     api_url: ApiUrl = None,
 ) -> None:
-    """Make the plan that takes an applied plan back, and print what nothing takes back; changes nothing in the store.
+    """Make the plan that undoes an applied plan, and print what cannot be undone; changes nothing in the store.
 
     \b
     airflow-bigcommerce write undo bigcommerce-reports/products/run=.../apply-1

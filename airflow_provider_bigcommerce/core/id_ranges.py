@@ -42,7 +42,7 @@ class IdRanges:
     list is reached, or nothing comes behind the last row.
 
     :param request: the list's request, with ascending key order asked for, without paging parameters.
-    :param limit: rows a page.
+    :param limit: rows per page.
     :param id_min: parameter for "key at or above".
     :param id_max: parameter for "key at or below".
     :param keys_of: reads rows' keys.

@@ -25,7 +25,7 @@ class ModifiedAfter:
     """One page after the other, each from the second in which the last one ended; rows that come again are known by their key.
 
     :param request: the list's request, sorted by change date, without paging parameters.
-    :param limit: rows a page.
+    :param limit: rows per page.
     :param since: parameter for "changed at or after".
     :param date_of: reads a row's change date as the store wrote it; None where it has none.
     :param keys_of: reads the keys of rows.

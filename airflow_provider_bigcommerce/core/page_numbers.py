@@ -95,7 +95,7 @@ class PageNumbers:
     A row is delivered once, when its key comes for the first time.
 
     :param request: the list's request without paging parameters.
-    :param limit: rows a page.
+    :param limit: rows per page.
     :param keys_of: reads rows' keys.
     :param only_grows: whether rows can only be added at the end, if the list is found to be in the order of its keys.
     :param start: ``{"back": page from which it is read backwards}``, or ``{"page": the next one, "pages": in all, "end": digest of the last

@@ -72,7 +72,7 @@ class Selection:
     :param until: likewise, its last second.
     :param initial_since: where a first incremental run begins.
     :param overlap: how far an incremental run goes back behind the watermark.
-    :param full_every: how often an incremental run reads everything all the same; None for never.
+    :param full_every: how often an incremental run reads everything anyway; None for never.
     :param fields: which fields of the rows are kept.
     :param parent_ids: for a child resource, the parents whose rows are read; None for all.
     :param parent_query: for a child resource, filters for the parents.

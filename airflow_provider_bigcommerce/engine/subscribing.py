@@ -50,7 +50,7 @@ def post(destination: str, body: bytes, headers: Mapping[str, str]) -> int:
 
 
 def probe(destination: str, secrets: Secrets, *, clock: Callable[[], float] = time.time) -> Probed:
-    """Send an event of our own through the public address, and one with a wrong secret, which must be refused.
+    """Send a test event through the public address, and one with a wrong secret, which must be refused.
 
     :raises BigCommerceError: the address cannot be reached, or does not take the event.
     """

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class BigCommerceStockOperator(BigCommerceRowsOperator):
-    """Set, or change, the pieces that lie at the store's locations.
+    """Set, or change, the quantities at the store's locations.
 
     ::
 
@@ -32,8 +32,8 @@ class BigCommerceStockOperator(BigCommerceRowsOperator):
     Columns of the input: one of ``sku``, ``variant_id`` and ``product_id``; one of ``location_id`` and ``location_code``; ``quantity``.
     Quantities are pieces on hand, not what is available to sell.
 
-    Rows are sent 2,000 a request, one request at a time, and read back until they show, for BigCommerce carries adjustments out later and
-    tells nobody when. Rows that it would refuse or ignore are rejected before: an item whose stock is not tracked, or is kept at the
+    Rows are sent 2,000 per request, one request at a time, and read back until they show, because BigCommerce carries adjustments out later
+    and does not say when. Rows that it would refuse or ignore are rejected before: an item whose stock is not tracked, or is kept at the
     other level, a quantity it would not save, an unknown location. A row without a proof is ``unknown``, with ``old``, ``sent`` and
     ``seen`` in the outcome file. ``take_back.jsonl.gz`` next to it is the input that takes the run back in relative mode. See
     docs/how-to/keep-stock-in-step.md.

@@ -128,7 +128,7 @@ def task_ids() -> Check:
 
 
 class BigCommerceSyncSummaryOperator(BaseOperator):
-    """Tell what a sync brought and what failed; fails if anything did, so that the DAG run shows it.
+    """Sum up what a sync brought and what failed; fails if a resource failed, so that the DAG run shows it.
 
     The log has a table, XCom the same as JSON, of a summary that fails too.
 
@@ -234,7 +234,7 @@ def _seconds(copied: Sequence[Mapping[str, Any]]) -> float:
 
 
 def failures(conn_id: str, lines: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Why each resource that failed did not arrive: the reason first, for a list of errors shows the beginning of a line."""
+    """Why each resource that failed did not arrive: the reason first, because a list of errors shows the beginning of a line."""
     failed = (line for line in lines if line["state"] in _FAILED)
     return [f"{line.get('error', 'no reason is known')} [{line['resource']} of the connection {conn_id!r}]" for line in failed]
 

@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 
 class BigCommerceWebhooksOperator(BaseOperator):
-    """Make the store's webhooks what is asked for, and keep them so.
+    """Create and repair the store's webhooks for the named resources.
 
     ::
 
         BigCommerceWebhooksOperator(task_id="webhooks", resource=["products", "orders"])
 
-    It first sends itself an event through the public address, and makes no webhook that could not be received. What somebody switched off,
-    changed or wiped is repaired; webhooks of others are left alone. Run it every hour: BigCommerce switches a webhook off after two days of
-    failed deliveries. See docs/how-to/receive-webhooks.md.
+    It first sends itself an event through the public address. If this does not arrive, it creates no webhook. It repairs webhooks that
+    somebody disabled, changed or cleared; it does not touch other webhooks. Run it every hour: BigCommerce disables a webhook after two
+    days of failed deliveries. See docs/how-to/receive-webhooks.md.
 
-    XCom has what was created, healed, deleted and kept, by id and scope; no secret.
+    XCom has ``created``, ``healed``, ``deleted`` and ``kept``: webhooks by id and scope, and no secret.
 
     :param resource: catalog name, or a list of names; each is subscribed to by its exact scopes. (templated)
     :param scopes: scopes, such as ``store/order/updated``, in addition to or instead of ``resource``. (templated)

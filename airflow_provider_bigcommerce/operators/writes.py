@@ -27,7 +27,7 @@ from airflow_provider_bigcommerce.writing.sending_plan import OnRejected
 def write_run(context: Mapping[str, Any], task_id: str, subject: str) -> str:
     """The key of the run that a task's try belongs to.
 
-    :param subject: what is written, for calls outside of a task: the same plan is gone on with then.
+    :param subject: what is written, for calls outside of a task: the same plan is continued then.
     """
     if is_task(context):
         ti = context["ti"]

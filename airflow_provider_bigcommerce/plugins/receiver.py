@@ -146,7 +146,7 @@ class Receiver:
             return secrets
 
     def _tell(self, conn_id: str, status: int, why: str) -> None:
-        """Log a reason, once a minute however often it comes: anybody can send anything."""
+        """Log a reason, once per minute however often it comes: anybody can send anything."""
         key = (conn_id, why)
         now = self._monotonic()
         if now - self._told.get(key, -1e9) < _QUIET:

@@ -187,7 +187,7 @@ class Applying:
             require_own(plan_folder, use, self.run)
         made = datetime.fromisoformat(manifest.created_at)
         age = self.clock() - (made if made.tzinfo else made.replace(tzinfo=UTC))
-        if use is None and self.max_age is not None and age > self.max_age:  # one that was begun is gone on with
+        if use is None and self.max_age is not None and age > self.max_age:  # one that was begun is continued
             raise PlanExpiredError(
                 f"The plan was made at {manifest.created_at}, more than max_age={self.max_age} ago. Nothing was sent. Make a new plan."
             )

@@ -14,7 +14,7 @@ from airflow_provider_bigcommerce.writing.plan import Input, PlanSettings, plan_
 def begun_plan(report_path: object, settings: PlanSettings, run: str) -> str | None:
     """The URI of the plan that this run has begun to apply, and continues with; None where a new one is made.
 
-    A plan that was applied to its end is gone on with only where new rows could be made twice: a new plan of the others has only what is
+    A plan that was applied to its end is continued only where new rows could be made twice: a new plan of the others has only what is
     still to be done, since it is compared with the store.
     """
     destination = Destination.at(str(report_path))

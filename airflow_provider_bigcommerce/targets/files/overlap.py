@@ -22,7 +22,7 @@ from airflow_provider_bigcommerce.targets.files.written import Owner, owner_of
 log = logging.getLogger(__name__)
 
 #: More rows than this near a window's end (a bulk import) are not kept: the next run writes them again, which loses nothing.
-#: At about 60 bytes a row the file stays under 15 MB.
+#: At about 60 bytes per row the file stays under 15 MB.
 MOST_ROWS = 250_000
 
 

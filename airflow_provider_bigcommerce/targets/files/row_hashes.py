@@ -1,6 +1,6 @@
 """A digest of every row of a list, kept next to the manifests, so that the next run writes only the rows that are new or changed.
 
-For lists without a filter by change date, which are read whole each time. The file is one line of JSON (its owner), then 32 bytes a
+For lists without a filter by change date, which are read whole each time. The file is one line of JSON (its owner), then 32 bytes per
 row: digest of the key, digest of the row, in the order of the keys. A million rows are 32 MB there and 64 MB in memory.
 """
 
@@ -41,7 +41,7 @@ def name_of(key: Key) -> bytes:
 class KnownRows:
     """Digests of keys and rows, sorted, as one block of bytes.
 
-    :param entries: 32 bytes a row.
+    :param entries: 32 bytes per row.
     """
 
     def __init__(self, entries: bytes = b"") -> None:

@@ -110,7 +110,7 @@ class LakeTarget(Target):
         return self._taking
 
     def end(self, manifest: Manifest) -> None:  # noqa: ARG002  # the protocol's
-        """Remove files that are no longer data, at most once a day."""
+        """Remove files that are no longer data, at most once per day."""
         if self._taking is not None:
             self._version = self._taking.version
             if self._taking.is_to_tidy:

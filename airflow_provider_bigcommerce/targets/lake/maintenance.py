@@ -1,4 +1,4 @@
-"""What keeps a table small: old files go, at most once a day. Small parts are folded by the commit that meets them (``rewrite``), and the
+"""What keeps a table small: old files go, at most once per day. Small parts are folded by the commit that meets them (``rewrite``), and the
 log sums itself up (``table``)."""
 
 from __future__ import annotations
