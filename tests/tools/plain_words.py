@@ -148,9 +148,9 @@ def found() -> list[Found]:
 
 
 def _written(text: str) -> str:
-    for phrase, _, pattern in _ALL:
+    for phrase in PHRASES:
         if phrase.fits:
-            text = pattern.sub(lambda hit, plain=phrase.plain: hit[0] if "\n" in hit[0] else plain, text)
+            text = re.sub(phrase.pattern, phrase.plain, text)
     return text
 
 
