@@ -95,7 +95,7 @@ def _probe(store: BlockingStore, row: Resource, *, is_there: bool) -> bool | Non
 
     A 403 is the missing scope. BigCommerce's own complaint about parameters means that the token was let through, and suffices. A 404
     is no permission: a store that does not exist answers so to everything. Only below a record that is made up, of a store that has
-    answered something else, it is that record that is missing. Nor is what is not JSON: a page of what stands in between.
+    answered something else, it is that record that is missing. Nor is what is not JSON: a page of what is in between.
 
     :param is_there: whether the store has answered something else.
     """

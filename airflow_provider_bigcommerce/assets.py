@@ -71,7 +71,7 @@ def changes_uri(conn_id: str, resource: str) -> str:
 
 
 def changes_asset(conn_id: str, resource: str) -> Asset:
-    """The asset whose events tell of changes in the store, whoever tells them: webhooks, polls or a queue.
+    """The asset whose events report changes in the store, whoever tells them: webhooks, polls or a queue.
 
     Its events carry ``{"payload": {"resource", "store_hash", "since", "until", "count", "ids", "is_whole", "deleted", "via"}}`` as extra.
 

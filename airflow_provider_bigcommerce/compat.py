@@ -28,7 +28,7 @@ _DESCRIPTION = "Written by airflow-provider-bigcommerce"
 def _is_in_process() -> bool:
     """Whether a task runs in its supervisor's own process, as ``dag.test()``, ``airflow dags test`` and ``airflow tasks test`` run it.
 
-    Up to 3.3.2 that supervisor takes questions by ``send`` alone. What asks it by ``asend`` fails, and Airflow goes on as if there were
+    Up to 3.3.2 that supervisor takes questions by ``send`` alone. What asks it by ``asend`` fails, and Airflow continues as if there were
     nothing stored.
     """
     from airflow.sdk.execution_time import task_runner
@@ -179,7 +179,7 @@ def require_event_filters(what: str) -> None:
     if not hasattr(getattr(context, "InletEventsAccessor", None), "after"):
         raise InvalidQueryError(
             f"{what} needs Airflow 3.2 or later, whose tasks can ask for an asset's events since a moment; this is Airflow "
-            f"{AIRFLOW_VERSION}. Upgrade Airflow, or copy by the clock."
+            f"{AIRFLOW_VERSION}. Upgrade Airflow, or copy on a schedule."
         )
 
 
@@ -250,7 +250,7 @@ def _skip() -> type[Exception]:
 
 
 def is_by_event(context: Mapping[str, Any]) -> bool:
-    """Whether a run was started by asset events, and not by the clock or a person."""
+    """Whether a run was started by asset events, and not by a schedule or a person."""
     kind = getattr(context.get("dag_run"), "run_type", None)
     return str(getattr(kind, "value", kind)) == "asset_triggered"
 
@@ -276,7 +276,7 @@ def stored_connection(conn_id: str) -> Connection | None:
 
 
 def come_again(at: datetime) -> Exception:
-    """What a task raises to give its slot back and be started again then, without using up a retry."""
+    """What a task raises to release its worker slot and be started again later, without using up a retry."""
     return _reschedule()(at)
 
 
@@ -523,7 +523,7 @@ def register_asset_events(events: list[tuple[str, dict[str, object]]]) -> int:
         models = {model.name: model for model in found}
         for name, extra in events:
             if name in models:
-                # As an event of the REST API, not of a task: where teams are told apart, only DAGs without a team get it.
+                # As an event of the REST API, not of a task: where teams are distinguished, only DAGs without a team get it.
                 asset_manager.register_asset_change(
                     asset=models[name], extra=extra, session=session, source_is_api=True, api_user_teams=set()
                 )

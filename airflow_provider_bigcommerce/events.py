@@ -40,7 +40,7 @@ class AssetEvent(Protocol):
 
 
 def changes(*resources: ResourceName | str, conn_id: str = "bigcommerce_default", poll: float | None = None) -> Asset | AssetAny:
-    """The assets whose events tell of changes in the store, for ``schedule=``: one, or any of several.
+    """The assets whose events report changes in the store, for ``schedule=``: one, or any of several.
 
     ::
 
@@ -56,7 +56,7 @@ def changes(*resources: ResourceName | str, conn_id: str = "bigcommerce_default"
         resource. It finds what was changed or added, by change date, and no deletes. None for no polls. All DAGs that name one of these
         assets must give the same ``poll``: Airflow takes the trigger of an asset from the DAG that it parsed last.
     :returns: the asset of one resource; of several, ``A | B``.
-    :raises InvalidQueryError: nothing tells of changes of a resource, or it cannot be polled.
+    :raises InvalidQueryError: nothing reports changes of a resource, or it cannot be polled.
     """
     from airflow.sdk import AssetAny
 
@@ -71,7 +71,7 @@ def changes(*resources: ResourceName | str, conn_id: str = "bigcommerce_default"
     silent = [row.name for row in rows if not sources_of(row.name)]
     if silent and poll is None:
         raise InvalidQueryError(
-            f"BigCommerce has no webhook for {', '.join(map(repr, silent))}, so nothing would tell of changes. Copy it by the clock, or "
+            f"BigCommerce has no webhook for {', '.join(map(repr, silent))}, so nothing would report changes. Copy it on a schedule, or "
             "give poll=60.0 where the list has a change date."
         )
     sources = list(dict.fromkeys(source for name in names for source in sources_of(name) or (name,)))
@@ -148,7 +148,7 @@ def _inlet(context: Mapping[str, Any], asset: Asset, uri: str) -> tuple[Any, Key
 
 
 def _usable(state: KeyValueState, name: str, now: datetime) -> EventCursor | None:
-    """The cursor, or None where there is none to go by."""
+    """The cursor, or None where there is none that can be used."""
     try:
         return read_cursor(state.get(name), now)
     except InvalidQueryError as error:

@@ -36,7 +36,7 @@
     │   ├── ServerError                 5xx, likewise
     │   ├── LongWaitError               nothing came for longer than the caller wants to wait; carries when to come back
     │   ├── TransportError              no usable answer: name resolution, TLS, time-out, cut connection
-    │   └── ConcurrentRunError          two runs of one task at once; the later to end begins anew
+    │   └── ConcurrentRunError          two runs of one task at once; the later to end starts from the beginning
     │       └── ResourceBusyError       another task writes this resource of this store; carries when to come back
     └── BigCommerce or we have a bug
         ├── UnexpectedAnswerError       not JSON (often a proxy's page), wrong envelope, record without its key
@@ -46,7 +46,7 @@
 
 No error of this tree carries a credential or a response body. Of an answer it holds the status, the request id, and what may be shown of
 the title, the field names and the field messages: plain words, with ``[...]`` for all that could be a customer's data
-(``core/outside_text.py``). Of a database's refusal it holds kind, table, column and constraint. Beside these it holds what the caller gave
+(``core/outside_text.py``). Of a database's refusal it holds kind, table, column and constraint. It also holds what the caller gave
 (method, path, ids, the argument that it is about), names of files and tables, counts, and the keys of rows where it is about rows
 (``CopyMismatchError``).
 """
@@ -146,7 +146,7 @@ class RedirectRefusedError(BigCommerceError):
 
 
 class ApiError(BigCommerceError):
-    """BigCommerce answered, and the answer is a refusal.
+    """BigCommerce answered, and the answer says that the request was rejected.
 
     :param message: the sentence for the reader.
     :param status: HTTP status.
@@ -281,7 +281,7 @@ class TooManyDeletedError(BigCommerceError):
 
 
 class ConcurrentRunError(BigCommerceError):
-    """Another run of the same task committed while this one read; nothing was committed, and a retry goes on from that run."""
+    """Another run of the same task committed while this one read; nothing was committed, and a retry continues from that run."""
 
 
 class ResourceBusyError(ConcurrentRunError):
@@ -296,7 +296,7 @@ class ResourceBusyError(ConcurrentRunError):
 
 
 class LongWaitError(BigCommerceError):
-    """Nothing came for longer than the caller wants to hold its place; a task gives its slot back and comes again.
+    """Nothing came for longer than the caller wants to hold its place; a task releases its worker slot and resumes later.
 
     :param seconds: after which to come back.
     """
@@ -319,7 +319,7 @@ class ClockError(UnexpectedAnswerError):
 
 
 class PaginationLoopError(BigCommerceError):
-    """The store named a page or cursor that was already read; going on would never end."""
+    """The store named a page or cursor that was already read; the read would never end."""
 
 
 class IncompleteReadError(BigCommerceError):

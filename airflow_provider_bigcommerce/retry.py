@@ -64,7 +64,7 @@ class BigCommerceRetryPolicy(RetryPolicy):
         :param try_number: of the try that failed, from 1.
         """
         reason = type(exception).__name__
-        if isinstance(exception, DestinationError):  # a full disk or a lost bucket: people mend these while a task retries
+        if isinstance(exception, DestinationError):  # a full disk or a lost bucket: people repair these while a task retries
             return RetryDecision.default()
         if is_permanent(exception):
             return RetryDecision.fail(reason)

@@ -1,7 +1,7 @@
 """What a run must know of the runs before it: how far a resource was read into a destination, and where this run's window ends.
 
 Decides when a watermark may move and when it is refused; where it is kept is ``compat``'s affair. Values stay small: what is
-large lies in files beside the manifests.
+large lies in files next to the manifests.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def state_key(conn_id: str, resource: str, destination_url: str, query: Mapping[
     """``<conn_id>/<resource>/<12 hex digits of the destination>``.
 
     Two tasks with different filters into one directory have watermarks of their own, so a query counts as part of the destination.
-    A path in place of a name is written as its directory is called.
+    A path instead of a name is written as its directory is called.
     """
     text = destination_url if not query else f"{destination_url}?{json.dumps(dict(query), sort_keys=True)}"
     return f"{conn_id}/{kept_name(resource)}/{hashlib.sha256(text.encode()).hexdigest()[:12]}"
@@ -134,7 +134,7 @@ class WatermarkState:
         if found.store_hash != store_hash:
             raise InvalidQueryError(
                 f"The watermark kept under {self.key!r} belongs to the store {found.store_hash!r}, and the connection now points to "
-                f"{store_hash!r}: going on would mix two stores in one copy. Use another path or connection id for the new store. "
+                f"{store_hash!r}: continuing would mix two stores in one copy. Use another path or connection id for the new store. "
                 f"To start over here: {remedy[0].lower()}{remedy[1:]}, and empty the directory."
             )
         return found
@@ -174,11 +174,11 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Reached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How far the tries of a run have come: the part files they closed, and where the next one goes on.
+    """How far the tries of a run have come: the part files they closed, and where the next one continues.
 
-    :param what: digest of all that decides which rows are read and how they are written; a task that was changed begins anew.
+    :param what: digest of all that decides which rows are read and how they are written; a task that was changed starts from the beginning.
     :param at: when it was written, ISO-8601.
-    :param position: where the walk goes on behind the last closed part; see ``core.positions.Position``.
+    :param position: where the walk continues behind the last closed part; see ``core.positions.Position``.
     :param parts: the closed parts, in order.
     :param found: different rows read.
     :param repeated: rows read twice.
@@ -221,7 +221,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     :param until: end of the window, ISO-8601 with ``Z``; None where there is none.
     :param since: its beginning.
-    :param replaces: ``finished_at`` of the manifest that stood there before this run, or None: a manifest with another one
+    :param replaces: ``finished_at`` of the manifest that was there before this run, or None: a manifest with another one
         was committed by an earlier try.
     :param reached: how far they have come, or None before the first closed part.
     """
@@ -233,7 +233,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Directory(Protocol):
-    """Where small files can be kept, beside the data."""
+    """Where small files can be kept, next to the data."""
 
     def read(self, name: str) -> bytes | None:
         """A file's bytes, or None where there is none."""
@@ -299,12 +299,12 @@ class RunCheckpoint:
         try:
             found = msgspec.json.decode(value, type=Checkpoint) if isinstance(value, bytes) else msgspec.convert(value, Checkpoint)
         except (msgspec.ValidationError, msgspec.DecodeError) as error:
-            log.warning("The checkpoint of an earlier try cannot be read (%s); this try starts anew.", error)
+            log.warning("The checkpoint of an earlier try cannot be read (%s); this attempt starts from the beginning.", error)
             return None
         if (outside := self._outside(found)) is not None:
             log.warning(
                 "The checkpoint of an earlier try names %s, which is none of its run's files: it was edited. It is not used and nothing "
-                "that it names is removed; this try starts anew.",
+                "that it names is removed; this attempt starts from the beginning.",
                 shown(outside),
             )
             return msgspec.structs.replace(found, reached=None)

@@ -121,8 +121,8 @@ def bigcommerce_sync(
     :param initial_since: where the first runs of lists with a change date begin; the store's beginning if not given.
     :param exclude: with ``all``, resources to leave out.
     :param with_each_parent: with ``all``, whether lists that cost one request per parent are read (``order_taxes``: one per order).
-    :param live: in a DAG that is scheduled on ``changes(...)`` and a clock: runs that events started read the rows that they name, and runs
-        by the clock what changed. ``deletes`` is then ``detect`` where the resource allows, unless it is given
+    :param live: in a DAG that is scheduled on ``changes(...)`` and a clock: runs that events started read the rows that they name,
+        and scheduled runs read what changed. ``deletes`` is then ``detect`` where the resource allows, unless it is given
         (docs/how-to/live-copy.md).
     :param settle: with ``live``, how long the events of a burst are collected; if not given, 60 seconds for files and lakes, 0 for tables.
     :param group_id: id of the task group.
@@ -232,7 +232,7 @@ def _retry_policy() -> dict[str, Any]:
 
 def _check_live(resources: Any, *, live: bool) -> None:
     if not live:
-        raise InvalidQueryError("settle goes with live=True: a run by the clock reads what there is. Leave it out.")
+        raise InvalidQueryError("settle goes with live=True: a scheduled run reads what there is. Leave it out.")
     if resources == "all":
         raise InvalidQueryError(
             "live=True does not go with resources='all': which events a task reads must be known when the DAG is parsed. Name the "
@@ -241,7 +241,7 @@ def _check_live(resources: Any, *, live: bool) -> None:
     names = [copied_resource(name).name for name in _each(resources)]
     if not any(live_way(resource_of(name)) for name in names):
         raise InvalidQueryError(
-            f"live=True has no effect on {', '.join(map(repr, names))}: BigCommerce tells of no change of these. Leave it out. "
+            f"live=True has no effect on {', '.join(map(repr, names))}: BigCommerce reports no change of these. Leave it out. "
             f"{page('how-to/live-copy.md')} lists the resources that have events."
         )
 
@@ -258,7 +258,7 @@ def _check(resources: Any, to: Any, conn_id: Any, exclude: Sequence[str]) -> Non
     if resources == "all":
         if not isinstance(conn_id, str):
             raise InvalidQueryError(
-                "resources='all' cannot stand in a mapped task group, since Airflow maps no task within one. Name the resources, or call "
+                "resources='all' cannot be used in a mapped task group: Airflow maps no task within one. Name the resources, or call "
                 "bigcommerce_sync once for each store in a loop, with group_id=store and bigcommerce_conn_id=store."
             )
         return

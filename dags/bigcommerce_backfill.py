@@ -6,7 +6,7 @@ and run
     airflow backfill create --dag-id bigcommerce_backfill --from-date 2025-01-01 --to-date 2025-12-31 --max-active-runs 4
 
 Each run reads the orders and customers that were created on its day. It moves no watermark and takes at most a quarter of the store's
-quota, so the nightly sync goes on beside it.
+quota, so the nightly sync continues at the same time.
 
 Read on: [backfill](https://github.com/airflow-provider-bigcommerce/airflow-provider-bigcommerce/blob/main/docs/how-to/backfill.md)
 """
@@ -38,7 +38,7 @@ END = datetime(2026, 1, 1, tzinfo=UTC)
     catchup=False,
     default_args={"retries": 4, "retry_delay": timedelta(minutes=5)},
     tags=["bigcommerce"],
-    description="Past days of orders and customers, one run a day of creation, beside the nightly sync",
+    description="Past days of orders and customers, one run per day of creation, next to the nightly sync",
     doc_md=__doc__,
 )
 def bigcommerce_backfill() -> None:

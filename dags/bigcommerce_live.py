@@ -1,10 +1,10 @@
 """A BigCommerce store's products, variants, orders and customers in tables, a few seconds behind the store.
 
-A change in the store starts a run, which reads the rows that changed. Every night, a run by the clock reads what changed since the night
-before, and with it whatever no event told of; it also finds rows that were deleted.
+A change in the store starts a run, which reads the rows that changed. Every night, a scheduled run reads what changed since the night
+before, so it also finds changes for which no event came. It finds rows that were deleted, too.
 
 For Airflow 3.2 and later; below it this file holds no DAG. It needs a connection "bigcommerce_default" of type BigCommerce, an SQL
-connection "warehouse", and somebody who tells of changes: webhooks, or polls, as POLL here says.
+connection "warehouse", and a source of events: webhooks, or polls, as POLL here says.
 
 https://github.com/airflow-provider-bigcommerce/airflow-provider-bigcommerce/blob/main/docs/how-to/live-copy.md
 """

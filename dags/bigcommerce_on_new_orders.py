@@ -4,7 +4,7 @@ A sync announces each run, one without orders too, unless it has emit_empty=Fals
 only when orders came.
 
 Copy this file and replace the task by your report, or by dbt: what to read is in the events. It needs a DAG that copies orders, such as
-bigcommerce_sync; for another store, name its connection id in place of bigcommerce_default. It needs Airflow 3.2: below it, the task fails
+bigcommerce_sync; for another store, name its connection id instead of bigcommerce_default. It needs Airflow 3.2: below it, the task fails
 and says so.
 """
 

@@ -15,7 +15,7 @@ from airflow.sdk import DAG
 from airflow_provider_bigcommerce.sync import bigcommerce_sync
 
 # A directory that all workers see, or an object store: "s3://aws_default@my-bucket/bigcommerce", "gs://my-bucket/bigcommerce".
-# No date in it: each run has a directory of its own below, and incremental runs go on where the last one ended in the same place.
+# No date in it: each run has a directory of its own below, and incremental runs continue where the last one ended in the same place.
 PATH = os.environ.get("BIGCOMMERCE_SYNC_PATH") or str(Path.home() / "bigcommerce")
 
 # The first run copies all of them, later ones what changed. Of orders, customers and products BigCommerce tells what that is; the other

@@ -373,7 +373,7 @@ def report(
     """Write a file that tells where this store differs from BigCommerce's documentation; for an issue.
 
     It only reads. The file holds names of fields, types and statuses: no value, id, address, host, store hash or token. It uses at most
-    half of the store's quota. What the token may not read is told as such.
+    half of the store's quota. What the token may not read is reported as such.
 
     \b
     airflow-bigcommerce report
@@ -397,14 +397,14 @@ def sandbox(context: typer.Context) -> None:
 
 
 @app.command()
-def examples(directory: Annotated[Path, typer.Argument(help="Directory to write into; made where it is missing.")]) -> None:
+def examples(directory: Annotated[Path, typer.Argument(help="Directory to write into; created if it is missing.")]) -> None:
     """Write the example DAGs into a directory; files that exist are left alone.
 
     \b
     airflow-bigcommerce examples ~/airflow/dags
     """
     package = Path(__file__).parent.parent
-    # A wheel holds them inside the package, a checkout beside it.
+    # A wheel holds them inside the package, a checkout next to it.
     source = next(folder for folder in (package / "examples", package.parent / "dags") if folder.is_dir())
     directory.mkdir(parents=True, exist_ok=True)
     for example in sorted(source.glob("*.py")):

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 @only_results
 def compact(
     path: Annotated[str, typer.Argument(help="Where tasks copy into files: /data/bigcommerce, s3://aws_default@bucket/bigcommerce.")],
-    resources: Annotated[list[str] | None, typer.Argument(metavar="[RESOURCE]...", help="Only these; all that is copied there.")] = None,
-    keep_days: Annotated[float, typer.Option(min=0, max=36_500, help="For how long what is replaced is kept for its readers.")] = 7.0,
+    resources: Annotated[list[str] | None, typer.Argument(metavar="[RESOURCE]...", help="Only these; all if not given.")] = None,
+    keep_days: Annotated[float, typer.Option(min=0, max=36_500, help="For how many days replaced files are kept for their readers.")] = 7.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing, and say what would be done.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:

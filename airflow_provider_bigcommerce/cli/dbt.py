@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @only_results
 def dbt(
-    directory: Annotated[Path, typer.Argument(help="Directory of the project; made where it is missing.")],
+    directory: Annotated[Path, typer.Argument(help="Directory of the project; created if it is missing.")],
     resources: Annotated[
         list[str] | None, typer.Argument(metavar="[RESOURCE]...", help="Only these; without --conn-id, the twenty that people model.")
     ] = None,
@@ -29,7 +29,7 @@ def dbt(
 ) -> None:
     """Write a dbt project over copied tables: sources with tests and freshness, staging models, a diagram.
 
-    A file that was written by an earlier call is written anew; a file of yours is left alone.
+    A file that was written by an earlier call is written again; a file of yours is left alone.
 
     \b
     airflow-bigcommerce dbt shop_dbt --conn-id warehouse --schema public

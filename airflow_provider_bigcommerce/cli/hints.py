@@ -22,7 +22,7 @@ _OPTIONS: Final[Sequence[tuple[re.Pattern[str], str]]] = (
 
 
 def in_options(message: str) -> str:
-    """The message with the command's own options in place of arguments."""
+    """The message with the command's own options instead of arguments."""
     for pattern, option in _OPTIONS:
         message = pattern.sub(option, message)
     return message

@@ -16,7 +16,7 @@ import typer
 
 Arguments = ParamSpec("Arguments")
 
-#: Characters that a column has at least beside one that is never broken.
+#: Characters that a column has at least next to one that is never broken.
 _NARROWEST = 12
 
 
@@ -54,7 +54,7 @@ def print_table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, who
 
 
 def table_lines(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]], room: int | None, *, whole: Collection[str] = ()) -> list[str]:
-    """The lines of a table: columns beside each other, two spaces between, none at the end of a line.
+    """The lines of a table: columns next to each other, two spaces between, none at the end of a line.
 
     :param room: characters of a line; None for no limit. A line is longer where its words are.
     :param whole: titles of columns whose cells are never broken.

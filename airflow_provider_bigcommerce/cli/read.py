@@ -46,7 +46,7 @@ def read(
     until: Until = None,
     query: Filters = None,
     fields: Annotated[str | None, typer.Option(help="Only these fields and the key: email,name. A change date stays too.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="End after so many rows.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="End after this number of rows.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
     conn_id: ConnId = None,
     store_hash: StoreHash = None,
@@ -65,7 +65,7 @@ def read(
     if to is not None and to.exists() and not overwrite:
         raise typer.BadParameter(f"{to} exists; --overwrite replaces it", param_hint="--to")
     if to is not None and not to.absolute().parent.is_dir():
-        raise typer.BadParameter(f"there is no directory {to.absolute().parent}; make it first", param_hint="--to")
+        raise typer.BadParameter(f"there is no directory {to.absolute().parent}; create it first", param_hint="--to")
     row, kept, asked = _selected(resource, query_of(query), fields)
     if limit is not None and row.page_size and not row.parent_keys and "limit" not in asked and "page" not in asked:
         asked["limit"] = str(min(limit, row.page_size))
@@ -94,7 +94,7 @@ def read(
 def _selected(resource: str, query: dict[str, str], fields: str | None) -> tuple[Resource, Callable[[Records], Records], dict[str, Any]]:
     """The resource, what makes of its rows those that are shown, and the query to send.
 
-    :raises InvalidQueryError: a field that it does not have; ``--fields`` beside ``include_fields``.
+    :raises InvalidQueryError: a field that it does not have; ``--fields`` in addition to ``include_fields``.
     """
     from airflow_provider_bigcommerce.core.fields import select_fields
     from airflow_provider_bigcommerce.core.planning import column_of, resource_of

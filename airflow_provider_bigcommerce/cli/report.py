@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: The part of the store's quota that a report uses, where the connection allows more.
 QUOTA_SHARE: Final = 0.5
-#: Attempts of one request, and seconds that one may wait in all: a person is waiting, and a probe that fails is told as such.
+#: Attempts of one request, and seconds that one may wait in all: a person is waiting, and a probe that fails is reported as such.
 _ATTEMPTS, _WAIT = 3, 120.0
 
 
@@ -90,7 +90,7 @@ def tell_of(report: Report, file: Path) -> None:
     for line in differences:
         say(f"  {line}")
     if differences:
-        say(f"{len(differences)} differences from what this package goes by.")
+        say(f"{len(differences)} differences from what this package assumes.")
     else:
-        say("Nothing differs from what this package goes by; the answers to open questions are of use all the same.")
+        say("Nothing differs from what this package assumes; the answers to open questions are still useful.")
     say("The file holds names, types and statuses, and no value of the store. Read it, then attach it to an issue.")

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from airflow_provider_bigcommerce.compat import StoredState
 
 state = typer.Typer(
-    help="Look at the watermarks of incremental runs, and repair them. They are in the state of Airflow's asset bigcommerce_sync_state, "
+    help="Show the watermarks of incremental runs, and repair them. They are in the state of Airflow's asset bigcommerce_sync_state, "
     "below Airflow 3.3 in Variables. Run it where Airflow's scheduler runs: it needs the metadata database. The watermarks of tables "
-    "(BigCommerceToSqlOperator) are not here but in the table _bigcommerce_syncs beside them.",
+    "(BigCommerceToSqlOperator) are in the table _bigcommerce_syncs next to them.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -32,9 +32,9 @@ Key = Annotated[
     str | None,
     typer.Argument(help="As `state list` prints it: <connection id>/<resource>/<12 hex digits of the destination>. Or say --resource."),
 ]
-Resource = Annotated[str | None, typer.Option(help="Resource of the watermark, in place of its key: a catalog name or a path.")]
-Directory = Annotated[str | None, typer.Option("--path", help="The `path` that the task has, in place of a key.")]
-ConnId = Annotated[str | None, typer.Option(help="Connection of the watermark, in place of a key.")]
+Resource = Annotated[str | None, typer.Option(help="Resource of the watermark, instead of its key: a catalog name or a path.")]
+Directory = Annotated[str | None, typer.Option("--path", help="The `path` that the task has, instead of a key.")]
+ConnId = Annotated[str | None, typer.Option(help="Connection of the watermark, instead of a key.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 _UNREADABLE = "cannot be read"
@@ -82,7 +82,7 @@ def show(key: Key = None, resource: Resource = None, path: Directory = None, con
         rest = {str(name): str(part) for name, part in value.items() if name not in told}
         print_table(("field", "value"), [*told.items(), *rest.items()], whole=("value",))
     if problem := _problem(value):
-        typer.echo(f"This value {_UNREADABLE} as a watermark: {problem}. Mend it: airflow-bigcommerce state set --help", err=True)
+        typer.echo(f"This value {_UNREADABLE} as a watermark: {problem}. Repair it: airflow-bigcommerce state set --help", err=True)
 
 
 @state.command("set")
@@ -93,8 +93,8 @@ def set_(
     resource: Resource = None,
     path: Directory = None,
     conn_id: ConnId = None,
-    watermark: Annotated[str, typer.Option(help="Where the next run goes on: 2026-01-31T00:00:00Z, or a day (UTC).")],
-    store_hash: Annotated[str | None, typer.Option(help="The store, where the present value does not tell it any more.")] = None,
+    watermark: Annotated[str, typer.Option(help="Where the next run continues: 2026-01-31T00:00:00Z, or a day (UTC).")],
+    store_hash: Annotated[str | None, typer.Option(help="The store hash, if the present value does not have it.")] = None,
 ) -> None:
     """Move a watermark, back to read a span again or forth to leave one out; its other fields stay.
 

@@ -60,7 +60,7 @@ def status(
         titles = ("connection", "resource", "last success", "rows", "lag", "quota left", "last proof", "state", "destination")
         print_table(titles, [_row(each) for each in found], whole=("connection", "resource", "destination"))
     else:
-        say("Nothing is known of a copy: no task of this version has ended here, or its XComs were removed (airflow db clean).")
+        say("No copy is known: no task of this version has ended here, or its XComs were removed (airflow db clean).")
     if most is not None:
         _alert(found, most, max_lag or "")
 

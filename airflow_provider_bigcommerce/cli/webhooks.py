@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from airflow_provider_bigcommerce.engine.subscribing import Subscribing
 
 webhooks = typer.Typer(
-    help="Make a store's webhooks, try their way, see how they are. They belong to the API account of the connection's token; those of "
+    help="Create a store's webhooks, test their address, show them. They belong to the API account of the connection's token; those of "
     "other accounts are not seen.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -22,7 +22,7 @@ webhooks = typer.Typer(
 _CONN_ID = "bigcommerce_default"
 ConnId = Annotated[str, typer.Option(help="Airflow connection; its id is part of the address.")]
 Destination = Annotated[
-    str | None, typer.Option(help="Public https address of the receiver; made of [bigcommerce] webhook_base_url unless given.")
+    str | None, typer.Option(help="Public https address of the receiver; if not given, it is made from [bigcommerce] webhook_base_url.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -33,12 +33,12 @@ def ensure(
     resources: Annotated[list[str] | None, typer.Argument(metavar="[RESOURCE]...", help="Catalog names, such as products orders.")] = None,
     scopes: Annotated[list[str] | None, typer.Option("--scope", help="A scope, such as store/order/updated; several times.")] = None,
     destination: Destination = None,
-    exceptions_destination: Annotated[str | None, typer.Option(help="Another address, told of failed deliveries.")] = None,
+    exceptions_destination: Annotated[str | None, typer.Option(help="Another address, for reports of failed deliveries.")] = None,
     prune: Annotated[bool, typer.Option("--prune", help="Remove ours that are not asked for.")] = False,
     conn_id: ConnId = _CONN_ID,
     as_json: AsJson = False,
 ) -> None:
-    """Make the webhooks for resources, and mend those that were switched off, changed or wiped.
+    """Make the webhooks for resources, and repair those that were switched off, changed or wiped.
 
     The way is tried first: an event of our own must arrive through the public address.
 

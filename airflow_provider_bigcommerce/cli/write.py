@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_bigcommerce.writing.formats import PlanManifest, PlanRow
 
 write = typer.Typer(
-    help="Change many rows: plan it, look at the plan, and see what a resource can do.", no_args_is_help=True, rich_markup_mode=None
+    help="Change many rows: plan, look at the plan, apply or undo it; list all writes.", no_args_is_help=True, rich_markup_mode=None
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -38,8 +38,8 @@ def plan(
     mapping: Annotated[list[str] | None, typer.Option("--map", help="Column and field, as column=field; repeatable.")] = None,
     lookup: Annotated[list[str] | None, typer.Option(help="As product_id=products.sku: the value becomes that row's id.")] = None,
     nulls: Annotated[str, typer.Option(help="skip: a null is as if the column were missing; write: it clears the field.")] = "skip",
-    max_changes: Annotated[int | None, typer.Option(min=0, help="More rows than these make no plan.")] = None,
-    max_value_change_percent: Annotated[float | None, typer.Option(min=0, help="A number may not change by more than that.")] = None,
+    max_changes: Annotated[int | None, typer.Option(min=0, help="No plan if more rows would be sent.")] = None,
+    max_value_change_percent: Annotated[float | None, typer.Option(min=0, help="No plan if a number would change by more percent.")] = None,
     report_path: Annotated[Path, typer.Option(help="Directory of all plans and outcomes.")] = Path("bigcommerce-reports"),
     as_json: AsJson = False,
     conn_id: ConnId = None,

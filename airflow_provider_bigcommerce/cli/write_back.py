@@ -29,8 +29,8 @@ _RUN = "command_line"
 @only_results
 def apply(
     uri: PlanUri,
-    yes: Annotated[bool, typer.Option("--yes", help="Ask nobody: the caller has looked at the plan.")] = False,
-    max_age_hours: Annotated[float, typer.Option(min=0, max=876_000, help="A plan that is older is refused.")] = 24,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask: the caller has looked at the plan.")] = False,
+    max_age_hours: Annotated[float, typer.Option(min=0, max=876_000, help="An older plan is refused.")] = 24,
     on_conflict: Annotated[str, typer.Option(help="keep: rows changed since the plan are left alone; overwrite: they are sent.")] = "keep",
     on_rejected: Annotated[str, typer.Option(help="fail: send all, then fail; stop: send nothing more; warn: succeed.")] = "fail",
     verify_all: Annotated[bool, typer.Option("--verify-all", help="Read every row back after it was sent.")] = False,
@@ -40,7 +40,7 @@ def apply(
     token: Token = None,
     api_url: ApiUrl = None,
 ) -> None:
-    """Send a plan's rows, exactly as they were planned, and print what became of them. Run again, it goes on where it was ended.
+    """Send a plan's rows, exactly as they were planned, and print what became of them. Run again, it continues where it was ended.
 
     \b
     airflow-bigcommerce write apply bigcommerce-reports/products/run=.../plan-1

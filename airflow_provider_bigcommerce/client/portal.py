@@ -1,7 +1,7 @@
 """Lets sync code use coroutines. Knows nothing of BigCommerce.
 
 ``run`` drives one coroutine in this thread, for a task's ``execute``. A ``Portal`` keeps a loop of its own in a background
-thread, for sync code that asks for one thing after the other while requests that were sent ahead go on.
+thread, for sync code that asks for one thing after the other while requests that were sent ahead continue.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def is_loop_running() -> bool:
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run one coroutine to its end in this thread.
 
-    When a signal's handler raises (a task's time-out), the coroutine is cancelled and its cleanup runs before the exception goes on.
+    When a signal's handler raises (a task's time-out), the coroutine is cancelled and its cleanup runs before the exception continues.
 
     :raises RuntimeError: a loop is already running in this thread.
     """

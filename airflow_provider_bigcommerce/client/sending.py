@@ -62,7 +62,7 @@ log = logging.getLogger(__name__)
 _READ_BUFFER = 2**20
 #: Seconds between two lines that say the same, where a read waits for the quota again and again.
 _RARELY = 300.0
-#: Seconds after which a task that gave its slot back comes again at the latest, whatever a header says: then it asks anew.
+#: Seconds after which a task that gave its slot back comes again at the latest, whatever a header says: then it asks again.
 _COME_AGAIN = 3600.0
 _DIGITS = re.compile(r"/\d+")
 
@@ -157,7 +157,7 @@ class _Line:
 
     :param before: what stands before a path in a URL.
     :param root: what all its URLs begin with.
-    :param headers: beside those of the session.
+    :param headers: in addition to those of the session.
     """
 
     host: Host
@@ -241,7 +241,7 @@ class Sender:
         whole_collection: bool = False,
         takes: Collection[int] = (),
     ) -> T:
-        """One request until it is delivered or judged hopeless; ``parse`` belongs to the attempt, for a cut body is a fault.
+        """One request until it is delivered or judged hopeless; ``parse`` belongs to the attempt, because a cut body is a fault.
 
         :param write: the call that the request is, where the caller knows; else it is looked up by method and path.
         :param takes: statuses of refusals that ``parse`` reads, in the place of an error.
@@ -450,7 +450,7 @@ class Sender:
         idle, patience = self._clock() - self._delivered_at, self._settings.hand_back_after
         if patience is not None and idle + seconds > patience:
             raise LongWaitError(
-                f"The store has sent nothing for {idle:.0f} s and is to be asked again in {seconds:.0f} s; hand_back_after={patience:g} s "
+                f"The store has sent nothing for {idle:.0f} s and will be asked again in {seconds:.0f} s; hand_back_after={patience:g} s "
                 "allows no longer wait.",
                 seconds=min(seconds, _COME_AGAIN),
             )
@@ -475,7 +475,7 @@ class Sender:
     def _tell_quota(self, line: _Line, seconds: float) -> None:
         """One line a window, not one a waiting request; a warning where it is others that use the quota up.
 
-        A read that goes on for many windows says it ever more rarely.
+        A read that continues for many windows says it less and less often.
         """
         now, budget = self._clock(), line.budget
         if now < self._told_until or seconds < 1 or (budget.left and seconds < 5):
@@ -488,8 +488,8 @@ class Sender:
         advice = ""
         if others > ours:
             advice = (
-                " Nothing is broken: this task goes on by itself, slower. The others are tasks or apps with an API account of this store. "
-                "Let them run at another time, or give those that are yours a lower quota_share in their connection."
+                " Nothing is broken: this task continues, slower. The others are tasks or apps with an API account of this store. "
+                "Run them at another time, or give your own ones a lower quota_share in their connection."
             )
         whose = f"{line.host.title}'s" if line.host.is_optional else "the store's"
         log.log(

@@ -1,4 +1,4 @@
-"""The verbs that people call on a store; each says what is sent, and the rooms beside it send and walk."""
+"""The verbs that people call on a store; each says what is sent, and the rooms next to it send and walk."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Page:
     :param records: raw JSON of each row, in the list's order, with the parent's key columns.
     :param number: 1-based place among the pages of this read.
     :param total: rows the store says the whole list has, where it says so; also where the read began at a position.
-    :param position: where a read of the same list goes on behind this page; None where it must begin anew.
+    :param position: where a read of the same list continues behind this page; None where it must start from the beginning.
     """
 
     records: Sequence[msgspec.Raw] = field(repr=False)
@@ -192,13 +192,13 @@ class BigCommerceStore:
     ) -> AsyncGenerator[Page, None]:
         """The pages of a list, in order, read ahead within the quota and ``max_concurrency``.
 
-        :param query: filters; ``include`` brings what it needs beside it.
+        :param query: filters; ``include`` brings what it needs in addition.
         :param since: only rows changed at or after this moment (created, where the list knows no change date). For a child resource
             that knows no date, the children of parents changed since then.
         :param until: only rows changed at or before it.
         :param parent_ids: for a child resource, the parents to read; None reads the children of all parents.
         :param parent_query: for a child resource, filters for the parents.
-        :param start: the ``position`` of a page of an earlier read with the same arguments; the read goes on behind that page. Some
+        :param start: the ``position`` of a page of an earlier read with the same arguments; the read continues behind that page. Some
             rows before it may come again, none behind it is missed.
         :raises InvalidQueryError: before anything is sent.
         """
@@ -263,7 +263,7 @@ class BigCommerceStore:
     async def now(self, *, last: datetime | None = None) -> datetime:
         """The store's own time, whole seconds, UTC; asked for up to three times where it and the worker's clock contradict each other.
 
-        :param last: the store's time that an earlier run went by, which this one cannot lie before.
+        :param last: the store's time that an earlier run used, which this one cannot lie before.
         :raises ClockError: the answers contradict each other, or none tells the time.
         """
         answers: list[Answer] = []
@@ -401,7 +401,7 @@ class BigCommerceStore:
         :param operation: ``create``, ``update``, ``upsert`` or ``delete``.
         :param match_on: field, or fields, by which the store's rows are found (``"sku"``); None takes the rows' ids, or the key by which
             the store itself finds them.
-        :param beside: fields of the body beside the rows, such as the ``reason`` of a stock adjustment.
+        :param beside: fields of the body in addition to the rows, such as the ``reason`` of a stock adjustment.
         :raises InvalidQueryError: before anything is sent: no such call, or no way to find rows by ``match_on``.
         :raises PermissionDeniedError: the token lacks the scope; like every error that ends the run, it is raised after the outcomes of
             all rows, those of the rest being ``not_sent``. A caller that stops early gives up what is under way.

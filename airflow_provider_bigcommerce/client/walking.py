@@ -124,7 +124,7 @@ class Walker:
     ) -> AsyncGenerator[Found, None]:
         """The rows out of their parents' rows; one by one where the store refuses the include.
 
-        Positions are those of :meth:`_by_parent`, which may have to go on from them.
+        Positions are those of :meth:`_by_parent`, which may have to continue from them.
         """
         included = {**parent_query, "include": embedded.include} if embedded.include else parent_query
         sources = tuple(row.parent_keys.values())
@@ -166,7 +166,7 @@ class Walker:
     ) -> AsyncGenerator[Found, None]:
         """The children of every parent that a list of parents has.
 
-        A position is where that list goes on, and how many parents from there on have given all their children.
+        A position is where that list continues, and how many parents from there on have given all their children.
         """
         asked: set[tuple[int | str, ...]] = set()
         before: Position | None = (start or {}).get("parents")
@@ -198,8 +198,8 @@ class Walker:
     ) -> AsyncGenerator[Found, None]:
         """The children of these parents.
 
-        A position is how many parents are done, where the next one's list goes on, and a checksum of their keys: other parents in their
-        place are not passed over.
+        A position is how many parents are done, where the next one's list continues, and a checksum of their keys: other parents in their
+        place are not skipped.
         """
         names = [*row.per_parent]
         batched = [name for name in row.parent_keys if name not in names]
@@ -250,7 +250,7 @@ class Walker:
         """Send what the walk plans, look ahead a little further than ``max_concurrency``, deliver in order.
 
         An answer makes room for the next request at once, however long the page before is being written. When the next page in order is
-        late (it is being repeated, say) and half of the others have come, the read goes on up to twice as far.
+        late (it is being repeated, say) and half of the others have come, the read continues up to twice as far.
         """
         slots: deque[tuple[Request, asyncio.Task[Listing]]] = deque()
         most = self._most

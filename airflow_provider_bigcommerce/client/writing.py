@@ -29,7 +29,7 @@ class Writing:
 
     :param sender: what sends, under the store's quota and the call's documented concurrency.
     :param at_once: requests at once, of all kinds together.
-    :param beside: fields of the body beside the rows.
+    :param beside: fields of the body in addition to the rows.
     :param before_send: awaited before a request that writes is sent, each time that its rows are sent in another request: a journal.
         Where it raises, the request is not sent; a :class:`BigCommerceError` ends the run as one of the store's does.
     """
@@ -80,7 +80,7 @@ class Writing:
         self._has_all = part.is_last
 
     def enter(self, items: Sequence[Item], *, open: Sequence[Item] = ()) -> None:  # noqa: A002  # as a journal has it
-        """Take rows of a plan, in place of :meth:`put`: they go at once, whether or not they fill their requests; may be called again.
+        """Take rows of a plan, instead of :meth:`put`: they go at once, whether or not they fill their requests; may be called again.
 
         :param open: rows that a process before this one may have sent; they are settled by what the store has.
         """
@@ -124,7 +124,7 @@ class Writing:
             self._tasks[asyncio.ensure_future(self._result(step))] = step
 
     def _may_send(self) -> bool:
-        """Whether one more request that writes may be under way, so that none waits for its turn which is no more to be sent then."""
+        """Whether one more request that writes may be under way, so that none waits for its turn which need not be sent any more then."""
         sends = [step for step in self._tasks.values() if isinstance(step, Send)]
         documented = [write.concurrency for write in (self.route.create, self.route.update, self.route.delete) if write is not None]
         most = min((number for number in documented if number is not None), default=self._at_once)

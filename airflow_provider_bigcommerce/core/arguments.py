@@ -2,7 +2,7 @@
 
 A check takes the argument's name and value and returns the value to work with, or raises one sentence that names the argument, its value
 and what is accepted. Text where a list is meant is one value (or a list that a template rendered to text), never its characters.
-Pure; knows no Airflow: a value that a task gets only when it runs is told by its looks.
+Pure; knows no Airflow: a value that a task gets only when it runs is recognized by its looks.
 """
 
 from __future__ import annotations
@@ -373,7 +373,7 @@ def check_rendered(owner: Any, checks: Checks) -> None:
         check, value = checks[name], getattr(owner, name)
         if value is None and not check.may_vanish:
             raise InvalidQueryError(
-                f"{name} was given as a template or as another task's result, and it came out as None. Without it the task would do "
+                f"{name} was given as a template or as another task's result, and its value is None. Without it the task would do "
                 "something else. Give a template that always has a value, or skip the task where there is none."
             )
         setattr(owner, name, check(name, value))

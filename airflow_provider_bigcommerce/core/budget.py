@@ -25,7 +25,7 @@ _FIRST = 16
 _THEN = 6
 #: Our last requests whose times are kept: more than are under way at once, mostly.
 _LATELY = 64
-#: Seconds that are told apart.
+#: Seconds that are distinguished.
 _SHORTEST = 0.001
 
 
@@ -46,7 +46,7 @@ class Ticket:
 class Budget:
     """What is left of the store's quota, as far as the answers tell.
 
-    Until the first answer only one request is let through, for nothing is known. A store that sends no quota headers has no
+    Until the first answer only one request is let through, because nothing is known. A store that sends no quota headers has no
     quota; then nothing is held back. ``left = quota - sent - others``: what we sent since the window opened is known exactly,
     what others used is the most that any answer showed.
 
@@ -57,7 +57,7 @@ class Budget:
     a window is sent at once, and the rest at a pace that ends with the window. Our part is our part of what was used; we aim a
     little lower where it is large and a little higher where it is small, so that all come to have the same. Who is alone keeps a
     few requests back for a moment, or others, who find every window used up, would never be seen. With several of us on one store
-    nothing but the headers need be shared.
+    only the headers need be shared.
 
     :param share: fraction of the quota that may be used, 0 < share <= 1; the rest stays for the merchant's other apps.
     :param quota: requests a window that are documented for a host whose answers may not tell it; None for none. Then our own requests are
@@ -77,10 +77,10 @@ class Budget:
         self._sent = 0
         self._refused = 0
         self._others = 0  # requests that were certainly not ours
-        self._others_likely = 0  # those that the last answer told of, as far as it can be told from ours that are on their way
+        self._others_likely = 0  # those that the last answer reported, as far as they can be distinguished from ours that are on their way
         self._sent_lately: deque[float] = deque(maxlen=_LATELY)
-        self._lead = 0  # ours, sent before others were seen to send beside us
-        self._others_before = 0  # of them, those that the first answer told of,
+        self._lead = 0  # ours, sent before others were seen to send too
+        self._others_before = 0  # of them, those that the first answer reported,
         self._told_at = 0.0  # and when it did
         self._others_at_most = 0  # with those that may have been ours, under way when the last answer was made
         self._last_part = 1.0  # ours of all requests of the last window
@@ -162,7 +162,7 @@ class Budget:
         return max(1, few, left // (_THEN * (1 + newly)))
 
     def _others_to_come(self, now: float) -> float:
-        """Requests that others will send until the first window ends, if they go on as they did before we came, or since."""
+        """Requests that others will send until the first window ends, if they continue as they did before we came, or since."""
         if self._ends_at is None or self.window_seconds is None:
             return math.inf
         left = self._ends_at - now

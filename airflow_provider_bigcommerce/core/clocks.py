@@ -86,7 +86,7 @@ def settle(answers: Sequence[Answer], *, last: datetime | None = None) -> Settle
     voices count: each header, each body, and the worker's clock once, where it agrees with one of them.
 
     :param answers: in the order in which they came, one at least.
-    :param last: the store's time that an earlier run went by: its watermark.
+    :param last: the store's time that an earlier run used: its watermark.
     :returns: the store's time, or None where it must be asked once more.
     :raises ClockError: :data:`MOST` answers contradict each other, or none tells the time.
     """
@@ -114,8 +114,8 @@ def settle(answers: Sequence[Answer], *, last: datetime | None = None) -> Settle
         )
     raise ClockError(
         f"The store's time is in doubt: its answers said {', '.join(_shown(moment) for answer in answers for moment in answer.told)} while "
-        f"the worker's clock said {', '.join(_shown(answer.at) for answer in answers)}. Nothing was read, for a wrong time would lose "
-        "changes. Let the task try again; if it stays so, look at the worker's clock and at what stands between Airflow and BigCommerce."
+        f"the worker's clock said {', '.join(_shown(answer.at) for answer in answers)}. Nothing was read, because a wrong time would lose "
+        "changes. Let the task try again; if it stays so, look at the worker's clock and at proxies between Airflow and BigCommerce."
     )
 
 
@@ -124,11 +124,11 @@ def _settled(ahead: timedelta, answers: Sequence[Answer], told: Sequence[tuple[t
     settled = Settled(whole_seconds(last.at + ahead), ahead)
     dissent = next((answer.at + other for other, answer in told if abs(other - ahead) > max(AGREE, TOLERANCE)), None)
     if dissent is not None:
-        doubt = f"An answer of the store said that it was {_shown(dissent)}, and others contradict it: {_shown(settled.now)} is gone by."
+        doubt = f"An answer of the store said that it was {_shown(dissent)}, and others contradict it: {_shown(settled.now)} is used."
     elif abs(ahead) > TOLERANCE:
         doubt = (
             f"The worker's clock ({_shown(last.at)}) and the store's ({_shown(settled.now)}) differ by {abs(ahead).total_seconds():,.0f} s "
-            f"by {len(answers)} answers. The store's is gone by; set the worker's clock right."
+            f"by {len(answers)} answers. The store's is used; correct the worker's clock."
         )
     else:
         return settled
@@ -151,7 +151,7 @@ class Heard:
     latest: tuple[datetime, str] | None = None
 
     def hear(self, header: str, at: datetime) -> None:
-        """Take an answer's ``Date`` header; it is read when somebody asks, for there are many."""
+        """Take an answer's ``Date`` header; it is read when somebody asks, because there are many."""
         self.latest = (at, header)
         if self.first is None:
             self.first = self.latest

@@ -169,7 +169,7 @@ class Concurrency:
     def endpoint(self, method: str, path: str, documented: int | None) -> Endpoint:
         """What is known of an endpoint.
 
-        :param path: with placeholders in place of ids.
+        :param path: with placeholders instead of ids.
         :param documented: requests at once that BigCommerce documents for it, or None.
         """
         key = (method, path)

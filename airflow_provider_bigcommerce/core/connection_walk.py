@@ -139,13 +139,13 @@ class ConnectionWalk:
 
     def _go_on(self, nodes: list[msgspec.Raw], cursor: str | None) -> None:
         if cursor is None or cursor in self._cursors:
-            raise PaginationLoopError(f"POST /graphql answered the same cursor twice at {self._where}; going on would never end.")
+            raise PaginationLoopError(f"POST /graphql answered the same cursor twice at {self._where}; the read would never end.")
         news = [node for node in nodes if self._seen.add(_digest([node]).hex())]
         page = _digest(nodes)
         self._without_news = 0 if news else self._without_news + 1
         if (nodes and page in self._pages) or self._without_news > _PAGES_WITHOUT_NEWS:
             what = "the same nodes twice" if nodes else f"{self._without_news} pages without nodes"
-            raise PaginationLoopError(f"POST /graphql answered {what} at {self._where}, each with a new cursor; going on would never end.")
+            raise PaginationLoopError(f"POST /graphql answered {what} at {self._where}, each with a new cursor; the read would never end.")
         self._pages.add(page)
         self._cursors.add(cursor)
         self._cursor = cursor

@@ -31,7 +31,7 @@ WHERE: Final[Mapping[str, str]] = {
         "in the control panel under Settings > Store-level API accounts, only once, when the account is created "
         "(also in the .txt file offered for download then); a lost token cannot be shown again, create a new account instead"
     ),
-    "client_id": "in the control panel under Settings > Store-level API accounts, beside the account's name and in its .txt file",
+    "client_id": "in the control panel under Settings > Store-level API accounts, next to the account's name, and in its .txt file",
     "client_secret": (
         "in the control panel under Settings > Store-level API accounts, only once, when the account is created "
         "(also in the .txt file offered for download then)"
@@ -109,7 +109,7 @@ class StoreCredentials:
         if self.base_url == DEFAULT_BASE_URL:
             return host.url
         raise CredentialsError(
-            f"The connection's API base URL is {self.base_url}, and its extra 'b2b_host' does not say where {host.title}'s API is beside "
+            f"The connection's API base URL is {self.base_url}, and its extra 'b2b_host' does not say where {host.title}'s API is. "
             f'it. Put "b2b_host" into the extra: {host.url}, or the address of your proxy for it.'
         )
 
@@ -414,7 +414,7 @@ def _token(value: object) -> str:
     # Checked here because the HTTP libraries print a header value they refuse.
     if not re.fullmatch(r"[\x21-\x7e]+", token):
         raise CredentialsError(
-            "The access token contains blanks, line ends or characters that cannot stand in a header (field 'Access token', extra key "
+            "The access token contains blanks, line ends or characters that a header cannot have (field 'Access token', extra key "
             f"'access_token'). Copy it again, without the text around it; you find it {WHERE['access_token']}."
         )
     return token

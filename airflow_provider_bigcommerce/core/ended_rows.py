@@ -14,7 +14,7 @@ class Ended:
     """A row that has its outcome.
 
     :param outcome: what became of it.
-    :param told: what stands beside it in the outcome file, and nowhere else: numbers of stock, amounts.
+    :param told: what the outcome file has in addition to it, and nowhere else: numbers of stock, amounts.
     :param back: the row that takes it back, as input of the same operator; None where there is none.
     """
 

@@ -95,7 +95,7 @@ def loop_error(request: Request, what: str) -> PaginationLoopError:
     :param what: what the store answered for the second time.
     """
     return PaginationLoopError(
-        f"{request.method} {request.path} answered {what} twice: the store does not turn the page, and going on would never end. "
+        f"{request.method} {request.path} answered {what} twice: the store does not turn the page, and the read would never end. "
         "Remove paging parameters from the query. If the endpoint has one page only, ask for that: query={'page': 1}."
     )
 

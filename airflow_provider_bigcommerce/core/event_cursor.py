@@ -1,4 +1,4 @@
-"""How far a task has read an asset's events: which come next, and what of a cursor that cannot be gone by.
+"""How far a task has read an asset's events: which come next, and what of a cursor that cannot be used.
 
 Airflow orders events by timestamp alone, and a timestamp is set before its transaction ends: an event may appear behind one that was
 read before. So a cursor stands a little before the last event, and has the ids of the events behind it. Pure; the clock is an argument.
@@ -21,10 +21,10 @@ OVERLAP: Final = timedelta(seconds=30)
 #: events lie within the overlap, it is shorter.
 MOST_SEEN: Final = 2_500
 
-#: A cursor further ahead of the worker's clock than this is not gone by: it would pass over every event until then.
+#: A cursor further ahead of the worker's clock than this is not used: it would skip every event until then.
 AHEAD: Final = timedelta(minutes=5)
 
-#: Without a cursor to go by, what is read: the events of this span, and those that started the run.
+#: Without a cursor that can be used, what is read: the events of this span, and those that started the run.
 FIRST_SPAN: Final = timedelta(days=1)
 
 
@@ -54,7 +54,7 @@ class EventCursor(msgspec.Struct, frozen=True):
 def read_cursor(value: Any, now: datetime) -> EventCursor | None:
     """The cursor that is kept, or None where none is.
 
-    :raises InvalidQueryError: it cannot be gone by; the message says why.
+    :raises InvalidQueryError: it cannot be used; the message says why.
     """
     if value is None:
         return None

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from airflow_provider_bigcommerce.core.credentials import as_bool, clean
 from airflow_provider_bigcommerce.exceptions import CredentialsError
 
-#: Makes a value of what stands in the connection, given the extra's name; None where nothing does.
+#: Makes a value of what is in the connection, given the extra's name; None where nothing does.
 Reader = Callable[[str, object], Any]
 
 
@@ -107,7 +107,7 @@ def _text(_name: str, value: object) -> object:
     return value  # checked where credentials are made of it
 
 
-#: Name -> what it may be. docs/connection.md lists them, and a test holds that page against this table.
+#: Name -> what it may be. docs/connection.md lists them, and a test checks that page against this table.
 EXTRAS: Final[Mapping[str, Extra]] = {
     "store_hash": Extra(_text),
     "access_token": Extra(_text),

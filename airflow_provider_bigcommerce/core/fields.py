@@ -53,7 +53,7 @@ def select_fields(
 ) -> FieldSelection:
     """Check the two lists and turn them into a selection.
 
-    :param fields: top-level fields to keep; keys and the date that incremental reading goes by are kept always.
+    :param fields: top-level fields to keep; keys and the date that incremental reading uses are kept always.
     :param exclude_fields: fields to drop, dots for nested ones.
     :param known: the resource's top-level fields, where its schema is known.
     :param columns: columns of the parents' keys.
@@ -70,7 +70,7 @@ def select_fields(
             hint = f" Did you mean {', '.join(map(repr, near))}?" if near else ""
             raise InvalidQueryError(f"{resource.name!r} has no field {name!r}.{hint} Fields: airflow-bigcommerce schema {resource.name}.")
     if dropped := sorted(keys & set(unwanted)):
-        raise InvalidQueryError(f"{', '.join(map(repr, dropped))} of {resource.name!r} cannot be left out: rows are told apart by it.")
+        raise InvalidQueryError(f"{', '.join(map(repr, dropped))} of {resource.name!r} cannot be left out: it identifies rows.")
     if nested := [name for name in wanted if "." in name]:
         raise InvalidQueryError(f"fields takes top-level names, and {nested[0]!r} is nested. Drop nested ones by exclude_fields.")
     only = frozenset(wanted) | keys if wanted else frozenset()

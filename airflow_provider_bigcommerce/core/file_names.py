@@ -48,5 +48,5 @@ def require_within(name: str, folder: str, told_by: str) -> str:
 
 
 def shown(name: str) -> str:
-    """A name as it may stand in a message: one line, and not endless."""
+    """A name as it may be shown in a message: one line, and not endless."""
     return repr(name if len(name) <= _SHOWN else f"{name[:_SHOWN]}...")

@@ -1,4 +1,4 @@
-"""The hosts of BigCommerce's APIs: which paths belong to which, what each wants beside the token, and what it grants.
+"""The hosts of BigCommerce's APIs: which paths belong to which, what each wants in addition to the token, and what it grants.
 
 Data and one question. A path names its host by its beginning, so that a path is all that a caller need give. B2B Edition stands on a host
 of its own, with its own quota, for the same store and the same token.
@@ -19,7 +19,7 @@ class Host:
     :param url: where it is, unless the connection says otherwise.
     :param root: what all its paths begin with; empty for the store's own, which begin with ``/v2/`` or ``/v3/``.
     :param hash_header: header that names the store, where the path does not; empty for none.
-    :param quota: requests that it grants a window where its answers do not tell; None for no quota but the one that is told.
+    :param quota: requests that it grants a window where its answers do not tell; None if only the one in its answers counts.
     :param window_seconds: length of that window.
     :param is_optional: whether there are stores without it.
     """

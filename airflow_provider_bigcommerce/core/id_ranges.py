@@ -108,7 +108,7 @@ class IdRanges:
         if self._count is not None and not self._asked and not self._was_short:
             self._asked = True
             return self._count
-        if self._estimate is None:  # nothing tells yet where the list ends: the next page, beside the count
+        if self._estimate is None:  # nothing tells yet where the list ends: the next page, in addition to the count
             return self._plan(self._base.with_params({self._id_min: self._next_id}), None)
         remaining = self._estimate - self._rows - sum(self._expected)
         density = min(1.0, max(self._rows - self._rows_before, 1) / max(1, self._covered()))
@@ -189,7 +189,7 @@ class IdRanges:
 
     @property
     def _is_counted_next(self) -> bool:
-        """Whether the list was empty and will be held against its count, which is asked for where nothing has told a number."""
+        """Whether the list was empty and will be checked against its count, which is asked for where nothing has told a number."""
         return self._count is not None and self._next_id is None and not self._goes_on
 
     def _judge(self, covered: range | None, rows: int, in_range: int | None, *, is_full: bool) -> tuple[bool, bool]:
@@ -207,7 +207,7 @@ class IdRanges:
         return not rows or (is_reached and not is_full), not rows and not is_believed
 
     def _fault(self, request: Request, keys: Sequence[int], *, goes_on: bool) -> BigCommerceError | None:
-        """What is wrong with the rows of an answer: they are outside the range, or the next range cannot be told from them."""
+        """What is wrong with the rows of an answer: they are outside the range, or the next range cannot be derived from them."""
         params = dict(request.params)
         low, high = params.get(self._id_min), params.get(self._id_max)
         if keys and ((low is not None and min(keys) < int(low)) or (high is not None and max(keys) > int(high))):

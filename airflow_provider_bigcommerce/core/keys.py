@@ -138,7 +138,7 @@ class KeyReader:
         fields = [".".join(path) for path in self._paths[: self._key_count]]
         missing = next((name for name in fields if not self._has(record, name)), fields[0])
         return UnexpectedAnswerError(
-            f"A record of {self._resource} has no usable value in its key field {missing!r}; without it rows cannot be told apart. "
+            f"A record of {self._resource} has no usable value in its key field {missing!r}; without it rows cannot be distinguished. "
             "If 'fields' or 'exclude_fields' leave the key out, add it; otherwise report it with the resource's name."
         )
 

@@ -14,22 +14,22 @@ from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
 from airflow_provider_bigcommerce.core.catalog.events import EVENT_KEYS
 from airflow_provider_bigcommerce.core.id_ways import tells_what_is_gone
 
-#: ``batches``: by the filter of ids; ``parts``: by a filter that takes one part of the key; ``each``: one request a row; ``parents``: one
-#: request a parent; ``filter``: by a filter that takes the parents' ids; ``clock``: as a run by the clock reads it.
+#: ``batches``: by the filter of ids; ``parts``: by a filter that takes one part of the key; ``each``: one request per row; ``parents``: one
+#: request per parent; ``filter``: by a filter that takes the parents' ids; ``clock``: as a scheduled run reads it.
 LiveWay = Literal["batches", "parts", "each", "parents", "filter", "clock"]
 
 #: Lists that take the ids of parents, and not of rows.
 PARENT_FILTERS: Final[Mapping[str, str]] = {"product_variants": "product_id:in"}
 
-#: Rows that are read one by one in a run; more are read as by the clock, where a list by change date holds 250 in a request.
+#: Rows that are read one by one in a run; more are read as by a scheduled run, where a list by change date holds 250 in a request.
 MOST_EACH: Final[Mapping[str, int]] = {"orders": 5, "scripts": 50}
 
-#: Where ``parents`` is one request each, more than these are read as by the clock, which costs one for each parent of the store at most.
+#: Where ``parents`` is one request each, more than these are read as by a scheduled run: at most one per parent of the store.
 MOST_PARENTS: Final = 5_000
 
 
 def live_way(row: Resource) -> LiveWay | None:
-    """How a run by events reads a resource; None where BigCommerce tells of no change, so that the clock alone keeps it."""
+    """How a run by events reads a resource; None where BigCommerce reports no change, so that the clock alone keeps it."""
     rule = EVENT_KEYS.get(row.name)
     if rule is None or row.id_placeholder is not None:
         return None
@@ -47,7 +47,7 @@ def live_way(row: Resource) -> LiveWay | None:
 
 
 def sources_of(resource: str) -> tuple[str, ...]:
-    """The resources whose events tell of a resource's changes: it, and its parent where an event of the parent is all that tells.
+    """The resources whose events report a resource's changes: it, and its parent where an event of the parent is all that tells.
 
     :param resource: catalog name.
     """
@@ -70,7 +70,7 @@ class Wanted:
     :param ids: rows, or parts of their keys.
     :param deleted: rows that are gone.
     :param parents: parents whose rows are read.
-    :param all_changed: whether an event did not tell which row it was: what changed is read as by the clock.
+    :param all_changed: whether an event did not tell which row it was: what changed is read as by a scheduled run.
     :param of_others: events of another store, or without a payload that can be read.
     """
 
@@ -142,7 +142,7 @@ def _note(found: dict[str, int | str], keys: Iterable[Any]) -> None:
 class Reading:
     """One read of a run by events.
 
-    :param ids: of rows, or of parents; None for what changed since the last run, as by the clock.
+    :param ids: of rows, or of parents; None for what changed since the last run, as by a scheduled run.
     :param by: ``id:in`` or another filter; ``parents`` for one request per parent; empty for the resource's own way.
     :param deleted: rows that are gone.
     """

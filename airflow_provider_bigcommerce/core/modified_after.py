@@ -1,7 +1,7 @@
 """Lists that can be sorted by change date and bounded by it, and neither by key nor by cursor.
 
 Read on from the last row's change date. What is edited meanwhile moves to the end, which is still to be read; what comes or goes shifts
-nothing, for no page is counted.
+nothing, because no page is counted.
 """
 
 from __future__ import annotations

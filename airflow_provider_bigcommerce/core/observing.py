@@ -1,4 +1,4 @@
-"""What answers show beside their rows: how a list is ordered and paged, which headers came, how fine a header counts.
+"""What answers show in addition to their rows: how a list is ordered and paged, which headers came, how fine a header counts.
 
 Pure: it gets answers and gives words of a closed vocabulary, never a value that an answer held.
 """
@@ -13,7 +13,7 @@ from airflow_provider_bigcommerce.core.ends import told_total
 from airflow_provider_bigcommerce.core.messages import Response
 from airflow_provider_bigcommerce.core.reading import Listing
 
-#: Headers by which a store tells of its quota.
+#: Headers in which a store reports its quota.
 RATE_HEADERS: Final = (
     "x-rate-limit-requests-left",
     "x-rate-limit-requests-quota",
@@ -61,7 +61,7 @@ def reset_of(response: Response) -> int | None:
 
 
 def paging_of(listing: Listing) -> tuple[str, ...]:
-    """The parts of ``meta`` that tell of pages: ``pagination``, ``cursor_pagination``, ``offset``."""
+    """The parts of ``meta`` about pages: ``pagination``, ``cursor_pagination``, ``offset``."""
     numbers, cursors = listing.meta.pagination, listing.meta.cursor_pagination
     found = [] if numbers is None else ["pagination"] if numbers.offset is None else ["offset"]
     return (*found, *(["cursor_pagination"] if cursors is not None else []))

@@ -2,8 +2,8 @@
 
 One odd value must not cost a page its other rows. So what is JSON by its structure is read here, without recursion, in three forms:
 
-- **mended**: a byte-order mark is dropped, control characters in texts become ``\\u00XX``, and ``NaN`` and ``Infinity`` become texts; this
-  alone changes a record, for without it there is no JSON;
+- **repaired**: a byte-order mark is dropped, control characters in texts become ``\\u00XX``, and ``NaN`` and ``Infinity`` become texts;
+  this alone changes a record, because without it there is no JSON;
 - **readable**: every value that cannot be held in Python or a database stands as a text that holds its JSON as it came
   (``"name": "\\"half \\\\ud83d\\""``, ``"weight": "1e400"``);
 - **split**: members and items as bytes, odd or not.
@@ -104,7 +104,7 @@ def readable(raw: Raw) -> bytes:
 
 
 def _mended(raw: Raw) -> tuple[bytes, list[tuple[int, int]]]:
-    """Some JSON mended, and where in it the values stand that cannot be read.
+    """Some JSON, repaired, and where in it the values are that cannot be read.
 
     :raises msgspec.DecodeError: it is no JSON even so.
     """
@@ -172,7 +172,7 @@ Read = TypeVar("Read", bound=Callable[..., Any])
 
 
 def tolerant(read: Read) -> Read:
-    """A reader of pages (request, response) that also reads pages with odd values; their records come as the store sent them, mended.
+    """A reader of pages (request, response) that also reads pages with odd values; their records come as the store sent them, repaired.
 
     Odd values are put aside while the page is split, and put back into its rows.
     """
@@ -307,7 +307,7 @@ def _look(text: bytes) -> _Found:
 
 
 def _look_at_text(piece: bytes, start: int, mends: list[_Span]) -> bool:
-    """Whether a text cannot be read; one that only must be mended can."""
+    """Whether a text cannot be read; one that only must be repaired can."""
     if b"\\" not in piece and piece.isascii() and not _CONTROL.search(piece):
         return False
     clean = _CONTROL.sub(lambda found: b"\\u%04x" % found[0][0], piece)

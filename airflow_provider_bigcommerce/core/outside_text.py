@@ -75,7 +75,7 @@ def message(text: object) -> str:
         word, end = chunk.strip(_EDGES), chunk[-1] if chunk[-1] in ".,:;!?" else ""
         if not word and chunk != LEFT_OUT:
             if shown and end and shown[-1][-1] not in ".,:;!?":
-                shown[-1] += end  # what stood behind a quoted value
+                shown[-1] += end  # what was behind a quoted value
             elif shown and chunk == "-":
                 shown.append(chunk)
             continue

@@ -3,7 +3,7 @@
 Rows that come and go shift the pages behind them. A row that shifts to a page that has been read already is lost, and its page's number
 of rows, and the list's total, may look as before. So a list of more than one page is read in one of three ways:
 
-- **At once, and held against its end.** A list in the order of ids that the store gives out grows at its end only. Its last page is read
+- **At once, and checked against its end.** A list in the order of ids that the store gives out grows at its end only. Its last page is read
   before all others and after them. If both have the same rows, nothing was added meanwhile; if all totals are the same too, nothing went.
   (A total alone proves nothing: one row may go and another come while the read waits for its quota. Nor is it enough to know the end
   after the first page: that page may have changed before the end was known, so it is read again. That makes two requests more than pages.)
@@ -16,7 +16,7 @@ of rows, and the list's total, may look as before. So a list of more than one pa
 One page is one answer, and exact.
 
 Where a list takes an offset, page n begins at (n - 1) times the length of a page, and that is the length of the first one that came: a
-store that gives fewer rows than it was asked for would otherwise be asked to pass over the difference.
+store that gives fewer rows than it was asked for would otherwise be asked to ignore the difference.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class PageNumbers:
         page's keys, "total": rows in all}``. A list that is read until two passes agree has no position.
     :param lengths: the longest page of the endpoint, which the lists of many parents share; None for a list of its own, whose empty first
         answer is asked for once more.
-    :param is_by_offset: whether the list takes ``offset`` in place of ``page`` (B2B Edition).
+    :param is_by_offset: whether the list takes ``offset`` instead of ``page`` (B2B Edition).
 
     Source: products_catalog.v3.yml (``meta.pagination``); V2 lists have no meta and may end with 204.
     """
@@ -131,7 +131,7 @@ class PageNumbers:
         self._again = SecondLook()
         self._seen = SeenKeys()
         self._round = _Round()
-        self._is_first_pass = True  # later ones are held against it
+        self._is_first_pass = True  # later ones are checked against it
         self._highest = 0  # the last page that had rows
         self._last: tuple[int, _Answer | None] = (0, None)
         self._place: Position | None = start if start and start.keys() & {"back", "end"} else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-#: The directory of the pages. ``tests/house/test_pages.py`` holds it against pyproject.toml and against the files.
+#: The directory of the pages. ``tests/house/test_pages.py`` checks it against pyproject.toml and against the files.
 DOCS: Final = "https://github.com/airflow-provider-bigcommerce/airflow-provider-bigcommerce/blob/main/docs"
 
 

@@ -46,9 +46,9 @@ class Walk(Protocol):
 
     @property
     def position(self) -> Position | None:
-        """After all answers absorbed so far: where another walk of the same list goes on so that no row is missed.
+        """After all answers absorbed so far: where another walk of the same list continues so that no row is missed.
 
-        Rows before it may come again. None where the other walk must begin anew.
+        Rows before it may come again. None where the other walk must start from the beginning.
         """
 
     def next_request(self) -> Request | None:
@@ -58,7 +58,8 @@ class Walk(Protocol):
         """Take the answer to ``request``; answers come in the order of the requests."""
 
     def go_on(self) -> bool:
-        """Plan another look behind the last row, for the store says that there is more; tells whether the list can be gone on with.
+        """Plan another look behind the last row, because the store says that there is more; tells whether the read of the list can
+        continue.
 
         Only called when all answers have come and no request is planned.
         """
@@ -401,7 +402,7 @@ class FanOut:
         return Step(with_columns(step.records, child.columns), follow)
 
     def go_on(self) -> bool:
-        """Each list goes on by itself."""
+        """Each list continues by itself."""
         return False
 
 

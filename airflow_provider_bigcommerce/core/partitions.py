@@ -26,7 +26,7 @@ By = Literal["id", "created"]
 #: More are refused: each is a task, and Airflow's own ``[core] max_map_length`` is 1024.
 MOST = 1000
 
-#: A cut by date may lie this part of a range beside its place, which saves counts.
+#: A cut by date may lie this part of a range away from its place, which saves counts.
 _TOLERANCE = 0.1
 
 

@@ -28,7 +28,7 @@ def checked(path: object, *, placeholders: bool = False) -> str:
     """The path, if it may be sent.
 
     :param path: API path below the store.
-    :param placeholders: whether names in braces may stand in it, as in the catalog's paths.
+    :param placeholders: whether names in braces may be in it, as in the catalog's paths.
     :raises InvalidQueryError: it has a segment that is empty, dotted or that would be read as something else, or a query string; the
         message shows the part before that and nothing after it.
     """

@@ -188,7 +188,7 @@ def unknown_filters(method: str, path: str, names: Iterable[str]) -> str | None:
 
 
 def check_parameters(resource: Resource, query: Query, argument: str = "query", *, is_one: bool = False) -> None:
-    """Refuse parameters and values that BigCommerce would pass over or take for something else: it would answer with all rows.
+    """Refuse parameters and values that BigCommerce would ignore, or read as something else: it would answer with all rows.
 
     :param argument: what the query is called, for messages.
     :param is_one: whether it goes with one row's path and not with the list.
@@ -274,7 +274,7 @@ def filled(path: str, keys: Mapping[str, int | str]) -> str:
 
 
 def full_query(resource: Resource, query: Query | None) -> dict[str, QueryValue]:
-    """The caller's query with what its ``include`` needs beside it (``consignment_structure=object``), and what a whole list needs."""
+    """The caller's query with what its ``include`` needs in addition (``consignment_structure=object``), and what a whole list needs."""
     out = dict(query or {})
     if not out.get("include"):
         out.pop("include", None)
@@ -293,8 +293,8 @@ def walk_of(
 
     :param path: the resource's path with its placeholders filled.
     :param query: filters as the caller wrote them; ``limit`` lowers the page size, ``page`` (or ``offset``) asks for that page alone.
-    :param start: the position of an earlier walk of the same list with the same query; its walk goes on there.
-    :param lengths: for the list of one parent of many: what the lists of the others have told of the length of pages.
+    :param start: the position of an earlier walk of the same list with the same query; its walk continues there.
+    :param lengths: for the list of one parent of many: what the lists of the others have shown of the length of pages.
     """
     params = full_query(resource, query)
     limit = _limit(resource, params)
@@ -380,7 +380,7 @@ def _key_range(resource: Resource, params: Mapping[str, QueryValue]) -> tuple[st
 def keys_of(resource: Resource) -> Callable[[Sequence[msgspec.Raw]], list[Key]]:
     """A reader of the keys that tell the rows of one list apart: without its parents' keys, which are the same for all.
 
-    Rows without a key are told apart by their JSON.
+    Rows without a key are distinguished by their JSON.
     """
     columns = {column_of(name) for name in resource.parent_keys}
     names = tuple(name for name in resource.primary_key if name not in columns)

@@ -44,8 +44,8 @@ RETRYABLE_STATUSES = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523
 #: Taken for the whole, a list would end there.
 _PARTIAL = 206
 
-#: Refusals that contradict good answers: of any kind, for the token and the store are the same; or of this very endpoint, for a token's
-#: scopes do not change. Others had to ask again after them in the middle of a run.
+#: Rejections that contradict good answers: of any kind, because the token and the store are the same; or of this very endpoint, for a
+#: token's scopes do not change. Others had to ask again after them in the middle of a run.
 _DOUBTED_AFTER_ANY = frozenset({401, 422})
 _DOUBTED_AFTER_SAME = frozenset({403})
 
@@ -204,7 +204,7 @@ def strange_status(request: Request, status: int) -> UnexpectedAnswerError:
 
 
 def sign_of(outcome: Response | Fault | None) -> Sign:
-    """What an attempt tells of how many requests at once its endpoint takes; None for one that was given up by ourselves."""
+    """What an attempt shows of how many requests at once its endpoint takes; None for one that was given up by ourselves."""
     if outcome is None:
         return "none"
     if isinstance(outcome, Fault):

@@ -1,4 +1,4 @@
-"""Where a read has got to, so that a later one goes on there.
+"""Where a read has got to, so that a later one continues there.
 
 A list's walk makes its own positions (``core/paging.py``); here is what a read of many parents' children adds to them.
 """
@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-#: Where a read has got to: small, and JSON, so that it can be kept beside what was read. Only a read of the same list with the same
-#: query knows what it means; one that does not know it begins anew.
+#: Where a read has got to: small, and JSON, so that it can be kept next to what was read. Only a read of the same list with the same
+#: query knows what it means; one that does not know it starts from the beginning.
 Position = Mapping[str, Any]
 
 #: A key of a parent: its id, or placeholder -> value where the path has several.
@@ -61,5 +61,5 @@ def passed_over(parents: Iterable[ParentId], start: Position | None) -> tuple[Pa
 
 
 def below(parents: Position | None, inner: Position | None = None) -> Position | None:
-    """A position among children: where the list of their parents goes on, and what is done from there on."""
+    """A position among children: where the list of their parents continues, and what is done from there on."""
     return {"parents": parents, **(inner or {})} if parents or inner else None

@@ -161,7 +161,7 @@ def read_listing(
 def _whole(listing: Listing) -> Listing:
     """The page, unless it says of itself that it holds more rows than came.
 
-    ``count`` is believed where it can be nothing but the number of rows in hand: some endpoints count all rows there.
+    ``count`` is believed only where it must be the number of rows in hand: some endpoints count all rows there.
     """
     for about in (listing.meta.pagination, listing.meta.cursor_pagination):
         count, per_page = (about.count, about.per_page) if about is not None else (None, None)

@@ -34,14 +34,14 @@ MONEY_UNIT = Decimal("0.0001")
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Which rows of the store the copy speaks of.
+    """Which rows of the store the copy covers.
 
     :param filters: the query with which the copy was made.
     :param dates: the filter that bounds it by date, or None where the resource has none.
     :param since: the copy need hold nothing older, or None.
     :param as_of: rows changed at this moment or later are not compared, or None where nothing bounds them.
     :param is_whole: whether the copy holds all rows within these bounds, so that they can be counted; backfills alone do not.
-    :param backfilled: spans of creation dates, first and last second, that the copy holds whole beside that.
+    :param backfilled: spans of creation dates, first and last second, that the copy holds whole in addition to that.
     """
 
     filters: Mapping[str, str]
@@ -301,7 +301,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True):
-    """A row that differs, with the names of its fields that do; values are not told, for they may be a customer's."""
+    """A row that differs, with the names of its fields that do; values are not told, because they may be a customer's."""
 
     key: int | str | list[int | str | None]
     fields: list[str]
@@ -312,7 +312,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     :param resource: catalog name.
     :param store_hash: the store.
-    :param copy: what was held against it.
+    :param copy: what was checked against it.
     :param as_of: what changed in the store from then on was not compared; None where the resource has no dates.
     :param equal: whether copy and store are equal as far as was looked; after a repair, whether they are now.
     :param rows: rows of the copy, without those that are left out.
@@ -327,7 +327,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     :param deleted: keys that the copy has and the store has not.
     :param newer: rows that changed in the store since the copy was made, which were left out.
     :param passed: differences that were gone at a second look: the store had changed while it was read.
-    :param repaired: rows that a repair read anew.
+    :param repaired: rows that a repair read again.
     :param requests: requests sent.
     :param seconds: how long it took.
     """
@@ -373,7 +373,7 @@ def _cut(key: int | str | list[int | str | None]) -> int | str | list[int | str 
 
 
 def told(key: Key) -> int | str | list[int | str | None]:
-    """A key as it stands in JSON."""
+    """A key as JSON has it."""
     return list(key) if isinstance(key, tuple) else key
 
 

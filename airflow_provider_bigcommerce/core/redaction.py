@@ -18,7 +18,7 @@ Error = TypeVar("Error", bound=Exception)
 #: Headers whose values are credentials, in lower case.
 SECRET_HEADERS: Final = frozenset({"x-auth-token", "x-auth-client", "authorization", "proxy-authorization", "cookie", "set-cookie"})
 
-#: What stands in the place of a secret; the same mark that Airflow uses.
+#: What is in the place of a secret; the same mark that Airflow uses.
 MASK: Final = "***"
 
 

@@ -48,7 +48,7 @@ def next_url(
     if method not in ("GET", "HEAD"):
         return Refused("and a write is not sent on to another address")
     if status not in _MOVED or not location:
-        return Refused("without an address to go on to")
+        return Refused("without an address")
     try:
         target = urljoin(url, location)
     except ValueError:

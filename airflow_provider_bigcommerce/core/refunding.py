@@ -77,7 +77,7 @@ def read_row(place: int, row: Mapping[str, Any]) -> Asked | Ended:
         return Refusal("'order_id' must be the order's id, a whole number.", ("order_id",)).of(place)
     wanted = amount(row.get("amount"))
     if wanted is None or wanted <= 0:
-        text = "'amount' must be what the refund comes to, tax included: a number above 0. The store's quote is held against it."
+        text = "'amount' must be what the refund comes to, tax included: a number above 0. The store's quote is compared with it."
         return Refusal(text, ("amount",)).of(place, order)
     items = _items(row, order, wanted)
     if isinstance(items, Refusal):

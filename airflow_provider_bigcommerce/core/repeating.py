@@ -63,7 +63,7 @@ def unclear(request: Request, write: Write | None, error: BigCommerceError) -> U
 
 def _advice(repeat: RepeatKind, write: Write | None) -> str:
     if repeat == "safe_unless_sold":
-        return "read the stock before you repeat it, for what was sold in between would be put back."
+        return "read the stock before you repeat it, because what was sold in between would be put back."
     if repeat == "depends":
         return "a row or a nested row without its id could be added twice. Look before you repeat it, or give all ids."
     if write is not None and write.lookup:

@@ -57,7 +57,7 @@ class ResourceReport(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=Tr
     :param is_described: whether a published file describes its rows; where none does, all fields but the key are new.
     :param rows: rows that were looked at, those of the request with every ``include`` among them; at most two pages.
     :param default_page: rows of a page, where the answer tells it.
-    :param paging: the parts of ``meta`` that tell of pages.
+    :param paging: the parts of ``meta`` about pages.
     :param order: how the rows are ordered by their key, where at least four rows of whole-number keys came.
     :param include_status: the status by which a request with every ``include`` was refused; null where it was answered or there is none.
     :param new_fields: fields that our schema has not.
@@ -94,7 +94,7 @@ class Finding(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     :param status: of a request that failed or was refused; null where no answer came.
     :param why: why it was not asked.
     :param found: the answer, in the question's own words; null where the store's rows do not tell.
-    :param assumed: what this package goes by; null where it goes by neither answer.
+    :param assumed: what this package assumes; null where it assumes neither answer.
     :param agrees: whether what was found is what is assumed; null where one of them is null.
     """
 
@@ -139,7 +139,7 @@ class Report(msgspec.Struct, kw_only=True, frozen=True):
     findings: tuple[Finding, ...]
 
     def differences(self) -> list[str]:
-        """Each difference from what this package goes by, as a line for a person."""
+        """Each difference from what this package assumes, as a line for a person."""
         differing = [each for each in self.resources if each.differs]
         lines = [f"{each.name}: new field {field.path} ({field.seen_type})" for each in differing for field in each.new_fields]
         lines += [

@@ -1,6 +1,6 @@
 """Shipments: which rows are one parcel, what it may hold, and whether the order has it already. Pure.
 
-A parcel is told by its order, its tracking number and its items. BigCommerce would take a second one and mail the shopper again, so a
+A parcel is recognized by its order, its tracking number and its items. BigCommerce would take a second one and mail the shopper again, so a
 parcel is compared with the order's shipments before it is sent and before it is sent again.
 """
 
@@ -54,7 +54,7 @@ class Parcel:
 
     @property
     def key(self) -> tuple[int, str]:
-        """The values by which it is told from others."""
+        """The values by which it is distinguished from others."""
         return (self.order, self.tracking_number)
 
 
@@ -166,7 +166,7 @@ class Line:
     """A line of an order.
 
     :param unshipped: pieces that no shipment has.
-    :param left: pieces of these that are to be shipped still; None where that cannot be told, for some were shipped and some refunded.
+    :param left: pieces of these that are to be shipped still; None where that cannot be told, because some were shipped and some refunded.
     """
 
     id: int

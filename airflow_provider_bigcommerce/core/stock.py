@@ -51,7 +51,7 @@ class Wanted:
 
     @property
     def key(self) -> tuple[int | str, int | str]:
-        """The values by which the row is told from others."""
+        """The values by which the row is distinguished from others."""
         return (self.value, self.location)
 
     @property
@@ -214,7 +214,7 @@ class Target:
 
 
 def find_target(wanted: Wanted, shelf: Shelf, products: Mapping[int, Tracked], locations: Locations) -> Target | Refusal:
-    """The item that a row means, told apart by how its product keeps the stock."""
+    """The item that a row means, distinguished by how its product keeps the stock."""
     location = locations.codes.get(wanted.location.casefold()) if isinstance(wanted.location, str) else wanted.location
     if location is None or (locations.ids is not None and location not in locations.ids):
         name = "location_code" if isinstance(wanted.location, str) else "location_id"

@@ -12,6 +12,6 @@ _NAMED = re.compile(r"\b(product_id|variant_id)[\s:=]*(\d+)")
 
 
 def named_in(title: str, targets: Sequence[Target]) -> set[int]:
-    """Places of the rows whose item the title names; at each location where the request has it, for the title does not tell where."""
+    """Places of the rows whose item the title names; at each location where the request has it, because the title does not tell where."""
     named = {(name, int(number)) for name, number in _NAMED.findall(title)}
     return {place for place, target in enumerate(targets) if (target.name, target.item) in named}

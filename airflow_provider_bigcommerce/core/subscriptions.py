@@ -159,7 +159,7 @@ def plan(
     :param scopes: of :func:`wanted_scopes`.
     :param destination: where they go.
     :param secret: the value of the header that they carry.
-    :param exceptions_destination: where failed deliveries are told of.
+    :param exceptions_destination: where failed deliveries are reported.
     :param prune: whether ours that are not wanted are removed.
     """
     present = list(hooks)

@@ -1,4 +1,4 @@
-"""Decides how a wait goes on after each look: keep waiting and for how long, done, failed or timed out.
+"""Decides how a wait continues after each look: keep waiting and for how long, done, failed or timed out.
 
 Sensor and trigger share it, so that the two cannot drift. Pure: the clock is an argument; nothing is asked, slept or sent here.
 """

@@ -1,4 +1,4 @@
-"""What a webhook is: whether it is really from the store, which rows it names, and what is told of many of them at once.
+"""What a webhook is: whether it is really from the store, which rows it names, and how many of them become one event.
 
 Pure: bytes, headers, secrets and a time in; an event, or the reason why not, out. No input raises. A reason names what is wrong and never
 what was sent.
@@ -28,7 +28,7 @@ Headers = Iterable[tuple[str, str]]
 SECRET_HEADER: Final = "X-Airflow-BigCommerce"  # noqa: S105  # the header's name
 #: The headers of Standard Webhooks.
 ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
-#: Seconds that a delivery may be old. Nobody knows whether a retry is signed anew, and the last one comes after two days; a replay costs
+#: Seconds that a delivery may be old. Nobody knows whether a retry is signed afresh, and the last one comes after two days; a replay costs
 #: one read by id.
 MOST_AGE: Final = 72 * 3600.0
 #: Seconds that the sender's clock may be ahead.
@@ -99,7 +99,7 @@ class Change:
     :param resource: catalog name.
     :param key: the row's key; a tuple where it has several fields, None where the event does not tell which row it is.
     :param parents: keys of the parents under which it is read; often none.
-    :param is_gone: the event says that the row is there no more.
+    :param is_gone: the event says that the row is no longer there.
     :param created_at: epoch seconds of the event, or None.
     """
 
@@ -116,7 +116,7 @@ class Change:
 def verify(headers: Headers, body: bytes, secrets: Secrets, now: float, signature: Signature = "if_present") -> Refused | None:
     """Whether a delivery is the store's; None where it is.
 
-    :param headers: names in any case, with their values; a name may stand there more than once.
+    :param headers: names in any case, with their values; a name may be there more than once.
     :param body: the raw body.
     :param now: epoch seconds.
     :param signature: ``if_present``: checked where its headers came and the connection has a client secret; ``required``: always.
@@ -245,11 +245,11 @@ def _usable(value: object, *, is_text: bool) -> int | str | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MOST_NUMBER else None
 
 
-# -- what is told of many? -----------------------------------------------------------------------------------------------------------------
+# -- what do many become? ------------------------------------------------------------------------------------------------------------------
 
 
 def payloads(changes: Iterable[Change], store_hash: str, now: float) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Resource and payload of the asset events that tell of these changes: one a resource, more where it has over ``MOST_IDS`` ids.
+    """Resource and payload of the asset events that report these changes: one per resource, more where it has over ``MOST_IDS`` ids.
 
     ``ids`` and ``deleted`` are told in the order they came, each id once; an id whose row is gone is in ``deleted`` alone, unless another
     event told that it changed: deliveries come in any order. ``is_whole`` is False where an event did not tell which row it was: then the

@@ -1,4 +1,4 @@
-"""A walk of one list, held against what the store tells of the whole list: here alone is decided whether enough rows came.
+"""A walk of one list, checked against what the store says about the whole list: here alone is decided whether enough rows came.
 
 A walk ends by what single answers say, and an answer that lacks rows may say so twice. So the highest number of rows that any answer told
 for the whole list is due, whatever later answers tell, and an end with fewer rows is no end yet:
@@ -29,11 +29,11 @@ class WholeList:
     """A walk that ends only where the store's number of rows has come.
 
     :param walk: reads the list; its steps tell numbers of the whole list.
-    :param request: of the list, without paging parameters: with one row a page it asks for the number of rows.
-    :param count: request whose answer ``{"count": n}`` tells that number, where there is one (V2); an empty list is held against it too.
+    :param request: of the list, without paging parameters: with one row per page it asks for the number of rows.
+    :param count: request whose answer ``{"count": n}`` tells that number, where there is one (V2); an empty list is checked against it too.
     :param count_of_all: the same count without the list's filters, which no page says that counts know; None where it has none.
     :param count_of_none: the same count with filters of that kind that no row passes; a count that knows them has none then.
-    :param needs_count: whether the end is held against the count although rows came: nothing else tells how many there are.
+    :param needs_count: whether the end is checked against the count although rows came: nothing else tells how many there are.
     :param start: position of an earlier walk of this kind: ``{"rows": rows that came, "told": the number that is due}`` and its own.
     """
 
@@ -117,7 +117,7 @@ class WholeList:
         return self._rows < self._due
 
     def _answered(self, request: Request, listing: Listing) -> Step:
-        """Take the store's number: all has come, the walk goes on, or the list is not whole."""
+        """Take the store's number: all has come, the walk continues, or the list is not whole."""
         asked, self._asking, self._has_asked = self._asking, None, True
         if asked is not self._question:
             if count_of(request, listing) != self._due:

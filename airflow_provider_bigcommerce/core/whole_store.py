@@ -20,7 +20,7 @@ def has_all_it_needs(row: Resource) -> bool:
 
 
 def is_second_copy(row: Resource) -> bool:
-    """Whether another resource has the same rows: a successor, or one list in place of a list a parent."""
+    """Whether another resource has the same rows: a successor, or one list instead of one list per parent."""
     return row.deprecated or (row.store_wide is not None and has_all_it_needs(CATALOG[row.store_wide]))
 
 

@@ -48,7 +48,7 @@ class Window:
         return self.since is not None or self.until is not None
 
     def as_json(self) -> dict[str, str | None]:
-        """``{"since": ..., "until": ...}`` as ISO-8601 text with ``Z``, as it stands in a manifest."""
+        """``{"since": ..., "until": ...}`` as ISO-8601 text with ``Z``, as it is in a manifest."""
         return {"since": written(self.since), "until": written(self.until)}
 
 
@@ -107,7 +107,7 @@ def _within(parsed: datetime, name: str, value: object) -> datetime:
         found = None
     if found is None or not _FIRST <= found < _END:
         raise InvalidQueryError(
-            f"{name}={str(value)!r} is a time without any store. Accepted: the years 1970 to 9998; where there is to be no bound, leave "
+            f"{name}={str(value)!r} is a time without any store. Accepted: the years 1970 to 9998; for no bound, leave "
             f"{name} out."
         )
     return found
@@ -135,7 +135,7 @@ def incremental_window(
     overlap: timedelta = DEFAULT_OVERLAP,
     initial_since: datetime | None = None,
 ) -> Window:
-    """The window of a run that goes on from where the last one ended.
+    """The window of a run that continues from where the last one ended.
 
     :param watermark: end of the last committed window, or None for the first run.
     :param until: end of this one: the store's own time at the first try, or an earlier end that the user set.
@@ -250,7 +250,7 @@ def window_query(resource: Resource, window: Window, dates: DateFilter | None = 
         return {}
     found = dates or date_filter(resource)
     query: dict[str, str] = {}
-    within = timedelta(seconds=found.is_open)  # a filter that leaves out the given seconds is asked for those beside them
+    within = timedelta(seconds=found.is_open)  # a filter that leaves out the given seconds is asked for those in addition to them
     if window.since is not None:
         query[found.since] = in_format(window.since - within, found.format)
     if window.until is not None:

@@ -1,4 +1,4 @@
-"""Which tables a database has of ours: asked of the table of syncs, which each copy keeps beside its tables."""
+"""Which tables a database has of ours: asked of the table of syncs, which each copy keeps next to its tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the tables hang together, as an entity-relationship diagram in Mermaid."""
+"""How the tables are related, as an entity-relationship diagram in Mermaid."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from airflow_provider_bigcommerce.dbt.tables import POINTERS, Described
 
-#: Columns that an entity shows beside its keys.
+#: Columns that an entity shows in addition to its keys.
 _SHOWN = 6
 
 

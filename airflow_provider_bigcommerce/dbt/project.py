@@ -16,7 +16,7 @@ from airflow_provider_bigcommerce.targets.sql.layout import Table
 
 #: In the first line of each file that is ours.
 MARK: Final = "Written by airflow-bigcommerce dbt"
-_NOTE: Final = f"{MARK}. The next call writes it anew: make your changes in files of your own."
+_NOTE: Final = f"{MARK}. The next call overwrites it: make your changes in files of your own."
 _FOLDER: Final = "models/staging/bigcommerce"
 SOURCE: Final = "bigcommerce"
 
@@ -42,7 +42,7 @@ def files(tables: Sequence[Described], *, schema: str | None, name: str) -> dict
         "dbt_project.yml": _yaml(_project(name)),
         f"{_FOLDER}/_bigcommerce__sources.yml": _yaml(_sources(tables, schema)),
         "macros/bigcommerce_unique.sql": f"{{# {_NOTE} #}}\n{_UNIQUE_TEST}",
-        "ERD.md": f"<!-- {_NOTE} -->\n# Tables and how they hang together\n\n```mermaid\n{diagram(tables)}```\n",
+        "ERD.md": f"<!-- {_NOTE} -->\n# Tables and their relations\n\n```mermaid\n{diagram(tables)}```\n",
     }
     if staged:
         out[f"{_FOLDER}/_bigcommerce__models.yml"] = _yaml(_models(staged))
@@ -50,7 +50,7 @@ def files(tables: Sequence[Described], *, schema: str | None, name: str) -> dict
 
 
 def staging(each: Described) -> str:
-    """The staging model of a table: its columns under plain names, without rows that the store has no more."""
+    """The staging model of a table: its columns under plain names, without rows that the store no longer has."""
     lines = [quoted(column) if name == column else f"{quoted(column)} as {quoted(name)}" for column, name in each.staged_columns.items()]
     chosen = ",\n    ".join([*lines, f"{SYNCED_AT} as synced_at"])
     source = f"{{{{ source('{SOURCE}', '{each.resource.name}') }}}}"
@@ -161,7 +161,7 @@ def _models(staged: Sequence[Described]) -> dict[str, Any]:
                 described["quote"] = True
             columns.append(described | ({"data_tests": tests} if tests else {}))
         columns.append({"name": "synced_at", "description": "When the row was read, UTC."})
-        description = f"{TABLES[each.resource.name]} Without rows that the store has no more."
+        description = f"{TABLES[each.resource.name]} Without rows that the store no longer has."
         models.append({"name": each.model, "description": description, **_tests(key, optional), "columns": columns})
     return {"version": 2, "models": models}
 

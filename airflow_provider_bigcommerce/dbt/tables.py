@@ -1,4 +1,4 @@
-"""The tables that a project describes: which resources, under which names, how they hang together. Decides; opens nothing."""
+"""The tables that a project describes: which resources, under which names, how they are related. Decides; opens nothing."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ _OURS: Final[Mapping[str, str]] = {
     EXTRA: "What the store sent and no column is for, as JSON; also values that contradict their column's type.",
     SYNCED_AT: "When the row was read, UTC.",
     STORE_HASH: "The store that it came from.",
-    DELETED_AT: "When a copy noticed that the store has the row no more, UTC; null while it has it.",
+    DELETED_AT: "When a copy noticed that the store no longer has the row, UTC; null while it has it.",
     ROW_HASH: "Digest of the row as it came, by which a copy tells unchanged rows.",
     PATH: "Place of the list item in its row.",
     PARENT_PATH: "Place of what holds the list.",

@@ -1,7 +1,7 @@
 """What columns mean, in our own words: for the twenty resources that people model. Text alone; nothing here decides anything.
 
 ``TABLES`` says what one row of a table is. ``COLUMNS`` says what a column holds, in whichever table it stands; ``OWN`` says it for
-columns whose meaning differs by table. Amounts ``x_inc_tax``, ``x_ex_tax`` and ``x_tax`` are told from ``x`` (:func:`meaning`).
+columns whose meaning differs by table. Amounts ``x_inc_tax``, ``x_ex_tax`` and ``x_tax`` are distinguished from ``x`` (:func:`meaning`).
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ OWN: Final[Mapping[str, Mapping[str, str]]] = {
         "name_customer": "Name of the product as the customer saw it.",
         "name_merchant": "Name of the product as the merchant sees it.",
         "type": "Physical, digital or a gift certificate.",
-        "order_pickup_method_id": "The pickup method of the order that it goes by.",
+        "order_pickup_method_id": "The pickup method of the order.",
         "base_price": "Price of one unit, as it was entered.",
         "price": "Price of one unit",
         "base_total": "Price of the line, as it was entered.",
@@ -306,7 +306,7 @@ OWN: Final[Mapping[str, Mapping[str, str]]] = {
         "preorder_message": "Text that is shown for a preorder.",
         "is_preorder_only": "Whether it can only be preordered.",
         "is_price_hidden": "Whether the price is hidden.",
-        "price_hidden_label": "Text in place of the price.",
+        "price_hidden_label": "Text instead of the price.",
         "open_graph_type": "Kind for social networks.",
         "open_graph_title": "Title for social networks.",
         "open_graph_description": "Description for social networks.",
@@ -334,7 +334,7 @@ OWN: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "product_variants": {
         "purchasing_disabled": "Whether it cannot be bought.",
-        "purchasing_disabled_message": "Text in place of the button.",
+        "purchasing_disabled_message": "Text instead of the button.",
         "sku_id": "The store's id of the SKU.",
         "option_values": "Values of the options that make it.",
         "calculated_weight": "Weight, its own or the product's.",

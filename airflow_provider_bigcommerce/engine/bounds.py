@@ -1,4 +1,4 @@
-"""Which rows of the store a copy speaks of, by the manifests of its runs."""
+"""Which rows of the store a copy covers, by the manifests of its runs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def began(run: Manifest) -> datetime:
 
 
 def bounds_of(runs: Sequence[Manifest], resource: Resource) -> Bounds:
-    """What a copy speaks of, by the manifests of its runs.
+    """What a copy covers, by the manifests of its runs.
 
     :param runs: from :func:`runs_compared`.
     """

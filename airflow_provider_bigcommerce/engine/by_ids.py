@@ -1,6 +1,6 @@
-"""Reads the rows of a list whose ids are known, and tells which of them the store has no more.
+"""Reads the rows of a list whose ids are known, and tells which of them the store no longer has.
 
-An id that brings no row is asked for once more, some time later: an event can be faster than the list that it tells of. The second
+An id that brings no row is asked for once more, some time later: an event can be faster than the list that it is about. The second
 answer counts where it proves itself: the row's own path says 404, or the answer has another row that is known to be there, or the id
 was asked for alone.
 """
@@ -46,7 +46,7 @@ class NamedRows:
 
     def __init__(self, sleep: Sleep = asyncio.sleep) -> None:
         self._sleep = sleep
-        #: Ids of rows that the store has no more, by two answers or by an event; once all is read.
+        #: Ids of rows that the store no longer has, by two answers or by an event; once all is read.
         self.gone: list[Key] = []
         #: Rows that the store only hides from its lists, as they came; once all is read.
         self.archived: list[msgspec.Raw] = []
@@ -163,7 +163,7 @@ class _Batches:
         if self._is_one_row and (unasked := self.keys(found).keys() - set(map(str, batch))):
             raise UnexpectedAnswerError(
                 f"{row.path} was asked for {len(batch)} ids by {name}, and {len(unasked)} other rows came: the filter did not work. "
-                "Nothing was committed; copy the resource by the clock, and report it."
+                "Nothing was committed; copy the resource on a schedule, and report it."
             )
         return found
 
@@ -196,7 +196,7 @@ class _Each(_Batches):
 
 
 class _Parents(_Batches):
-    """All rows of some parents. A parent that is there no more has none."""
+    """All rows of some parents. A parent that no longer exists has none."""
 
     async def rows(self, query: Query, keys: Sequence[int | str]) -> AsyncGenerator[list[msgspec.Raw], None]:
         """The rows of parents, as they come."""
@@ -206,7 +206,7 @@ class _Parents(_Batches):
 
 
 class _Nothing(_Batches):
-    """No row: events told of deleted ones alone."""
+    """No row: events reported only deleted ones."""
 
     async def rows(self, query: Query, keys: Sequence[int | str]) -> AsyncGenerator[list[msgspec.Raw], None]:  # noqa: ARG002  # as the others
         """None."""

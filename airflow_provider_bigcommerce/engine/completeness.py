@@ -1,4 +1,4 @@
-"""Whether a list came whole: what was read, held against the numbers that the store gave, and what follows for the watermark.
+"""Whether a list came whole: what was read, checked against the numbers that the store gave, and what follows for the watermark.
 
 Decides by counts alone; reads nothing.
 """
@@ -27,20 +27,20 @@ def require_whole(copied: Copied) -> None:
     """
     if copied.counted is not None and copied.found < copied.counted:
         raise IncompleteReadError(
-            f"The store's summary counts {copied.counted:,} rows, and {copied.found:,} came. What is missing cannot be told from what was "
-            "deleted. Nothing was committed; let the task try again, at a time when the store changes less."
+            f"The store's summary counts {copied.counted:,} rows, and {copied.found:,} came. Missing rows cannot be distinguished from "
+            "deleted rows. Nothing was committed; let the task try again, at a time when the store changes less."
         )
     if copied.totals and copied.found < copied.totals[-1]:
         raise IncompleteReadError(
-            f"{_told(copied)} What is missing cannot be told from what was deleted. Nothing was committed; let the task try again, at a "
+            f"{_told(copied)} Missing rows cannot be distinguished from deleted rows. Nothing was committed; let the task try again, at a "
             "time when the store changes less."
         )
 
 
 def settled(watermark: datetime | None, checks: Sequence[Check], *, accept_incomplete: bool) -> datetime | None:
-    """Where the next run goes on: not behind a window whose copy is not complete, unless the caller accepts that.
+    """Where the next run continues: not behind a window whose copy is not complete, unless the caller accepts that.
 
-    :param watermark: where it would go on, or None for a run that moves no watermark.
+    :param watermark: where it would continue, or None for a run that moves no watermark.
     """
     if watermark is None or accept_incomplete or all(check.agrees for check in checks):
         return watermark

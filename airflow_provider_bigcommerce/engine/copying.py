@@ -1,6 +1,6 @@
 """Copies the rows of a list into files: pages in, parts out, duplicates dropped, orders completed.
 
-Awaits the store and hands pages to the writer in a thread, so that requests that were sent ahead go on. Commits nothing: the
+Awaits the store and hands pages to the writer in a thread, so that requests that were sent ahead continue. Commits nothing: the
 caller writes the manifest.
 """
 
@@ -59,7 +59,7 @@ class Copied:
     :param deleted: rows that mark deletes.
     :param found: rows read, without those read twice.
     :param repeated: rows read twice in this run.
-    :param query: what was sent beside window and page; without the include if the store refused it.
+    :param query: what was sent in addition to window and page; without the include if the store refused it.
     :param totals: each number of rows that was due: the last one is what the walk of the list concluded from the store's words.
     :param counted: the number of rows by the store's summary, for a full read of all; else None.
     :param orders_in_doubt: orders whose ``items_total`` is not the sum of their lines' quantities; None where lines were not asked for.
@@ -90,7 +90,7 @@ class Copy:
     :param selection: which rows.
     :param window: their span of dates.
     :param writer: where they go.
-    :param before: drops what stands in the copy already; None for a full read.
+    :param before: drops what is in the copy already; None for a full read.
     :param tell: takes a progress line.
     :param parts: closes parts for the retries of the run and remembers them; None where there are no parts or no retries.
     :param meanwhile: what is done while the first page is on its way, before the first row is written.
@@ -135,7 +135,7 @@ class Copy:
 
     @property
     def seen(self) -> SeenKeys | None:
-        """The keys of all rows of the list, where this try knows them: a try that goes on behind another may not."""
+        """The keys of all rows of the list, where this try knows them: a try that continues behind another may not."""
         is_whole = self._keys is not None and (self._earlier is None or self._earlier.keys is not None)
         return self._seen if is_whole and self._selection.reads_all else None
 
@@ -169,11 +169,11 @@ class Copy:
             try:
                 await self._read_whole(store, thread, begun)
             except BigCommerceError as error:
-                if self._position is not None:  # what came before is whole: a retry goes on behind it
+                if self._position is not None:  # what came before is whole: a retry continues behind it
                     await in_thread(thread, self._close_part, store)
                 elif isinstance(error, (ValidationError, NotFoundError)) and self._parts is not None:
                     # A cursor may have ended since, or the row that it was behind is gone.
-                    await in_thread(thread, self._parts.begin_anew, f"the store refused to go on there ({error.status})")
+                    await in_thread(thread, self._parts.begin_anew, f"the store refused to continue there ({error.status})")
                 raise
             await begun  # for a list without rows
             copied.counted = await self._count(store)
@@ -382,7 +382,7 @@ class Copy:
             return int((await store.get(summary.resource))[summary.count])
         except (PermissionDeniedError, KeyError) as error:
             log.info(
-                "%s could not be asked for its %s (%s); the rows are not held against it.",
+                "%s could not be asked for its %s (%s); the rows are not compared with it.",
                 summary.resource, summary.count, type(error).__name__,
             )  # fmt: skip
             return None
@@ -398,7 +398,7 @@ def columns_of(row: Resource) -> Schema:
 
 
 def drift_of(discrepancies: Discrepancies) -> tuple[FieldDrift, ...]:
-    """What did not fit the schema, as it stands in the manifest."""
+    """What did not fit the schema, as it is in the manifest."""
     return tuple(
         FieldDrift(
             path=found.path,
@@ -411,7 +411,7 @@ def drift_of(discrepancies: Discrepancies) -> tuple[FieldDrift, ...]:
 
 
 async def in_thread(thread: Executor, function: Callable[..., T], *args: Any) -> T:
-    """Run a function in that thread; when this is cancelled, wait until the function has ended, for it is using the file."""
+    """Run a function in that thread; when this is cancelled, wait until the function has ended, because it is using the file."""
     running = asyncio.get_running_loop().run_in_executor(thread, contextvars.copy_context().run, function, *args)
     try:
         return await asyncio.shield(running)

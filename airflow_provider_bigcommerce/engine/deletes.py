@@ -1,4 +1,4 @@
-"""Which rows of a copy the store has no more: the ids of the whole list against the ids of the copy.
+"""Which rows of a copy the store no longer has: the ids of the whole list against the ids of the copy.
 
 Decides what is deleted and whether so much may be; what is done with it is the transfer's affair. The ids are always those of the
 whole list, whatever filters the run has, since a row that left a filter is not deleted.
@@ -39,7 +39,7 @@ class Compared:
     """The store's keys against a copy's.
 
     :param live: rows of the copy that are not marked as deleted.
-    :param gone: of these, the keys that the store has no more.
+    :param gone: of these, the keys that the store no longer has.
     :param back: keys that are marked as deleted and that the store has again.
     """
 
@@ -84,7 +84,7 @@ async def find_deleted(
     most_percent: float,
     completed: Callable[[BigCommerceStore, Sequence[msgspec.Raw]], Awaitable[Sequence[msgspec.Raw]]],
 ) -> Deletions:
-    """Find the rows that the store has no more.
+    """Find the rows that the store no longer has.
 
     :param copy: takes the store's ids and compares.
     :param knows_all: whether it has them already, from a read of the whole list.

@@ -38,7 +38,7 @@ from airflow_provider_bigcommerce.exceptions import BigCommerceError, Unexpected
 SAMPLED_PARENTS = 20
 #: Of the parents whose rows do not come with them, those whose lists are read as a sample.
 CUT_PARENTS = 5
-#: Pages of a list that are read beside its first one: from its middle and its end, where rows may be of another kind.
+#: Pages of a list that are read in addition to its first one: from its middle and its end, where rows may be of another kind.
 MORE_PAGES = 4
 #: Requests by which the end of a list is looked for that tells no number of rows: for a million pages.
 _MOST_GUESSES = 40
@@ -119,7 +119,7 @@ class Estimator:
         return Estimate(row.name, round(requests) if rows is not None else None, rows, size, notes)
 
     def _query(self, selection: Selection) -> Query:
-        """What the first run of ``mode="incremental"`` sends beside pages."""
+        """What the first run of ``mode="incremental"`` sends in addition to pages."""
         if selection.is_compared:
             return selection.query
         reading = selection.reading(Window(None, self._now))

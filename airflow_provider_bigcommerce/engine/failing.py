@@ -22,7 +22,7 @@ Execute = TypeVar("Execute", bound=Callable[..., Any])
 
 log = logging.getLogger(__name__)
 
-#: Characters of a line: as many as fit into Airflow's page of logs beside the time and the level.
+#: Characters of a line: as many as fit into Airflow's page of logs next to the time and the level.
 WIDTH: Final = 160
 #: Characters of a reason.
 _LONGEST: Final = 2000
@@ -82,7 +82,7 @@ def tell(operator: Any, error: BaseException) -> None:
 
 
 def tells_why_it_fails(execute: Execute) -> Execute:
-    """A task's ``execute``, or what a trigger goes on with, whose failure says which connection and why.
+    """A task's ``execute``, or what a trigger continues with, whose failure says which connection and why.
 
     Outside of a task nothing is done.
     """

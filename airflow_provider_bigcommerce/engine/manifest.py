@@ -1,4 +1,4 @@
-"""The manifest of a run: what it read and wrote, as it stands in XCom and beside the data; and the key by which a run is known.
+"""The manifest of a run: what it read and wrote, as it is in XCom and next to the data; and the key by which a run is known.
 
 Every target commits one. Plain data: nothing here opens or writes.
 """
@@ -41,7 +41,7 @@ class ManifestWindow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """A number of the store held against what was read.
+    """A number of the store checked against what was read.
 
     :param what: what was compared.
     :param expected: the number of rows that was due at the end of the read, and the highest one that the store gave.
@@ -76,15 +76,16 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     :param resource: catalog name.
     :param store_hash: the store it is from.
     :param mode: ``full``, ``incremental``, ``backfill``, or ``ids`` for a run that read the rows of some ids.
-    :param query: parameters sent beside the window's and the page's, includes among them.
+    :param query: parameters sent in addition to the window's and the page's, includes among them.
     :param window: the span of change dates; of creation dates in a backfill of a resource that can be read by them.
-    :param watermark: where the next incremental run goes on, ISO-8601; null for the other modes.
+    :param watermark: where the next incremental run continues, ISO-8601; null for the other modes.
     :param files: the data files, in reading order.
     :param rows: rows in them, without those that mark deletes.
     :param duplicates_dropped: rows that were read again and not written again: in this run, or by the last one within the overlap.
-    :param deleted: rows that the store has no more: in files, the rows beside ``rows`` that mark them; in a table, those marked or deleted.
+    :param deleted: rows that the store no longer has: in files, the rows in addition to ``rows`` that mark them; in a table, those marked
+        or deleted.
     :param drift: where the store sent something else than the resource's schema; empty for JSON lines, which keep records as they came.
-    :param rounded: amounts that stand rounded in their column, for they have more decimals than it; the exact ones are in ``_extra``.
+    :param rounded: amounts that stand rounded in their column, because they have more decimals than it; the exact ones are in ``_extra``.
     :param requests: requests sent to the store.
     :param throttled: of these, answers 429.
     :param seconds: from start to finish.
@@ -95,12 +96,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     :param complete: whether each check agrees.
     :param checked: the numbers that were compared; empty where the store gives none.
     :param read_at: the store's time at which its read began, ISO-8601 with ``Z``: the run whose read began last has the newest rows. Null
-        in a manifest of an earlier version, whose ``started_at`` stands in for it.
+        in a manifest of an earlier version, whose ``started_at`` replaces it.
     :param sequence: greater than those of the runs that were committed there before; decides where ``read_at`` is the same second.
     :param attempt: which try of the run this is from, 1 for the first; of two of one run, the greater one counts.
     :param replaces: in the manifest of a compaction, the runs whose rows its files hold: run keys, each with ``@`` and the ``finished_at``
         of the manifest that was read. Those manifests are not part of the copy any more; one that the run commits later is.
-    :param follows: the watermark that the run went on from; null for a first run, one that read everything anew, and the other modes.
+    :param follows: the watermark from which the run continued; null for a first run, one that read everything again, and the other modes.
     :param as_of: of a compaction, the store's time at which the first of the reads that it stands for began; null where ``read_at`` says
         it.
     """
@@ -143,7 +144,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         return began, self.sequence, "" if self.read_at else self.finished_at
 
     def as_json(self) -> dict[str, Any]:
-        """The manifest as plain JSON types, as it stands in the file and in XCom."""
+        """The manifest as plain JSON types, as it is in the file and in XCom."""
         return dict(msgspec.json.decode(msgspec.json.encode(self)))  # lists, where to_builtins leaves tuples
 
     def encode(self) -> bytes:

@@ -1,4 +1,4 @@
-"""How the mapped tasks of many stores are told apart in Airflow's grid: by their connection, not by a number."""
+"""How the mapped tasks of many stores are distinguished in Airflow's grid: by their connection, not by a number."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A list on paper: it answers like the store's own list would by what one page told, so that a walk over it counts requests.
 
-Pure but for handing control back, which lets requests be planned as they are in a real read. It holds no rows: keys are made up, as dense
-as those of the store.
+Pure, except that it returns control, which lets requests be planned as they are in a real read. It holds no rows: keys are made up, as
+dense as those of the store.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""How far a read has come, in lines a person can read: about twenty for a read of twenty minutes, not one a page.
+"""How far a read has come, in lines a person can read: about twenty for a read of twenty minutes, not one per page.
 
-Writes sentences; measures nothing but time and holds no state of the store.
+Writes sentences; measures only time and holds no state of the store.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.client.sending import ReadStats
 
-#: Seconds between two lines at first; a read that goes on tells its progress after each further quarter of its time ...
+#: Seconds between two lines at first; a read that continues tells its progress after each further quarter of its time ...
 EVERY = 10.0
 #: ... but does not keep silent for longer than this.
 RARELY = 300.0

@@ -288,7 +288,7 @@ class Reconciliation:
         try:
             answer = await store.get(summary.resource)
         except PermissionDeniedError as error:
-            log.info("%s could not be asked (%s); the rows are not held against it.", summary.resource, type(error).__name__)
+            log.info("%s could not be asked (%s); the rows are not compared with it.", summary.resource, type(error).__name__)
             return []
         rows, stored = len(self._index), answer.get(summary.count)
         told = [] if stored is None else [Told(name=summary.count, store=str(stored), copy=str(rows), equal=stored == rows)]
@@ -437,7 +437,7 @@ class Reconciliation:
         return await self._look(store, keys, all_rows=False)
 
     async def repair(self, store: BigCommerceStore, report_keys: Iterable[Key], run: str, now: datetime) -> int:
-        """Read rows anew and put them into the copy; a copy that is made whole each time is read whole, in files.
+        """Read rows again and put them into the copy; a copy that is made whole each time is read whole, in files.
 
         :param report_keys: rows that differ or are missing.
         :param run: run key of what is written.
@@ -466,7 +466,7 @@ class Reconciliation:
             Manifest(
                 resource=last.resource,
                 store_hash=last.store_hash,
-                # Without a watermark this says: rows read anew, whose run tells nothing of how far the copy goes.
+                # Without a watermark this says: rows read again, whose run tells nothing of how far the copy goes.
                 mode="full" if is_whole else "incremental",
                 query=last.query,
                 window=last.window if is_whole else ManifestWindow(),

@@ -1,4 +1,4 @@
-"""One run of a copy, told once for every target: what stands there, which span, read, what is gone, commit, tell.
+"""One run of a copy, told once for every target: what is there, which span, read, what is gone, commit, tell.
 
 The order makes that a reader sees all of a run or nothing of it, whatever happens in between.
 """
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a run behaves, beside which rows it reads.
+    """How a run behaves, in addition to which rows it reads.
 
     :param quota_share: of the store's quota; None for the connection's.
     :param most_deleted_percent: of the copy's rows, how many may be gone from the store; None where nobody looks for them.
@@ -58,7 +58,7 @@ class CopyRun:
     :param manner: how it behaves.
     :param reading: what ``on_kill`` stops.
     :param learnt: is told what is learnt on the way.
-    :param told: what Airflow is told of a run that begins; each word takes it some 10 ms, so the first page is asked for before.
+    :param told: what Airflow stores of a run that begins; each word takes it some 10 ms, so the first page is asked for before.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class CopyRun:
             return read_at, copy.sum_up(store)
 
     async def _mark_deleted(self, store: BigCommerceStore, copy: Copy, copied: Copied, taking: Taking, most_percent: float) -> None:
-        """Find the rows of the copy that the store has no more."""
+        """Find the rows of the copy that the store no longer has."""
         seen = copy.seen
         if seen is not None:
             require_whole(copied)  # a list that lacks rows must not delete them
@@ -166,7 +166,7 @@ class CopyRun:
     async def _mark_named(
         self, store: BigCommerceStore, copy: Copy, copied: Copied, taking: Taking, named: NamedRows, most_percent: float
     ) -> None:
-        """Of the rows that were asked for by id, those that the store has no more."""
+        """Of the rows that were asked for by id, those that the store no longer has."""
         keys = taking.keys(SeenKeys())
         found = await find_named(store, self._run.selection, keys, named, most_percent=most_percent, completed=copy.completed)
         taking.mark(found, copied)

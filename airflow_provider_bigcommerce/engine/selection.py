@@ -48,7 +48,7 @@ _FIELDS = optional(names("['id', 'email']"))
 Mode = Literal["full", "incremental", "backfill"]
 MODES: tuple[Mode, ...] = ("full", "incremental", "backfill")
 
-#: What stands in the manifest of a run that reads the rows of some ids; no argument is that.
+#: What is in the manifest of a run that reads the rows of some ids; no argument is that.
 BY_IDS: Final = "ids"
 
 #: What is read with a resource unless ``include`` says otherwise: rows that would cost a request for each parent.
@@ -66,7 +66,7 @@ class Selection:
 
     :param resource: the catalog's row.
     :param mode: ``full``, ``incremental``, ``backfill``, or ``ids`` where ids are given.
-    :param query: what is sent beside window and page, include with its companions among it.
+    :param query: what is sent in addition to window and page, include with its companions among it.
     :param include: of these, what the rows are asked to carry.
     :param since: argument, whole UTC seconds; in a backfill, the beginning of the run's data interval unless it was given.
     :param until: likewise, its last second.
@@ -80,7 +80,7 @@ class Selection:
     :param deleted: rows that are gone, as an event has told.
     :param ids_by: what the ids are of: a filter that takes them, or ``parents``; empty for the rows' own.
     :param mark: what tells a run by events from others of the same DAG run, such as a try that had fewer events.
-    :param looks_for_deleted: whether a run that notices deletes does so; one that goes by events leaves that to the clock's.
+    :param looks_for_deleted: whether a run that notices deletes does so; one that reads by events leaves that to the clock's.
     """
 
     resource: Resource
@@ -103,7 +103,7 @@ class Selection:
 
     @property
     def is_compared(self) -> bool:
-        """Whether an incremental run reads the whole list and compares each row with the last run's, for there is no change date."""
+        """Whether an incremental run reads the whole list and compares each row with the last run's, because there is no change date."""
         return self.mode == "incremental" and self.resource.modified is None
 
     @property
@@ -124,7 +124,8 @@ class Selection:
 
     @property
     def filters(self) -> dict[str, str]:
-        """What decides which rows there are beside the window, as it is sent: tasks that differ in it have watermarks of their own."""
+        """What decides which rows there are in addition to the window, as it is sent: tasks that differ in it have watermarks of their
+        own."""
         found = {name: text for name, text in self.query_text.items() if name not in self.shape}
         found |= {f"{self.resource.parent}.{name}": query_text(value) for name, value in (self.parent_query or {}).items()}
         if self.parent_ids is not None:  # there may be thousands
@@ -135,7 +136,7 @@ class Selection:
 
     @property
     def named(self) -> str | None:
-        """What tells a run that reads some ids from one that reads others. None for runs that are told by their DAG run alone."""
+        """What tells a run that reads some ids from one that reads others. None for runs that are identified by their DAG run alone."""
         if self.mark or self.ids is None:
             return self.mark or None
         return hashlib.sha256(repr((sorted(map(str, self.ids)), sorted(map(str, self.deleted)))).encode()).hexdigest()[:12]
@@ -270,7 +271,7 @@ def select(
 
 
 def _kept(row: Resource, fields: Sequence[str] | None, exclude_fields: Sequence[str] | None) -> FieldSelection:
-    """The fields that are kept; the schema is looked at only where some are named, for a DAG file is parsed often."""
+    """The fields that are kept; the schema is looked at only where some are named, because a DAG file is parsed often."""
     if fields is None and exclude_fields is None:
         return select_fields(row, None, None)
     known = schema(row.name, row.primary_key).fields
@@ -318,7 +319,7 @@ class Span:
     """The window of a run, and what it follows.
 
     :param window: the span of change dates; without ends for a full read.
-    :param watermark: where the next run goes on, or None where this one moves no watermark. Where rows are compared, when the list
+    :param watermark: where the next run continues, or None where this one moves no watermark. Where rows are compared, when the list
         was read.
     :param may_drop: whether rows that the last run wrote within the overlap are left out.
     """
@@ -363,7 +364,7 @@ def span_until(selection: Selection, now: datetime, replaced: Manifest | None, w
         return Span(Window(), now, may_drop=replaced is None)
     until = now if selection.until is None else min(selection.until, now)
     if replaced is not None and replaced.mode == "incremental" and replaced.query == selection.query_text:
-        # A cleared run replaces its files, so it reads again what they held, and goes on to the present: rows that left its window
+        # A cleared run replaces its files, so it reads again what they held, and continues to the present: rows that left its window
         # since then by a change are met again.
         window = Window(moment(replaced.window.since, "since"), until)
     elif selection.since is not None:
@@ -413,7 +414,7 @@ def tell_window(selection: Selection, window: Window) -> str:
 def tell_nothing(selection: Selection, window: Window) -> None:
     """Say that a backfill found no row, which may be one of a time before the store."""
     log.info(
-        "Nothing in %s%s: the store was not there yet, or nothing happened. That is a run like any other.",
+        "Nothing in %s%s: the store was not there yet, or nothing happened. That is a normal run.",
         selection.resource.name,
         tell_window(selection, window),
     )

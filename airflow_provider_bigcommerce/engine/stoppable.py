@@ -77,9 +77,9 @@ class StoppableReading:
             raise _stopped()
 
     def store_time(self, hook: BigCommerceHook, last: datetime | None = None) -> datetime:
-        """The store's own clock, held against the worker's: either may be wrong (``core.clocks``).
+        """The store's own clock, checked against the worker's: either may be wrong (``core.clocks``).
 
-        :param last: the store's time that the last run went by: its watermark.
+        :param last: the store's time that the last run used: its watermark.
         :raises ClockError: they contradict each other.
         """
 
@@ -91,7 +91,7 @@ class StoppableReading:
 
 
 def store_settings(mode: str, quota_share: float | None, hook: BigCommerceHook) -> dict[str, float]:
-    """What a task says about the store beside the connection: a backfill takes less of the quota, unless it says how much."""
+    """What a task says about the store in addition to the connection: a backfill takes less of the quota, unless it says how much."""
     if quota_share is None and mode == "backfill":
         quota_share = min(BACKFILL_QUOTA_SHARE, hook.quota_share)
     return {} if quota_share is None else {"quota_share": quota_share}

@@ -81,7 +81,7 @@ class StoredCopy(Protocol):
         """The newest of the runs that made it: its query is the copy's."""
 
     def bounds(self) -> Bounds:
-        """Which rows of the store it speaks of."""
+        """Which rows of the store it covers."""
 
     def index(self) -> CopyIndex:
         """Read the keys, dates and amounts of all rows."""
@@ -90,7 +90,7 @@ class StoredCopy(Protocol):
         """The rows of these keys, or all."""
 
     def repair(self, run: str, synced_at: datetime) -> Repair:
-        """Begin to write rows anew."""
+        """Begin to write rows again."""
 
 
 class Columns:

@@ -111,7 +111,7 @@ class Subscribing:
 
     @property
     def _ours(self) -> tuple[str, ...]:
-        """The addresses by which a webhook is ours, beside the header that it carries."""
+        """The addresses by which a webhook is ours, in addition to the header that it carries."""
         return () if self._destination is None else (self._destination,)
 
     def _secrets(self) -> Secrets:
@@ -190,7 +190,7 @@ class Subscribing:
             tell(f"Removed the webhook {gone['id']} on {gone.get('scope')}, which nobody asks for.")
         for each in todo.heal:
             store.update("webhooks", each.id, dict(each.changes))
-            tell(f"Mended the webhook {each.id} on {each.scope}: {each.why}.")
+            tell(f"Repaired the webhook {each.id} on {each.scope}: {each.why}.")
         created = []
         for scope, to in todo.create:
             row = {"scope": scope, "destination": to, "is_active": True, "headers": {SECRET_HEADER: secrets.header}}

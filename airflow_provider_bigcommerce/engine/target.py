@@ -68,7 +68,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What stands in a place when a try begins.
+    """What is in a place when a try begins.
 
     :param last: how far earlier runs came, or None where this run begins at the beginning.
     :param replaced: this run's own earlier commit, which the new one replaces: the task was cleared.
@@ -93,11 +93,11 @@ class Taking(Protocol):
 
     @property
     def before(self) -> WrittenRows | None:
-        """Drops rows that stand there already; None where every row is taken."""
+        """Drops rows that are there already; None where every row is taken."""
 
     @property
     def parts(self) -> Parts | None:
-        """What retries go on with; None where they begin anew."""
+        """What retries continue with; None where they start from the beginning."""
 
     @property
     def discrepancies(self) -> Discrepancies:
@@ -110,7 +110,7 @@ class Taking(Protocol):
         """The list is read: the store's time at which its read began, ISO-8601."""
 
     def keys(self, seen: SeenKeys | None) -> CopyKeys:
-        """The keys of the copy, to be held against the store's.
+        """The keys of the copy, to be checked against the store's.
 
         :param seen: the store's, where this try has read the whole list; None where they are still to come.
         """
@@ -123,14 +123,14 @@ class Taking(Protocol):
 
         :param manifest: what came, as the engine knows it; the target sets its own numbers.
         :param last_look: called when all that is left is to make it seen; raises where the task was told to stop.
-        :returns: the run's manifest as it stands there.
+        :returns: the run's manifest as it is there.
         """
 
 
 class Target(ABC):
     """A place, for one try of one run; used by one thread at a time, ``cancel`` excepted."""
 
-    #: Whether the store's time must be known before the first row is taken, as it stands in the rows.
+    #: Whether the store's time must be known before the first row is taken, as it is in the rows.
     needs_time: ClassVar[bool] = False
 
     @property
@@ -140,9 +140,9 @@ class Target(ABC):
 
     @abstractmethod
     def open(self) -> Standing:
-        """Connect, refuse what can be refused before a request is sent, put right what killed tries left.
+        """Connect, refuse what can be refused before a request is sent, repair what killed tries left.
 
-        :raises InvalidQueryError: the place is not one to go on with: another store's, somebody else's, of another form.
+        :raises InvalidQueryError: the place is not one to continue with: another store's, somebody else's, of another form.
         """
 
     @abstractmethod

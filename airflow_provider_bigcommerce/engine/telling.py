@@ -1,6 +1,6 @@
 """What a task that commits data tells the rest of Airflow: asset events, lineage; of a transfer, metrics and its error to the summary too.
 
-Decides names and when something is said; moves no row and reads nothing but what the transfer learnt. Everything here follows
+Decides names and when something is said; moves no row and reads only what the transfer learnt. Everything here follows
 the commit, so nothing here decides what is data.
 """
 
@@ -32,8 +32,8 @@ _UNLIMITED: Final = 2**31 - 1
 ERROR_KEY: Final = "bigcommerce_error"
 
 
-#: XCom of a run that committed, and of a proof: what ``airflow_provider_bigcommerce.status`` tells of it. A key of its own, for XComs are
-#: found by their key.
+#: XCom of a run that committed, and of a proof: what ``airflow_provider_bigcommerce.status`` shows of it. A key of its own, because XComs
+#: are found by their key.
 STATUS_KEY: Final = "bigcommerce_status"
 
 
@@ -95,7 +95,7 @@ class Learnt:
 
 
 def copied(manifest: Manifest, into: str) -> str:
-    """A run in one line: what came, what it cost, and where the next run goes on.
+    """A run in one line: what came, what it cost, and where the next run continues.
 
     :param into: what took the rows, ``2 files``.
     """
@@ -107,7 +107,7 @@ def copied(manifest: Manifest, into: str) -> str:
     cost = [f"{manifest.requests} requests in {manifest.seconds:.1f} s, {manifest.throttled} of them answered 429"]
     if manifest.waited >= 1:
         cost.append(f"{duration(manifest.waited)} of it waiting for the quota or to repeat a request")
-    further = f" The next run goes on at {manifest.watermark}." if manifest.watermark else ""
+    further = f" The next run continues at {manifest.watermark}." if manifest.watermark else ""
     return f"Copied {manifest.resource}: {', '.join(came)}; {', '.join(cost)}.{further}"
 
 
@@ -150,7 +150,7 @@ def announce(
 def leave_status(
     context: Mapping[str, Any], manifest: Mapping[str, Any], conn_id: str, place: Place | None, stats: ReadStats | None
 ) -> None:
-    """Leave what the status tells of a run that committed; outside of a task there is nothing to leave.
+    """Leave what the status shows of a run that committed; outside of a task there is nothing to leave.
 
     :param stats: the client's counts, for the quota.
     """

@@ -33,7 +33,7 @@ class RowWriter(Protocol):
 class WrittenRows(Protocol):
     """The rows of the last run.
 
-    :param dropped: rows that were left out, for they stand in the copy as they are.
+    :param dropped: rows that were left out, because they are in the copy as they are.
     """
 
     dropped: int
@@ -49,7 +49,7 @@ class WrittenRows(Protocol):
 class Parts(Protocol):
     """The parts of a run that are closed, kept for its retries.
 
-    :param earlier: what earlier tries left and this one goes on with; None where the run begins anew.
+    :param earlier: what earlier tries left and this one continues with; None where the run starts from the beginning.
     """
 
     earlier: Reached | None
@@ -64,4 +64,4 @@ class Parts(Protocol):
         """The keys of rows that may come again."""
 
     def keep(self, position: Position, files: Sequence[DataFile], seen: SeenKeys, **counters: Any) -> None:
-        """Remember that these parts are closed and the walk goes on at ``position``."""
+        """Remember that these parts are closed and the walk continues at ``position``."""

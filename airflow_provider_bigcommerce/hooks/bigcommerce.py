@@ -395,7 +395,7 @@ class BigCommerceHook(HttpHook):
             )
 
     def _check(self, extra: Mapping[str, Any]) -> None:
-        """Refuse what a task would refuse or pass over: extras, and files that they name.
+        """Refuse what a task would refuse or ignore: extras, and files that they name.
 
         :raises CredentialsError: with the extra's name.
         """

@@ -109,7 +109,7 @@ class StoreSession(requests.Session):
 
     @contextlib.contextmanager
     def _once(self, request: requests.PreparedRequest) -> Iterator[None]:
-        """Keep an adapter of the caller's, whose retries go by the method, from repeating a write that may have been carried out."""
+        """Keep an adapter of the caller's, whose retries depend on the method, from repeating a write that may have been carried out."""
         known = self._described(request)
         adapter = self.get_adapter(request.url or "")
         retries = getattr(adapter, "max_retries", None)

@@ -43,11 +43,11 @@ class BigCommerceApplyOperator(BaseOperator):
 
     Refused before anything is sent: a plan of another store, one whose file was changed, that is older than ``max_age``, that another run
     has used, or that nobody has approved since it was made. A row whose planned fields have changed since is a ``conflict`` and is not
-    sent. A retry goes on where the last try ended: rows that it may have sent are looked up in the store first. While another task writes
+    sent. A retry continues where the last try ended: rows that it may have sent are looked up in the store first. While another task writes
     the same resource of the same store below the same ``report_path``, this one waits, without a worker slot.
 
-    The files stand in ``<report_path>/<resource>/run=.../apply-1/``: the outcome of each row, the rows that can be repaired and fed in
-    again, and how the rest is taken back (:class:`~airflow_provider_bigcommerce.operators.undo.BigCommerceUndoOperator`).
+    The files are in ``<report_path>/<resource>/run=.../apply-1/``: the outcome of each row, the rows that can be corrected and used as
+    input again, and how the rest is taken back (:class:`~airflow_provider_bigcommerce.operators.undo.BigCommerceUndoOperator`).
 
     XCom has ``manifest`` (the URI), ``digest``, ``rows``, ``counts`` by outcome, ``approved_by``, and ``summary`` in Markdown; where the
     task fails for its rows, the key ``outcome`` has it.
@@ -62,8 +62,8 @@ class BigCommerceApplyOperator(BaseOperator):
         evenly spread.
     :param report_path: where the files go; where the plan stands if not given. (templated)
     :param quota_share: fraction of the store's quota that may be used; the connection's if not given.
-    :param hand_back_after: if the store has sent nothing for this long, the task gives its worker slot back, comes again when the store
-        may answer, and goes on. None to keep waiting.
+    :param hand_back_after: if the store has sent nothing for this long, the task releases its worker slot, resumes when the store
+        may answer, and continues. None to keep waiting.
     :param bigcommerce_conn_id: connection id of the store. (templated)
     """
 
@@ -121,9 +121,9 @@ class BigCommerceApplyOperator(BaseOperator):
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Apply the plan, and return what came of it.
 
-        :param context: Airflow's; ``{}`` works too, and goes on with the same plan where the last call ended.
+        :param context: Airflow's; ``{}`` works too, and continues with the same plan where the last call ended.
         :raises AirflowFailException: the plan was refused, or rows need somebody; its cause says which.
-        :raises BigCommerceError: the store or the network ended the run; a retry goes on.
+        :raises BigCommerceError: the store or the network ended the run; a retry continues.
         """
         check_rendered(self, self.argument_checks)
         with failing_for_good(context, self.log.info):

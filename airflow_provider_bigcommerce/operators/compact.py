@@ -33,7 +33,7 @@ class BigCommerceCompactOperator(BaseOperator):
         BigCommerceCompactOperator(task_id="compact", path="s3://aws_default@my-bucket/bigcommerce")
 
     The copy holds the same rows before and after. The newest day of runs, and the run that a watermark names, stay as they are. Readers
-    of the old files can finish within ``keep``. It is safe to kill it, and to run it beside other runs and compactions. See
+    of the old files can finish within ``keep``. It is safe to kill it, and to run it at the same time as other runs and compactions. See
     docs/how-to/compact-a-copy.md.
 
     XCom has, for each resource, how many runs, files and bytes there were before and are after, what was merged and what was removed.

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class BigCommercePlanOperator(BaseOperator):
-    """Plan a change of many rows: hold files or a query against the live store, and write down what would be sent. Changes nothing.
+    """Plan a change of many rows: compare files or a query with the live store, and write down what would be sent. Changes nothing.
 
     ::
 
@@ -48,7 +48,7 @@ class BigCommercePlanOperator(BaseOperator):
 
     Each row of the input is checked, its key looked up with hundreds of others, and its fields compared with the store's one by one. The
     plan has a row for each that would be sent: key, id, fields, old and new values, and the exact body. A row that the store has already is
-    ``unchanged``; one that cannot be sent is ``rejected``, and stands in a file that can be mended and fed in again. See
+    ``unchanged``; one that cannot be sent is ``rejected``, and is in a file that can be corrected and used as input again. See
     docs/how-to/plan-a-change.md.
 
     XCom has ``manifest`` (the plan's URI), ``digest``, ``rows``, ``counts`` and ``summary``: Markdown for a person, of 20 rows at most.
@@ -162,7 +162,7 @@ class BigCommercePlanOperator(BaseOperator):
             with BigCommerceHook(self.bigcommerce_conn_id).store(**store_settings(self, context)) as store:
                 manifest = plan_rows(store, source, settings, folder, see=seen)
         except LongWaitError as error:
-            self.log.info("%s The task gives its slot back and comes again then.", error)
+            self.log.info("%s The task releases its worker slot and resumes then.", error)
             raise come_again(datetime.now(UTC) + timedelta(seconds=error.seconds)) from error
         told = ", ".join(f"{count:,} {name}" for name, count in manifest.counts.items())
         self.log.info("Plan %s of %s: %s. %s", manifest.digest[:12], manifest.resource, told, folder.uri)

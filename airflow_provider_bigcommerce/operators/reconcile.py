@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Keys of one kind that the result in XCom holds; the file beside the manifests has all.
+#: Keys of one kind that the result in XCom holds; the file next to the manifests has all.
 _MOST_KEYS = 100
 
 
@@ -221,7 +221,7 @@ class BigCommerceReconcileOperator(BaseOperator):
 
     @contextmanager
     def _opened(self, row: Resource, run: _Run) -> Iterator[_Copies]:
-        """The copy, in files opened anew each time it is asked for: after a repair there is one run more."""
+        """The copy, in files opened again each time it is asked for: after a repair there is one run more."""
         if self.path is not None:
             destination = Destination.at(str(self.path))
             self._place = files_at(destination.full(folder_of(row))).uri
@@ -381,7 +381,7 @@ class _Run:
 
 
 def _comparable(resource: str) -> Resource:
-    """The catalog row, if its rows can be told apart.
+    """The catalog row, if its rows can be distinguished.
 
     :raises InvalidQueryError: they cannot.
     """

@@ -156,7 +156,8 @@ class BigCommerceRequestOperator(BaseOperator):
     def execute_complete(self, context: Any, event: Mapping[str, Any], deadline: float | None = None, failures: int = 0) -> Any:  # noqa: ARG002  # Airflow's signature
         """Try again, after the wait in the triggerer.
 
-        :param deadline: when waiting ends, in seconds since 1970. Only ``dag.test()`` leaves it out, and then the limit begins anew.
+        :param deadline: when waiting ends, in seconds since 1970. Only ``dag.test()`` leaves it out, and then the limit starts from the
+            beginning.
         :param failures: outages met so far.
         """
         return self._go(deadline=self._deadline() if deadline is None else deadline, failures=failures)

@@ -130,7 +130,7 @@ class BigCommerceRowsOperator(BaseOperator):
 
         :param context: Airflow's; ``{}`` works too, and is a run of its own each time.
         :raises AirflowFailException: rows are unknown, or were rejected, or no retry cures what ended the run.
-        :raises BigCommerceError: the run ended before all rows were sent. A retry goes on: it sends nothing twice.
+        :raises BigCommerceError: the run ended before all rows were sent. A retry continues: it sends nothing twice.
         """
         check_rendered(self, self.argument_checks)
         started_at = datetime.now(UTC)

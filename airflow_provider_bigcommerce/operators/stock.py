@@ -33,9 +33,9 @@ class BigCommerceStockOperator(BigCommerceRowsOperator):
     Quantities are pieces on hand, not what is available to sell.
 
     Rows are sent 2,000 a request, one request at a time, and read back until they show, for BigCommerce carries adjustments out later and
-    tells nobody when. Rows that it would refuse or pass over are rejected before: an item whose stock is not tracked, or is kept at the
+    tells nobody when. Rows that it would refuse or ignore are rejected before: an item whose stock is not tracked, or is kept at the
     other level, a quantity it would not save, an unknown location. A row without a proof is ``unknown``, with ``old``, ``sent`` and
-    ``seen`` in the outcome file. ``take_back.jsonl.gz`` beside it is the input that takes the run back in relative mode. See
+    ``seen`` in the outcome file. ``take_back.jsonl.gz`` next to it is the input that takes the run back in relative mode. See
     docs/how-to/keep-stock-in-step.md.
 
     :param mode: ``absolute``: the quantity is what lies there; ``relative``: it is what came or went, and is sent once a run, whatever

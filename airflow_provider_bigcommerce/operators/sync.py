@@ -208,7 +208,7 @@ class BigCommerceSyncSummaryOperator(BaseOperator):
 
 
 def _line(resource: str, state: str, pull: Callable[..., Any]) -> dict[str, Any]:
-    """What is told of a resource.
+    """What the summary says about a resource.
 
     :param pull: gets what its task left under an XCom ``key``.
     """
@@ -240,7 +240,7 @@ def failures(conn_id: str, lines: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def table(lines: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The lines as text, one a resource under a heading; of those that failed the state alone."""
+    """The lines as text, one per resource under a heading; of those that failed the state alone."""
     cells = [("resource", "state", "rows", "requests", "429s", "seconds", "waited", "")]
     for line in lines:
         if "rows" in line:

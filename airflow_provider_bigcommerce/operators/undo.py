@@ -30,7 +30,7 @@ class BigCommerceUndoOperator(BaseOperator):
         BigCommerceApplyOperator(task_id="take_back", plan=undo.output, approval=approve.output)
 
     Nothing is sent: the plan is applied by ``BigCommerceApplyOperator``, and a row that somebody has changed since is a conflict there.
-    What nothing takes back is listed, by reason in ``summary`` and by row in ``cannot.jsonl.gz`` beside the plan: deleted rows, mails,
+    What nothing takes back is listed, by reason in ``summary`` and by row in ``cannot.jsonl.gz`` next to the plan: deleted rows, mails,
     refunds, archived orders, codes. An undo can be undone.
 
     XCom has ``manifest`` (the URI of the plan), ``digest``, ``rows``, ``counts``, ``cannot`` by reason, and ``summary`` in Markdown.

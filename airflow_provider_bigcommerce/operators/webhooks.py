@@ -28,16 +28,16 @@ class BigCommerceWebhooksOperator(BaseOperator):
         BigCommerceWebhooksOperator(task_id="webhooks", resource=["products", "orders"])
 
     It first sends itself an event through the public address, and makes no webhook that could not be received. What somebody switched off,
-    changed or wiped is mended; webhooks of others are left alone. Run it every hour: BigCommerce switches a webhook off after two days of
+    changed or wiped is repaired; webhooks of others are left alone. Run it every hour: BigCommerce switches a webhook off after two days of
     failed deliveries. See docs/how-to/receive-webhooks.md.
 
     XCom has what was created, healed, deleted and kept, by id and scope; no secret.
 
     :param resource: catalog name, or a list of names; each is subscribed to by its exact scopes. (templated)
-    :param scopes: scopes, such as ``store/order/updated``, beside or instead of ``resource``. (templated)
+    :param scopes: scopes, such as ``store/order/updated``, in addition to or instead of ``resource``. (templated)
     :param destination: the public https address of the receiver; not given, it is made of ``[bigcommerce] webhook_base_url`` and the
         connection's id. (templated)
-    :param exceptions_destination: another address, to which BigCommerce tells of failed deliveries; none if not given. (templated)
+    :param exceptions_destination: another address, to which BigCommerce reports failed deliveries; none if not given. (templated)
     :param prune: True removes webhooks to ``destination``, or with our header, that are not asked for.
     :param bigcommerce_conn_id: connection id. (templated)
     """

@@ -60,7 +60,7 @@ def drive(
 
 @contextmanager
 def failing_for_good(context: Mapping[str, Any], tell: Callable[..., None]) -> Iterator[None]:
-    """Fail without a retry what no retry cures, and give the slot back where the store is busy.
+    """Fail without a retry what no retry cures, and release the worker slot where the store is busy.
 
     :param tell: the task's log.
     :raises AirflowFailException: its cause is the error.
@@ -70,10 +70,10 @@ def failing_for_good(context: Mapping[str, Any], tell: Callable[..., None]) -> I
     except (LongWaitError, ResourceBusyError) as error:
         if not is_task(context):
             raise
-        tell("%s The task gives its slot back and comes again then.", error)
+        tell("%s The task releases its worker slot and resumes then.", error)
         raise come_again(datetime.now(UTC) + timedelta(seconds=error.seconds)) from error
     except DestinationError:
-        raise  # a full disk or a lost bucket: people mend these while a task retries
+        raise  # a full disk or a lost bucket: people repair these while a task retries
     except BigCommerceError as error:
         if is_permanent(error):
             raise AirflowFailException(str(error)) from error

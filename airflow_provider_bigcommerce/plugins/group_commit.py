@@ -22,7 +22,7 @@ MOST_WAITING = 5000
 
 
 class NotCommittedError(Exception):
-    """The batch could not be committed; whoever sent it shall send it again."""
+    """The batch could not be committed; whoever sent it must send it again."""
 
 
 class GroupCommit(Generic[T]):

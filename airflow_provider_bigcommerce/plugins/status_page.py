@@ -49,7 +49,7 @@ class BigCommerceStatusPlugin(AirflowPlugin):
             try:
                 self._apps = [{"app": create_app(), "url_prefix": URL_PREFIX, "name": "BigCommerce status"}]
             except Exception:  # an exception here ends the API server, whatever it is
-                log.exception("The BigCommerce page could not be made; Airflow goes on without it.")
+                log.exception("The BigCommerce page could not be made; Airflow continues without it.")
                 self._apps = []
         return self._apps
 

@@ -35,7 +35,7 @@ class BigCommercePlugin(AirflowPlugin):
             try:
                 self._apps = _apps()
             except Exception:  # an exception here ends the API server, whatever it is
-                log.exception("The receiver of BigCommerce's webhooks could not be made; nothing is received, Airflow goes on without it.")
+                log.exception("The receiver of BigCommerce's webhooks could not be created. Nothing is received; Airflow runs without it.")
                 self._apps = []
         return self._apps
 

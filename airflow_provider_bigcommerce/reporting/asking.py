@@ -38,7 +38,7 @@ class Outcome:
     :param asked: in the report's words.
     :param status: where an answer came; None where none did.
     :param response: the answer, where it was no error.
-    :param title: the error's own title, to hold it against what the catalog knows; never for the report.
+    :param title: the error's own title, to check it against what the catalog knows; never for the report.
     """
 
     asked: Asked
@@ -58,7 +58,7 @@ class Asker:
     """One store, asked by GET alone.
 
     :param store: an open store.
-    :attr resets: values of the header that tells of the window's end, as they came.
+    :attr resets: values of the header about the window's end, as they came.
     :attr rate_headers: host's name -> headers of the quota that its answers had.
     :attr on_204: the headers of the quota that an answer without a body had; None where there was no such answer.
     """

@@ -148,13 +148,13 @@ class Looks:
 
 
 def _filled_in(look: Look) -> list[str]:
-    """What stands in the path's placeholders."""
+    """What is in the path's placeholders."""
     asked, template = look.path.split("/"), look.row.path.split("/")
     return [value for value, name in zip(asked, template, strict=False) if name.startswith("{")]
 
 
 def told(look: Look) -> ResourceReport:
-    """The look as it stands in the report."""
+    """The look as it is in the report."""
     row, outcome = look.row, look.outcome
     names = FieldNames(schema(row.name, row.primary_key), [column_of(name) for name in row.parent_columns])
     records = (*look.listing.records[:MOST_ROWS], *look.with_includes)

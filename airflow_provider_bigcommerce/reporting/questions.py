@@ -102,7 +102,7 @@ def cursors(asker: Asker, look: Look) -> Iterator[Finding]:
 
 
 def archive_field(_asker: Asker, look: Look) -> Iterator[Finding]:
-    """Whether rows have the field that tells of an archived one."""
+    """Whether rows have the field that marks an archived one."""
     name = look.row.archive_field
     if name is not None and look.outcome.is_answered:
         rows = look.rows()
@@ -149,7 +149,7 @@ def _count_assumed(row: Resource) -> str:
 
 
 def window(asker: Asker, look: Look) -> Iterator[Finding]:
-    """Whether a filter by change date has the second that it is given: incremental runs go by it."""
+    """Whether a filter by change date has the second that it is given: incremental runs depend on it."""
     row, dates = look.row, look.row.modified
     if dates is None or not look.outcome.is_answered:
         return

@@ -1,7 +1,7 @@
 """The careful path from a record to columns: row by row, value by value, nothing cut and nothing guessed.
 
-Taken for a block that Arrow's JSON reader refuses. It hands back a record that the reader cannot refuse, and what did not fit,
-under the path where it stood. It works on the bytes as they came: numbers are never read as binary floating point.
+Taken for a block that Arrow's JSON reader refuses. It returns a record that the reader cannot refuse, and what did not fit,
+under the path where it was. It works on the bytes as they came: numbers are never read as binary floating point.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class RecordCleaner:
 def missing_key(resource: str, field: str) -> UnexpectedAnswerError:
     """The error for a record without its key."""
     return UnexpectedAnswerError(
-        f"A record of {resource} has no usable value in its key field {field!r}; without it rows cannot be told apart. "
+        f"A record of {resource} has no usable value in its key field {field!r}; without it rows cannot be distinguished. "
         "If 'fields' or 'exclude_fields' leave the key out, add it; otherwise report it with the resource's name."
     )
 
@@ -203,7 +203,7 @@ def scan_list(raw: bytes) -> Iterator[bytes]:
 
 
 def is_link(raw: bytes) -> bool:
-    """Whether a value is V2's ``{url, resource}`` in place of a list that was not included."""
+    """Whether a value is V2's ``{url, resource}`` instead of a list that was not included."""
     if _PLAIN_LINK.fullmatch(raw):  # as BigCommerce writes it, in a tenth of the time
         return True
     members = members_of(raw) if raw[:1] == b"{" else None
@@ -230,8 +230,8 @@ def _rescued(kind: Type, raw: bytes) -> bytes | None:
 def empty_of(kind: Type, raw: bytes) -> bytes | None:
     """What a column holds for a value with nothing in it, which is not of its type; None where something is in it.
 
-    PHP writes an empty object as ``[]``, and many an absent date, number or object as ``""``: no contradiction, for nothing is lost.
-    ``""`` in place of true or false is one: PHP writes it for false.
+    PHP writes an empty object as ``[]``, and many an absent date, number or object as ``""``: no contradiction, because nothing is lost.
+    ``""`` instead of true or false is one: PHP writes it for false.
     """
     if raw == b'""':
         return None if kind == "bool" else _NULL

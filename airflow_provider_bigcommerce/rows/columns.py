@@ -29,7 +29,7 @@ Extras = dict[int, dict[str, bytes]]
 _DIGITS = bytes(48 if 48 <= byte <= 57 or byte == 46 else byte for byte in range(256))
 _SIXTEEN = b"0" * 16
 _FOUR = b"0" * 4
-#: So many short runs are told from long ones singly; where there are more, all bytes are looked at.
+#: So many short runs are separated from long ones singly; where there are more, all bytes are looked at.
 _SHORT_RUNS = 1000
 #: Up to 15 significant digits a double gives back the decimal number that was written (C's DBL_DIG).
 _LONG_NUMBER = re.compile(rb"[:\[,]\s*-?[0-9.]{16}")

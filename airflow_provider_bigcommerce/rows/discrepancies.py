@@ -51,7 +51,7 @@ class Discrepancies:
     """Counts and first sights over all files of a run.
 
     :attr contradictions: field -> values that became null because they contradict the column's type.
-    :attr rounded: field -> amounts that stand rounded in their column, for they have more decimals than it.
+    :attr rounded: field -> amounts that stand rounded in their column, because they have more decimals than it.
     """
 
     def __init__(self) -> None:
@@ -170,7 +170,7 @@ def seen_type(raw: bytes) -> str:
 
 
 def below(path: str, name: str) -> str:
-    """The path of a field of the object at ``path``; a name with odd characters stands in ``["..."]``."""
+    """The path of a field of the object at ``path``; a name with odd characters is in ``["..."]``."""
     if _PLAIN_NAME.fullmatch(name):
         return f"{path}.{name}" if path else name
     return f"{path}[{json.dumps(name)}]"

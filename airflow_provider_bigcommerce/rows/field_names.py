@@ -1,4 +1,4 @@
-"""Which fields rows have, held against the resource's schema: names and kinds of values, never a value. Writes and sends nothing."""
+"""Which fields rows have, checked against the resource's schema: names and kinds of values, never a value. Writes and sends nothing."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class FieldNames:
         return tuple(ChangedField(path=path, seen_type=seen, documented=self._documented(path)) for path, seen in found)
 
     def absent(self) -> tuple[str, ...]:
-        """Fields of the schema that no row had, though what they stand in was there; none where no row was looked at."""
+        """Fields of the schema that no row had, though what they are in was there; none where no row was looked at."""
         return tuple(sorted({*self._absent(self._fields, "")} - self._may_lack)) if self.rows else ()
 
     def _note(self, value: object, kind: Type, path: str) -> None:

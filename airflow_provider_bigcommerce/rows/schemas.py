@@ -1,4 +1,4 @@
-"""Column types of every resource: which fields a record has, and how each stands in a Parquet file.
+"""Column types of every resource: which fields a record has, and how each is kept in a Parquet file.
 
 Plain data, generated from BigCommerce's specs by ``tests/tools/generate_schemas.py``; pyarrow is imported only when an
 Arrow schema is asked for. It reads no store and no catalog.
@@ -53,7 +53,7 @@ EXTRA = "_extra"
 SYNCED_AT = "_synced_at"
 #: The store it came from.
 STORE_HASH = "_store_hash"
-#: When it was noticed that the store has the row no more, UTC; null while it has.
+#: When it was noticed that the store no longer has the row, UTC; null while it has.
 DELETED_AT = "_deleted_at"
 #: What we add to rows, which no store has.
 OURS = frozenset({SYNCED_AT, STORE_HASH, DELETED_AT})

@@ -1,4 +1,4 @@
-"""A transfer that runs by events too: a run that events started reads the rows that they name, one by the clock reads what changed.
+"""A transfer that runs by events too: a run that events started reads the rows that they name, a scheduled one reads what changed.
 
 Decides which of the two a run is, and when the events of a burst are taken; ``core.live`` decides what is read for them.
 """
@@ -109,7 +109,7 @@ class LiveTransfer(TellingTransfer):
             found = [(name, blocks.enter_context(new_events(context, asset, key))) for name, asset in self._sources]
             events = [event for _, each in found for event in each]
             if not events:
-                raise nothing_to_do(f"No event has told of {row.name} since the last run: the run is for other resources.")
+                raise nothing_to_do(f"No event since the last run is about {row.name}: the run is for other resources.")
             self._wait_until_settled(events)
             store_hash = BigCommerceHook(self.bigcommerce_conn_id).credentials().store_hash
             named = wanted(row, [(name, event.extra) for name, each in found for event in each], store_hash)
@@ -141,7 +141,7 @@ class LiveTransfer(TellingTransfer):
         )
 
     def _wait_until_settled(self, events: Sequence[AssetEvent]) -> None:
-        """Give the slot back until the oldest event is as old as ``settle``, so that a burst is one commit.
+        """Release the worker slot until the oldest event is as old as ``settle``, so that a burst is one commit.
 
         A clock that is ahead on another machine does not hold it for longer than that.
         """
@@ -149,6 +149,6 @@ class LiveTransfer(TellingTransfer):
         now = datetime.now(UTC)
         left = min(event.timestamp for event in events) + settle - now
         if timedelta(0) < left <= settle:
-            told = "The events of the next %.0f s are taken together (settle); the task gives its slot back until then."
+            told = "The events of the next %.0f s are taken together (settle); the task releases its worker slot until then."
             self.log.info(told, left.total_seconds())
             raise come_again(now + left)

@@ -103,7 +103,7 @@ class TellingTransfer(BaseOperator):
             told = "%d fields were not as the schema has them; what came is kept in the column _extra (see the manifest's drift): %s"
             self.log.info(told, len(manifest.drift), fields)
         if manifest.rounded:
-            told = "%s amounts have more decimals than their column and stand in it rounded; _extra has them as they came."
+            told = "%s amounts have more decimals than their column, which has them rounded; _extra has them as they came."
             self.log.info(told, f"{manifest.rounded:,}")
 
     def _tags(self) -> dict[str, str]:

@@ -44,8 +44,8 @@ class BigCommerceToLakeOperator(BigCommerceTransferOperator):
     Which rows: the parameters of :class:`BigCommerceTransferOperator` (``resource``, ``mode``, ``query``, ``since``, ``fields`` ...).
 
     :param path: directory of the tables: ``/data/shop``, ``s3://aws_default@bucket/shop``, ``gs://...``, ``abfs://...``. (templated)
-    :param nested: ``struct``: lists and objects stand in columns of lists and structs; ``json``: as text of JSON.
-    :param keep: for how long a file stays that is data no more: for readers in the middle of a query, and for time travel.
+    :param nested: ``struct``: lists and objects are in columns of lists and structs; ``json``: as text of JSON.
+    :param keep: for how long a file stays that is no longer data: for readers in the middle of a query, and for time travel.
     """
 
     accepted_deletes: Sequence[str] = ("ignore", "detect", "delete")
@@ -74,7 +74,7 @@ class BigCommerceToLakeOperator(BigCommerceTransferOperator):
         self._reading: StoppableReading | None = None
 
     def transfer_selected(self, context: Mapping[str, Any], selection: Selection) -> dict[str, Any]:
-        """Copy, commit, and return the manifest, with ``table`` and its ``version`` in place of files."""
+        """Copy, commit, and return the manifest, with ``table`` and its ``version`` instead of files."""
         load_deltalake()
         layout = layout_of(selection.resource, self.nested)
         destination = Destination.at(str(self.path))

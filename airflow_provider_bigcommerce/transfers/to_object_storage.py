@@ -138,7 +138,7 @@ class BigCommerceToObjectStorageOperator(BigCommerceTransferOperator):
         try:
             manifest = self.copy(run, target, hook, self._reading, patience=patience)
         except LongWaitError as error:
-            self.log.info("%s The task gives its slot back and comes again then.", error)
+            self.log.info("%s The task releases its worker slot and resumes then.", error)
             raise come_again(datetime.now(UTC) + timedelta(seconds=error.seconds)) from error
         self.tell_copied(manifest, f"{len(manifest.files)} file{'s' if len(manifest.files) != 1 else ''}")
         piece = target.try_.piece

@@ -42,7 +42,7 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         through that. (templated)
     :param table: name of the table; the resource's if not given. (templated)
     :param schema: schema of the table; the connection's own if not given. (templated)
-    :param nested: ``json``: lists and objects stand in JSON columns as they came; ``tables``: objects become columns
+    :param nested: ``json``: lists and objects are in JSON columns as they came; ``tables``: objects become columns
         (``billing_address__city``) and lists child tables (``orders__line_items``).
     """
 
@@ -81,7 +81,7 @@ class BigCommerceToSqlOperator(BigCommerceTransferOperator):
         self._target: SqlTarget | None = None
 
     def transfer_selected(self, context: Mapping[str, Any], selection: Selection) -> dict[str, Any]:
-        """Copy, commit, and return the manifest, with ``table`` in place of files."""
+        """Copy, commit, and return the manifest, with ``table`` instead of files."""
         row = selection.resource
         layout = layout_of(columns_of(row), self.table or selection.folder, self.nested, row.primary_key, is_hashed=row.modified is None)
         hook = BigCommerceHook(self.bigcommerce_conn_id)

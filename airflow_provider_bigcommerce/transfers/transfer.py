@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 #: Stands for the data interval of a run where a DAG is parsed.
 _ANY_INTERVAL = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
 
-#: What becomes of rows that the store has no more; ``delete`` is for tables alone.
+#: What becomes of rows that the store no longer has; ``delete`` is for tables alone.
 Deletes = Literal["ignore", "detect", "delete"]
 
 
@@ -66,7 +66,7 @@ def can_tell_deleted(row: Resource) -> bool:
 
 
 class BigCommerceTransferOperator(LiveTransfer):
-    """A transfer of a BigCommerce resource, whole or only what changed; what it is copied into is the subclass's affair.
+    """A transfer of a BigCommerce resource, whole or only what changed; what it is copied into is up to the subclass.
 
     :param resource: catalog name, such as ``orders`` (docs/reference/resources.md), or the API path of a list that is in no catalog; not
         a catalog's path with ids filled in, for which ``parent_ids`` is. (templated)
@@ -109,7 +109,7 @@ class BigCommerceTransferOperator(LiveTransfer):
         that is scheduled on the asset runs only when rows came (docs/how-to/react-to-new-data.md).
     :param live: in a DAG that is scheduled on ``changes(...)``: a run that events started reads the rows that they name; other runs read
         what changed, by ``mode="incremental"``, and with it what events have missed (docs/how-to/live-copy.md).
-    :param settle: how long a run by events collects the events of a burst, from the first on; it gives its slot back meanwhile. If not
+    :param settle: how long a run by events collects the events of a burst, from the first on; it releases its worker slot meanwhile. If not
         given, 60 seconds for files and lake tables, 0 for tables of a database.
     """
 
@@ -217,7 +217,7 @@ class BigCommerceTransferOperator(LiveTransfer):
         self._check_what_is_known()
         if live and mode != "incremental":
             raise InvalidQueryError(
-                f"live=True does not go with mode={mode!r}: runs by the clock read what changed. Use mode='incremental'."
+                f"live=True does not go with mode={mode!r}: scheduled runs read what changed. Use mode='incremental'."
             )
         bounds = ("since", "until", "parent_ids", "parent_query", "parents_from", "ids", "deleted")
         self.listen(also_given=[name for name in bounds if getattr(self, name) is not None])

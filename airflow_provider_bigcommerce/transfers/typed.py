@@ -1,6 +1,6 @@
 """The arguments of transfers as a type, for editors and type checkers: what ``bigcommerce_sync`` passes on to each task.
 
-Nothing is checked by it at run time; ``tests/house/test_typed_arguments.py`` holds it against the operators' signatures.
+Nothing is checked by it at run time; ``tests/house/test_typed_arguments.py`` checks it against the operators' signatures.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class TaskArguments(TypedDict, total=False):
 
 
 class AnyTaskArguments(TaskArguments, total=False):
-    """What Airflow takes for a task beside that, and a sync decides or has no use for."""
+    """What Airflow takes for a task besides, and a sync decides or has no use for."""
 
     task_id: Required[str]
     allow_nested_operators: bool
@@ -87,7 +87,7 @@ class AnyTaskArguments(TaskArguments, total=False):
 
 
 class OperatorArguments(AnyTaskArguments, total=False):
-    """What every transfer's operator takes beside its own; see ``BigCommerceTransferOperator``. None stands for "not given"."""
+    """What every transfer's operator takes in addition to its own; see ``BigCommerceTransferOperator``. None stands for "not given"."""
 
     resource: Required[ResourceName | str]
     accept_incomplete: bool

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 
 class ToBigCommerceOperator(BaseOperator):
-    """Plan a change of many rows and apply it in one task; where the rows come from is the subclass's affair.
+    """Plan a change of many rows and apply it in one task; where the rows come from is up to the subclass.
 
-    The plan stands below ``report_path`` before anything is sent, and a retry goes on with it where the last try ended. A task that was
+    The plan is below ``report_path`` before anything is sent, and a retry continues with it where the last try ended. A task that was
     cleared makes a new plan, which has only what is still to be done; new rows that could be made twice (shipments) are not sent again by
     the same run. Secret fields (passwords) are taken, and written down nowhere.
 
@@ -59,8 +59,8 @@ class ToBigCommerceOperator(BaseOperator):
         evenly spread.
     :param report_path: directory or URL of plans and outcomes. (templated)
     :param quota_share: fraction of the store's quota that may be used; the connection's if not given.
-    :param hand_back_after: if the store has sent nothing for this long, the task gives its worker slot back, comes again when the store
-        may answer, and goes on. None to keep waiting.
+    :param hand_back_after: if the store has sent nothing for this long, the task releases its worker slot, resumes when the store
+        may answer, and continues. None to keep waiting.
     :param bigcommerce_conn_id: connection id of the store. (templated)
     """
 
@@ -130,7 +130,7 @@ class ToBigCommerceOperator(BaseOperator):
 
         :param context: Airflow's; ``{}`` works too.
         :raises AirflowFailException: arguments that cannot work, a guard's limit, or rows that need somebody; its cause says which.
-        :raises BigCommerceError: the store or the network ended the run; a retry goes on.
+        :raises BigCommerceError: the store or the network ended the run; a retry continues.
         """
         check_rendered(self, self.argument_checks)
         with failing_for_good(context, self.log.info):

@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 #: Ids in one event. An event is a row in Airflow's database, and a bulk edit can change every product.
 MOST_IDS = 500
 
-#: Where nothing was told, the cursor is kept no more often than this: each time is a call to Airflow's API.
+#: Where nothing was reported, the cursor is stored at most this often: each time is a call to Airflow's API.
 CURSOR_EVERY = timedelta(minutes=10)
 
 
@@ -75,7 +75,7 @@ class BigCommerceChangesTrigger(BaseEventTrigger):
 
     ``ids`` names at most 500 rows; ``is_whole`` tells whether these are all, and the window how to read the rest. A row is told at
     least once; a deleted row is none. On Airflow 3.3 the end of the last window told is kept in the asset's state, so that a
-    restarted triggerer goes on from there; below 3.3 it begins at the present, and a daily run should catch what it missed.
+    restarted triggerer continues from there; below 3.3 it begins at the present, and a daily run should catch what it missed.
 
     On Airflow 3.3, watchers of the same resource, query, connection and interval, with conditions on the same fields, share one poll.
 
@@ -183,7 +183,7 @@ class BigCommerceChangesTrigger(BaseEventTrigger):
             if told is None or told.store_hash != poll.store_hash:
                 if told is not None:
                     log.warning(
-                        "%s: the connection %r points to the store %r now, no longer to %r; the watch begins anew.",
+                        "%s: the connection %r points to the store %r now, no longer to %r; the watch starts from the present.",
                         self.resource, self.bigcommerce_conn_id, poll.store_hash, told.store_hash,
                     )  # fmt: skip
                 kept, told = None, _cursor(poll.store_hash, poll.since)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 #: Re-read before the last poll, for writes that become visible late; what was found is not found again.
 OVERLAP = timedelta(seconds=60)
 
-#: A row's key, its date and what was asked for beside; nothing else of it is kept.
+#: A row's key, its date and what was asked for in addition; nothing else of it is kept.
 Row = Mapping[str, Any]
 
 
@@ -55,7 +55,7 @@ class ChangesFeed:
 
     :param resource: catalog name, or the path of one list.
     :param query: filters.
-    :param fields: of a row, beside its key and date.
+    :param fields: of a row, in addition to its key and date.
     :param conn_id: connection id.
     """
 

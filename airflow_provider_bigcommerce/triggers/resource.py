@@ -1,6 +1,6 @@
 """Waits in the triggerer until rows of a resource match. Sends reads only; its event carries counts and messages, never rows.
 
-All that it needs is in its arguments, the end of the wait as a date among them, so a triggerer that restarts goes on with it.
+All that it needs is in its arguments, the end of the wait as a date among them, so a triggerer that restarts continues with it.
 """
 
 from __future__ import annotations

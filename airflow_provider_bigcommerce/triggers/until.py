@@ -17,7 +17,7 @@ _LONGEST_SLEEP = 60.0
 
 
 class BigCommerceUntilTrigger(BaseTrigger):
-    """Fire at a moment; a triggerer that restarts goes on with the same one.
+    """Fire at a moment; a triggerer that restarts continues with the same one.
 
     :param moment: an aware datetime, or ISO-8601 text with offset.
     """

@@ -1,10 +1,10 @@
 """Applies a plan: what is refused before anything is sent, whose the plan is from then on, what is left behind, and how it ends.
 
-The order: the plan is opened and its digest worked out anew; store, age and approval are held against it; the plan becomes this run's own
+The order: the plan is opened and its digest computed again; store, age and approval are checked against it; the plan becomes this run's own
 (``writing/claims.py``); nobody else may write the resource meanwhile; rows are sent (``writing/sending_plan.py``), each request behind its
 journal (``writing/journal.py``); the files are written, and the manifest last.
 
-A run that the store or the network has ended leaves no manifest: a retry goes on where it was. The last try commits what there is.
+A run that the store or the network has ended leaves no manifest: a retry continues where it was. The last try commits what there is.
 """
 
 from __future__ import annotations
@@ -120,10 +120,10 @@ class Applying:
     :param approval: the approval's XCom, or ``"none needed"``.
     :param max_age: of the plan.
     :param report_path: where the outcomes go; None for where the plan is.
-    :param is_last_try: whether nobody goes on where this one ends.
+    :param is_last_try: whether nobody continues where this one ends.
     :param clock: the time in UTC.
     :param stale: seconds after which a writer that is not heard of has gone.
-    :param secrets: fields that stand in no file, by the row's place.
+    :param secrets: fields that are in no file, by the row's place.
     :param at: for tests: called where a process may be killed.
     """
 
@@ -147,7 +147,7 @@ class Applying:
         :param drive: opens the store and runs a coroutine with it to its end.
         :raises PlanError: the plan is not what was approved, is of another store, too old, used, or not approved.
         :raises ResourceBusyError: another task writes this resource.
-        :raises BigCommerceError: the store or the network ended the run, and a retry goes on.
+        :raises BigCommerceError: the store or the network ended the run, and a retry continues.
         """
         uri, told_digest = plan_uri(self.plan)
         started = self.clock()
@@ -278,7 +278,7 @@ def require_good(applied: Applied, *, on_rejected: str) -> None:
     ended = applied.manifest.settings.get("ended_by")
     text = (
         f"{told} of {applied.manifest.rows:,} rows of {applied.manifest.resource!r}{f' (ended by {ended})' if ended else ''}. What became "
-        f"of each is in {applied.uri}; 'rejected.jsonl.gz' beside it holds the rows that can be repaired and fed in again."
+        f"of each is in {applied.uri}; 'rejected.jsonl.gz' next to it holds the rows that can be corrected and used as input again."
     )
     if on_rejected == "warn" and not {"unknown", "not_sent"} & set(bad):
         log.warning("%s", text)
@@ -300,7 +300,7 @@ def places_of(uri: str) -> tuple[Destination, Destination]:
     above = folder.rsplit("/", 3)
     if len(above) != 4 or not above[2].startswith("run="):
         raise InvalidQueryError(
-            f"{uri} is not where a write's files stand. Accepted: <report_path>/<resource>/run=.../plan-1/manifest.json, as its task told."
+            f"{uri} is not where a write's files are. Accepted: <report_path>/<resource>/run=.../plan-1/manifest.json, as its task told."
         )
     return Destination.at(folder), Destination.at(above[0])
 

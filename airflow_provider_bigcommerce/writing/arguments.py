@@ -116,7 +116,7 @@ def settings_of(owner: Any, **more: Any) -> PlanSettings:
 
 
 def check_settings(owner: Any, **more: Any) -> None:
-    """What can be told of them before templates are rendered, so that it shows where the DAG is parsed.
+    """What can be checked of them before templates are rendered, so that it shows where the DAG is parsed.
 
     :param more: as in :func:`settings_of`.
 

@@ -11,7 +11,7 @@ a name can be taken once, so of two that try one has it. A holder that finds a h
 one that could not touch its file for a minute asks before it sends. Two processes see each other only by way of one ``report_path``.
 
 On the local disk a name is taken by one alone. So it is in stores of objects that know conditional writes (S3, Google, by fsspec's
-``mode="create"``); elsewhere the one whose content stands there afterwards has it, which leaves a gap of one request.
+``mode="create"``); elsewhere the one whose content is there afterwards has it, which leaves a gap of one request.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ class Lease:
         if highest > self._number:
             raise ConcurrentRunError(
                 f"Another task writes {self._resource!r} of this store now: this one was not heard of for {self._stale:.0f} seconds. "
-                "Nothing more is sent. A retry goes on where it was."
+                "Nothing more is sent. A retry continues where it was."
             )
 
     def release(self) -> None:

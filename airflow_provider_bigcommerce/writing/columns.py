@@ -17,7 +17,7 @@ from airflow_provider_bigcommerce.core.writing.route import Route
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.writing.spool import Row
 
-#: Columns that say what became of a row in an earlier run: a file of rejected rows is fed in again as it is.
+#: Columns that say what became of a row in an earlier run: a file of rejected rows is used as input again as it is.
 OURS = ("_row", "_outcome", "_error")
 #: What is done with a null: it is left out, as if the column were missing, or written.
 Nulls = Literal["skip", "write"]
@@ -85,17 +85,17 @@ class Columns:
     def check(self, columns: Collection[str], needed: Iterable[str]) -> None:
         """Whether an input with these columns can be taken.
 
-        :param needed: fields by which rows are told from others.
+        :param needed: fields by which rows are distinguished from others.
         :raises InvalidQueryError: a column of the mapping, or of the key, is missing.
         """
         for name in self.mapping or ():
             if name not in columns:
-                raise InvalidQueryError(f"mapping names the column {name!r}, which the input has not.{_nearest(name, columns)}")
+                raise InvalidQueryError(f"mapping names the column {name!r}, which the input does not have.{_nearest(name, columns)}")
         going = set(self.mapping.values()) if self.mapping is not None else set(columns)
         for name in needed:
             if name not in going:
                 raise InvalidQueryError(
-                    f"The input has no column for {name!r}, by which rows are told from others.{_nearest(name, columns)} Map it: "
+                    f"The input has no column for {name!r}, by which rows are distinguished from others.{_nearest(name, columns)} Map it: "
                     f"mapping={{'<column>': {name!r}}}."
                 )
 
@@ -110,7 +110,7 @@ class Columns:
 
 
 class Rows:
-    """Rows of the input with the fields' names; each iteration begins anew.
+    """Rows of the input with the fields' names; each iteration starts from the beginning.
 
     :param columns: what makes them.
     :param rows: the input's rows, which can be read more than once.

@@ -1,4 +1,4 @@
-"""What a plan does with one row: held against the store's own row, field by field, it is sent, or its outcome is certain already. Pure."""
+"""What a plan does with one row: it is compared with the store's own, field by field, and sent, or its outcome is certain. Pure."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _change(
         body = {name: value for name, value in body.items() if name in changed or name in _keys(route, item)}
     if row is not None and (left := _kept(route, write, fields.get(write.name), row, item.body)):
         body, old = {**left, **body}, {**left, **old}
-        warnings.append(f"Sent along as the store has it, for it could be cleared else: {', '.join(map(repr, sorted(left)))}.")
+        warnings.append(f"Sent along as the store has it, because it could be cleared otherwise: {', '.join(map(repr, sorted(left)))}.")
     operation: PlannedOperation = "create" if route.operation == "create" else action
     whole = _named(route, item, action, body)
     checked = _tried(route, fields, item, operation, whole, routes)
@@ -225,9 +225,9 @@ def effects_of(route: Route) -> list[str]:
         "mails": "sends the shopper a mail for each row",
         "may_mail": "may send the shopper a mail for each row, as the store's settings say",
         "moves_money": "moves money",
-        "makes_codes": "makes new codes at each call",
+        "makes_codes": "makes new codes with each call",
         "archives": "archives rows, which no documented call brings back",
-        "takes_children": "takes along what hangs on the row",
+        "takes_children": "also changes rows that belong to the row",
         "recalculates": "recalculates totals, and clears the discounts of changed lines",
     }
     writes: dict[str, Write] = {write.name: write for write in (route.create, route.update, route.delete) if write is not None}

@@ -8,7 +8,7 @@
                                            apply-1/...
 
 An attempt's folder is never replaced: a task that was cleared, or whose try was lost, begins the next one. What a manifest names is read
-only after its digest was worked out anew.
+only after its digest was computed again.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 PLAN_ROWS = "plan.jsonl.gz"
 OUTCOME_ROWS = "outcomes.jsonl.gz"
-#: Says whose an attempt's folder is, before anything else stands in it.
+#: Says whose an attempt's folder is, before anything else is in it.
 _BEGUN = "_begun"
 
 #: What an attempt does; each has attempts of its own.
@@ -119,7 +119,7 @@ class AttemptFolder:
 
     @contextlib.contextmanager
     def rows(self, name: str = PLAN_ROWS) -> Iterator[RowsWriter]:
-        """A file of rows, gzip'd JSON lines; it stands there and in ``files`` when the block has ended well.
+        """A file of rows, gzip'd JSON lines; it is there and in ``files`` when the block has ended well.
 
         :raises DestinationError: it cannot be written, or ``name`` is no file's name.
         """
@@ -143,7 +143,7 @@ class AttemptFolder:
         """
         name = f"{self.name}/{MANIFEST}"
         data = msgspec.json.format(encoded(manifest), indent=1)
-        # A store of objects replaces what stands there: nobody else writes here, by the mark of `begin_attempt`, and this looks again.
+        # A store of objects replaces what is there: nobody else writes here, by the mark of `begin_attempt`, and this looks again.
         if self.destination.read(name) is not None or not self.destination.write_new(name, data):
             raise _used(self.destination, self.name)
         return self.uri
@@ -169,7 +169,7 @@ def begin_attempt(
     :param run: run key (``engine.manifest.run_key``).
     :param number: the try of the task instance, from 1.
     :raises DestinationError: it cannot be written there.
-    :raises FolderUsedError: a thousand attempts stand there.
+    :raises FolderUsedError: a thousand attempts are there.
     """
     destination = Destination.at(report_path)
     above = attempts_folder(resource, run)
@@ -178,7 +178,7 @@ def begin_attempt(
         if f"{kind}-{attempt}" in taken:
             continue
         folder, mark = f"{above}/{kind}-{attempt}", uuid.uuid4().hex.encode()
-        # Where two begin at once, the disk lets one of them have the name; of a store of objects the one whose mark stands there has it.
+        # Where two begin at once, the disk lets one of them have the name; of a store of objects the one whose mark is there has it.
         if destination.write_new(f"{folder}/{_BEGUN}", mark) and destination.read(f"{folder}/{_BEGUN}") == mark:
             return AttemptFolder(destination, folder, attempt)
     raise _used(destination, f"{above}/{kind}-{number}")
@@ -187,7 +187,7 @@ def begin_attempt(
 def open_attempt(
     report_path: str | Path | ObjectStoragePath | Destination, resource: str, run: str, kind: AttemptKind, number: int
 ) -> AttemptFolder:
-    """The folder of an attempt that was begun earlier, to go on with it.
+    """The folder of an attempt that was begun earlier, to continue with it.
 
     :raises FolderUsedError: it has a manifest: it is finished.
     :raises NoManifestError: nobody has begun it.
@@ -195,7 +195,7 @@ def open_attempt(
     destination = Destination.at(report_path)
     name = f"{attempts_folder(resource, run)}/{kind}-{number}"
     if destination.read(f"{name}/{_BEGUN}") is None:
-        raise NoManifestError(f"{destination.url}/{name} was not begun: there is nothing to go on with. Begin a new attempt.")
+        raise NoManifestError(f"{destination.url}/{name} was not begun: there is nothing to continue. Begin a new attempt.")
     if destination.read(f"{name}/{MANIFEST}") is not None:
         raise _used(destination, name)
     return AttemptFolder(destination, name, number)
@@ -212,7 +212,7 @@ def _used(destination: Destination, name: str) -> FolderUsedError:
 class Written(Generic[Told, Row]):
     """What an attempt left, opened and verified.
 
-    :param manifest: as it stands there.
+    :param manifest: as it is there.
     :param uri: of the manifest.
     """
 
@@ -247,7 +247,7 @@ Outcomes = Written[OutcomeManifest, OutcomeRow]
 
 @contextlib.contextmanager
 def open_plan(uri: str) -> Iterator[Plan]:
-    """Open a plan by its manifest's URI: its digest is worked out anew before a row is given.
+    """Open a plan by its manifest's URI: its digest is computed again before a row is given.
 
     The rows' file is copied to the worker's temporary directory while it is verified, so that what is read is what was verified.
 

@@ -40,7 +40,7 @@ class PlanRow(msgspec.Struct, frozen=True, kw_only=True):
     """One row that a plan would send.
 
     :param row: its place in the input, from 0.
-    :param key: the values by which it is told from others; empty where it has none (a create without a key).
+    :param key: the values by which it is distinguished from others; empty where it has none (a create without a key).
     :param id: the store's id, None where it has none yet, or where the store finds the row by its key.
     :param operation: what is done with it; ``upsert`` where the store itself decides.
     :param fields: names of the fields that change, dots for nested ones.
@@ -68,7 +68,7 @@ class OutcomeRow(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one row of the input: as ``core.writing.outcomes.Outcome`` says it.
 
     :param row: its place in the input, from 0.
-    :param key: the values by which it is told from others; empty where it has none.
+    :param key: the values by which it is distinguished from others; empty where it has none.
     :param id: the store's id, None where it is not known.
     :param outcome: what became of it.
     :param status: status of the answer that decided, None where none did.
@@ -101,7 +101,7 @@ class PlanManifest(msgspec.Struct, frozen=True, kw_only=True):
     :param counts: of the input's rows: ``input``, each operation of the plan's rows, and each outcome that is certain already.
     :param digest: SHA-256 of the plan's file, hex: what a person approves.
     :param files: the plan's file first, then the outcomes that are certain already, where there are any.
-    :param guards: the limits that were given, and the numbers that were held against them.
+    :param guards: the limits that were given, and the numbers that were checked against them.
     :param source: what was read: names of files with their sizes, or the connection's id and the SHA-256 of the query; no secret.
     :param settings: the other arguments that decide what is sent (``nulls``, ``unchanged``, ``on_conflict`` and so on).
     :param undo_of: digest of the plan that this one takes back; empty for none.

@@ -1,4 +1,4 @@
-"""Limits on what one write may change, held against a plan before anything is sent. Pure. A message has numbers and names, no value."""
+"""Limits on what one write may change, checked against a plan before anything is sent. Pure. A message has numbers and names, no value."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Guards:
 
         :raises TooManyChangesError: one is exceeded.
         """
-        end = f"Nothing was sent. The rows are in {self.where}, which is no plan. Look at them; then mend the input, or raise the limit."
+        end = f"Nothing was sent. The rows are in {self.where}, which is no plan. Look at them; then correct the input, or raise the limit."
         if self.max_changes is not None and self.changes > self.max_changes:
             raise TooManyChangesError(f"{self.changes:,} of {self.rows:,} rows would be sent, and max_changes={self.max_changes:,}. {end}")
         percent = self.changes / self.rows * 100 if self.rows else 0.0

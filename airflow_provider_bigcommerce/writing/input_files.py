@@ -171,7 +171,7 @@ class InputFiles:
             why = f"it is not whole ({type(error).__name__})"
         else:
             return
-        raise DestinationError(f"{name} cannot be read: {why}. Nothing was sent. Have it written anew, and under its name only when whole.")
+        raise DestinationError(f"{name} cannot be read: {why}. Nothing was sent. Write it again, and rename it only when complete.")
 
 
 class _BrokenError(Exception):
@@ -285,5 +285,5 @@ def _with_first(first: str, lines: Iterator[str]) -> Iterator[str]:
 
 
 def _unquoted(line: str) -> str:
-    """A line of CSV without what stands in quotes."""
+    """A line of CSV without what is in quotes."""
     return "".join(line.split('"')[::2])

@@ -173,7 +173,8 @@ def _files(destination: Destination, folder: str) -> Iterator[tuple[str, bytes]]
 
 
 def _lines(destination: Destination, name: str, data: bytes) -> Iterator[bytes]:
-    """The whole lines; the last one may be torn, for the machine may have stopped while it was written: then nothing was sent for it."""
+    """The whole lines; the last one may be torn, because the machine may have stopped while it was written: then nothing was sent for
+    it."""
     lines = data.split(b"\n")
     if lines[-1] and not destination.is_local:
         raise _damaged(destination, name)  # an object is there whole, or not at all
@@ -266,7 +267,7 @@ class Journal:
         except OSError as error:
             raise DestinationError(
                 f"{path} could not be written: {error.strerror or type(error).__name__}. Nothing is sent without its record there. "
-                "Make room, or mend the directory, and let the task try again: it goes on where it was."
+                "Free space, or repair the directory, and let the task try again: it continues where it was."
             ) from error
 
     async def aclose(self) -> None:

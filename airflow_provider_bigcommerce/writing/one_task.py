@@ -1,4 +1,4 @@
-"""A plan that is made and applied by one task: which one a try goes on with, and when it makes a new one."""
+"""A plan that is made and applied by one task: which one a try continues with, and when it makes a new one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_bigcommerce.writing.plan import Input, PlanSettings, plan_
 
 
 def begun_plan(report_path: object, settings: PlanSettings, run: str) -> str | None:
-    """The URI of the plan that this run has begun to apply, and goes on with; None where a new one is made.
+    """The URI of the plan that this run has begun to apply, and continues with; None where a new one is made.
 
     A plan that was applied to its end is gone on with only where new rows could be made twice: a new plan of the others has only what is
     still to be done, since it is compared with the store.
@@ -43,7 +43,7 @@ def made_plan(store: BlockingStore, source: Input, settings: PlanSettings, repor
     if bad and on_rejected == "stop":
         raise WriteFailedError(
             f"{bad:,} of {manifest.counts['input']:,} rows of {manifest.resource!r} are wrong, and on_rejected='stop': nothing was sent. "
-            f"They are in 'rejected.jsonl.gz' beside {folder.uri}; correct them and run the task again."
+            f"They are in 'rejected.jsonl.gz' next to {folder.uri}; correct them and run the task again."
         )
     return folder.uri
 

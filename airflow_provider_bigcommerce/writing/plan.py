@@ -1,4 +1,4 @@
-"""Makes a plan: reads an input, holds each row against the live store, and says what would be sent. Changes nothing in the store.
+"""Makes a plan: reads an input, compares each row with the live store, and says what would be sent. Changes nothing in the store.
 
 One pass over the input tells which keys come more than once (eight bytes a key), a second one goes part by part: columns become fields,
 values become ids, keys are looked up together, rows are compared. Memory holds one part, whatever the input's size.
@@ -36,7 +36,7 @@ from airflow_provider_bigcommerce.writing.spool import Row, Spool
 
 #: Rows that are looked up and compared together: twenty requests for two hundred keys each, at most.
 PART_ROWS = 2_000
-#: The file of rows that were refused, as they came, to be mended and fed in again.
+#: The file of rows that were refused, as they came, to be corrected and used as input again.
 REJECTED_ROWS = "rejected.jsonl.gz"
 #: The input's own columns of the planned rows, in the plan's order: what the store refuses is given back as it came.
 INPUT_ROWS = "input.jsonl.gz"
@@ -175,7 +175,7 @@ def _begun(source: Input, columns: Columns, needed: Sequence[str]) -> Iterator[R
 
 
 class _Folded:
-    """Rows with the values that are looked up as the store compares them; each iteration begins anew."""
+    """Rows with the values that are looked up as the store compares them; each iteration starts from the beginning."""
 
     def __init__(self, rows: Rows, ups: LookUps) -> None:
         self._rows = rows
@@ -223,7 +223,7 @@ def plan_rows(
     """Make a plan in an attempt's folder and commit it.
 
     :param see: called with each row, for a summary.
-    :raises TooManyChangesError: a guard's limit is exceeded; the rows stand in the folder, and without a manifest they are no plan.
+    :raises TooManyChangesError: a guard's limit is exceeded; the rows are in the folder, and without a manifest they are no plan.
     :raises BigCommerceError: as :func:`planned`.
     """
     route, guards, counts = settings.route(), settings.guards(f"{folder.uri.rpartition('/')[0]}/{PLAN_ROWS}"), Counter[str]()
@@ -278,7 +278,7 @@ def plan_rows(
 
 
 def rejected_row(each: Planned, secrets: Sequence[str]) -> dict[str, object]:
-    """A refused row as it came, with what became of it, so that it can be mended and fed in again as it is."""
+    """A refused row as it came, with what became of it, so that it can be corrected and used as input again as it is."""
     result = each.result
     error = result.error if isinstance(result, OutcomeRow) else None
     outcome = result.outcome if isinstance(result, OutcomeRow) else ""

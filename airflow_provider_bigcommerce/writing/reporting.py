@@ -1,4 +1,4 @@
-"""What a task that sends rows leaves: its outcomes, the rows to be repaired and fed in again, and the sentence it fails with."""
+"""What a task that sends rows leaves: its outcomes, the rows to be corrected and used as input again, and the sentence it fails with."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ ON_REJECTED: tuple[OnRejected, ...] = ("fail", "stop", "warn")
 REJECTED_ROWS = "rejected.jsonl.gz"
 #: Rows that take back what was done, as input of the same operator.
 BACK_ROWS = "take_back.jsonl.gz"
-#: Of these rows the store has certainly taken nothing, so that they can be fed in again.
+#: Of these rows the store has certainly taken nothing, so that they can be input again.
 _AGAIN: frozenset[OutcomeKind] = frozenset({"rejected", "conflict", "not_sent"})
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What stands in the folder.
+    """What is in the folder.
 
     :param uri: of the manifest.
     """

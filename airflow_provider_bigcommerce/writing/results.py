@@ -1,4 +1,4 @@
-"""What an attempt leaves: one outcome for each row, the rows to be repaired and fed in again, and how the rest is taken back.
+"""What an attempt leaves: one outcome for each row, the rows to be corrected and used as input again, and how the rest is taken back.
 
 Made of the plan and the journal, one window at a time in memory.
 """
@@ -25,7 +25,7 @@ from airflow_provider_bigcommerce.writing.undoing import undo_row
 REJECTED_ROWS = "rejected.jsonl.gz"
 UNDO_ROWS = "undo.jsonl.gz"
 
-#: Of these rows the store has certainly taken nothing, so that they can be fed in again.
+#: Of these rows the store has certainly taken nothing, so that they can be input again.
 _AGAIN = frozenset({"rejected", "conflict", "not_sent"})
 
 

@@ -1,7 +1,7 @@
 """Secret fields (passwords) of rows that are planned and applied in one task: taken from the input, sent, and written down nowhere.
 
-The plan's files hold the rows without them. Each try reads them from the input anew, by the row's place; a row whose key is not the planned
-one any more is not sent.
+The plan's files hold the rows without them. Each try reads them from the input again, by the row's place; a row whose key is not the
+planned one any more is not sent.
 """
 
 from __future__ import annotations

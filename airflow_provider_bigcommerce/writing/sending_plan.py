@@ -96,7 +96,7 @@ class PlanSending:
     :param journal: of this try.
     :param past: of earlier ones.
     :param lease: the right to write this resource.
-    :param secrets: fields that stand in no file.
+    :param secrets: fields that are in no file.
     :param at: called at points where a process may be killed, for tests.
     """
 
@@ -189,7 +189,7 @@ class PlanSending:
         for row in rows:
             whole = with_secret(row, self._secrets.get(row.row))
             if whole is None:
-                error = "The input's row is another than the planned one, and it has a field that stands in no file."
+                error = "The input's row is another than the planned one, and it has a secret field, which no file has."
                 self._settle(row, Outcome(row.row, None, "rejected", error=error))
                 continue
             found = item_of(writing, whole)
@@ -222,7 +222,7 @@ class PlanSending:
             row, was_sent = by_place[item.place], item.place in past.sent
             if was_sent and not _is_safe(writing.route, item):
                 opened.append(item)
-            elif item.place not in held:  # new, or no list tells of it
+            elif item.place not in held:  # new, or no list shows it
                 fresh.append(item)
             else:
                 verdict = judged(row, held[item.place], was_sent=was_sent, on_conflict=self._manner.on_conflict)
@@ -284,7 +284,7 @@ class PlanSending:
         self._journal.note(Settled(told))
 
     async def _verify(self, writing: Writing, items: Sequence[Item], by_place: Mapping[int, PlanRow]) -> None:
-        """Read back what was written, and tell of rows that the store does not show as planned."""
+        """Read back what was written, and report rows that the store does not show as planned."""
         outcomes = dict(self._to_verify)
         self._to_verify.clear()
         every = 1 if self._manner.verify == "all" else max(self._manifest.rows // max(int(self._manner.verify), 1), 1)

@@ -25,7 +25,7 @@ Note = Mapping[str, Any]
 
 
 class Notes(Protocol):
-    """Where notes go, and what stands there."""
+    """Where notes go, and what is there."""
 
     def all(self) -> Sequence[Note]:
         """The notes of this run's earlier tries, in order."""
@@ -48,7 +48,7 @@ class RunNotes:
         self._count = 0
 
     def all(self) -> list[Note]:
-        """The notes that stand there, in order.
+        """The notes that are there, in order.
 
         :raises DestinationError: one is missing or cannot be read: what was sent is not known then, so nothing may be sent.
         """

@@ -172,7 +172,7 @@ class ShipmentWriting:
 
 
 async def _all(workers: Iterable[Awaitable[None]]) -> None:
-    """Run all to their end; if one breaks off, so do the others, before its error goes on."""
+    """Run all to their end; if one breaks off, so do the others, before its error continues."""
     tasks = [asyncio.ensure_future(worker) for worker in workers]
     try:
         await asyncio.gather(*tasks)

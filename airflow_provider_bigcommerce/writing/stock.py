@@ -238,7 +238,7 @@ class StockWriting:
         return await self._after_refusal(part, result)
 
     async def _after_no_answer(self, part: Sequence[_Way], result: Unclear) -> None:
-        """Go on only where the store can be asked: if it is down, what would be sent next would end in the dark too."""
+        """Continue only where the store can be asked: if it is down, what would be sent next would end in the dark too."""
         if result.is_end:
             self.error = result.error
             return
@@ -341,7 +341,7 @@ class StockWriting:
 
 
 def _before(target: Target, old: int | None) -> Target:
-    """The row as it stood before an earlier try sent it."""
+    """The row as it was before an earlier try sent it."""
     return Target(target.wanted, target.name, target.item, target.variant, target.location, old, target.safety)
 
 

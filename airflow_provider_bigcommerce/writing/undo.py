@@ -1,6 +1,6 @@
 """Makes the plan that takes an applied plan back, and lists what nothing takes back. Changes nothing in the store.
 
-The rows are those that the apply left beside its outcomes (``undo.jsonl.gz``). The plan is applied as any other: by a person's approval,
+The rows are those that the apply left next to its outcomes (``undo.jsonl.gz``). The plan is applied as any other: by a person's approval,
 once, row by row, and a row that somebody has changed since is a conflict.
 """
 

@@ -36,7 +36,7 @@ class UndoRow(msgspec.Struct, frozen=True, kw_only=True):
     """How one row is taken back.
 
     :param row: its place in the input of the plan that was applied.
-    :param key: the values by which it is told from others.
+    :param key: the values by which it is distinguished from others.
     :param id: the store's id, None where there is none.
     :param undo: the row of the undo's plan; None where nothing takes it back.
     :param cannot: why not, or what of it stays, each on one line; empty where all of it is taken back.

@@ -34,13 +34,17 @@ _PEER_GOALS = dict(zip(PEERS, (3.5, 9.0, 10.0, 25.0), strict=True))
 
 
 _PREFACE = (
-    "How fast the operator copies a store, beside a careful hand-written loop (asyncio, aiohttp, 16 connections, `msgspec.Raw`; no",
-    "quota, no retry, no check for repeats) and beside what one would use instead. All drivers run in processes of their own,",
-    "interleaved, on one page server on the loopback without TLS or gzip; seconds begin after the imports and end when all rows are",
-    "on the disk. The page server's answers carry a store's quota headers; where the quota is not what is measured, it is one that the",
-    "read does not use up. Ratios come from the same run, so the machine cancels in them; seconds do not. The operator is measured bare",
-    "(`execute(context={})`) and as a task with checkpoints in Airflow's state (its own seconds inside `dag.test()`).",
-    "Ours takes the SHA-256 of its files while it writes them, which the loop does not; how fast the machine is at that stands below.",
+    "This page shows how fast the operator copies a store. It is compared with a careful hand-written loop (asyncio, aiohttp, 16",
+    "connections, `msgspec.Raw`; no quota, no retry, no check for repeats) and with the tools that people use today.",
+    "",
+    "Each driver runs in its own process. The drivers take turns on one page server on the loopback, without TLS or gzip. The time begins",
+    "after the imports and ends when all rows are on the disk. The page server sends a store's quota headers. Where the quota is not what",
+    "is measured, it is one that the read does not use up. Both times of a ratio are from the same run, so ratios depend little on the",
+    "machine; seconds depend on it.",
+    "",
+    "The operator is measured alone (`execute(context={})`) and as a task with checkpoints in Airflow's state (the seconds inside",
+    "`dag.test()`). The operator computes the SHA-256 of its files while it writes them, and the loop does not. The speed of SHA-256 on",
+    "this machine is below.",
 )
 
 
@@ -53,7 +57,7 @@ class Goal:
     :param is_at_most: whether less is better.
     :param found: what was measured.
     :param unit: behind the numbers.
-    :param is_decisive: whether the project stands or falls with it.
+    :param is_decisive: whether it is one of the project's main goals.
     :param why: what the measures tell of a miss.
     """
 
@@ -109,7 +113,7 @@ def _speed_goals(found: Mapping[str, Any]) -> Iterator[Goal]:
         for latency, name, bound in (("50", _JSON_LINES, 1.2), ("150", _JSON_LINES, 1.2), ("50", _PARQUET, 2.2), ("150", _PARQUET, 1.5)):
             for shown in (name, TASKS[OURS.index(name)]):
                 table = speed[latency]
-                why = f"{table[shown]['cpu_seconds']:.2f} s of CPU, the page server's beside it"
+                why = f"{table[shown]['cpu_seconds']:.2f} s of CPU, with the page server's on the same machine"
                 yield Goal(f"10,000 products at {latency} ms, {shown}: time against the loop", bound, True, _ratio(table, shown), why=why)
         for peer, bound in _PEER_GOALS.items():
             at_50 = speed["50"]
@@ -141,7 +145,7 @@ def _start_goals(found: Mapping[str, Any]) -> Iterator[Goal]:
     for quota in QUOTAS if "headers" in found else ():
         table = found["headers"][quota]
         for name, bound in ((_JSON_LINES, 1.2), (_PARQUET, 2.2)):
-            why = f"{table[name]['cpu_seconds']:.2f} s of CPU, the page server's beside it"
+            why = f"{table[name]['cpu_seconds']:.2f} s of CPU, with the page server's on the same machine"
             yield Goal(f"10,000 products at 50 ms, quota {quota}, {name}: time against the loop", bound, True, _ratio(table, name), why=why)
     for name in OURS if "task" in found else ():
         what = f"A task's first run, {name}: imports inside execute, CPU"
@@ -189,7 +193,7 @@ def rendered(kept: Mapping[str, Mapping[str, Any]], missing: Sequence[str] = ())
         *([f"**Not measured for this page:** {', '.join(missing)}.", ""] if missing else []),
         f"## Goals: {_met(judged)} of {len(judged)} met",
         "",
-        f"Bold are the figures that the project stands or falls with: {_met(decisive)} of {len(decisive)} met.",
+        f"The goals in bold are the decisive ones: {_met(decisive)} of {len(decisive)} met.",
         "",
         "| what | goal | measured | |",
         "|---|---:|---:|---|",
@@ -220,7 +224,7 @@ def _machine(kept: Mapping[str, Mapping[str, Any]]) -> list[str]:
     if len(commits) > 1 or any(commit.endswith("+") for commit in commits):  # "+": the tree differed from the commit
         of = ", ".join(f"{name} {one['commit']}" for name, one in kept.items())
         provisional = [f"**Provisional**: not one run of one commit on a clean clone, but put together of: {of}.", ""]
-    short = [f"Measured shortly (`--quick`), so less exact: {', '.join(quick)}.", ""] if quick else []
+    short = [f"Measured with `--quick`, so less exact: {', '.join(quick)}.", ""] if quick else []
     cores = os.cpu_count()
     when = f"{dates[0]} to {dates[-1]}" if len(dates) > 1 else dates[0]
     machine = f"{_processor()}, {cores} cores, {platform.system()} {platform.release()}, Python {platform.python_version()}"
@@ -244,7 +248,7 @@ def _processor() -> str:
 
 
 def _speed(found: Mapping[str, Any]) -> list[str]:
-    about = f"10,000 products of 3.3 KB, 250 a page, so 40 requests of 150 / 30 s; medians of {found['50'][LOOP]['runs']}."
+    about = f"10,000 products of 3.3 KB, 250 per page, which are 40 requests of 150 / 30 s; medians of {found['50'][LOOP]['runs']}."
     lines = ["## Products", "", about, ""]
     lines.append("| | latency | seconds | x loop | CPU s | start-up s | peak MB | requests | lost / doubled |")
     lines.append("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
@@ -258,7 +262,7 @@ def _speed(found: Mapping[str, Any]) -> list[str]:
 
 
 def _cpu(found: Mapping[str, Any]) -> list[str]:
-    about = f"{found['rows']:,} products without latency; medians of {found[LOOP]['runs']}. The bare sockets read and drop."
+    about = f"{found['rows']:,} products without latency; medians of {found[LOOP]['runs']}. The bare sockets read the pages and drop them."
     lines = ["## CPU", "", about, ""]
     lines += ["| | CPU s | x loop | seconds |", "|---|---:|---:|---:|"]
     for name in (LOOP, *OURS, SOCKETS):
@@ -268,7 +272,7 @@ def _cpu(found: Mapping[str, Any]) -> list[str]:
 
 
 def _memory(found: Mapping[str, Any]) -> list[str]:
-    lines = ["## Memory", "", "Peak resident memory over what the imports took, and in all; one run each.", ""]
+    lines = ["## Memory", "", "Peak resident memory above that of the imports, and in total; one run each.", ""]
     lines += ["| products | | over the imports MB | in all MB | seconds |", "|---:|---|---:|---:|---:|"]
     for rows, table in found.items():
         for name, one in table.items():
@@ -280,8 +284,9 @@ def _headers(found: Mapping[str, Any]) -> list[str]:
     lines = [
         "## With a store's quota headers",
         "",
-        f"10,000 products at 50 ms, 40 requests; medians of {found['no headers'][LOOP]['runs']}. The loop sends 16 at once whatever the",
-        "headers say. Ours learns from the first answers how much may be sent at once; none of these quotas is used up.",
+        f"10,000 products at 50 ms, 40 requests; medians of {found['no headers'][LOOP]['runs']}. The loop sends 16 requests at the",
+        "same time, whatever the headers say. Ours learns from the first answers how many it may send at the same time. None of these",
+        "quotas is used up.",
         "",
         "| quota | | seconds | x loop | CPU s | 429 | lost / doubled |",
         "|---|---|---:|---:|---:|---:|---:|",
@@ -300,7 +305,7 @@ def _task(found: Mapping[str, Any]) -> list[str]:
         "",
         "From the first import to the end of `dag.test()` in a fresh process, the DAG file's imports included: an operator that does",
         f"nothing, and ours with 10,000 products at 50 ms; medians of {empty['runs']}.",
-        "The loop beside them is warm: its imports are not counted.",
+        "The loop that they are compared with is warm: its imports are not counted.",
         "",
         "| | seconds | more than empty | CPU s | more than empty | seconds in `execute` | x warm loop | of it imports, CPU s |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
@@ -316,7 +321,7 @@ def _task(found: Mapping[str, Any]) -> list[str]:
 
 
 def _orders(found: Mapping[str, Any]) -> list[str]:
-    about = "300 orders at 50 ms, 450 requests / 30 s: in the list (`include`), and one request an order where it is refused."
+    about = "300 orders at 50 ms, 450 requests / 30 s: in the list (`include`), and one request per order where it is rejected."
     lines = ["## Orders with line items", "", about, ""]
     lines += ["| | way | seconds | x loop | requests |", "|---|---|---:|---:|---:|"]
     for way, table in found.items():

@@ -175,7 +175,7 @@ def test_a_masked_value_is_recognised(field: str) -> None:
 
 @pytest.mark.parametrize("token", ["two words", "line\nend", "tök", "nul\0"])
 def test_a_token_that_no_header_can_carry_is_refused_without_being_shown(token: str) -> None:
-    with pytest.raises(CredentialsError, match="cannot stand in a header") as caught:
+    with pytest.raises(CredentialsError, match="that a header cannot have") as caught:
         from_connection_fields(None, {**FIELDS, "access_token": token})
     assert token not in str(caught.value)
 
@@ -310,7 +310,7 @@ def test_marks_that_nobody_sees_are_dropped_from_within_a_token_and_a_hash(mark:
 
 @pytest.mark.parametrize("token", ["\u201c", '""', "\u201c\u201d", '" "', '"two words"', "\u201ctwo words\u201d", "t\u00f6k\u201d"])
 def test_a_token_of_quotation_marks_or_none_is_refused_without_being_shown(token: str) -> None:
-    with pytest.raises(CredentialsError, match=r"is empty|cannot stand in a header") as caught:
+    with pytest.raises(CredentialsError, match=r"is empty|that a header cannot have") as caught:
         from_connection_fields(None, {**FIELDS, "access_token": token})
     assert "two words" not in str(caught.value)
 

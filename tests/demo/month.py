@@ -70,7 +70,7 @@ class Month:
 
     def _check(self, events: Mapping[str, int], verdicts: list[dict[str, Any]]) -> None:
         self.screen.table(
-            "The copy held against the store",
+            "The copy compared with the store",
             ["table", "rows in the store", "rows in the copy", "of them archived", "differences", "compared by reconcile", "equal"],
             [
                 [

@@ -173,9 +173,9 @@ def test_when_other_apps_eat_the_quota_one_line_says_who_how_much_how_long_and_w
     assert line.levelname == "WARNING"
     assert line.getMessage() == (
         "Our part of the store's quota is used up: it grants 150 requests in 30 s to all apps and tasks together. In this window we sent 1 "
-        "and others about 149. Waiting 12 s for the next window. Nothing is broken: this task goes on by itself, slower. The others are "
-        "tasks or apps with an API account of this store. Let them run at another time, or give those that are yours a lower quota_share "
-        "in their connection."
+        "and others about 149. Waiting 12 s for the next window. Nothing is broken: this task continues, slower. The others are "
+        "tasks or apps with an API account of this store. Run them at another time, or give your own ones a lower quota_share in their "
+        "connection."
     )
 
 

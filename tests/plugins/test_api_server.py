@@ -101,4 +101,4 @@ def test_deliveries_reach_an_api_server_and_none_that_it_answered_is_lost(
             urllib.request.urlopen(urllib.request.Request(f"{server.url}/bigcommerce/webhooks/bigcommerce_default", data=b"{}"))
         assert refused.value.code in (404, 405)
     log: Any = server.log_file.read_text()
-    assert "could not be made" in log
+    assert "could not be created" in log

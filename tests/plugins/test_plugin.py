@@ -72,7 +72,7 @@ def test_a_receiver_that_cannot_be_made_leaves_the_api_server_up(
     with TestClient(api_server_with(BigCommercePlugin(), monkeypatch)) as client:
         assert client.get("/health").status_code == 200
         assert client.post("/bigcommerce/webhooks/shop").status_code == 404
-    assert "could not be made" in caplog.text
+    assert "could not be created" in caplog.text
 
 
 @pytest.mark.parametrize(

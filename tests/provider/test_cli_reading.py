@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
+import io
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from airflow_provider_bigcommerce import cli
 from airflow_provider_bigcommerce.cli.hints import in_options
 from airflow_provider_bigcommerce.cli.output import table_lines
+
+#: The module: its name in the package is the command's.
+reading = importlib.import_module("airflow_provider_bigcommerce.cli.read")
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -71,6 +79,64 @@ def test_no_directory_is_made(run: Run, store: Any, tmp_path: Path) -> None:
     assert run("read", "brands", "--to", str(tmp_path / "brands.jsonl"), "--limit", "2")[0] == 0
     assert [path.name for path in tmp_path.iterdir()] == ["brands.jsonl"]
     assert len((tmp_path / "brands.jsonl").read_text().splitlines()) == 2
+
+
+# -- progress ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What a terminal of 80 columns would get on stderr."""
+    shown = io.StringIO()
+    monkeypatch.setattr("rich.console.Console", partial(Console, file=shown, force_terminal=True, width=80, color_system=None))
+    return shown
+
+
+@pytest.mark.bigcommerce_sandbox(products=30, orders=12)
+def test_a_terminal_shows_how_many_rows_have_come_of_how_many(run: Run, store: Any, terminal: io.StringIO, tmp_path: Path) -> None:
+    status, out, err = run("read", "products", "--to", str(tmp_path / "products.jsonl"))
+    assert (status, out) == (0, "")
+    assert "products.jsonl: 30 rows in " in err
+    last = terminal.getvalue().rpartition("products")[2]
+    assert "30/30" in last  # the last picture of the bar: all rows
+    assert terminal.getvalue().endswith("\x1b[2K")  # and the bar is gone when the read has ended
+
+
+@pytest.mark.bigcommerce_sandbox(products=30, orders=12)
+def test_the_bar_ends_at_the_limit_and_stdout_has_rows_alone(run: Run, store: Any, terminal: io.StringIO) -> None:
+    status, out, _ = run("read", "products", "--limit", "7")
+    assert (status, [json.loads(line)["id"] > 0 for line in out.splitlines()]) == (0, [True] * 7)
+    assert "7/7" in terminal.getvalue()
+
+
+@pytest.mark.bigcommerce_sandbox(products=30, orders=12)
+def test_progress_is_told_after_each_page(run: Run, store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[int, int | None]] = []
+
+    @contextmanager
+    def recorded(name: str) -> Iterator[Callable[[int, int | None], None]]:
+        assert name == "products"
+        yield lambda rows, total: told.append((rows, total))
+
+    monkeypatch.setattr(reading, "_progress", recorded)
+    pages = ("--query", "limit=10", "--query", "sort=id")
+    assert run("read", "products", *pages, "--to", str(tmp_path / "a.jsonl"))[0] == 0
+    assert told == [(10, 30), (20, 30), (30, 30)]
+    told.clear()
+    assert run("read", "products", *pages, "--limit", "15")[0] == 0
+    assert told == [(10, 15), (15, 15)]
+
+
+def test_without_a_terminal_there_is_no_bar_and_on_a_screen_full_of_rows_none_either(
+    run: Run, store: Any, terminal: io.StringIO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = io.BytesIO()
+    monkeypatch.setattr(reading, "stdout", lambda: SimpleNamespace(isatty=lambda: True, buffer=rows))
+    assert run("read", "brands", "--limit", "2")[0] == 0
+    assert (len(rows.getvalue().splitlines()), terminal.getvalue()) == (2, "")
+    monkeypatch.setattr("rich.console.Console", partial(Console, file=terminal, force_terminal=False, width=80))
+    assert run("read", "brands", "--to", str(tmp_path / "brands.jsonl"))[0] == 0
+    assert terminal.getvalue().strip() == ""
 
 
 # -- hints ------------------------------------------------------------------------------------------------------------

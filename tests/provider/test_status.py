@@ -200,7 +200,7 @@ def test_one_connection_and_one_resource_can_be_asked_for(run: Run, tasks: list[
     assert [each["conn_id"] for each in json.loads(run("--conn-id", "two", "--json")[1])] == ["two"]
     assert [each["resource"] for each in json.loads(run("--resource", "variants", "--json")[1])] == ["product_variants"]
     assert run("--resource", "varants")[0] == 2
-    assert "Nothing is known" in run("--conn-id", "three")[1]
+    assert "No copy is known" in run("--conn-id", "three")[1]
 
 
 # -- of real tasks

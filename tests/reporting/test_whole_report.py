@@ -61,7 +61,7 @@ def test_it_has_every_resource_once_and_each_was_answered_or_says_why_not(made: 
 def test_it_passes_its_published_schema(made: Made) -> None:
     published = json.loads((REFERENCE / "report.schema.json").read_text())
 
-    assert published == report_json_schema(), "write docs/reference/report.schema.json anew: make docs"
+    assert published == report_json_schema(), "write docs/reference/report.schema.json again: make docs"
     jsonschema.validate(json.loads(made.text), published)
     with pytest.raises(jsonschema.ValidationError, match="format_version"):
         jsonschema.validate({**json.loads(made.text), "format_version": "1"}, published)

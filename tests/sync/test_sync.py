@@ -293,5 +293,5 @@ def test_all_in_a_mapped_group_is_refused_with_the_way_round() -> None:
     def store(conn_id: str) -> None:
         bigcommerce_sync("all", to="/data", bigcommerce_conn_id=conn_id)
 
-    with a_dag("all_mapped"), pytest.raises(InvalidQueryError, match="cannot stand in a mapped task group"):
+    with a_dag("all_mapped"), pytest.raises(InvalidQueryError, match="cannot be used in a mapped task group"):
         store.expand(conn_id=["a", "b"])

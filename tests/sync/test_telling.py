@@ -226,7 +226,7 @@ def test_the_last_line_tells_what_came_what_it_cost_and_where_the_next_run_goes_
 
     assert re.sub(r"in \d+\.\d s", "in 1.5 s", line) == (
         f"Copied orders: 5 rows into 1 file; {manifest.requests} requests in 1.5 s, 1 of them answered 429, 1 s of it waiting for the "
-        "quota or to repeat a request. The next run goes on at 2026-09-21T14:13:20Z."
+        "quota or to repeat a request. The next run continues at 2026-09-21T14:13:20Z."
     )
     again = copied(msgspec.structs.replace(manifest, duplicates_dropped=1_200, deleted=3, watermark=None, waited=0.4), "2 files")
     assert "5 rows into 2 files, 1,200 more were read that are there already, 3 are no longer in the store; " in again

@@ -22,9 +22,9 @@ _INTRODUCTION = """\
 
 What a run that events started reads for each resource ([keep a live copy](../how-to/live-copy.md)).
 
-- **Read by**: how the changed rows are read. *as by the clock*: an event only says that something changed; the run then reads what a
-  run by the clock reads.
-- **Deletes**: whether an event names deleted rows. If not, the runs by the clock find them.
+- **Read by**: how the changed rows are read. *as a scheduled run*: an event only says that something changed; the run then reads what a
+  scheduled run reads.
+- **Deletes**: whether an event names deleted rows. If not, the scheduled runs find them.
 - **Polls**: whether `changes(..., poll=60.0)` works too, because the list has a filter by change date.
 """
 
@@ -32,16 +32,16 @@ What a run that events started reads for each resource ([keep a live copy](../ho
 def _read_by(row: Resource) -> str:
     way = live_way(row)
     if way == "batches":
-        return f"`{row.id_in}`, 250 in a request"
+        return f"`{row.id_in}`, 250 per request"
     if way == "parts":
         return f"`{row.id_in}`: all rows with that part of the key"
     if way == "each":
-        return f"one request a row, up to {MOST_EACH[row.name]}; more as by the clock"
+        return f"one request per row, up to {MOST_EACH[row.name]}; more: as a scheduled run"
     if way == "filter":
-        return f"`{PARENT_FILTERS[row.name]}`, 250 {row.name.split('_')[0]}s in a request"
+        return f"`{PARENT_FILTERS[row.name]}`, 250 {row.name.split('_')[0]}s per request"
     if way == "parents":
         return f"one request for each of the {row.parent}" + (f", by events of `{row.parent}`" if is_told_by_parent(row.name) else "")
-    return "as by the clock"
+    return "as a scheduled run"
 
 
 def _events(row: Resource) -> str:
@@ -69,12 +69,12 @@ def page() -> str:
         )
         for row in live
     ]
-    told = f"BigCommerce tells of no change of these {len(others)} resources, or has no list of them. Runs by the clock alone read them."
+    told = f"BigCommerce reports no changes of these {len(others)} resources, or has no list of them. Only scheduled runs read them."
     parts = [
         _INTRODUCTION,
         *_table(("Resource", "Events", "Read by", "Deletes", "Polls"), lines),
         "",
-        "## By the clock alone",
+        "## Read by scheduled runs only",
         "",
         told,
         "",

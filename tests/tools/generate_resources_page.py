@@ -49,8 +49,8 @@ single objects), {by_id} that BigCommerce gives by id only, and {lookups} lookup
 
 How to read the tables:
 
-- **Incremental**: what `mode="incremental"` goes by. A field: its change date; only the pages of rows that changed are read.
-  *compared*: there is no such date; the whole list is read, and rows that are as they were are not written again. `created: ...` beside
+- **Incremental**: what `mode="incremental"` uses. A field: its change date; only the pages of rows that changed are read.
+  *compared*: there is no such date; the whole list is read, and unchanged rows are not written again. `created: ...` next to
   it is a filter by creation, which `since` and `until` use and which does not see later edits of old rows.
 - **Requests**: what a read of the whole list costs, and with it each incremental run that compares. `N` are the rows of the list, `P`
   those of the parent (without its own requests).
@@ -58,7 +58,7 @@ How to read the tables:
 - **Guarantee**: what a full read promises while the store changes under it. *exact*: every row that existed throughout is read once, by
   ranges of ids, by cursor, or in one answer. *checked*: the list has page numbers or offsets only, and these shift; every row that existed
   throughout is read once, or the read fails. [How, and what it costs](../how-it-reads.md#completeness-and-duplicates).
-- **Page**: rows a request; "one" where everything comes in one answer.
+- **Page**: rows per request; "one" where everything comes in one answer.
 - **Parent**: the resource whose rows are asked one by one; its key is a column of each row. "also in" names where the same rows come
   without that.
 

@@ -64,7 +64,7 @@ _EFFECTS: Mapping[SideEffect, str] = {
     "moves_money": "moves money",
     "makes_codes": "makes codes",
     "archives": "archives",
-    "takes_children": "takes what hangs on it",
+    "takes_children": "also changes what belongs to it",
     "recalculates": "recalculates totals",
 }
 _SENT_AGAIN: Mapping[RepeatKind, str] = {

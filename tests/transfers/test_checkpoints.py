@@ -200,7 +200,7 @@ def test_a_part_that_is_not_what_it_was_is_read_again(night: Night, harm: str, c
 
     manifest = night.run("r1", "products", **arguments)
 
-    assert f"{part.relative_to(night.path)} is not there any more, or is not what it was: the run begins anew" in caplog.text
+    assert f"{part.relative_to(night.path)} is not there any more, or is not what it was: the run starts from the beginning" in caplog.text
     the_copy_is_the_store(night, "products", manifest)
 
 
@@ -214,7 +214,7 @@ def test_what_was_read_more_than_a_day_ago_is_read_again(night: Night, caplog: p
 
     manifest = night.run("r1", "products", **arguments)
 
-    assert "that was more than a day ago: the run begins anew" in caplog.text
+    assert "that was more than a day ago: the run starts from the beginning" in caplog.text
     the_copy_is_the_store(night, "products", manifest)
 
 
@@ -225,7 +225,7 @@ def test_a_place_that_the_store_no_longer_knows_is_given_up(night: Night, caplog
     night.sandbox.store.fail_next(1, "answer", match="^/v3/customers.*after=", status=422, body=b"{}")
     with pytest.raises(ValidationError):
         night.run("r1", "customers", **arguments)
-    assert "the store refused to go on there (422): the run begins anew" in caplog.text
+    assert "the store refused to continue there (422): the run starts from the beginning" in caplog.text
     assert reached(night, "customers") is None
 
     the_copy_is_the_store(night, "customers", night.run("r1", "customers", **arguments))

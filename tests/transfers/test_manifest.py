@@ -111,7 +111,7 @@ def test_a_manifest_from_a_later_version_is_read() -> None:
 
 
 def test_the_published_schema_is_the_one_that_the_code_has() -> None:
-    assert json.loads(SCHEMA_FILE.read_text()) == manifest_json_schema(), "write docs/reference/manifest.schema.json anew"
+    assert json.loads(SCHEMA_FILE.read_text()) == manifest_json_schema(), "write docs/reference/manifest.schema.json again"
 
 
 def test_a_manifest_passes_its_published_schema() -> None:

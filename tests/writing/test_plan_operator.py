@@ -75,7 +75,7 @@ def test_a_plan_of_a_query(connected: Sandbox, tmp_path: Path, monkeypatch: pyte
         ("SELECT nothing FROM nowhere", "The query of conn_id='erp' failed: OperationalError"),
         ("SELECT 1 AS sku, 2 AS sku", "two columns of the name 'sku'"),
         ("CREATE TABLE t (a INT)", "it is no query"),
-        ("SELECT 'A' AS article, 1 AS price", "mapping names the column 'art', which the input has not. Did you mean 'article'?"),
+        ("SELECT 'A' AS article, 1 AS price", "mapping names the column 'art', which the input does not have. Did you mean 'article'?"),
     ],
     ids=["refused", "double", "no-query", "no-column"],
 )

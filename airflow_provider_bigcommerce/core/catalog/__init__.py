@@ -1,4 +1,4 @@
-"""What BigCommerce has to read and write: one row a resource, each a fact with its source.
+"""What BigCommerce has to read and write: one row per resource, each a fact with its source.
 
 Data, not code: the client reads these rows and never asks for a resource's name. A resource that differs has a field
 that says how. The fields are in ``resource.py``, the rows in ``rows_*.py``.

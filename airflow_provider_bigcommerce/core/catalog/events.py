@@ -1,7 +1,7 @@
 """Which member of a webhook's ``data`` names the row that changed, for every resource that has webhooks.
 
-Data: one row a resource whose ``webhook_scopes`` are not empty. Sources: BigCommerce's event pages and its ``webhook-callbacks``; where the
-two name a member differently, both names stand, with ``|`` between.
+Data: one row per resource whose ``webhook_scopes`` are not empty. Sources: BigCommerce's event pages and its ``webhook-callbacks``; where
+the two name a member differently, both names stand, with ``|`` between.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class EventKey:
         between names of which an event has one, ``$channel_id`` for the channel in the scope. Empty where the event names no row: the
         resource is read whole.
     :param parents: members that name the parents under which the row is read.
-    :param gone: scopes after which the row is there no more.
-    :param types: values of ``data.resource_type`` that mean this resource, for the scopes ``store/metafield/*``, which tell of metafields
+    :param gone: scopes after which the row is no longer there.
+    :param types: values of ``data.resource_type`` that mean this resource, for the scopes ``store/metafield/*``, which report metafields
         of all kinds.
     :param is_text: whether the key is a text (a UUID); else digits in a text are read as the number they are.
     """
@@ -166,11 +166,11 @@ EVENT_KEYS: Final[Mapping[str, EventKey]] = MappingProxyType(
     }
 )
 
-#: Published scopes that refresh no resource, beside the ones with ``*`` at their end, which are for subscribing only.
+#: Published scopes that refresh no resource, apart from the ones with ``*`` at their end, which are for subscribing only.
 WITHOUT_RESOURCE: Final[Mapping[str, str]] = MappingProxyType(
     {
         "store/app/uninstalled": "the store or the app is gone",
-        "store/hook/deliveryException": "tells of a webhook",
+        "store/hook/deliveryException": "is about a webhook",
         "store/channel/{channel_id}/cart/couponApplied": "store/cart/couponApplied tells the same",
         "store/channel/{channel_id}/cart/lineItem/created": "store/cart/lineItem/created tells the same",
         "store/channel/{channel_id}/cart/lineItem/updated": "store/cart/lineItem/updated tells the same",
@@ -227,7 +227,7 @@ def scopes_to_subscribe(resource: str) -> tuple[str, ...]:
 
 
 def is_published(scope: str) -> bool:
-    """Whether BigCommerce publishes a scope, or, with ``/*`` at its end, scopes below it; a channel's id may stand in it."""
+    """Whether BigCommerce publishes a scope, or, with ``/*`` at its end, scopes below it; a channel's id may be in it."""
     known = (*_RESOURCES, *WITHOUT_RESOURCE)
     form = re.sub(r"\Astore/channel/[0-9]{1,18}/", "store/channel/{channel_id}/", scope)
     return form in known or (form.endswith("/*") and any(each.startswith(form[:-1]) for each in known))

@@ -1,6 +1,6 @@
 """What a catalog row can say: the fields, their closed sets and the scope pairs.
 
-Types only; the rows are in the ``rows_*`` modules beside this one. It may not know any resource by name.
+Types only; the rows are in the ``rows_*`` modules next to this one. It may not know any resource by name.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ class Resource:
     :param id_max: parameter "key at or below", or None.
     :param id_in: parameter that takes a comma-separated list of keys (of that part of the key which it names), or None.
     :param includes: values of ``include=``.
-    :param include_companions: query parameters that ``include`` needs beside it.
+    :param include_companions: query parameters that ``include`` needs in addition.
     :param can_select_fields: whether ``include_fields`` works.
     :param can_exclude_fields: whether ``exclude_fields`` works.
     :param filters: other query parameters that the list accepts.
@@ -189,7 +189,7 @@ class Resource:
     :param summary: the singleton that tells about all of this list's rows, or None.
     :param store_wide: catalog name of the list that has the same rows without a fan-out over parents, or None.
     :param store_wide_keys: placeholder -> field of that list's rows that holds the parent's key; every placeholder is in it, or it is
-        empty and the list cannot stand in for a read of all parents.
+        empty and the list cannot replace a read of all parents.
     :param may_have_pages: no page is documented for the list, and its endpoint may have them all the same.
     :param empty_is_204: whether V3 answers 204 where there are no rows; in V2 it always may.
     :param embedded: how the parent's rows carry this resource's, or None.

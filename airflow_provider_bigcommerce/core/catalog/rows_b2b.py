@@ -1,4 +1,4 @@
-"""B2B Edition: companies, their buyers, quotes, invoices and what hangs on them, on a host of its own.
+"""B2B Edition: companies, their buyers, quotes, invoices and what belongs to them, on a host of its own.
 
 Rows only; the fields are explained in ``resource.py``. Where a file names no largest ``limit``, 200 is asked for: no list of B2B Edition
 documents a smaller one. A list that answers fewer is walked in steps of what came.

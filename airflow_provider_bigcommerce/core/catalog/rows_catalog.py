@@ -1,4 +1,4 @@
-"""Products and what hangs on them, brands, categories and category trees.
+"""Products and what belongs to them, brands, categories and category trees.
 
 Rows only; the fields are explained in ``resource.py``.
 """

@@ -180,7 +180,7 @@ ROWS: tuple[Resource, ...] = (
         update=operation("PUT", "/v3/storefront/custom-template-associations"),
         delete=operation("DELETE", "/v3/storefront/custom-template-associations"),
         upsert=True, spec_file="custom-template-associations.v3.yml",
-        note="entity_id:in needs type beside it.",
+        note="entity_id:in also needs type.",
     ),
     Resource(
         name="email_templates", area="themes", path="/v3/marketing/email-templates",

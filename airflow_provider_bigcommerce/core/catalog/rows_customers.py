@@ -36,7 +36,7 @@ ROWS: tuple[Resource, ...] = (
         delete=operation("DELETE", "/v3/customers"),
         spec_file="customers.v3.yml",
         note=(
-            "The cursors come with the first page (asked without page) or with before and after; page is ignored beside them. "
+            "The cursors come with the first page (asked without page) or with before and after; page is ignored with them. "
             "Address changes have webhooks of their own."
         ),
     ),

@@ -9,7 +9,7 @@ from airflow_provider_bigcommerce.core.catalog.operations import operation
 from airflow_provider_bigcommerce.core.catalog.resource import CREATED, INVENTORY, LOCATIONS, MODIFIED, PRODUCTS, Resource
 
 # Newer than BigCommerce's list of events. Source: the notes of one client of real stores (July 2026), which write it with a channel's id;
-# the events beside it have the * there.
+# the events next to it have the * there.
 BACKORDER_LIMIT_REACHED = "store/channel/*/inventory/product/backorder_limit_reached"
 
 ROWS: tuple[Resource, ...] = (

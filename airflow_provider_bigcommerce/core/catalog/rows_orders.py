@@ -1,4 +1,4 @@
-"""Orders and what hangs on them, refunds, pickups and payment methods.
+"""Orders and what belongs to them, refunds, pickups and payment methods.
 
 Rows only; the fields are explained in ``resource.py``.
 """
@@ -66,7 +66,7 @@ ROWS: tuple[Resource, ...] = (
         webhook_scopes=("store/order/updated",),
         spec_file="orders.v2.oas2.yml",
         note=(
-            "Orders embed at most 50 line items a consignment and put a __warning__ object beside them: such orders are asked here. "
+            "Orders embed at most 50 line items a consignment and add a __warning__ object: such orders are asked here. "
             "id is the order_product_id of shipments and refunds."
         ),
     ),

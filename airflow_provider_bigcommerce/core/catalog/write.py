@@ -1,6 +1,6 @@
 """What a call that writes can say: the fields of :class:`Write` and their closed sets.
 
-Types only; the calls are in the ``writes_*`` modules beside this one. It may not know any call by name.
+Types only; the calls are in the ``writes_*`` modules next to this one. It may not know any call by name.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ EmptyFilter = Literal["wipes", "refused", "nothing", "must_have", "required_para
 
 #: What else a call does, that no undo takes back. ``mails``: a mail goes to the shopper; ``may_mail``: a setting or a field decides on it;
 #: ``moves_money``; ``makes_codes``: each call makes new ones; ``archives``: rows are hidden, and no documented call brings them back;
-#: ``takes_children``: what hangs on the row goes along; ``recalculates``: totals change, discounts of changed lines are cleared.
+#: ``takes_children``: what belongs to the row goes along; ``recalculates``: totals change, discounts of changed lines are cleared.
 SideEffect = Literal["mails", "may_mail", "moves_money", "makes_codes", "archives", "takes_children", "recalculates"]
 
 #: Rows a request carries where BigCommerce publishes no number.
@@ -94,7 +94,7 @@ class Write:
     :param upsert_by: the keys by which an upsert finds the row, each a tuple of fields, any one of them enough; empty where the path names
         the row, and for other roles.
     :param failed_by: how an answer tells which row failed, or None where no row can fail alone.
-    :param failed_status: statuses with which some rows may be saved and others not, or all but a part of a row.
+    :param failed_status: statuses with which some rows may be saved and others not, or only a part of a row missing.
     :param empty_filter: what a DELETE of many does without its keys; None for other roles.
     :param lookup: how rows are found by a natural key, the best way first.
     :param is_asynchronous: whether the answer comes before the change shows.

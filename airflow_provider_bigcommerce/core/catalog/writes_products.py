@@ -1,4 +1,4 @@
-"""What writes products, their variants and what hangs on them.
+"""What writes products, their variants and what belongs to them.
 
 Rows only; the fields are explained in ``write.py``.
 """
@@ -248,7 +248,7 @@ WRITES: tuple[Write, ...] = (
         body="array", concurrency=1, put="additive", repeat="safe", upsert_by=(("product_id", "channel_id"),), failed_by="id",
         failed_status=(422,), lookup=PRODUCT_CHANNEL_ASSIGNMENTS_KEYS, source="catalog/products_catalog.v3.yml:4682",
     ),
-    # One at a time: as the PUT of these rows, which must not run beside it.
+    # One at a time: as the PUT of these rows, which must not run at the same time.
     Write(
         "DELETE", "/v3/catalog/products/channel-assignments", resource="product_channel_assignments", role="delete_many", batch_size=None,
         body="none", required_filters=("product_id:in", "channel_id:in"), concurrency=1, repeat="safe", empty_filter="refused",

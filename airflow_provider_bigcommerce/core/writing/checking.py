@@ -1,4 +1,4 @@
-"""Whether a row can be sent: held against the published fields of the call before anything is sent.
+"""Whether a row can be sent: checked against the published fields of the call before anything is sent.
 
 One bad row in a batch whose answer names no row costs up to ``2 * log2(n)`` requests more. So what BigCommerce's file says of a field is
 checked here: its type, length, bounds, the values it takes, whether it must be there, whether it can be written at all.
@@ -75,7 +75,7 @@ def _faults(
     for name, value in row.items():
         at = f"{prefix}{name}"
         field = fields.get(name)
-        # A nested row is told by its id, which files mark as read-only.
+        # A nested row is recognized by its id, which files mark as read-only.
         if name != "id" and (name in read_only or (field is not None and field.read_only)):
             yield Fault(_name(at), "is read-only")
         elif field is None:

@@ -102,7 +102,7 @@ class Finder:
         return bool(more)
 
     def _more(self, question: Question) -> tuple[Lookup, ...]:
-        """Other lists that may have a row; not by another key, one row a request: a product whose name is taken shows when it is sent."""
+        """Other lists that may have a row; not by another key, one row per request: a product whose name is taken shows when it is sent."""
         same = set(map(plain, question.lookup.fields))
         return tuple(other for other in question.more if other.many or set(map(plain, other.fields)) == same)
 

@@ -113,7 +113,7 @@ def _filled(path: str, values: tuple[tuple[str, int | str], ...]) -> str:
 def request_of(route: Route, write: Write, items: Sequence[Item], *, beside: Mapping[str, Any] | None = None) -> Request:
     """The request that carries these rows; all of them have one path.
 
-    :param beside: fields of the body beside the rows, where it is an object with a list in it.
+    :param beside: fields of the body in addition to the rows, where it is an object with a list in it.
     """
     path = items[0].path
     if write.method == "DELETE":
@@ -164,7 +164,7 @@ def _delete_value(name: str, item: Item, *, is_first: bool) -> Any:
 
 
 def group_of(write: Write, item: Item) -> tuple[Any, ...]:
-    """What rows of one DELETE must have in common beside their path: the values of all filters but the one that takes the keys."""
+    """What rows of one DELETE must have in common besides their path: the values of all filters but the one that takes the keys."""
     if write.method != "DELETE":
         return ()
     return tuple(str(item.row.get(column_in(name))) for name in write.required_filters[1:])

@@ -1,4 +1,4 @@
-"""By which values a row is told from others, and which rows of an input have the same.
+"""By which values a row is distinguished from others, and which rows of an input have the same.
 
 Pure. Keys are compared as BigCommerce compares them: e-mail addresses, SKUs and currencies without regard to case.
 """

@@ -4,7 +4,7 @@ Pure: the caller sends what :meth:`WriteMachine.next` hands out and gives the an
 sent here, and no clock is read.
 
 The rules: a row that may have been carried out is sent again only where the call's repeat rule says that this cannot do it twice, and after
-the store was asked where it says so. A batch whose answer names no row is halved until the bad row stands alone. A run that cannot go on
+the store was asked where it says so. A batch whose answer names no row is halved until the bad row stands alone. A run that cannot continue
 (no scope, no store) ends with ``not_sent`` for what is left.
 """
 
@@ -45,7 +45,7 @@ class WriteMachine:
 
     :param route: which calls carry it out.
     :param fields: call's name -> the fields its body takes, by :class:`Write` name; a call that is missing takes anything.
-    :param beside: fields of the body beside the rows (the ``reason`` of a stock adjustment).
+    :param beside: fields of the body in addition to the rows (the ``reason`` of a stock adjustment).
     """
 
     def __init__(self, route: Route, fields: Fields, *, beside: Mapping[str, Any] | None = None) -> None:

@@ -12,8 +12,8 @@ from airflow_provider_bigcommerce.core.keys import Key
 
 #: ``created``: the store has a new row. ``updated``: the row was written; an upsert that the store itself carries out does not tell which
 #: rows are new, and all of its rows are ``updated``. ``unchanged``: the store had it, or had it not, already, and took nothing.
-#: ``deleted``: the store has it no more. ``partial``: its fields were saved, and something that hangs on them (stock, URL, image) was not.
-#: ``rejected``: found wrong before it was sent, or refused; the store has not taken it. ``conflict``: another row stands in the way, or it
+#: ``deleted``: the store no longer has it. ``partial``: its fields were saved, and something that belongs to it (stock, URL, image) was
+#: not. ``rejected``: found wrong before it was sent, or refused; the store has not taken it. ``conflict``: another row is in the way, or it
 #: is locked (409, 423). ``unknown``: it was sent, the answer is unclear, and the store's rows do not tell either. ``not_sent``: the run
 #: ended before its turn.
 OutcomeKind = Literal["created", "updated", "unchanged", "deleted", "partial", "rejected", "conflict", "unknown", "not_sent"]
@@ -29,7 +29,7 @@ class Outcome:
     """What became of one row of the input.
 
     :param row: the row's place in the input, from 0.
-    :param key: the values by which the row was told from others (``match_on``, or its id), None where it has none.
+    :param key: the values by which the row was distinguished from others (``match_on``, or its id), None where it has none.
     :param outcome: what became of it.
     :param id: the store's id of the row, None where it is not known.
     :param status: status of the answer that decided, None where none did.

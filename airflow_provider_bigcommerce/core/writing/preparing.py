@@ -51,7 +51,7 @@ def prepared(
     if action is None:
         missing = _missing_key(route, row, id)
         if missing:
-            return rejected(f"The row has no value in {missing[0]!r}, by which it is told from others.", *missing)
+            return rejected(f"The row has no value in {missing[0]!r}, by which it is distinguished from others.", *missing)
         if is_late or (folded is not None and folded in doubled):
             return rejected(_double(key_fields, is_late=is_late), *key_fields)
         action = _action(route, row, id)
@@ -134,7 +134,7 @@ def _missing_key(route: Route, row: Mapping[str, Any], id: int | str | None) -> 
 
 
 def _is_key_end(route: Route, row: Mapping[str, Any], path: str, name: str) -> bool:
-    """Whether a column that ends the path goes by the name of the key's last field: ``{currency_code}`` is ``currency``."""
+    """Whether a column that ends the path has the name of the key's last field: ``{currency_code}`` is ``currency``."""
     last = ending(path)
     key = route.resource.primary_key[-1:]
     return bool(last and key and column_of(last) == name and is_key_value(row.get(key[0])))

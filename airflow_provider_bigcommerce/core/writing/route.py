@@ -1,4 +1,4 @@
-"""Which calls carry a write of many rows out: what creates, changes, deletes them, and by which key they are told apart and found.
+"""Which calls carry a write of many rows out: what creates, changes, deletes them, and by which key they are distinguished and found.
 
 Pure; reads the catalog's rows and never asks for a resource's name.
 """
@@ -100,7 +100,7 @@ class Route:
         return None
 
     def key_fields(self, row: Mapping[str, Any]) -> tuple[str, ...]:
-        """The fields by which this row is told from the others of the input; empty where it has no key."""
+        """The fields by which this row is distinguished from the others of the input; empty where it has no key."""
         if self.match_on:
             return self._below(self.match_on)
         if self.operation != "create" and self.id_of(row) is not None:
@@ -209,7 +209,7 @@ def route_of(resource: Resource, operation: str, match_on: str | Sequence[str] |
         elif create is None or id_field is None:
             raise InvalidQueryError(f"{resource.name!r} needs match_on=. Accepted: {_accepted(write, id_field)}.")
     if operation == "create":
-        lookups = ()  # match_on says by which key a row is told from others, and found after an unclear answer
+        lookups = ()  # match_on says by which key a row is distinguished from others, and found after an unclear answer
     return Route(
         resource=resource, operation=operation, create=create, update=update, delete=delete,
         match_on=fields, lookups=lookups, id_field=id_field,
@@ -246,7 +246,7 @@ def _lookups(write: Write, fields: Sequence[str]) -> tuple[Lookup, ...]:
 def _accepted(write: Write, id_field: str | None) -> str:
     known = [tuple(map(plain, lookup.fields)) for lookup in write.lookup if lookup.filter]
     options = dict.fromkeys([*([(id_field,)] if id_field else []), *known, *write.upsert_by])
-    return "; ".join(map(_told, options)) or "nothing, for no lookup is documented"
+    return "; ".join(map(_told, options)) or "nothing, because no lookup is documented"
 
 
 def _told(fields: Sequence[str]) -> str:

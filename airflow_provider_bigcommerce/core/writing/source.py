@@ -19,7 +19,7 @@ class Part:
     :param rows: (place in the input, row).
     :param doubled: keys that come more than once.
     :param late: places of rows whose key came in an earlier part, which has gone to the store.
-    :param is_last: whether the input has no more.
+    :param is_last: whether the input is at its end.
     """
 
     rows: list[tuple[int, Any]]
@@ -31,9 +31,9 @@ class Part:
 class RowSource:
     """Hands an input out in parts.
 
-    Rows that can be read twice (a list, an object whose ``iter`` begins anew) are read once for their keys first, so that none of the rows
-    of a doubled key is sent. An iterator can be read but once: the rows of a doubled key are rejected where they come in one part, and
-    the later ones where they come in two.
+    Rows that can be read twice (a list, an object whose ``iter`` starts from the beginning) are read once for their keys first, so that
+    none of the rows of a doubled key is sent. An iterator can be read but once: the rows of a doubled key are rejected where they come in
+    one part, and the later ones where they come in two.
 
     :param rows: the input.
     :raises InvalidQueryError: it is no iterable of rows.

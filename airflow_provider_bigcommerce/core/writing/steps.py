@@ -21,7 +21,7 @@ from airflow_provider_bigcommerce.exceptions import (
     UnexpectedAnswerError,
 )
 
-#: Refusals that are read row by row. 401 and 429 are not the rows', and 408, 425 and 5xx leave open what was done.
+#: Rejections that are read row by row. 401 and 429 are not the rows', and 408, 425 and 5xx leave open what was done.
 READ_STATUSES = frozenset({400, 402, 403, 404, 405, 406, 409, 410, 411, 412, 413, 414, 415, 422, 423, 424, 428, 451})
 
 

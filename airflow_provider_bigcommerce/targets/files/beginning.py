@@ -1,6 +1,6 @@
-"""How a run into files begins: what stands there, what is refused, what killed tries left and is put right or removed.
+"""How a run into files begins: what is there, what is refused, what killed tries left and is repaired or removed.
 
-Goes by one listing of the resource's directory. Nothing of a run that is data is read again.
+Uses one listing of the resource's directory. Nothing of a run that is data is read again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ORPHAN_AGE = timedelta(days=1)
 
 
 def begin(destination: Destination, resource: str, task: str, *, store_hash: str | None, but: str | None = None) -> tuple[Found, int]:
-    """Look at a copy that a run will add to, refuse what can be refused, and put right what killed tries left.
+    """Look at a copy that a run will add to, refuse what can be refused, and repair what killed tries left.
 
     :param resource: the resource's directory.
     :param task: from :func:`task_key`.
@@ -51,7 +51,7 @@ def refuse_another_store(destination: Destination, found: Found, store_hash: str
     if other is not None:
         raise InvalidQueryError(
             f"{destination.full(found.look.resource)} holds a copy of the store {other!r}, and the connection now points to "
-            f"{store_hash!r}: going on would mix two stores in one copy. Give another path for the new store. To start over here, "
+            f"{store_hash!r}: continuing would mix two stores in one copy. Give another path for the new store. To start over here, "
             "empty the directory."
         )
 
@@ -103,7 +103,7 @@ def remove_orphans(
 
     :param found: the copy; its snapshot names no file that is removed here.
     :param task: from :func:`task_key`; other tasks' files are not touched.
-    :param now: the destination's own time, for the worker's may be a day ahead; None, where it does not tell, removes nothing.
+    :param now: the destination's own time, because the worker's may be a day ahead; None, where it does not tell, removes nothing.
     :param but: the run that is under way, whose mapped tasks may have waited long for each other.
     :returns: how many files were removed.
     """

@@ -1,4 +1,4 @@
-"""Lets a retry go on behind the last part file that an earlier try of its run closed.
+"""Lets a retry continue after the last part file that an earlier try of its run closed.
 
 Decides whether what an earlier try left can be gone on with, and writes what the next one needs. Reads and writes the
 destination and Airflow's state through what it is given; sends nothing to BigCommerce.
@@ -54,7 +54,7 @@ class PartCheckpoints:
     :param what: from :func:`what_is_read`.
     :param mark: of this try's files.
     :param discrepancies: what does not fit the schema; gets what the earlier tries had seen.
-    :param beside: writes what belongs to the parts and lies beside them, before they are remembered; takes the parts.
+    :param beside: writes what belongs to the parts and lies next to them, before they are remembered; takes the parts.
     :param read_at: the store's time at which this try's read began, ISO-8601; empty where that is not known yet.
     :param clock: the worker's time, UTC.
     """
@@ -85,7 +85,7 @@ class PartCheckpoints:
         self._beside = beside
         self._read_at = read_at
         self._clock = clock
-        #: What earlier tries left and this one goes on with; None where the run begins anew.
+        #: What earlier tries left and this one continues with; None where the run starts from the beginning.
         self.earlier = fixed.reached
         if fixed.reached is not None and (reason := self._refusal(fixed.reached)) is not None:
             self.begin_anew(reason)
@@ -106,7 +106,7 @@ class PartCheckpoints:
         if left is None:
             return
         rows = sum(part.rows for part in left.parts)
-        log.warning("An earlier try of this run had written %s rows, but %s: the run begins anew.", f"{rows:,}", reason)
+        log.warning("An earlier try of this run had written %s rows, but %s: the run starts from the beginning.", f"{rows:,}", reason)
         self._kept.write(msgspec.structs.replace(self._fixed, reached=None))
 
     def _refusal(self, found: Reached) -> str | None:
@@ -149,7 +149,7 @@ class PartCheckpoints:
             return None
 
     def keep(self, position: Position, files: Sequence[DataFile], seen: SeenKeys, **counters: Any) -> None:
-        """Remember that these parts are closed and the walk goes on at ``position``.
+        """Remember that these parts are closed and the walk continues at ``position``.
 
         :param counters: the counting fields of :class:`~airflow_provider_bigcommerce.state.Reached`.
         """

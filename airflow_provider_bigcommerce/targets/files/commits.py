@@ -1,7 +1,7 @@
 """The manifest of a run: the one file whose presence makes the run's files data.
 
 It is written last and replaced whole. Readers take the files that manifests name and nothing else; this module says how they
-are laid out, which manifests are committed, and which files no manifest will ever name. What all manifests say together stands in the
+are laid out, which manifests are committed, and which files no manifest will ever name. What all manifests say together is in the
 snapshot (``targets.files.snapshots``), which each commit brings up to date before it removes anything.
 """
 
@@ -44,7 +44,7 @@ def try_mark(*, is_first: bool) -> str:
     """What ends the names of one try's files: nothing for the first try of a run, ``-`` and eight hex digits for every other.
 
     All tries of a run write into one directory, and one that Airflow took for dead may still write when its retry does. A cleared task
-    writes beside the files that it replaces. So no two of them may use a name.
+    writes next to the files that it replaces. So no two of them may use a name.
     """
     return "" if is_first else f"-{uuid.uuid4().hex[:8]}"
 
@@ -106,10 +106,10 @@ class Begun(msgspec.Struct, frozen=True):
 def begin_try(
     destination: Destination, resource: str, run: str, *, number: int, is_first: bool = True, found: Found | None = None
 ) -> Begun:
-    """Begin a try of a run; what an earlier one left undone is put right.
+    """Begin a try of a run; what an earlier one left undone is repaired.
 
     :param number: Airflow's count of tries.
-    :param is_first: whether nothing else tells of an earlier try.
+    :param is_first: whether nothing else shows an earlier try.
     :param found: the copy as it was a moment ago; None to look.
     """
     found = find_copy(destination, resource) if found is None else found
@@ -140,7 +140,7 @@ def commit(
     this one's files go; where one that this try follows was about to, this one stays (see ``targets.files.tries``). Nothing is removed
     before the snapshot says what counts.
 
-    :param replaced: what stood there when this try began.
+    :param replaced: what was there when this try began.
     :param mark: of this try's files.
     :param left: from :func:`begin_try`.
     :param known: the copy as it was when the run began, so that what is the same need not be read again.
@@ -157,7 +157,7 @@ def commit(
         return _step_back(destination, resource, run, manifest, other)
 
     def require_whole() -> None:
-        # One made anew has not the files that a removed directory had. On the local disk this is asked in the moment before the rename.
+        # A new one does not have the files that a removed directory had. On the local disk this is asked in the moment before the rename.
         if (missing := missing_file(destination, manifest, None if destination.is_local else found.look)) is not None:
             raise _gone(destination, missing.path)
 

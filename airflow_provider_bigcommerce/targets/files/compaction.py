@@ -82,7 +82,7 @@ class Compacted(msgspec.Struct, frozen=True, kw_only=True):
     skipped: str | None = None
 
     def as_json(self) -> dict[str, object]:
-        """As it stands in XCom."""
+        """As it is written to XCom."""
         return dict(msgspec.to_builtins(self))
 
 
@@ -194,7 +194,7 @@ class Compaction:
         try:
             resource = resource_of(found.runs[0].manifest.resource)
         except UnknownResourceError:  # of a GraphQL connection
-            return self._skipped("it is no resource of the catalog, so it is not known by what its rows are told apart")
+            return self._skipped("it is not a resource of the catalog, so its key is not known")
         self._refuse_two_stores(found)
         if not dry_run:
             found = self._without_doubles(found, resource)
@@ -243,32 +243,32 @@ class Compaction:
         """Of two compactions that stand for the same run, leave one: each had looked before the other one committed.
 
         Rows with a key would be there twice and count once, and the next compaction merges them; rows without one would be two for good.
-        Whoever sees both takes the same one away, so that it does not matter who; the runs for which that one alone stood are data again.
+        Whoever sees both takes the same one away, so that it does not matter who; the runs which only that one replaced are data again.
 
         :param found: the copy.
         """
         while not resource.primary_key and (doubled := doubles(found.runs)):
             for run in doubled:
-                self._tell(f"Another compaction of {self._name} stands for runs for which {run.run} does too, which is taken back.")
+                self._tell(f"Another compaction of {self._name} replaces runs that {run.run} replaces too, which is taken back.")
                 self._destination.remove(manifest_name(self._folder, run.run))
             found = settled(self._destination, self._folder)
         return found
 
     def _is_changed(self, segment: Segment) -> bool:
-        """Whether another one has replaced a run of the segment, or a run was committed anew: the next compaction takes what is left."""
+        """Whether another one has replaced a run of the segment, or a run was committed again: the next compaction takes what is left."""
         now = {stands_for(run) for run in find_copy(self._destination, self._folder).runs}
         if all(stands_for(run) in now for run in segment.runs):
             return False
         self._tell(
             f"Another compaction of {self._name}, or a cleared task, has replaced runs that this one had read. What this one wrote is "
-            "dropped; the next one goes on with what is there then."
+            "dropped; the next one continues with what is there then."
         )
         return True
 
     def _commits(self, merge: Merge, segment: Segment, resource: Resource) -> list[tuple[Merged, Stead, Sequence[SnapshotRun], int]]:
         """What is committed, in that order: each new run, what it says, what it stands for, its sequence.
 
-        Presence markers first: the others take the rows away that they stand in for. Their sequence puts them below all of the segment, and
+        Presence markers first: the others take the rows away that they represent. Their sequence puts them below all of the segment, and
         that of the others puts them above all of it; it is not the next one of the copy, which tells what was read last.
         """
         sequence = 1 + max(run.manifest.sequence for run in segment.runs)

@@ -4,7 +4,7 @@ Decides by manifests alone; opens nothing. What a reader, a proof or the next ru
 
 * **The newest runs stay.** A run that began to read less than a day before the newest one, by the store's clock, is left alone: a run that
   is still under way may belong behind it. Where one has been writing for days, so many days more are left alone.
-* **The runs that watermarks name stay**, for the next run needs their files of overlaps and digests. They are known by these files.
+* **The runs that watermarks name stay**, because the next run needs their files of overlaps and digests. They are known by these files.
 * **Runs are merged that follow each other**, and the new run has the place of the newest of them, so that it hides nothing newer.
 * **A new run stands for runs of one kind and one filter**: how far the copy goes, and which spans were backfilled, is the sum of the old
   ones.
@@ -24,7 +24,7 @@ from airflow_provider_bigcommerce.engine.bounds import end_of, filters_of, first
 from airflow_provider_bigcommerce.engine.manifest import Manifest, ManifestWindow
 from airflow_provider_bigcommerce.targets.files.snapshots import SnapshotRun
 
-#: A run that began to read within this time of the newest one may have others beside it that are not committed yet.
+#: A run that began to read within this time of the newest one may have others next to it that are not committed yet.
 UNSETTLED = timedelta(days=1)
 #: Bytes of data from which on a run is not read and written again for little: below, everything is merged at each compaction.
 LARGE = 128 * 2**20
@@ -100,7 +100,7 @@ def segments(
     :param runs: the copy, newest first.
     :param with_files: keys of runs that have a file of overlaps or digests.
     :param under_way: for how long the oldest run that is under way has been writing. It began to read less than :data:`UNSETTLED` before
-        its first file, and the newest run of the copy not after now: so no clock is held against another's.
+        its first file, and the newest run of the copy not after now: so no clock is checked against another's.
     """
     if not runs:
         return []
@@ -117,7 +117,7 @@ def segments(
 
 
 def is_marker(run: SnapshotRun) -> bool:
-    """Whether a run holds presence markers: it is a compaction's, and stands below all others that began with it."""
+    """Whether a run holds presence markers: it is a compaction's, and is below all others that began with it."""
     return is_compaction(run.run) and run.manifest.sequence == 0
 
 
@@ -150,7 +150,7 @@ def _named_by_watermarks(runs: Iterable[SnapshotRun], resource: Resource) -> set
 def _parts(runs: Iterable[SnapshotRun]) -> list[list[SnapshotRun]]:
     """Runs that follow each other, cut before each that is much larger than those after it.
 
-    Never between two that began in the same second: what their new run would be told apart by is the sequence, and its is the greatest.
+    Never between two that began in the same second: what would distinguish their new run is the sequence, and its is the greatest.
     """
     parts: list[list[SnapshotRun]] = []
     size = 0
@@ -255,7 +255,7 @@ def first_read(manifests: Sequence[Manifest]) -> str:
 
 
 def _read_at(manifest: Manifest) -> str:
-    """The worker's clock stands in for the store's in a manifest of an earlier version."""
+    """The worker's clock takes the place of the store's in a manifest of an earlier version."""
     return manifest.read_at or manifest.started_at
 
 

@@ -94,7 +94,7 @@ class NewFile(io.RawIOBase):
         return self.bytes
 
     def end_digest(self) -> None:
-        """End the thread that works out the digest, which can still be asked for."""
+        """End the thread that computes the digest, which can still be asked for."""
         self._digest.close()
 
     @property
@@ -217,10 +217,10 @@ class Destination:
             self.fs.rm_file(written_to)
 
     def write(self, name: str, data: bytes, last_look: Callable[[], None] = lambda: None) -> None:
-        """Write a small file whole: a reader sees what stood there before, or all of ``data``.
+        """Write a small file whole: a reader sees what was there before, or all of ``data``.
 
         :param last_look: called when all that is left to do is to give the file its name, or to put it; may raise.
-        :raises DestinationError: it cannot be written; what stood there before still stands.
+        :raises DestinationError: it cannot be written; what was there before still stands.
         """
         if self.is_local:
             with self.create(name, last_look) as new:
@@ -243,7 +243,7 @@ class Destination:
     def write_new(self, name: str, data: bytes) -> bool:
         """Write a small file whole under a name that nothing has yet, as far as the place can tell.
 
-        On the local disk the name is taken by one alone. A store of objects replaces what stands there, and so does a disk without hard
+        On the local disk the name is taken by one alone. A store of objects replaces what is there, and so does a disk without hard
         links: the caller looks again.
 
         :returns: False where something has the name, which stays as it is.
@@ -366,7 +366,7 @@ class Destination:
 
         :param folder: where the file is written.
         :param listed: the folder to list; ``folder`` is that one, or below it.
-        :returns: what is there beside that file, and the destination's own time; see :meth:`require_writable`.
+        :returns: what is there besides that file, and the destination's own time; see :meth:`require_writable`.
         :raises DestinationError: that is not possible there.
         """
         probe = f"{folder}/.writable-{uuid.uuid4().hex[:8]}"

@@ -1,4 +1,4 @@
-"""SHA-256 of what a file is given, worked out beside the thread that writes it.
+"""SHA-256 of what a file is given, computed in another thread than the one that writes it.
 
 ``hashlib`` lets go of the interpreter while it works, so on a second core the digest costs a copy no time. On a processor without
 instructions for SHA it is a third of what a copy in JSON lines costs (``docs/benchmarks.md`` says what the machine's rate is).

@@ -42,7 +42,7 @@ class FileCopy:
     :param resource: the catalog's row.
     :param folder: the resource's folder below it.
     :param schema: the resource's columns.
-    :raises InvalidQueryError: nothing is committed there, or rows cannot be told apart.
+    :raises InvalidQueryError: nothing is committed there, or rows cannot be distinguished.
     """
 
     def __init__(self, destination: Destination, resource: Resource, folder: str, schema: Schema) -> None:
@@ -77,7 +77,7 @@ class FileCopy:
         return self._runs[0]
 
     def bounds(self) -> Bounds:
-        """Which rows of the store it speaks of."""
+        """Which rows of the store it covers."""
         return bounds_of(self._compared, self._resource)
 
     def _files(self) -> Iterator[tuple[int, Manifest, DataFile]]:
@@ -149,7 +149,7 @@ class FileCopy:
     # -- repair
 
     def repair(self, run: str, synced_at: datetime) -> FileRepair:
-        """Begin to write rows anew, as a run of its own beside the others."""
+        """Begin to write rows again, as a run of its own next to the others."""
         files = [file for run_ in self._runs for file in run_.files]
         newest = files[0].path if files else ".parquet"
         formats: tuple[FileFormat, ...] = ("jsonl.gz", "jsonl.zst", "jsonl", "parquet")

@@ -2,7 +2,7 @@
 
 The copy is the newest row of each key over all committed manifests. A run that began later has read later, so runs are walked from the
 last that began, by the store's clock, to the first, the files of each from its last, and the first row of a key is the one that counts.
-The workers' clocks decide nothing here, for they differ; nor do change dates: a damaged one would let its row win over every later one.
+The workers' clocks decide nothing here, because they differ; nor do change dates: a damaged one would let its row win over every later one.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class FileReader:
         except FileNotFoundError as error:
             raise DestinationError(
                 f"The manifest names {name}, which is not there: the copy is damaged. Put it back or clear the task whose run it was; or "
-                "delete that run's manifest, beside it in _manifests, and reconcile with on_mismatch='repair'."
+                "delete that run's manifest in _manifests, and reconcile with on_mismatch='repair'."
             ) from error
         except (OSError, EOFError) as error:
             raise DestinationError(

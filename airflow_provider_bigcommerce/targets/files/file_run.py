@@ -45,7 +45,7 @@ class FileRun:
 
     @property
     def replaced(self) -> Manifest | None:
-        """The manifest of the run's key that stood there when the try began."""
+        """The manifest of the run's key that was there when the try began."""
         return self.begun.replaced
 
     def committed_before(self) -> Manifest | None:
@@ -56,7 +56,8 @@ class FileRun:
         return found if missing_file(self.destination, found) is None else None
 
     def refuse_to_mix(self) -> None:
-        """Rows that were compared with one run's go on that run alone: where another one has followed it meanwhile, this one begins anew.
+        """Rows that were compared with one run's build on that run alone: where another one has followed it meanwhile, this one starts from
+        the beginning.
 
         :raises ConcurrentRunError: one has.
         """

@@ -78,7 +78,7 @@ class IntoFiles:
         self.before = self._rows_before(closed, dropped=earlier.dropped if earlier is not None else 0)
         self.writer = self._part_writer(shape, closed)
         if earlier is not None:
-            log.info("An earlier try had written %s rows in %d files; this one goes on behind them.", f"{self.writer.rows:,}", len(closed))
+            log.info("An earlier try had written %s rows in %d files; this one continues after them.", f"{self.writer.rows:,}", len(closed))
 
     def _checkpoints(self, fixed: Checkpoint, shape: FileShape) -> PartCheckpoints:
         run = self._run
@@ -119,7 +119,7 @@ class IntoFiles:
         """Whether the copy has a Parquet file already, from which a reader learns the columns."""
         return any(file.path.endswith(".parquet") for run in self._run.begun.found.runs for file in run.manifest.files)
 
-    # -- the rows that stand in the copy already
+    # -- the rows that are in the copy already
 
     def _rows_before(self, closed: Sequence[DataFile], *, dropped: int) -> SavedRows | None:
         """What the last run found, and what earlier tries of this one did; None for a read that drops nothing."""
@@ -195,7 +195,7 @@ class IntoFiles:
         return FileKeys(run.destination, self._folder, run.selection.resource, seen or SeenKeys(), run.replaced)
 
     def mark(self, found: Deletions, copied: Copied) -> None:
-        """Write a row with ``_deleted_at`` for each row of the copy that the store has no more."""
+        """Write a row with ``_deleted_at`` for each row of the copy that the store no longer has."""
         row, writer = self._run.selection.resource, self.writer
         copied.files += [*writer.write(found.back), *writer.roll()]
         copied.rows = writer.rows

@@ -1,4 +1,4 @@
-"""The keys of a copy in files, held against the keys that the store has.
+"""The keys of a copy in files, checked against the keys that the store has.
 
 Keeps keys as bits; a row whose newest record has ``_deleted_at`` counts as deleted.
 """
@@ -27,7 +27,7 @@ class FileKeys:
     :param folder: the resource's directory.
     :param row: the resource.
     :param known: keys that the store is known to have; more are added.
-    :param replaced: the manifest that this run replaces: its rows are no more part of the copy.
+    :param replaced: the manifest that this run replaces: its rows are no longer part of the copy.
     """
 
     def __init__(self, destination: Destination, folder: str, row: Resource, known: SeenKeys, replaced: Manifest | None) -> None:

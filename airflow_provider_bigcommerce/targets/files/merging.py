@@ -2,7 +2,7 @@
 
 Rows are copied as they are: a line of JSON byte for byte, a row of Parquet into a file of the same columns. Files of an earlier schema are
 not brought into the present one, for their values of a column that came later are in ``_extra``; they get a file of their own. So do other
-formats. A row that marks a delete stays, for it hides older rows and tells ``deletes="detect"`` that the row may come back.
+formats. A row that marks a delete stays, because it hides older rows and tells ``deletes="detect"`` that the row may come back.
 
 **Presence markers.** A proof compares the rows that runs of its filters had, in whatever run the newest row of a key stands. Where runs of
 two filters had a key, the newest row goes to its own run, and the newest row of the other filters to a run below all others: there it hides

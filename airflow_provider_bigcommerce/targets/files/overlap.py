@@ -1,7 +1,7 @@
-"""Rows near a window's end, kept beside the manifests so that the next run need not write them again.
+"""Rows near a window's end, kept next to the manifests so that the next run need not write them again.
 
 A window is re-read a little way back. A row that comes again unchanged is dropped; one whose content differs is kept, also when
-its ``date_modified`` is the same second, for a second edit within it is an edit. Decides nothing about which window is read.
+its ``date_modified`` is the same second, because a second edit within it is an edit. Decides nothing about which window is read.
 """
 
 from __future__ import annotations

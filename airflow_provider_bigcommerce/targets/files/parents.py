@@ -1,6 +1,6 @@
 """The keys of parents out of a copy made before, so that their children can be read.
 
-Goes by manifests, newest run alone: after an incremental run, those are the parents that changed.
+Uses manifests, of the newest run alone: after an incremental run, those are the parents that changed.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ def _read(value: object) -> _Read:
 
 
 def _checked(read: _Read) -> _Read:
-    """What a range returned went through XCom, where others can write: its names are held against where a range's files are.
+    """What a range returned went through XCom, where others can write: its names are checked against where a range's files are.
 
     :raises InvalidQueryError: one is elsewhere.
     """

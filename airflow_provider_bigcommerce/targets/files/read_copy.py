@@ -1,6 +1,6 @@
 """A resource's copy in files, read as Arrow batches: the newest row of each key.
 
-Goes by the snapshot, newest run first; the first row of a key is the one that counts, so memory holds one batch, and the keys as bits.
+Uses the snapshot, newest run first; the first row of a key is the one that counts, so memory holds one batch, and the keys as bits.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def read_copy(
     :param path: as given to the transfer.
     :param resource: catalog name, or the path or name that was copied.
     :param columns: of the result, in their order; None for all.
-    :param deleted: whether rows that the store has no more come too; their ``_deleted_at`` is not null.
+    :param deleted: whether rows that the store no longer has come too; their ``_deleted_at`` is not null.
     :param primary_key: fields that identify a row, where the catalog does not know the resource: a path, a GraphQL operator's ``name``.
     :returns: batches of up to 5,000 rows, none of them empty.
     :raises InvalidQueryError: nothing is committed there, there is no such column, or pyarrow is not installed.
@@ -143,7 +143,7 @@ def _moment(text: object) -> datetime | None:
 
 
 def _without_ours(extra: str | None) -> str | None:
-    """``_extra`` without what the transfer adds to a record, which stands in columns of its own."""
+    """``_extra`` without what the transfer adds to a record, which is in columns of its own."""
     if extra is None or not any(name in extra for name in OURS):
         return extra
     left = {name: value for name, value in msgspec.json.decode(extra, type=dict[str, msgspec.Raw]).items() if name not in OURS}

@@ -1,7 +1,7 @@
 """What compactions have replaced, removed when nobody reads it any more.
 
-A run's manifest goes first, then its files, so that nobody who goes by manifests finds one whose files are gone; what a removal that was
-stopped has left is removed by the next one. Ages are told by the destination's own clock. A run that was committed anew meanwhile is
+A run's manifest goes first, then its files, so that nobody who reads by manifests finds one whose files are gone; what a removal that was
+stopped has left is removed by the next one. Ages are told by the destination's own clock. A run that was committed again meanwhile is
 another one and stays.
 """
 
@@ -114,7 +114,7 @@ def _remove_run(destination: Destination, look: Look, run: str, finished_at: str
 
 
 def _put_back(destination: Destination, resource: str, gone: dict[str, str]) -> None:
-    """Where a run was committed anew between the last look at its manifest and its removal, put the new one back.
+    """Where a run was committed again between the last look at its manifest and its removal, put the new one back.
 
     A try that is not a run's first leaves a copy of its manifest before the manifest itself.
 
@@ -128,7 +128,7 @@ def _put_back(destination: Destination, resource: str, gone: dict[str, str]) -> 
             if found is None or found.finished_at == finished_at or missing_file(destination, found) is not None:
                 continue
             if destination.read(manifest_name(resource, run)) is None:
-                log.warning("The run %s was committed anew while its replaced files were removed; its manifest is put back.", run)
+                log.warning("The run %s was committed again while its replaced files were removed; its manifest is restored.", run)
                 destination.write(manifest_name(resource, run), found.encode())
             break
 

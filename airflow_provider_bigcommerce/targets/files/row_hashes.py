@@ -1,4 +1,4 @@
-"""A digest of every row of a list, kept beside the manifests, so that the next run writes only the rows that are new or changed.
+"""A digest of every row of a list, kept next to the manifests, so that the next run writes only the rows that are new or changed.
 
 For lists without a filter by change date, which are read whole each time. The file is one line of JSON (its owner), then 32 bytes a
 row: digest of the key, digest of the row, in the order of the keys. A million rows are 32 MB there and 64 MB in memory.
@@ -94,7 +94,7 @@ class RowHashes:
     def is_new(self, record: msgspec.Raw, key: Key | None, modified: str | None) -> bool:  # noqa: ARG002  # there is no change date
         """Whether a row is to be written: it was not in the list, or was another.
 
-        :param key: None where the resource has none: then its rows are told apart by what they hold.
+        :param key: None where the resource has none: then its rows are distinguished by what they hold.
         """
         row = digest(record)
         name = row if key is None else name_of(key)

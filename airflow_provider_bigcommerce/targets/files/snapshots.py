@@ -41,7 +41,7 @@ VERSION = 1
 KEPT = timedelta(days=7)
 #: Of those older than an hour, no more than this is kept: without compaction each is as long as the whole history.
 KEPT_BYTES = 64 * 2**20
-#: So many are removed at once; not one in each run, for each removal is a request.
+#: So many are removed at once; not one in each run, because each removal is a request.
 REMOVED_AT_ONCE = (8, 24)
 
 #: From so many manifests on that must be read, so many are read side by side.
@@ -206,7 +206,7 @@ def find_copy(
 
 
 def _is_all_there(snapshot: Snapshot, look: Look) -> bool:
-    """Whether each manifest that stands for others is still there: else those are data again, and are read anew."""
+    """Whether each manifest that stands for others is still there: else those are data again, and are read again."""
     standing = (run.run for run in snapshot.runs if run.manifest.replaces)
     return all(look.get(f"{look.resource}/_manifests/{run}.json") is not None for run in standing)
 
@@ -260,7 +260,7 @@ def put(destination: Destination, found: Found) -> Snapshot | None:
 def outlived(look: Look) -> list[str]:
     """The snapshots that may be removed now, oldest first: at most a few, and none before some have gathered.
 
-    Beside them, what commits that were killed had begun to write there.
+    In addition, what commits that were killed had begun to write there.
     """
     old: list[str] = []
     begun = [entry.name for entry in look.below("_snapshots") if is_temporary(entry.name) and _age(look, entry) >= timedelta(days=1)]
@@ -377,7 +377,7 @@ def _when(file: Entry) -> str | None:
 class _Sameness:
     """Whether a manifest's file is still the one that a snapshot knows.
 
-    One whose time the snapshot does not know was put right before it. Then only another try can have replaced it: it did so later, and
+    One whose time the snapshot does not know was repaired before it. Then only another try can have replaced it: it did so later, and
     had left a copy in ``_tries``.
 
     :param snapshot: the snapshot's file; None where it was written just now.
@@ -401,7 +401,7 @@ def _is_later(one: Entry, other: Entry) -> bool:
 
 
 def _without_replaced(found: Sequence[SnapshotRun], out: Iterable[LeftOut]) -> tuple[tuple[SnapshotRun, ...], tuple[LeftOut, ...]]:
-    """The runs newest first, and what is left out beside ``out``: those that another run's manifest stands for."""
+    """The runs newest first, and what is left out next to ``out``: those that another run's manifest stands for."""
     exact = {each for run in found for each in run.manifest.replaces}
     before: dict[str, int] = {}
     for run in found:

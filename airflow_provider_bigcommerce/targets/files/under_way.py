@@ -17,7 +17,7 @@ from airflow_provider_bigcommerce.targets.files.snapshots import Found
 def longest_under_way(found: Found, now: datetime | None) -> timedelta:
     """For how long the run that has been writing for longest has done so; nothing where none is under way.
 
-    What was left for :data:`ORPHAN_AGE` is of a run that ended without a commit: no retry goes on with it.
+    What was left for :data:`ORPHAN_AGE` is of a run that ended without a commit: no retry continues with it.
 
     :param found: the copy, by one listing.
     :param now: the destination's own time; where it does not tell, no run is known to be under way.

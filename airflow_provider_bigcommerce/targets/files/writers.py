@@ -50,7 +50,7 @@ class Stamp:
 
     :param synced_at: when the run read it, with a time zone.
     :param store_hash: the store.
-    :param deleted_at: when it was noticed that the store has it no more.
+    :param deleted_at: when it was noticed that the store no longer has it.
     """
 
     synced_at: datetime | None = None
@@ -146,7 +146,7 @@ class JsonLinesWriter:
         self.rows += len(records)
 
     def _stamped(self, records: Sequence[Record], tail: bytes) -> bytes:
-        """The lines with ``tail`` in place of each record's closing brace."""
+        """The lines with ``tail`` instead of each record's closing brace."""
         views = [memoryview(record) for record in records]
         if all(len(view) > 2 and view[-1] == _BRACE and view[-2] not in _NOT_BEFORE_COMMA for view in views):
             lines = tail.join((*(view[:-1] for view in views), b""))
@@ -311,14 +311,14 @@ class ParquetWriter:
 
 
 class PartWriter:
-    """Writes a run's rows as numbered parts of bounded size and hands back each part when it is complete.
+    """Writes a run's rows as numbered parts of bounded size and returns each part when it is complete.
 
     :param destination: where; see :class:`Destination`.
     :param folder: the parts' folder below it, such as ``orders/run=<run key>``.
     :param file_format: one of :data:`FORMATS`.
     :param schema: the resource's columns; JSON lines do not need them.
     :param stamp: see the writers; JSON lines are stamped only where it is given.
-    :param first: number of the first part, for a run that goes on.
+    :param first: number of the first part, for a run that continues.
     :param mark: ends the parts' names, so that another try of the run writes no file of the same name; from ``try_mark``.
     :param rows: rows in the parts before that one.
     :param max_rows: rows after which a part is closed, or None.
@@ -411,7 +411,7 @@ class PartWriter:
         return self.roll()
 
     def write_deleted(self, records: Sequence[Record], at: datetime) -> list[DataFile]:
-        """Write rows that the store has no more into a part of their own, marked with ``_deleted_at``.
+        """Write rows that the store no longer has into a part of their own, marked with ``_deleted_at``.
 
         :param at: when that was noticed; where rows are stamped, also their ``_synced_at``, so that they are newer than the run's others.
         """

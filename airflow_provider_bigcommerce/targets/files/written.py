@@ -1,4 +1,4 @@
-"""What a run remembers of the rows it found, for the next run, in a file beside the manifests.
+"""What a run remembers of the rows it found, for the next run, in a file next to the manifests.
 
 Two ways do it: ``overlap`` for lists with a change date, ``row_hashes`` for lists without. What they share is here: a file belongs to
 one run's data files and is of no use with others, so that what is lost or foreign means "write again", never "lose a row".
@@ -39,7 +39,7 @@ def owner_of(until: datetime, files: Sequence[DataFile]) -> Owner:
 
 
 class SavedRows(WrittenRows, Protocol):
-    """Those that lie in a file beside the manifests."""
+    """Those that lie in a file next to the manifests."""
 
     def save(self, destination: Destination, folder: str, run: str, *, until: datetime, files: Sequence[DataFile]) -> None:
         """Write this run's file; before the manifest, so that no manifest is without.

@@ -37,7 +37,7 @@ from airflow_provider_bigcommerce.targets.lake.table import LakeTable
 
 log = logging.getLogger(__name__)
 
-#: How often a run plans anew because another one has committed first.
+#: How often a run plans again because another one has committed first.
 _MOST_CONFLICTS: Final = 3
 
 
@@ -63,7 +63,7 @@ class IntoLake:
     :param table: the table.
     :param layout: of it.
     :param names: of its transactions.
-    :param stood: what stood there when the try began; None for no table.
+    :param stood: what was there when the try began; None for no table.
     :param last: how far earlier runs had come.
     :param span: the window, and what it follows.
     :param now: the store's time, which each row is marked with.
@@ -119,7 +119,7 @@ class IntoLake:
         return self._keys
 
     def mark(self, found: Deletions, copied: Copied) -> None:
-        """Note the keys of rows that the store has no more, and stage the rows that it only archived."""
+        """Note the keys of rows that the store no longer has, and stage the rows that it only archived."""
         self._gone = found.gone
         if found.archived:
             self._archived = self._staging(self._now)
@@ -133,7 +133,7 @@ class IntoLake:
     # -- the commit
 
     def commit(self, manifest: Manifest, copied: Copied, last_look: Callable[[], None]) -> Manifest:
-        """Plan against what stands there now, write, and commit; again from the beginning where another writer was first."""
+        """Plan against what is there now, write, and commit; again from the beginning where another writer was first."""
         conflicts, given_up = 0, list[tuple[Rewriter, Rewritten]]()
         while True:
             stands = self._table.look()

@@ -44,7 +44,7 @@ class LakeCopy:
     :param path: the ``path`` of the operator that fills it.
     :param resource: the catalog's row.
     :param folder: the table's directory below the path.
-    :raises InvalidQueryError: no run has filled it, or it is not one to go on with.
+    :raises InvalidQueryError: no run has filled it, or it is not one to continue with.
     """
 
     def __init__(self, path: str, resource: Resource, folder: str) -> None:
@@ -63,8 +63,8 @@ class LakeCopy:
         runs = [] if self._stands is None else self._table.runs(self._stands)
         if not runs:
             raise InvalidQueryError(
-                f"The log of {self._table.uri} holds no run any more, since none has come for longer than it is kept: which rows the copy "
-                "speaks of cannot be told. Let the task that fills it run once."
+                f"The log of {self._table.uri} holds no run any more, because the last one is older than the log keeps it. So it "
+                "is unknown which rows the copy covers. Let the task that fills it run once."
             )
         self._runs = sorted(runs, key=lambda run: run.order, reverse=True)
         self._reader = PartReader(self._destination, folder)
@@ -81,7 +81,7 @@ class LakeCopy:
         return self._runs[0]
 
     def bounds(self) -> Bounds:
-        """Which rows of the store it speaks of, by the runs that the log still has.
+        """Which rows of the store it covers, by the runs that the log still has.
 
         Where older ones were cleaned up, the copy is compared from the beginning of the oldest that is left.
         """
@@ -127,7 +127,7 @@ class LakeCopy:
     # -- repair
 
     def repair(self, run: str, synced_at: datetime) -> LakeRepair:
-        """Begin to write rows anew, as a run of its own."""
+        """Begin to write rows again, as a run of its own."""
         selection = select(
             resource=self._resource.name,
             mode="full",

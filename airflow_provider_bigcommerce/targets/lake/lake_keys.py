@@ -1,4 +1,4 @@
-"""The keys of a table in a lake, held against those of the store: which rows are gone, and which are back."""
+"""The keys of a table in a lake, checked against those of the store: which rows are gone, and which are back."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A table of a lakehouse as a target: rows go into parts that nobody sees, then one commit of the log names them, takes away what they
 replace, and moves the watermark, which is a number in the log.
 
-Another writer that commits first makes this one look again and plan anew from its parts; the store is not read again.
+Another writer that commits first makes this one look again and plan again from its parts; the store is not read again.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class LakeTarget(Target):
     def open(self) -> Standing:
         """See what earlier runs left.
 
-        :raises InvalidQueryError: the table is not one to go on with, or the resource has no key.
+        :raises InvalidQueryError: the table is not one to continue with, or the resource has no key.
         :raises DestinationError: it cannot be read and written.
         """
         run, table, names = self._run, self._table, self._names
@@ -81,7 +81,7 @@ class LakeTarget(Target):
         return Standing(self._last, replaced, checkpoint, fixed, replaced if is_done else None)
 
     def _own_commit(self, stands: Snapshot | None) -> Manifest | None:
-        """This run's own earlier commit, or None: there is none, or the log has its manifest no more."""
+        """This run's own earlier commit, or None: there is none, or the log no longer has its manifest."""
         version = None if stands is None else stands.transaction(self._names.run)
         return None if version is None else self._table.manifest(version)
 
@@ -91,7 +91,7 @@ class LakeTarget(Target):
         until, full = (None, None) if of is None else (of.transaction(names.watermark), of.transaction(names.full))
         if is_restored:
             log.warning(
-                "The table %s was put back to an earlier version: this run goes on where its rows end, at %s.",
+                "The table %s was put back to an earlier version: this run continues where its rows end, at %s.",
                 self._table.uri,
                 "the beginning" if until is None else _text(until),
             )
@@ -110,7 +110,7 @@ class LakeTarget(Target):
         return self._taking
 
     def end(self, manifest: Manifest) -> None:  # noqa: ARG002  # the protocol's
-        """Remove files that are data no more, at most once a day."""
+        """Remove files that are no longer data, at most once a day."""
         if self._taking is not None:
             self._version = self._taking.version
             if self._taking.is_to_tidy:

@@ -1,4 +1,4 @@
-"""What a resource's table in a lake looks like: its columns, the key's first, and how rows are told apart.
+"""What a resource's table in a lake looks like: its columns, the key's first, and how rows are distinguished.
 
 Decides alone; opens nothing.
 """
@@ -32,11 +32,11 @@ class Layout:
     """The table of a resource.
 
     :param resource: catalog name.
-    :param nested: how lists and objects stand in it.
+    :param nested: how lists and objects are kept in it.
     :param key: the fields that identify a row, dots for nested ones; none where the resource has no key.
     :param schema: its columns, the key's first: readers skip files by the statistics of the first 32 columns.
-    :param links: JSON columns in which V2 may put a link in place of a list.
-    :param is_hashed: whether each row carries its digest, by which unchanged ones are told.
+    :param links: JSON columns in which V2 may put a link instead of a list.
+    :param is_hashed: whether each row carries its digest, by which unchanged ones are recognized.
     """
 
     resource: str
@@ -185,7 +185,7 @@ def _fitted(array: Any, kind: Any) -> Any:
 
 
 def as_identity(layout: Layout, store_hash: str) -> str:
-    """What a table's description says: by this a run knows the table for one that it may go on with."""
+    """What a table's description says: by this a run knows the table as one that it may continue with."""
     return json.dumps(
         {
             "made_by": MADE_BY,

@@ -13,7 +13,7 @@ from airflow_provider_bigcommerce.targets.lake.parts import Part
 
 
 class OvertakenError(Exception):
-    """The commit was not made, as far as is known: look again what stands there.
+    """The commit was not made, as far as is known: look again at what is there.
 
     :param is_certain: whether it is known that the files that it would have named are not part of the table.
     """
@@ -58,7 +58,7 @@ def _hash(text: str, digits: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The table as it stood when it was looked at.
+    """The table as it was when it was looked at.
 
     :param table: ``deltalake``'s; it moves on when the table is looked at again, the rest does not.
     :param version: of it.
@@ -82,7 +82,7 @@ class Change:
     """What a commit makes of the table.
 
     :param added: parts that become data.
-    :param removed: parts that are data no more.
+    :param removed: parts that are no longer data.
     :param numbers: transaction -> number, which stay.
     :param versions: transactions whose number is the version that the commit makes, and that stay.
     :param run: likewise the run's, which is forgotten when it is old; None where the commit changes no row.

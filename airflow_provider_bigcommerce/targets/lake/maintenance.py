@@ -13,7 +13,7 @@ from airflow_provider_bigcommerce.targets.lake.table import LakeTable
 
 log = logging.getLogger(__name__)
 
-#: How often files that are data no more are looked for.
+#: How often files that are no longer data are looked for.
 TIDY_EVERY: Final = timedelta(days=1)
 
 
@@ -27,11 +27,11 @@ def is_due(snapshot: Snapshot | None, names: Names, now: datetime) -> bool:
 
 
 def tidy(table: LakeTable) -> None:
-    """Remove files that have not been data for longer than they are kept. A failure is told and fails no run: the rows are committed."""
+    """Remove files that have not been data for longer than they are kept. A failure is logged and fails no run: the rows are committed."""
     try:
         removed = table.vacuum()
     except DestinationError as error:
-        log.warning("%s The rows of this run are committed; the files that are data no more stay, and take room.", error)
+        log.warning("%s The rows of this run are committed; the files that are no longer data stay, and take space.", error)
         return
     if removed:
-        log.info("Removed %d files of the table that are data no more.", removed)
+        log.info("Removed %d files of the table that are no longer data.", removed)

@@ -62,7 +62,7 @@ class PartReader:
         except FileNotFoundError as error:
             raise DestinationError(
                 f"The table's log names {full}, which is not there: somebody removed it, or put the table back to a version whose "
-                "files are gone. Restore the file, or give another path and read the resource anew."
+                "files are gone. Restore the file, or give another path and read the resource again."
             ) from error
         except (OSError, arrow.ArrowInvalid) as error:
             raise DestinationError(

@@ -46,7 +46,7 @@ _BUFFER_BYTES: Final = 2**20
 #: zstd level 1 takes half the time of level 3 for a few percent more bytes; each run may write the rows again.
 _LEVEL: Final = 1
 #: Bytes of the last part of a load above which its last rows get a part of their own: they are the newest, which change most and stand
-#: beside the next new ones, and a part is written anew as a whole.
+#: next to the next new ones, and a part is written again as a whole.
 _TAIL_BEHIND_BYTES: Final = 16 * 2**20
 #: Characters of the longest text that a part's statistics name.
 _LONGEST_STATISTIC: Final = 64
@@ -167,7 +167,7 @@ class RecordReader:
 
 
 def _without_links(table: Any, name: str) -> Any:
-    """The rows with null where V2 put a link in place of a list that was not included."""
+    """The rows with null where V2 put a link instead of a list that was not included."""
     import pyarrow.compute as compute
 
     column = table.column(name)

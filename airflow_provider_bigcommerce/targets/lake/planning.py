@@ -24,7 +24,7 @@ class Coming:
     :param keys: of their rows, in that order; from ``key_array``.
     :param hashes: likewise their digests; None where rows are not compared.
     :param at: the store's time at which the read began.
-    :param gone: keys of rows that the store has no more.
+    :param gone: keys of rows that the store no longer has.
     :param back: keys of rows that are marked as deleted and that the store has.
     :param removes: whether rows that are gone are dropped, or marked.
     """
@@ -65,9 +65,9 @@ class Plan:
     :param touched: the parts in which something changes.
     :param left: a mask of the staged rows that are not written, or None.
     :param new: a mask of the staged rows whose keys the table does not have.
-    :param unchanged: staged rows that stand in the table as they came.
+    :param unchanged: staged rows that are in the table as they came.
     :param overtaken: staged rows that a run has read which began later.
-    :param deleted: rows that were marked or dropped, as the store has them no more.
+    :param deleted: rows that were marked or dropped, as the store no longer has them.
     """
 
     touched: list[Touched] = field(default_factory=list)

@@ -1,7 +1,7 @@
-"""Copy-on-write: parts in which a row changes are written anew, a few row groups at a time, and staged rows go where their keys were.
+"""Copy-on-write: parts in which a row changes are written again, a few row groups at a time, and staged rows go where their keys were.
 
 What it costs are the rows of the parts that it touches, whatever the number of changes. New rows, which are the likeliest to change, are
-kept in small parts: a large part is never written anew to take one, one whose last rows change is cut before them, and small parts
+kept in small parts: a large part is never written again to take one, one whose last rows change is cut before them, and small parts
 become a large one when they are many. So each row is written a bounded number of times on its way into a large part
 (docs/how-to/keep-lakehouse-tables.md). Nothing here is seen before a commit names it.
 """
@@ -24,11 +24,11 @@ from airflow_provider_bigcommerce.targets.lake.planning import Coming, Plan, Tou
 
 log = logging.getLogger(__name__)
 
-#: Staged bytes and rows up to which these are put beside the keys that they replace, which takes them all into memory; more of them stay
+#: Staged bytes and rows up to which these are put next to the keys that they replace, which takes them all into memory; more of them stay
 #: in their own parts.
 MERGED_BYTES: Final = 32 * 2**20
 MERGED_ROWS: Final = 100_000
-#: Bytes up to which the newest part takes rows with new keys; a run writes it anew, 0.3 s of CPU for 8 MB of products.
+#: Bytes up to which the newest part takes rows with new keys; a run writes it again, 0.3 s of CPU for 8 MB of products.
 GROWING_BYTES: Final = 8 * 2**20
 #: Parts that are smaller are folded into one when there are more than so many; a part is cut where this much of it stays as it is. Eight
 #: parts that have grown become one of some 64 MB.
@@ -38,7 +38,7 @@ MOST_SMALL: Final = 8
 
 @dataclass(slots=True, eq=False)
 class Unit:
-    """Parts that are written anew as one, with the staged rows that go there.
+    """Parts that are written again as one, with the staged rows that go there.
 
     :param sources: the parts.
     :param rows: tables and the positions in them of the rows; taken when they are written, a few at a time.
@@ -58,7 +58,7 @@ class Rewritten:
     """What a commit is to name.
 
     :param added: parts that become data.
-    :param removed: parts that are data no more.
+    :param removed: parts that are no longer data.
     :param made: of the added, those that were written for this plan alone, and go if it is not committed.
     """
 
@@ -161,7 +161,7 @@ class Rewriter:
         """The units, with small parts folded into one unit where there are many."""
         if not units and not self._done.added:
             return units  # nothing is committed, so nothing is tidied
-        # The newest rows stay apart: the next run writes them anew.
+        # The newest rows stay apart: the next run writes them again.
         begins = any(not unit.sources for unit in units)
         newest = max(parts, key=_age).name if parts and not begins else ""
         touched = {source.part.name for unit in units for source in unit.sources}
@@ -284,7 +284,7 @@ def _slice(mask: Any, start: int, count: int) -> Any:
 
 
 def _whole(part: Part) -> Touched:
-    """A part that is written anew although nothing in it changes."""
+    """A part that is written again although nothing in it changes."""
     return Touched(part, None, None, None, 1 if part.rows is None else part.rows, None)
 
 

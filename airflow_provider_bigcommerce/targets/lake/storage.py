@@ -1,7 +1,7 @@
 """Where a lake's tables are, as ``deltalake`` asks for it: a URI, and options made from an Airflow connection.
 
 ``deltalake`` reads and writes its log by itself and knows no Airflow connection; the data files go through ``targets.files.destination``.
-Both are given the same ``path``. Options hold secrets: they are made when a table is opened, and stand in no message.
+Both are given the same ``path``. Options hold secrets: they are made when a table is opened, and are in no message.
 """
 
 from __future__ import annotations

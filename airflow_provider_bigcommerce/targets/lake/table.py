@@ -1,6 +1,6 @@
 """A Delta table's log: opened, made, refused, widened, committed to. It holds what is data, and how far runs have come.
 
-What the log says of a run stands in *transactions*: a name and a whole number that a commit carries, and that outlive checkpoints and the
+What the log says of a run is in *transactions*: a name and a whole number that a commit carries, and that outlive checkpoints and the
 clean-up of old commits. A commit is made for one version only: if another writer has made that version, nothing of ours is seen, and
 the caller looks again.
 """
@@ -51,7 +51,7 @@ class LakeTable:
     :param layout: what it looks like.
     :param store_hash: the store that the connection points to.
     :param storage: gives the place with fresh credentials.
-    :param keep_days: days for which files that are data no more stay.
+    :param keep_days: days for which files that are no longer data stay.
     """
 
     def __init__(
@@ -74,12 +74,12 @@ class LakeTable:
         """Where it is, without a secret."""
         return self._storage().uri
 
-    # -- what stands there
+    # -- what is there
 
     def look(self) -> Snapshot | None:
         """The table as it is now, or None where there is none.
 
-        :raises InvalidQueryError: it is not one to go on with.
+        :raises InvalidQueryError: it is not one to continue with.
         :raises DestinationError: it cannot be read.
         """
         table = self._newest()
@@ -151,7 +151,7 @@ class LakeTable:
         if identity["store_hash"] != self._store_hash:
             raise InvalidQueryError(
                 f"The table {uri} was filled from the store {identity['store_hash']!r}, and the connection now points to "
-                f"{self._store_hash!r}: going on would mix two stores in one table. Give another path for the new store, or remove the "
+                f"{self._store_hash!r}: continuing would mix two stores in one table. Give another path for the new store, or remove the "
                 "table's directory to start over."
             )
         for name, wanted in (("resource", self._layout.resource), ("nested", self._layout.nested)):
@@ -186,7 +186,7 @@ class LakeTable:
         self._destination.write(f"{self._folder}/{PROBE}", b"")
 
     def manifest(self, version: int) -> Manifest | None:
-        """The manifest of the run that made that version, or None where the log has it no more."""
+        """The manifest of the run that made that version, or None where the log no longer has it."""
         info = self._commit_info(version) or {}
         return Manifest.decode(msgspec.json.encode(info[_INFO])) if _INFO in info else None
 
@@ -244,7 +244,7 @@ class LakeTable:
         if wrong:
             raise InvalidQueryError(
                 f"The table {self.uri} has columns of other types than {self._layout.resource!r} needs: {'; '.join(wrong)}. A Delta "
-                "table's types do not widen, so it is left as it is. Give another path, and the table is read anew there."
+                "table's types do not widen, so it is left as it is. Give another path, and the table is read again there."
             )
         if lacking and not is_dry:
             try:
@@ -328,7 +328,7 @@ class LakeTable:
         )
 
     def vacuum(self) -> int:
-        """Remove files that are data no more for longer than they are kept, and those of killed tries that are as old.
+        """Remove files that are no longer data for longer than they are kept, and those of killed tries that are as old.
 
         :returns: how many.
         :raises DestinationError: that is not allowed, or failed.
@@ -360,7 +360,7 @@ def identity_of(storage: TableStorage) -> dict[str, Any] | None:
 
 
 def failed(uri: str, verb: str, error: Exception) -> DestinationError:
-    """What is told of an error of ``deltalake``; its words may quote an answer of the store, so only plain ones are let through."""
+    """What is logged of an error of ``deltalake``; its words may quote an answer of the store, so only plain ones are let through."""
     return DestinationError(
         f"The table {uri} could not be {verb}: {type(error).__name__}: {message(str(error).partition(chr(10))[0])} "
         "Check the bucket, the connection's rights and its region, and that the log (_delta_log) is whole."

@@ -172,7 +172,7 @@ class BlockReader:
     def _cut(self, record: bytes) -> tuple[bytes, list[bytes | None]] | None:
         """A record without its JSON columns, and their values: cut out where they stand, in half the time of taking it apart.
 
-        None where they do not stand there as BigCommerce usually writes them.
+        None where they are not there as BigCommerce usually writes them.
         """
         try:
             found = self._nested(record)

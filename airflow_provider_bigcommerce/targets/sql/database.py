@@ -36,7 +36,7 @@ class Database(ABC):
         :param statement: with ``?`` for each parameter.
         :returns: how many rows it changed, where the driver tells.
         :raises DestinationError: the database refused it; the error tells kind, table, column and constraint, no value, and has no other
-            exception behind it, for a driver's may quote the row.
+            exception behind it, because a driver's may quote the row.
         """
 
     @abstractmethod
@@ -72,15 +72,15 @@ class Database(ABC):
 
     @abstractmethod
     def quote(self, name: str) -> str:
-        """An identifier as it stands in a statement."""
+        """An identifier as written in a statement."""
 
     @abstractmethod
     def qualified(self, table: str) -> str:
-        """A table of the schema, as it stands in a statement."""
+        """A table of the schema, as written in a statement."""
 
     @abstractmethod
     def staging(self, name: str) -> str:
-        """A staging table, as it stands in a statement."""
+        """A staging table, as written in a statement."""
 
     @abstractmethod
     def moment(self, text: str | None) -> Any:
@@ -163,7 +163,7 @@ class Database(ABC):
     def refresh_statistics(self, staging: str, key: Sequence[str], into: str) -> None:
         """Tell the planner how large a staging table has become and how its key is spread, where it does not find out by itself.
 
-        :param into: the table that is merged into, as it stands in a statement.
+        :param into: the table that is merged into, as written in a statement.
         """
 
     # -- changes and questions

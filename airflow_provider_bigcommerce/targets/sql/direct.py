@@ -34,7 +34,7 @@ class DirectDatabase(Database):
     types: Mapping[ColumnKind, str]
     #: Column kind -> types, as the database tells them, that a table made by somebody else may have for it.
     accepted: Mapping[ColumnKind, frozenset[str]]
-    #: How a parameter stands in a statement.
+    #: How a parameter is written in a statement.
     parameter: str
     #: What stands before a staging table's name.
     temporary: str
@@ -131,7 +131,7 @@ class DirectDatabase(Database):
         return f"({self.names(columns)}) IN (SELECT {self.names(others)} FROM {source} {where and f'WHERE {where}'})"
 
     def names(self, columns: Sequence[str]) -> str:
-        """Columns as they stand in a list."""
+        """Columns as written in a list."""
         return ", ".join(map(self.quote, columns))
 
     # -- tables

@@ -26,7 +26,7 @@ LONGEST_NAME = 63
 #: Digest of a row as it came, in tables whose rows have no change date.
 ROW_HASH = "_row_hash"
 
-#: Columns of a child table beside its rows' own and the key of the main table's row (``_root_id``).
+#: Columns of a child table in addition to its rows' own and the key of the main table's row (``_root_id``).
 PATH = "_path"
 PARENT_PATH = "_parent_path"
 POSITION = "_position"
@@ -106,7 +106,7 @@ class Layout:
 
 
 def refuse_without_key(resource: str, *, has_key: bool) -> None:
-    """Refuse a resource whose rows a table could not tell apart.
+    """Refuse a resource whose rows a table could not distinguish.
 
     :raises InvalidQueryError: it has no key.
     """
@@ -124,7 +124,7 @@ def layout_of(schema: Schema, table: str, nested: str, primary_key: tuple[str, .
     :param table: name of the main table.
     :param nested: ``json`` or ``tables``.
     :param primary_key: the fields that identify a row, dots for nested ones.
-    :param is_hashed: whether each row carries its digest, by which unchanged ones are told.
+    :param is_hashed: whether each row carries its digest, by which unchanged ones are recognized.
     :raises InvalidQueryError: an unknown ``nested``, a resource without a key, or a table name that cannot be one.
     """
     if nested not in NESTED:
@@ -203,7 +203,7 @@ def lists(fields: Mapping[str, Type], where: str = "") -> Iterator[tuple[str, Ty
 
 
 def item_columns(item: Type) -> dict[str, str]:
-    """Column -> type code of a list's items; plain values stand in a column ``value``."""
+    """Column -> type code of a list's items; plain values are in a column ``value``."""
     if isinstance(item, dict):
         return {short(column): code for name, kind in item.items() for column, code in flat(name, kind)}
     return {"value": item} if isinstance(item, str) else {}

@@ -1,6 +1,6 @@
 """Rows on their way into staging: blocks of records become tables here, while the database takes the block before.
 
-The connection lives in one thread of its own: DB-API drivers want that, and reading goes on meanwhile. Memory holds two blocks.
+The connection lives in one thread of its own: DB-API drivers want that, and reading continues meanwhile. Memory holds two blocks.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def open_database(hook: DbApiHook, schema: str | None, run: str) -> Database:
 
     :param hook: of any SQL connection.
     :param schema: schema of the tables, or None for the connection's own.
-    :param run: run key; staging tables that outlive a killed try are told by it.
+    :param run: run key; staging tables that outlive a killed try are recognized by it.
     :raises InvalidQueryError: there is no such schema; or no way to this kind of database, and the message says what else there is.
     :raises MissingPackageError: SQLAlchemy is not installed.
     :raises DestinationError: it cannot be reached.

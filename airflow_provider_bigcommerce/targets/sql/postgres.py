@@ -132,7 +132,7 @@ class Postgres(DirectDatabase):
         return {str(name) for (name,) in found}
 
     def index_statement(self, table: Table, name: str, columns: Sequence[str]) -> str:
-        """An index stands in its table's schema."""
+        """An index belongs to its table's schema."""
         return f"CREATE INDEX IF NOT EXISTS {self.quote(name)} ON {self.qualified(table.name)} ({self.names(columns)})"
 
     def put(self, staging: str, columns: Sequence[str], rows: Any) -> None:

@@ -1,4 +1,4 @@
-"""What may be told of a database's refusal: its kind, the table, the column, the constraint; never a value.
+"""What may be shown of a database's refusal: its kind, the table, the column, the constraint; never a value.
 
 Databases quote what they refuse: ``Key (email)=(jane@example.com) already exists``, ``Duplicate entry 'jane'``, a trigger's own words.
 So the driver's text is never repeated. What is told comes from the places that hold names by contract, by patterns that fit the
@@ -49,7 +49,7 @@ _MYSQL: Final[dict[int, tuple[str, re.Pattern[str] | None]]] = {
 
 
 def told(error: BaseException) -> str:
-    """A driver's error as it may stand in messages: ``UniqueViolation, SQLSTATE 23505, table orders, constraint orders_pkey``."""
+    """A driver's error as it may be shown in messages: ``UniqueViolation, SQLSTATE 23505, table orders, constraint orders_pkey``."""
     original = getattr(error, "orig", None)  # SQLAlchemy's wrapping
     found = original if isinstance(original, BaseException) else error
     return ", ".join([type(found).__name__, *_parts(found)])

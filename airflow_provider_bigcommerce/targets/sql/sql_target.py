@@ -82,7 +82,7 @@ class SqlTarget(Target):
     def open(self) -> Standing:
         """Connect, and see what earlier runs left.
 
-        :raises InvalidQueryError: the table is not one to go on with.
+        :raises InvalidQueryError: the table is not one to continue with.
         """
         self._place = self._thread.run(self._connect)
         past = self._thread.run(self._past, self._place)
@@ -117,7 +117,7 @@ class SqlTarget(Target):
         place.tables.check(is_ours=past.is_known)
         if past.is_known and not exists:
             log.warning(
-                "The table %s is not there, though earlier runs filled it: it is made anew and read from the beginning.", place.tables.name
+                "The table %s is missing, though earlier runs filled it: it is created and filled from the beginning.", place.tables.name
             )
         return past if exists else None
 
@@ -188,7 +188,7 @@ class IntoTables:
         return TableKeys(self._place.tables.deletes, self._thread, knows_all=seen is not None)
 
     def mark(self, found: Deletions, copied: Copied) -> None:
-        """Stage the keys of rows that the store has no more, and the rows that it only archived."""
+        """Stage the keys of rows that the store no longer has, and the rows that it only archived."""
         self._thread.run(self._place.tables.deletes.stage_gone, found.gone, self._now)
         archived = self._writer(self._now)
         archived.write(found.archived)

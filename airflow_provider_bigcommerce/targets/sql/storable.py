@@ -117,7 +117,7 @@ def repeated(raw: bytes, path: str) -> Iterator[tuple[str, bytes]]:
     """Path and JSON of every value that another one of the same name stands behind, at any depth, as ``files.careful`` names them.
 
     :param raw: a JSON value.
-    :param path: where it stands in its record.
+    :param path: where it is in its record.
     """
     first = raw.lstrip()[:1]
     try:

@@ -60,7 +60,7 @@ _INDEXES: Mapping[str, Sequence[str]] = {
     "_bigcommerce_syncs_mode": ("table_name", "filters_hash", "mode", "finished_at"),
 }
 
-#: How long the rows of runs are kept that nothing asks for: a year, and a month to look back upon it.
+#: How long the rows of runs are kept that nothing asks for: a year, and a month to look back at it.
 _KEPT = timedelta(days=400)
 
 
@@ -79,7 +79,7 @@ class Past:
 
 
 class Syncs:
-    """The rows of ``_bigcommerce_syncs`` that speak of one table.
+    """The rows of ``_bigcommerce_syncs`` that belong to one table.
 
     :param database: where it is.
     :param layout: of the table.
@@ -226,12 +226,12 @@ class Syncs:
         if name != spelling:
             raise InvalidQueryError(
                 f"The table {table} and the table {self._database.qualified(name)}, which was filled before, have names that this database "
-                f"takes for the same where it compares text, so that {self._name} cannot tell them apart. Give another table."
+                f"compares as equal, so that {self._name} cannot distinguish them. Give another table."
             )
         if store_hash != self._store_hash:
             raise InvalidQueryError(
                 f"The table {table} was filled from the store {store_hash!r}, and the connection now points to {self._store_hash!r}: "
-                "going on would mix two stores in one table. Give another table or schema for the new store. To start over here, drop "
+                "continuing would mix two stores in one table. Give another table or schema for the new store. To start over here, drop "
                 f"the table and delete its rows from {self._name}."
             )
         if resource != layout.resource:

@@ -71,13 +71,13 @@ class TableCopy:
         return self._runs[0]
 
     def bounds(self) -> Bounds:
-        """Which rows of the store it speaks of."""
+        """Which rows of the store it covers."""
         return bounds_of(self._runs, self._resource)
 
     def _past(self) -> tuple[list[Manifest], str, Mapping[str, str]]:
         """The runs that filled the table with the newest one's filters, the newest first, and how they keep nested values.
 
-        Only the newest manifest is read: of the others, what the columns tell stands in copies of it.
+        Only the newest manifest is read: of the others, what the columns tell is in copies of it.
         """
         database, name = self._database, self._database.qualified(SYNCS.name)
         there = database.columns_of(SYNCS.name)
@@ -109,7 +109,7 @@ class TableCopy:
         return [newest, *others], str(nested), json.loads(filters)
 
     def _told(self, newest: Manifest, newest_run: str, table: str, filters: str) -> list[Manifest]:
-        """What the columns tell of the other runs with these filters, as copies of the newest manifest.
+        """What the columns say about the other runs with these filters, as copies of the newest manifest.
 
         Of the runs that moved the watermark, and of the reads of everything, one stands for all: there is one for each hour of a year.
         """
@@ -242,7 +242,7 @@ class TableCopy:
     # -- repair
 
     def repair(self, run: str, synced_at: datetime) -> TableRepair:
-        """Begin to write rows anew."""
+        """Begin to write rows again."""
         if not self._has_staging:
             self._thread.run(self._target.create_staging)
             self._has_staging = True

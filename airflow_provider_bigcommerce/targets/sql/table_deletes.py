@@ -1,4 +1,4 @@
-"""Rows of a table that the store has no more: found by keys, marked or deleted within the caller's transaction.
+"""Rows of a table that the store no longer has: found by keys, marked or deleted within the caller's transaction.
 
 Keys of the store are in a temporary table, or are those of the staged rows; keys that are gone are in another.
 """
@@ -24,7 +24,7 @@ class Deletes:
 
     :param database: where the tables are.
     :param layout: of the table.
-    :param staged: the staging table of the rows that the run read, as it stands in a statement.
+    :param staged: the staging table of the rows that the run read, as written in a statement.
     """
 
     def __init__(self, database: Database, layout: Layout, staged: str) -> None:

@@ -23,8 +23,8 @@ class Merged:
     """What a merge did with the staged rows of the main table.
 
     :param written: added or replaced.
-    :param unchanged: left, for they stood in the table as they came.
-    :param overtaken: left, for a run that began later had read them.
+    :param unchanged: left, because they were in the table as they came.
+    :param overtaken: left, because a run that began later had read them.
     """
 
     written: int
@@ -134,7 +134,7 @@ class Tables:
 
         A row that a later run has read in the meantime stays as that run left it.
 
-        :param keeps_unchanged: whether rows that came as they stand in the table are left as they are, by their hashes."""
+        :param keeps_unchanged: whether rows that came as they are in the table are left as they are, by their hashes."""
         database, main = self._database, self._layout.main
         staging, quote = database.staging(self._staging[main.name]), database.quote
         for table in self._layout.tables:
