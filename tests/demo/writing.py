@@ -10,7 +10,7 @@ import json
 import sqlite3
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -108,7 +108,7 @@ class Writing:
         self.screen.table(
             "Prices in the store",
             ["sku", "before", "in the table", "in the store now"],
-            [[sku, f"{before[sku]:.2f}", f"{price:.2f}", f"{now[sku]:.2f}"] for sku, price in list(new.items())],
+            [[sku, f"{before[sku]:.2f}", f"{price:.2f}", f"{now[sku]:.2f}"] for sku, price in new.items()],
         )
         self.screen.check("nothing was written while nobody had answered", not writes, writes)
         told = (applied["counts"], bool(applied["approved_by"]))
@@ -190,7 +190,7 @@ class Writing:
 
     # -- runs -------------------------------------------------------------------------------------------------------------------
 
-    def _until(self, dag_id: str, run: str, arrived: Any = None) -> dict[str, str]:
+    def _until(self, dag_id: str, run: str, arrived: Callable[[dict[str, str]], bool] | None = None) -> dict[str, str]:
         """The states of a run's tasks, as soon as they are as wanted, or the run has ended.
 
         :raises DemoError: it takes too long, or ended before.
@@ -208,7 +208,7 @@ class Writing:
             time.sleep(0.5)
 
     def _require(self, dag_id: str, run: str, states: Mapping[str, str]) -> None:
-        wrong: Sequence[str] = [task for task, state in states.items() if state != "success"]
+        wrong = [task for task, state in states.items() if state != "success"]
         if wrong:
             log = "\n".join(self.airflow.task_log(dag_id, run, wrong[0])[-15:])
             raise DemoError(f"The tasks {', '.join(wrong)} of the run {run} of {dag_id} did not succeed. The log of the first:\n{log}")

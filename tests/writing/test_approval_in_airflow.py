@@ -198,12 +198,13 @@ def airflow(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     found = Airflow(tmp_path_factory.mktemp("approval"))
     dags = found.folder / "dags"
     dags.mkdir()
-    (dags / "again.py").write_text(AGAIN)
     environment = {
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",  # the example's own schedule starts no run
         "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "1",
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",  # the files stay as they are
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",  # the file stays as it is
+        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "600",
+        "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "600",
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # on a busy machine, a task that is not answered in time is tried again
         "PYTHONPATH": str(PROJECT),
     }
@@ -221,7 +222,8 @@ def airflow(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             environment[f"AIRFLOW_CONN_ERP_{name.upper()}"] = json.dumps({"conn_type": "sqlite", "host": str(found.folder / f"{name}.db")})
             environment[f"ERP_CONN_ID_{name}"] = f"erp_{name}"
             environment[f"REPORT_PATH_{name}"] = str(found.folder / "reports" / name)
-            (dags / f"{name}.py").write_text(copied(name), encoding="utf-8")
+        # One file, for Airflow reads each in a process of its own.
+        (dags / "prices.py").write_text("\n".join([*map(copied, found.stores), AGAIN]), encoding="utf-8")
         found.server = AirflowServer(found.folder / "home", environment, dags)
         stack.callback(found.server.stop)
         found.server.start(timeout=500)
