@@ -250,17 +250,20 @@ class AirflowServer:
                     raise RuntimeError(f"{method} {path} was answered with 500: {said}\nThe end of its log:\n{tail}") from error
                 time.sleep(0.25)
 
-    def trigger(self, dag_id: str, run_id: str | None = None) -> str:
+    def trigger(self, dag_id: str, run_id: str | None = None, conf: Mapping[str, Any] | None = None) -> str:
         """Start a run, as soon as Airflow knows the DAG, and return its id.
 
         An Airflow whose SQLite is busy answers 500 after five seconds (with a longer time-out of SQLite's it did not answer for a minute).
         As the run is named beforehand, asking again cannot start a second one: if the first attempt did start it, the next is refused
         with 409.
+
+        :param conf: values of the DAG's parameters.
         """
         name = run_id or f"manual__{secrets.token_hex(8)}"
         until(lambda: self.knows(dag_id), f"the DAG {dag_id}")
+        body = {"logical_date": None, "dag_run_id": name, "conf": dict(conf or {})}
         try:
-            self.request("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "dag_run_id": name}, repeat=True)
+            self.request("POST", f"/api/v2/dags/{dag_id}/dagRuns", body, repeat=True)
         except urllib.error.HTTPError as refusal:
             if refusal.code != 409:
                 raise
