@@ -35,7 +35,7 @@ def status(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Show for each connection and resource: last success, rows, lag, quota, last event, last proof, drift, destination; and how webhooks are.
+    """Show for each connection and resource: last success, rows, lag, quota, last event, last proof, drift, destination. And the webhooks.
 
     It reads what the tasks left in Airflow's metadata database, and sends nothing to BigCommerce. Run it where the scheduler runs.
 
