@@ -142,9 +142,13 @@ def _drift(each: CopyStatus) -> str:
 def _hooks(each: WebhooksStatus) -> tuple[str, ...]:
     wrong = [] if each.failure is None else [f"FAILING since {each.failure.at or 'an unknown time'}: {each.failure.error}"]
     wrong += [_problem(problem) for problem in each.off]
-    mended = [f"mended {problem.mended_at}: {problem.what}, {problem.why}" for problem in each.mended]
+    mended = [f"mended {problem.mended_at}: {problem.what}, {problem.why}{_since(problem)}" for problem in each.mended]
     state = "; ".join([*(wrong or ["ok"]), *mended])
     return _shown(each.conn_id, each.checked_at or "never", "" if each.active is None else str(each.active), state, each.destination)
+
+
+def _since(problem: Problem) -> str:
+    return f" (since {problem.since})" if problem.since else ""
 
 
 def _problem(problem: Problem) -> str:
