@@ -2,7 +2,7 @@
 masked, secrets kept on edit), and the page of the status.
 
 ``BIGCOMMERCE_SCREENSHOT=path.png`` also writes the form's picture there (the one in docs/images), and
-``BIGCOMMERCE_STATUS_SCREENSHOT=path.png`` that of the status page, after real tasks; beside it ``path-phone.png``.
+``BIGCOMMERCE_STATUS_SCREENSHOT=path.png`` that of the status page, after real tasks.
 """
 
 from __future__ import annotations
@@ -11,18 +11,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_provider_bigcommerce.engine.telling import ERROR_KEY, STATUS_KEY
-from airflow_provider_bigcommerce.engine.webhook_health import Problem
-from airflow_provider_bigcommerce.left import Left, Told
-from airflow_provider_bigcommerce.status import Status, WebhooksStatus, standing
 from tests.airflow_server import AirflowServer
 from tests.listener import Answer, Listener
 
@@ -52,7 +47,7 @@ def page(chromium: str, airflow: AirflowServer) -> Iterator[Any]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_context(viewport={"width": 1000, "height": 1500}, device_scale_factor=1.5, locale="en-US").new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(150_000)  # a busy machine needs a minute for Airflow's first page
         page.goto(f"{airflow.url}/auth/login?next={airflow.url}/connections")
         page.locator("input[name=username]").fill(airflow.username)
         page.locator("input[name=password]").fill(airflow.password)
@@ -179,90 +174,17 @@ def test_the_test_button_works_with_the_port_zero_that_the_docs_recommend(page: 
     assert [request.headers["x-auth-token"] for request in store.arrived] == [TOKEN]
 
 
-NOW = datetime.now(UTC)
-ODD = "<b>shop</b><img src=x onerror=\"document.title='broken'\">"
-
-
-def copy_of(conn_id: str, resource: str, **more: Any) -> Left:
-    """A run that ended well, as its task leaves it."""
-    value = {"kind": "copy", "conn_id": conn_id, "resource": resource, "destination": f"s3://bucket/{'very-long-' * 9}/{resource}"}
-    numbers = {"store_hash": "abc123", "rows": 1_214, "requests": 9, "quota": 450, "quota_left": 402, "watermark": "2026-03-29T11:00:00Z"}
-    return Left(STATUS_KEY, "dag", resource, "run", NOW, {**value, **numbers, **more})
-
-
-def shown(*left: Left, told: Sequence[Told] = (), webhooks: Sequence[WebhooksStatus] = ()) -> dict[str, Any]:
-    """What the page is told of such tasks."""
-    return Status(tuple(standing(left, NOW, told)), tuple(webhooks)).as_json()
-
-
-def open_status(page: Any, url: str, answer: dict[str, Any] | None, *, width: int = 1280) -> None:
-    """Open the page; with an answer in the place of the database's, or with that of the database."""
-    page.unroute("**/api/status")
-    if answer is not None:
-        page.route("**/api/status", lambda route: route.fulfill(json=answer))
-    page.set_viewport_size({"width": width, "height": 900})
-    page.goto(url)
-
-
-@pytest.mark.parametrize("width", [320, 390, 800, 1280])
-def test_the_status_page_never_scrolls_sideways_and_shows_names_as_they_are(page: Any, airflow: AirflowServer, width: int) -> None:
-    drift = [["a_name_" * 12, "new_field", "text"]]
-    failed = Left(ERROR_KEY, "dag", "orders", "run", NOW + timedelta(minutes=1), {"conn_id": ODD, "resource": "orders", "error": "x" * 300})
-    off = Problem(what="store/order/updated", why="it is deactivated", since="2026-03-29T01:00:00Z")
-    webhooks = WebhooksStatus(ODD, "abc123", f"https://in.example.com/{'x' * 200}", "2026-03-29T11:00:00Z", 5, (off,))
-    told = [Told(ODD, "orders", NOW, "webhook", 3, 14)]
-    open_status(
-        page,
-        f"{airflow.url}/bigcommerce-status/",
-        shown(copy_of(ODD, "orders", drift=drift), failed, told=told, webhooks=[webhooks]),
-        width=width,
-    )
-
-    page.get_by_text("webhook, 3 rows, 14 a day").wait_for()
-    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
-    assert page.get_by_role("heading", name=ODD).is_visible()
-    assert page.locator("img").count() == 0
-    for text in ("402 of 450", "off since 2026-03-29 01:00: store/order/updated, it is deactivated", "x" * 300, drift[0][0]):
-        assert page.get_by_text(text).first.is_visible()
-    # On a phone each number stands beside its name, in place of a column's head.
-    assert page.locator("thead").is_visible() is (width > 896)
-
-
-def test_the_status_page_follows_airflows_choice_of_light_or_dark(page: Any, airflow: AirflowServer) -> None:
-    open_status(page, f"{airflow.url}/plugin/bigcommerce", shown(copy_of("shop", "orders")))
-    frame = page.frame_locator("iframe")
-    frame.get_by_text("402 of 450").wait_for()
-    paper = "getComputedStyle(document.body).backgroundColor"
-    found = {}
-    for theme in ("dark", "light"):
-        page.evaluate("theme => { document.documentElement.className = theme; }", theme)
-        frame.locator(f"html[data-theme={theme}]").wait_for()
-        found[theme] = frame.locator("body").evaluate(f"() => {paper}")
-    assert found == {"dark": "rgb(17, 17, 17)", "light": "rgb(255, 255, 255)"}
-
-
-def test_many_stores_are_folded_but_those_that_need_a_look(page: Any, airflow: AirflowServer) -> None:
-    left = [copy_of(f"store{store:02}", f"resource_{number}") for store in range(50) for number in range(60)]
-    open_status(page, f"{airflow.url}/bigcommerce-status/", shown(*left, copy_of("store07", "orders", complete=False)))
-
-    page.get_by_text("3,001 copies, 1 to look at").wait_for()
-    assert page.locator("details").count() == 50
-    assert page.locator("details[open] h2").all_inner_texts() == ["store07"]
-
-
 def test_the_status_of_all_copies_is_a_page_of_airflows_ui(page: Any, airflow: AirflowServer, project: Path) -> None:
     """Read from Airflow's database by the session of the person who is logged in; no task has run in it, unless a picture is asked for."""
     picture = os.environ.get("BIGCOMMERCE_STATUS_SCREENSHOT")
     if picture:
         subprocess.run([sys.executable, "-m", "tests.browser.real_tasks"], env=airflow.env, cwd=project, check=True, timeout=500)
-    open_status(page, f"{airflow.url}/plugin/bigcommerce", None)
+        page.set_viewport_size({"width": 1360, "height": 1000})
+    page.goto(f"{airflow.url}/plugin/bigcommerce")
     frame = page.frame_locator("iframe")
-    frame.get_by_role("heading", name="BigCommerce").wait_for()
-    frame.get_by_text("copies, " if picture else "Nothing is known of a copy yet").first.wait_for()
+    frame.get_by_text("copies, " if picture else "Nothing is known of a copy yet").wait_for()
+    assert frame.get_by_role("heading", name="BigCommerce", exact=True).is_visible()
+    frame.locator("html[data-theme]").wait_for()  # Airflow's choice of light or dark, which the page follows
     if picture:
-        frame.get_by_text("equal").first.wait_for()
-        page.set_viewport_size({"width": 1280, "height": 1000})
+        page.wait_for_load_state("networkidle")
         page.screenshot(path=picture, animations="disabled")
-        open_status(page, f"{airflow.url}/bigcommerce-status/", None, width=390)
-        page.get_by_text("equal").first.wait_for()
-        page.screenshot(path=Path(picture).with_name(f"{Path(picture).stem}-phone.png"), animations="disabled")
