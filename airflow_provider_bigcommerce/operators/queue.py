@@ -51,7 +51,7 @@ class BigCommerceQueueOperator(BaseOperator):
 
     ::
 
-        received = BigCommerceQueueOperator(task_id="receive", queue="projects/my-project/subscriptions/bigcommerce")
+        received = BigCommerceQueueOperator(task_id="receive", message_queue="projects/my-project/subscriptions/bigcommerce")
         BigCommerceAcknowledgeOperator(task_id="acknowledge", received=received.output)
 
     Each message is told at least once. Airflow stores the events when this task has succeeded, so this task acknowledges nothing:
@@ -65,7 +65,7 @@ class BigCommerceQueueOperator(BaseOperator):
 
     XCom has the counts, and the handles for the next task: no secret, and nothing of a message.
 
-    :param queue: the URL of an Amazon SQS queue, or the name of a Google Pub/Sub subscription,
+    :param message_queue: the URL of an Amazon SQS queue, or the name of a Google Pub/Sub subscription,
         ``projects/<project>/subscriptions/<subscription>``; of one store. (templated)
     :param queue_conn_id: Airflow's connection to AWS or Google Cloud; ``aws_default`` or ``google_cloud_default`` if not given. (templated)
     :param resource: catalog name, or a list of names, of whose changes is told; of all if not given. Messages about others are
@@ -81,7 +81,7 @@ class BigCommerceQueueOperator(BaseOperator):
     """
 
     argument_checks: ClassVar[Checks] = {
-        "queue": queue_name(),
+        "message_queue": queue_name(),
         "queue_conn_id": optional(text("aws_default")),
         "resource": optional(names("['products', 'orders']")),
         "proof": optional(one_of(PROOFS)),
@@ -91,14 +91,14 @@ class BigCommerceQueueOperator(BaseOperator):
         "bigcommerce_conn_id": text("bigcommerce_default"),
     }
     custom_operator_name = "BigCommerce queue"
-    template_fields: Sequence[str] = ("queue", "queue_conn_id", "resource", "bigcommerce_conn_id")
+    template_fields: Sequence[str] = ("message_queue", "queue_conn_id", "resource", "bigcommerce_conn_id")
     ui_color = "#e8edfb"
 
     @shows_your_line
     def __init__(
         self,
         *,
-        queue: str,
+        message_queue: str,
         queue_conn_id: str | None = None,
         resource: ResourceName | str | Sequence[ResourceName | str] | None = None,
         proof: Proof | None = None,
@@ -109,7 +109,7 @@ class BigCommerceQueueOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**with_outlet(named_by_connection(kwargs, bigcommerce_conn_id), changes_alias()))
-        self.queue = queue
+        self.message_queue = message_queue
         self.queue_conn_id = queue_conn_id
         self.resource = resource
         self.proof = proof
@@ -144,10 +144,10 @@ class BigCommerceQueueOperator(BaseOperator):
             raise InvalidQueryError("BigCommerceQueueOperator works in a task alone, since Airflow stores the events of tasks.")
         self._check_that_one_acknowledges()
         resources = resources_told(self.resource)
-        queue = open_queue(self.queue, self.queue_conn_id)
+        queue = open_queue(self.message_queue, self.queue_conn_id)
         if self.hold > queue.longest_hold:
             raise InvalidQueryError(
-                f"hold={self.hold} is longer than {self.queue} holds a message. Accepted: {queue.longest_hold} or less."
+                f"hold={self.hold} is longer than {self.message_queue} holds a message. Accepted: {queue.longest_hold} or less."
             )
         credentials = BigCommerceHook(self.bigcommerce_conn_id).credentials()
         secrets = Secrets(credentials.store_hash, credentials.access_token, credentials.client_secret)
@@ -160,7 +160,7 @@ class BigCommerceQueueOperator(BaseOperator):
             events = announce(context, taken, self.bigcommerce_conn_id, secrets.store_hash, batch, time.time())
         self._tell(taken, events)
         return {
-            "queue": self.queue,
+            "queue": self.message_queue,
             "queue_conn_id": self.queue_conn_id,
             "batch": batch,
             "events": events,

@@ -18,7 +18,7 @@ from airflow_provider_bigcommerce.exceptions import InvalidQueryError, MissingPa
 _SQS: Final = re.compile(r"https?://[^/\s?#@]+/[^\s?#]+")
 _PUBSUB: Final = re.compile(r"projects/([^/\s]+)/subscriptions/([^/\s]+)")
 
-#: What ``queue`` may be.
+#: What ``message_queue`` may be.
 ACCEPTED: Final = (
     "the URL of an Amazon SQS queue, such as 'https://sqs.eu-west-1.amazonaws.com/123456789012/bigcommerce', or the name of a Google "
     "Pub/Sub subscription, such as 'projects/my-project/subscriptions/bigcommerce'."
@@ -81,7 +81,7 @@ def open_queue(name: str, conn_id: str | None) -> Queue:
         from airflow_provider_bigcommerce.queues.sqs import SqsQueue
 
         return SqsQueue(name, conn_id)
-    raise InvalidQueryError(f"queue={name!r} is no queue. Accepted: {ACCEPTED}")
+    raise InvalidQueryError(f"message_queue={name!r} is no queue. Accepted: {ACCEPTED}")
 
 
 @contextmanager
