@@ -211,9 +211,15 @@ def test_the_same_header_from_within_and_without_is_one() -> None:
     assert taken(request(EVENT, {SECRET_HEADER: "0" * 64})).left.total() == 1
 
 
-@given(st.binary(max_size=200) | st.recursive(st.none() | st.text(max_size=8) | st.integers(), lambda inner: st.lists(inner, max_size=3)).map(
-    lambda value: json.dumps({"Type": "Notification", "Message": value, "headers": value, "body": value, "message": value}).encode()
-))  # fmt: skip
+ODD = st.recursive(st.none() | st.text(max_size=8) | st.integers(), lambda inner: st.lists(inner, max_size=3))
+
+
+def wrapping(value: object) -> bytes:
+    """All wrappings at once, with something in them."""
+    return json.dumps({"Type": "Notification", "Message": value, "headers": value, "body": value, "message": value}).encode()
+
+
+@given(st.binary(max_size=200) | ODD.map(wrapping))
 def test_no_bytes_raise_and_each_message_is_either_done_with_or_left(body: bytes) -> None:
     found = taken(body)
     assert len(found.handles) + found.left.total() == 1
