@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
+import textwrap
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from types import SimpleNamespace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -375,8 +379,6 @@ def test_events_of_lines_are_those_of_their_orders(fake: FakeQueue, airflow: Air
 def test_a_missing_provider_ends_the_task_at_once_and_names_the_package(
     airflow: Airflow, monkeypatch: pytest.MonkeyPatch, queue: str, hook: str, package: str
 ) -> None:
-    import sys
-
     monkeypatch.setitem(sys.modules, hook, None)
     task = pair()[0]
     task.message_queue = queue
@@ -475,3 +477,63 @@ def test_both_tasks_have_the_alias_and_keep_what_they_were_given() -> None:
     assert [each.name for each in first.outlets] == ["bigcommerce://shop/changes/orders", alias.name]
     assert [each.name for each in second.inlets] == ["bigcommerce://shop/changes/orders", alias.name]
     assert second.upstream_task_ids == {"receive"}
+
+
+# -- the page and the example --------------------------------------------------------------------------------------------------------------
+
+
+def blocks(project: Path) -> list[str]:
+    """The Python of docs/how-to/webhooks-from-a-queue.md, and the example."""
+    page = (project / "docs/how-to/webhooks-from-a-queue.md").read_text()
+    found = [textwrap.dedent(block.partition("```")[0]) for block in re.split(r"^ *```python\n", page, flags=re.MULTILINE)[1:]]
+    return [*found, (project / "dags" / "bigcommerce_queue.py").read_text()]
+
+
+def test_the_dags_of_the_page_and_the_example_bring_messages_to_events(
+    fake: FakeQueue, airflow: Airflow, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BIGCOMMERCE_QUEUE", raising=False)
+    first, _, example = blocks(project)
+    for code in (first, example):
+        names: dict[str, Any] = {}
+        exec(compile(code, "page", "exec"), names)
+        task = names["received"].operator if hasattr(names["received"], "operator") else names["received"]
+        fake.send(event(7))
+        airflow.emitted = []
+        returned = task.execute(airflow.context())
+        airflow.succeed()
+        assert (returned["queue"], returned["messages"]) == ("projects/my-project/subscriptions/bigcommerce", 1)
+        [after] = task.downstream_list
+        after.received = returned
+        assert after.execute(airflow.context()) == 1
+    assert (airflow.payloads(), fake.waiting) == ([[7], [7]], {})
+
+
+def test_the_pages_function_puts_deliveries_into_the_queue_as_the_operator_reads_them(
+    fake: FakeQueue, airflow: Airflow, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names: dict[str, Any] = {}
+    boto3 = ModuleType("boto3")
+    vars(boto3)["client"] = lambda _: SimpleNamespace(send_message=lambda *, QueueUrl, MessageBody: fake.send(MessageBody.encode()))  # noqa: N803  # Amazon's
+    monkeypatch.setitem(sys.modules, "boto3", boto3)
+    monkeypatch.setenv("QUEUE_URL", SQS)
+    exec(compile(blocks(project)[1], "page", "exec"), names)
+
+    def delivered(method: str = "POST", body: str = event(7).decode(), **headers: str) -> int:
+        request = {"requestContext": {"http": {"method": method}}, "headers": headers, "body": body, "isBase64Encoded": False}
+        return int(names["handler"](request, None)["statusCode"])
+
+    assert delivered(**{"x-airflow-bigcommerce": SECRET, "x-forwarded-for": "192.0.2.1"}) == 200
+    assert delivered() == 200
+    assert (delivered("GET"), delivered(body="x" * 100_001)) == (405, 405)
+    assert b"192.0.2.1" not in fake.waiting[1].body
+    fake.proof = "required"
+    returned = received(airflow)
+    assert (returned["messages"], len(returned["handles"]), sum(returned["left"].values())) == (2, 1, 1)
+
+
+def test_the_defaults_of_the_page_are_those_of_the_operator(project: Path) -> None:
+    page = (project / "docs/how-to/webhooks-from-a-queue.md").read_text()
+    task = pair()[0]
+    for name in ("max_messages", "max_seconds", "hold"):
+        assert f"| `{name}` | {getattr(task, name)} |" in page
