@@ -80,6 +80,11 @@ def told(resource: str, key: int, parent: int | None = None) -> tuple[str, dict[
 # -- on paper
 
 
+def pages(rows: int) -> int:
+    """Of a list."""
+    return math.ceil(rows / PAGE)
+
+
 def on_paper(pending: Pending) -> int:
     """The requests of a run by events, by what the product decides to read."""
     requests = 0
@@ -90,7 +95,7 @@ def on_paper(pending: Pending) -> int:
                 raise ValueError(f"A run by events would read {name} as by the clock; it is not counted here.")
             for batch in batches(reading.ids):
                 rows = len(batch) * (VARIANTS if reading.by else 1)
-                requests += 1 if rows < PAGE else 2 * math.ceil(rows / PAGE)  # several pages are read until two passes agree
+                requests += 1 if rows < PAGE else 2 * pages(rows)  # several pages are read until two passes agree
     return requests
 
 

@@ -26,7 +26,7 @@ from airflow_provider_bigcommerce.sandbox.store import Store
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
 from tests.airflow_events import EventLog, Logs
 from tests.airflow_memory import Airflow
-from tests.benchmarks.event_day import HOURS, PATTERNS, RESOURCES, VARIANTS, Pending, moments, on_paper, paper_day, requests_of, told
+from tests.benchmarks.event_day import HOURS, PATTERNS, RESOURCES, VARIANTS, Pending, moments, on_paper, pages, paper_day, requests_of, told
 
 
 @contextlib.contextmanager
@@ -55,16 +55,17 @@ class Real:
             self.logs[log.asset.uri] = log
         schedule = AssetOrTimeSchedule(timetable=CronTriggerTimetable("0 3 * * *", timezone="UTC"), assets=changes(*RESOURCES))
         with DAG("day", start_date=datetime(2026, 1, 1, tzinfo=UTC), schedule=schedule, catchup=False):
+            about = {"conn_id": "warehouse", "mode": "incremental"}
             self.tasks = {
-                name: BigCommerceToSqlOperator(task_id=name, resource=name, conn_id="warehouse", mode="incremental", live=True)
-                for name in RESOURCES
+                name: BigCommerceToSqlOperator(task_id=name, resource=name, live=True, deletes="detect", **about) for name in RESOURCES
             }
+            self.plain = {name: BigCommerceToSqlOperator(task_id=f"{name}_hourly", resource=name, **about) for name in RESOURCES}
 
-    def run(self, resource: str, kind: str = "scheduled") -> int:
-        """A run of a task, by the clock unless it is said: its requests."""
+    def run(self, resource: str, kind: str = "scheduled", task: BigCommerceToSqlOperator | None = None) -> int:
+        """A run of a task, by the clock unless it is said, of the live one unless it is said: its requests."""
         self.runs += 1
         before = len(self.store.requests)
-        self.tasks[resource].execute(self.logs.context(self.airflow.context(f"run {self.runs}", resource), run_type=kind))
+        (task or self.tasks[resource]).execute(self.logs.context(self.airflow.context(f"run {self.runs}", resource), run_type=kind))
         return len(self.store.requests) - before
 
     def read(self, pending: Pending) -> int:
@@ -104,36 +105,76 @@ def real(products: int) -> Iterator[Real]:
 # -- the measure
 
 
-def counted(*, products: int, changes: int) -> dict[str, Any]:
-    """A day with that many changes: by the clock every hour, and live with the clock once a night.
+@dataclass(frozen=True)
+class _Clock:
+    """Requests of runs by the clock, of a store whose products are so many.
 
-    A list without a change date is read whole by each run of the clock, so that its runs cost the same: one is counted, behind the run that
-    fills the table. The products' 24 runs are counted each.
+    :param variants: of a run of the variants.
+    :param nightly: of a night's run of both, which looks for deleted rows.
+    :param hourly: of a day's runs of the products.
     """
+
+    variants: int
+    nightly: int
+    hourly: int
+
+    def of(self, small: int, products: int) -> _Clock:
+        """The same of a larger store: a page more is a request more of each read of a whole list."""
+        more = pages(products) - pages(small)
+        more_variants = pages(products * VARIANTS) - pages(small * VARIANTS)
+        return _Clock(self.variants + more_variants, self.nightly + more + more_variants, self.hourly)
+
+
+def _by_clock(products: int, changes: int) -> _Clock:
+    """Fill both tables, change products every hour of a day, and read them by the clock."""
     with real(products) as copy:
-        rows = {name: len(copy.store.tables[name]) for name in RESOURCES}
         for name in RESOURCES:
-            print(f"  {rows[name]:,} {name}: {copy.run(name):,} requests for all of them", flush=True)
-        whole = copy.run("product_variants")
+            copy.run(name)
         hourly = 0
         for hour in range(HOURS):
-            for number in range(hour, changes, HOURS):
+            for number in range(hour, changes // 2, HOURS):
                 copy.change(2 * number)
-            hourly += copy.run("products")
-        nightly = copy.run("products") + whole
-        sample = moments("imports", min(changes, 60))
-        by_operator, _ = requests_of(sample, copy.change, copy.read, 0.0)
-        paper, _ = requests_of(sample, copy.change, on_paper, 0.0)
+            hourly += copy.run("products", task=copy.plain["products"])
+        variants = copy.run("product_variants", task=copy.plain["product_variants"])
+        return _Clock(variants, copy.run("products") + copy.run("product_variants"), hourly)
+
+
+def _sample(changes: int) -> int:
+    """Requests of some changes, by the operator.
+
+    :raises ValueError: on paper they are others.
+    """
+    with real(200) as copy:
+        when = moments("imports", changes)
+        by_operator, _ = requests_of(when, copy.change, copy.read, 0.0)
+        paper, _ = requests_of(when, copy.change, on_paper, 0.0)
     if by_operator != paper:
-        raise ValueError(f"The operator sent {by_operator} requests for the sample, and on paper they are {paper}.")
-    days = {
-        f"{pattern} {settle}": dict(
-            zip(("requests", "runs"), paper_day(pattern, products=products, changes=changes, settle=settle), strict=True)
-        )
-        for pattern in PATTERNS
-        for settle in (0, 60)
-    }
+        raise ValueError(f"The operator sent {by_operator} requests for {changes} changes, and on paper they are {paper}.")
+    return by_operator
+
+
+def counted(*, products: int, changes: int, small: int = 500) -> dict[str, Any]:
+    """A day with that many changes: by the clock every hour, and live with the clock once a night.
+
+    Runs by the clock are counted in two smaller stores with the day's changes, which must differ by the pages of their lists alone: the
+    large store's are that many more.
+
+    :raises ValueError: something is not as it was counted on paper.
+    """
+    less, more = _by_clock(small, changes), _by_clock(2 * small, changes)
+    if less.of(small, 2 * small) != more:
+        raise ValueError(f"Runs by the clock cost {less} with {small:,} products and {more} with twice as many: not a request a page.")
+    clock = more.of(2 * small, products)
+    nightly = clock.nightly + pages(changes // 2) - 1  # the day's changes; in the small store it read those since the last hour's run
+    sample = 60
+    sent = _sample(sample)
+    days: dict[str, dict[str, int]] = {}
+    for pattern in PATTERNS:
+        for settle in (0, 60):
+            requests, runs = paper_day(pattern, products=products, changes=changes, settle=settle)
+            days[f"{pattern} {settle}"] = {"requests": requests, "runs": runs}
     return {
-        "rows": rows, "changes": changes, "hourly": hourly + HOURS * whole, "hourly_products": hourly, "whole": whole, "nightly": nightly,
-        "sample": by_operator, "days": days,
+        "rows": {"products": products, "product_variants": products * VARIANTS}, "changes": changes, "small": 2 * small,
+        "hourly": clock.hourly + HOURS * clock.variants, "hourly_products": clock.hourly, "whole": clock.variants, "nightly": nightly,
+        "sample": {"changes": sample, "requests": sent}, "days": days,
     }  # fmt: skip

@@ -16,7 +16,7 @@ from tests.benchmarks.processes import PROJECT
 PARTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "receiver": ({"webhooks": 5_000, "at_once": 50}, {"webhooks": 2_000, "at_once": 50}),
     "live": ({"tries": 20, "burst": 10_000, "seconds": 60.0}, {"tries": 5, "burst": 2_000, "seconds": 20.0}),
-    "day": ({"products": 100_000, "changes": 2_000}, {"products": 5_000, "changes": 200}),
+    "day": ({"products": 100_000, "changes": 2_000}, {"products": 100_000, "changes": 2_000, "small": 250}),
 }
 
 

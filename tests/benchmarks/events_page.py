@@ -118,7 +118,10 @@ def _day(day: Mapping[str, Any]) -> list[str]:
         f"clock every hour: {day['hourly']:,} requests. Of these, the products' {HOURS} runs are {day['hourly_products']:,}; each run "
         f"of the variants, whose list has no change date, is {day['whole']:,}. Live: the runs by events, and one run by the clock a night, "
         f"{day['nightly']:,} requests. A run reads {TO_READ:g} s after its first event and lasts {TO_END:g} s more: a quick one, which "
-        "gathers few changes. Counted on paper, by the product's own functions; for a sample of the changes, the operator sent as many."
+        "gathers few changes. The night's run also looks for deleted rows, which the hourly ones do not. Counted on paper, by the "
+        f"product's own functions; for {day['sample']['changes']} of the changes, the operator sent as many, "
+        f"{day['sample']['requests']}. Runs by the clock are counted in a store with {day['small']:,} products and the same changes, and "
+        "are a request more here for each page that its lists have more."
     )
     columns = "| changes | `settle` | runs by events | their requests | with the night's | of those every hour |"
     lines = []

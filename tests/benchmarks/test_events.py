@@ -58,7 +58,7 @@ def test_the_page_tells_what_events_cost_how_busy_the_machine_was_and_why_a_goal
     receiver = {"taken": one, "refused": {**one, "cpu_ms": 1.2, "statuses": {"401": 5_000}}, "at_once": 50, "load": [1.0, 2.0]}
     days = {f"{pattern} {settle}": {"requests": 1_700 - settle, "runs": 1_000} for pattern in event_day.PATTERNS for settle in (0, 60)}
     day = {"rows": {"products": 100, "product_variants": 300}, "changes": 2_000, "hourly": 28_900, "hourly_products": 50, "whole": 1_202}
-    day |= {"nightly": 1_204, "days": days}
+    day |= {"nightly": 1_204, "days": days, "small": 1_000, "sample": {"changes": 60, "requests": 59}}
     found = {"arrival": arrival, "burst": burst, "receiver": receiver, "day": day}
     page = rendered({"events": {"date": "2026-01-01", "commit": "abc", "quick": False, "found": found}})
     busy = "the machine's load was 21.5 before and 19 after, by other work beside ours"
