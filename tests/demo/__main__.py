@@ -28,6 +28,8 @@ from cryptography.fernet import Fernet
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from tests.demo.airflow_server import DemoAirflow
+from tests.demo.live import Live
+from tests.demo.live import environment as live_environment
 from tests.demo.month import Month
 from tests.demo.picture import picture_grid
 from tests.demo.processes import DemoError, Programs
@@ -82,9 +84,11 @@ class Demo:
             (folder / part).mkdir(parents=True)
         self.programs = Programs(folder / "logs")
         self.shop = Shop(self.programs, folder)
-        environment = {"BIGCOMMERCE_SYNC_PATH": str(self.files), "PYTHONUNBUFFERED": "1", **Writing.environment(folder / "writing")}
+        ours = {"BIGCOMMERCE_SYNC_PATH": str(self.files), "PYTHONUNBUFFERED": "1"}
+        environment = {**ours, **Writing.environment(folder / "writing"), **live_environment(folder, PROJECT / "dags", CONNECTION)}
         self.airflow = DemoAirflow(folder / "airflow", PROJECT / "dags", self.programs, environment)
         self.writing = Writing(self.airflow, self.shop, screen, folder / "writing", RUN_SECONDS)
+        self.live = Live(self.airflow, screen, self.shop, folder, CONNECTION)
         self.month = Month(self.programs, screen, folder / "month", self.airflow.env)
 
     # -- the story --------------------------------------------------------------------------------------------------------------
@@ -105,11 +109,13 @@ class Demo:
         self._check_second(second, changed)
         self.screen.heading("6. Proof: a row of the copy is damaged, found and repaired")
         Proof(self.airflow, self.screen, self.files, RUN_SECONDS).tell([file["path"] for file in first.manifests["orders"]["files"]])
-        self.screen.heading("7. The other way: a person approves new prices, they go into the store and are taken back; then stock")
+        self.screen.heading("7. Live: a price is changed in the store, and seconds later it is in a table")
+        self.live.tell()
+        self.screen.heading("8. The other way: a person approves new prices, they go into the store and are taken back; then stock")
         self.writing.tell(once=self.once)
-        self.screen.heading("8. Five days, hour by hour: outages, killed runs, a backfill, a schema change")
+        self.screen.heading("9. Five days, hour by hour: outages, killed runs, a backfill, a schema change")
         self.month.tell()
-        self.screen.heading("9. The access token and the client secret stayed where they belong")
+        self.screen.heading("10. The access token and the client secret stayed where they belong")
         self._check_secrets()
 
     def _start(self) -> None:
@@ -123,6 +129,7 @@ class Demo:
             self.screen.say(f"[yellow]Port {usual} is taken: {name} is on {port}[/yellow]")
         with self.screen.step("Airflow's database"):
             self.airflow.prepare()
+            self.live.prepare()
         with self.screen.step(f"Connection {CONNECTION}"):
             self.airflow.import_connection(CONNECTION, self.shop.connection)
         with self.screen.step(f"Airflow at {self.airflow.url} (airflow standalone: SQLite, LocalExecutor)"):
@@ -287,7 +294,7 @@ class Demo:
         self.screen.say(f"Airflow:   {self.airflow.url}   user [bold]{user}[/bold], password [bold]{password}[/bold]")
         self.screen.say(f"DAG:       {self.airflow.url}/dags/{DAG}")
         self.screen.say(f"Files:     {self.files}")
-        self.screen.say(f"Tables:    {self.month.database} (SQLite), the five days' copy")
+        self.screen.say(f"Tables:    {self.month.database} (SQLite), the five days' copy; {self.live.database}, the live one")
         self.screen.say(f"Store:     {self.shop.url}/stores/{self.shop.store_hash}/v3/catalog/products (the token is in the connection)")
         self.screen.say(f"Plans:     {self.folder / 'writing' / 'reports'}, what was planned, sent and undone, row by row")
         self.screen.say(f"Logs:      {self.folder / 'logs'}")
