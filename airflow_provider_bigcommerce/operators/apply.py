@@ -30,7 +30,8 @@ from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.operators.writes import accounted, drive, failing_for_good, is_last_try, write_run
 from airflow_provider_bigcommerce.writing.apply import MAX_AGE, Applied, Applying, plan_uri
 from airflow_provider_bigcommerce.writing.conflicts import OnConflict
-from airflow_provider_bigcommerce.writing.sending_plan import OnRejected, SendingManner, Verify, verify_of
+from airflow_provider_bigcommerce.writing.reading_back import Verify, verify_of
+from airflow_provider_bigcommerce.writing.sending_plan import OnRejected, SendingManner
 
 
 class BigCommerceApplyOperator(BaseOperator):

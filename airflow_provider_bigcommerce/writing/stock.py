@@ -21,13 +21,13 @@ from airflow_provider_bigcommerce.core.writing.outcomes import Outcome, OutcomeK
 from airflow_provider_bigcommerce.core.writing.steps import Hopeless, Unclear
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
 from airflow_provider_bigcommerce.writing.formats import PlanRow
-from airflow_provider_bigcommerce.writing.guards import Guards
 from airflow_provider_bigcommerce.writing.kept import Endings, Kept
 from airflow_provider_bigcommerce.writing.stock_facts import Facts, items, learn
 from airflow_provider_bigcommerce.writing.stock_notes import Sent, StockNotes
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
+    from airflow_provider_bigcommerce.writing.guards import Guards
     from airflow_provider_bigcommerce.writing.sent_notes import Notes
 
 #: Rows of one request. Source: inventory.v3.yml:46.
@@ -38,7 +38,8 @@ ROWS_IN_HAND: Final = 20_000
 _MOST_SENDINGS = 3
 #: Seconds between two looks: the first, and the longest.
 _FIRST_LOOK, _LONGEST_LOOK = 1.0, 30.0
-_CALLS: Mapping[Mode, tuple[str, str]] = {
+#: The call of each mode.
+CALLS: Mapping[Mode, tuple[str, str]] = {
     "absolute": ("PUT", "/v3/inventory/adjustments/absolute"),
     "relative": ("POST", "/v3/inventory/adjustments/relative"),
 }
@@ -232,7 +233,7 @@ class StockWriting:
 
     async def _send(self, part: list[_Way]) -> tuple[list[_Way], list[list[_Way]]]:
         """Send one request: the rows that wait for a proof, and requests to be sent next."""
-        method, path = _CALLS[self._mode]
+        method, path = CALLS[self._mode]
         targets = [way.target for way in part]
         self._notes.intend(targets)
         body = {"reason": self._reason, "items": [target.body() for target in targets]}
@@ -267,7 +268,7 @@ class StockWriting:
 
     async def _after_refusal(self, part: list[_Way], answer: Response) -> tuple[list[_Way], list[list[_Way]]]:
         """What follows from a refusal: it may name items in its title, and does not say whether the others were taken."""
-        method, path = _CALLS[self._mode]
+        method, path = CALLS[self._mode]
         error = error_from(Request(method, path), answer, scopes=resource_of("inventory_items").modify_scopes)
         if answer.status in (403, 404, 405):
             self.error = error
