@@ -40,13 +40,14 @@ from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQue
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.operators.writes import failing_for_good
 from airflow_provider_bigcommerce.targets.files.destination import Destination
+from airflow_provider_bigcommerce.writing.arguments import refuse_absent
 from airflow_provider_bigcommerce.writing.claims import Lease
 from airflow_provider_bigcommerce.writing.columns import OURS, Columns, InputRow, Rows, checked_mapping
 from airflow_provider_bigcommerce.writing.folder import begin_attempt
 from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlannedOperation, PlanRow
 from airflow_provider_bigcommerce.writing.guards import Guards
 from airflow_provider_bigcommerce.writing.holding import while_held
-from airflow_provider_bigcommerce.writing.input_files import InputFiles
+from airflow_provider_bigcommerce.writing.input_files import FILE_FORMATS, InputFiles, Kind
 from airflow_provider_bigcommerce.writing.input_query import InputQuery
 from airflow_provider_bigcommerce.writing.reporting import ON_REJECTED, OnRejected, Report, write_report
 from airflow_provider_bigcommerce.writing.results import call_of
@@ -66,6 +67,7 @@ class BigCommerceRowsOperator(BaseOperator):
     Markdown, and no value of a row.
 
     :param path: files of rows: ``/data/in/stock-*.csv``; Parquet, JSON lines or CSV. (templated)
+    :param file_format: ``parquet``, ``jsonl`` or ``csv``, for files whose names do not end so.
     :param conn_id: connection id of the database that ``sql`` is sent to. (templated)
     :param sql: a query, in the place of ``path``; its columns are the rows' columns. (templated)
     :param mapping: column of the input -> column of the operator, where they are named otherwise; other columns are ignored.
@@ -96,6 +98,7 @@ class BigCommerceRowsOperator(BaseOperator):
     }
     argument_checks: ClassVar[Checks] = {
         "path": optional(place("/data/in/stock-*.csv")),
+        "file_format": optional(one_of(FILE_FORMATS)),
         "conn_id": optional(text("warehouse")),
         "sql": optional(text("SELECT sku, location_id, quantity FROM stock")),
         "mapping": optional(mapping("{'item': 'sku'}")),
@@ -116,6 +119,7 @@ class BigCommerceRowsOperator(BaseOperator):
         self,
         *,
         path: str | None = None,
+        file_format: Kind | None = None,
         conn_id: str | None = None,
         sql: str | None = None,
         mapping: Mapping[str, str] | None = None,
@@ -127,11 +131,10 @@ class BigCommerceRowsOperator(BaseOperator):
         bigcommerce_conn_id: str = "bigcommerce_default",
         **kwargs: Any,
     ) -> None:
-        for name, why in self.absent.items():
-            if name in kwargs:
-                raise InvalidQueryError(f"{type(self).__name__} has no argument {name!r}: {why}. Leave it out.")
+        refuse_absent(self, self.absent, kwargs)
         super().__init__(**named_by_connection(kwargs, bigcommerce_conn_id))
         self.path = path
+        self.file_format = file_format
         self.conn_id = conn_id
         self.sql = sql
         self.mapping = mapping
@@ -179,7 +182,7 @@ class BigCommerceRowsOperator(BaseOperator):
 
     def _sent(self, context: Mapping[str, Any], started_at: datetime) -> tuple[Report, BigCommerceError | None]:
         """Send what is to be sent, and leave the report; why not all was sent."""
-        source = InputFiles(self.path) if self.path is not None else InputQuery(str(self.conn_id), str(self.sql))
+        source = InputFiles(self.path, self.file_format) if self.path is not None else InputQuery(str(self.conn_id), str(self.sql))
         with Spool(source.rows) as spool:
             rows = self._rows(spool)
             hook, destination = BigCommerceHook(self.bigcommerce_conn_id), Destination.at(str(self.report_path))

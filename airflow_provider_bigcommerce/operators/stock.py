@@ -93,9 +93,7 @@ class BigCommerceStockOperator(BigCommerceRowsOperator):
         own = ("mode", "reason", "confirm_within", "unchanged", "max_changed_percent", "max_value_change_percent")
         check_arguments(self, {name: self.argument_checks[name] for name in own})
         if mode == "relative" and unchanged == "send":
-            raise InvalidQueryError(
-                "unchanged='send' cannot work in mode='relative': such a row is 0 pieces. Leave it out."
-            )
+            raise InvalidQueryError("unchanged='send' cannot work in mode='relative': such a row is 0 pieces. Leave it out.")
 
     @property
     def operation(self) -> PlannedOperation:

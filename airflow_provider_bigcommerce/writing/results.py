@@ -91,9 +91,11 @@ def write_results(
 
 
 def _undo(resource: Resource, row: PlanRow, outcome: OutcomeRow, *, is_relative: bool) -> UndoRow | None:
-    if not is_relative:
+    before = (row.old or {}).get("quantity")
+    if resource.name != STOCK or not (is_relative or isinstance(before, int)):
         return undo_row(resource, call_of(resource, row), row, outcome)
-    back = {**row.body, "quantity": -row.body["quantity"]}
+    change = -row.body["quantity"] if is_relative else before - row.body["quantity"]
+    back = {**row.body, "quantity": change} if change else None
     return undo_of_stock(row.row, row.key, outcome.id, outcome.outcome, back)
 
 

@@ -65,7 +65,7 @@ def _held(row: UndoRow, undo: PlanRow, facts: Facts) -> UndoRow:
     if refusal is not None:
         return _cannot(row, refusal.text)
     numbers = {"old": {"quantity": target.old}, "new": {"quantity": target.new("relative")}, "id": target.variant}
-    return msgspec.structs.replace(row, undo=msgspec.structs.replace(undo, **numbers))
+    return msgspec.structs.replace(row, undo=msgspec.structs.replace(undo, body=target.body(), **numbers))
 
 
 def _cannot(row: UndoRow, why: str) -> UndoRow:
