@@ -204,7 +204,7 @@ class BigCommerceRowsOperator(BaseOperator):
             if isinstance(error, LongWaitError) and is_task(context):
                 raise error  # no end: the task comes again, and leaves its report then
             report = write_report(
-                folder, (_faulty(one, row) for one, row in zip(ended, rows, strict=True)), (row.own for row in rows),
+                folder, ((_faulty(one, row), row.own) for one, row in zip(ended, rows, strict=True)),
                 resource=self.resource, store_hash=store_hash, operation=self.operation, started_at=started_at,
                 settings={**self.settings(), "source": source.source()}, undo=self.undo, can_be_taken_back=self.can_be_taken_back,
             )  # fmt: skip

@@ -79,8 +79,7 @@ class Report:
 
 def write_report(
     folder: AttemptFolder,
-    ended: Iterable[Ended],
-    inputs: Iterable[Mapping[str, Any]],
+    ended: Iterable[tuple[Ended, Mapping[str, Any]]],
     *,
     resource: str,
     store_hash: str,
@@ -92,8 +91,7 @@ def write_report(
 ) -> Report:
     """Write the files and commit them.
 
-    :param ended: what became of each row, in the input's order.
-    :param inputs: the input's own rows, in the same order.
+    :param ended: what became of each row, in the input's order, and the input's own row.
     :param undo: how a row is taken back, or why nothing does; None for a row of which the store took nothing.
     :param can_be_taken_back: whether a row that takes one back is an input of the same operator.
     :raises DestinationError: it cannot be written.
@@ -104,7 +102,7 @@ def write_report(
         outcomes = files.enter_context(folder.rows(OUTCOME_ROWS))
         back = files.enter_context(folder.rows(BACK_ROWS)) if can_be_taken_back else None
         undoing = files.enter_context(folder.rows(UNDO_ROWS))
-        for one, own in zip(ended, inputs, strict=True):
+        for one, own in ended:
             outcome = one.outcome
             counts[outcome.outcome] += 1
             row = OutcomeRow(
