@@ -205,6 +205,13 @@ def events(processes: Processes, *, quick: bool) -> Measured:
     return run(quick=quick)
 
 
+def writes(processes: Processes, *, quick: bool) -> Measured:
+    """Bulk changes: product updates under a quota, price records, a plan's CPU, the memory of stock; one row at a time beside them."""
+    from tests.benchmarks.writes import run
+
+    return run(quick=quick)
+
+
 def faults(processes: Processes, *, quick: bool) -> Measured:
     """50,000 products at 50 ms with 2% of answers failing, against the same without faults."""
     found: dict[str, list[Result]] = {"without": [], "with": []}
@@ -244,6 +251,7 @@ MEASURES: Mapping[str, Callable[..., Measured]] = {
     "sql": sql,
     "lake": lake,
     "events": events,
+    "writes": writes,
     "profile": profile,
 }
 
