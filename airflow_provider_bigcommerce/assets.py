@@ -21,6 +21,9 @@ GROUP = "bigcommerce"
 #: The alias through which events go whose asset is known only in the run.
 DATA_ALIAS = "bigcommerce_data"
 
+#: The alias through which changes go that come from a queue, whose resources are known only in the run.
+CHANGES_ALIAS = "bigcommerce_changes"
+
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
     """Accept ``bigcommerce://<connection id>`` alone, with one resource name after it, or with ``changes/`` and one resource name.
@@ -89,6 +92,13 @@ def data_alias() -> AssetAlias:
     from airflow.sdk import AssetAlias
 
     return AssetAlias(name=DATA_ALIAS, group=GROUP)
+
+
+def changes_alias() -> AssetAlias:
+    """What stands for the assets of changes where a queue reports them: their resources are known only in the run."""
+    from airflow.sdk import AssetAlias
+
+    return AssetAlias(name=CHANGES_ALIAS, group=GROUP)
 
 
 def is_known(*arguments: object) -> bool:

@@ -36,6 +36,7 @@
     │   ├── ServerError                 5xx, likewise
     │   ├── LongWaitError               nothing came for longer than the caller wants to wait; carries when to come back
     │   ├── TransportError              no usable answer: name resolution, TLS, time-out, cut connection
+    │   ├── QueueError                  messages of a queue were not acknowledged; they come again
     │   └── ConcurrentRunError          two runs of one task at once; the later to end starts from the beginning
     │       └── ResourceBusyError       another task writes this resource of this store; carries when to come back
     └── BigCommerce or we have a bug
@@ -293,6 +294,10 @@ class ResourceBusyError(ConcurrentRunError):
     def __init__(self, message: str, *, seconds: float) -> None:
         super().__init__(message)
         self.seconds = seconds
+
+
+class QueueError(BigCommerceError):
+    """Messages of a queue were not acknowledged: their events are not stored, or the queue refused. They come again; none is lost."""
 
 
 class LongWaitError(BigCommerceError):

@@ -136,6 +136,7 @@ def get_provider_info() -> dict[str, Any]:
                         "graphql",
                         "partition",
                         "plan",
+                        "queue",
                         "reconcile",
                         "refunds",
                         "request",

@@ -2,7 +2,7 @@
 
 The table has the columns sku and price; name its connection in BIGCOMMERCE_PRICES_CONN_ID, and the query in BIGCOMMERCE_PRICES_SQL. Whoever
 answers sees the first rows with old and new prices under Required Actions in Airflow. Without an answer within four hours, nothing is
-sent. What came of each row is in the files of the task apply.
+sent. If the store has every price already, nobody is asked. What came of each row is in the files of the task apply.
 
 https://github.com/airflow-provider-bigcommerce/airflow-provider-bigcommerce/blob/main/docs/how-to/approve-a-change.md
 https://github.com/airflow-provider-bigcommerce/airflow-provider-bigcommerce/blob/main/docs/how-to/undo-a-change.md
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
-from airflow.sdk import dag
+from airflow.sdk import dag, task
 
 from airflow_provider_bigcommerce.operators.apply import BigCommerceApplyOperator
 from airflow_provider_bigcommerce.operators.plan import BigCommercePlanOperator
@@ -51,6 +51,12 @@ def bigcommerce_prices() -> None:
         max_value_change_percent={"price": 30},  # a price that moves further is a mistake: the task fails, and nobody is asked
         show_values=["price"],
     )
+
+    @task.short_circuit
+    def is_anything_to_decide(planned: Any) -> bool:
+        """Whether any row would be sent or cannot be; otherwise the tasks below are skipped."""
+        return bool(planned["counts"].keys() - {"input", "unchanged"})
+
     approve = ApprovalOperator(
         task_id="approve",
         subject="New prices for the store",
@@ -62,7 +68,7 @@ def bigcommerce_prices() -> None:
     # The same rows planned once more: nothing may be left to change.
     read_back = BigCommercePlanOperator(task_id="read_back", **PRICES, max_changes=0)
 
-    plan >> approve >> apply >> read_back
+    is_anything_to_decide(plan.output) >> approve >> apply >> read_back
 
 
 bigcommerce_prices()

@@ -45,6 +45,49 @@ def until(found: Callable[[], Found], what: str = "what is waited for", seconds:
     return value
 
 
+class Processes:
+    """A program and whatever it starts: one process group, ended as one.
+
+    :param arguments: its command line.
+    :param env: its whole environment.
+    :param cwd: its working directory.
+    :param log_file: what it prints is added there.
+    """
+
+    def __init__(self, arguments: list[str], env: Mapping[str, str], cwd: Path, log_file: Path) -> None:
+        with log_file.open("ab") as log:
+            self._leader = subprocess.Popen(
+                arguments, env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+
+    def status(self) -> int | None:
+        """The program's exit status; None while it runs."""
+        return self._leader.poll()
+
+    def stop(self) -> None:
+        """End every process: SIGINT, SIGTERM, and SIGKILL for what is left (idle workers of the LocalExecutor ignore both)."""
+        for number, seconds in ((signal.SIGINT, 5.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 5.0)):
+            if not self._end(number, seconds):
+                break
+        self._leader.wait()
+
+    def kill(self) -> None:
+        """End every process as a lost machine does, and return when they are gone."""
+        self._end(signal.SIGKILL, 30.0)
+        self._leader.wait()
+
+    def _end(self, number: int, seconds: float) -> bool:
+        """Signal the group and wait for its end; tells whether a process of it was left to be signalled."""
+        try:
+            os.killpg(self._leader.pid, number)
+        except ProcessLookupError:
+            return False
+        deadline = time.monotonic() + seconds
+        while _group_lives(self._leader) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return True
+
+
 class AirflowServer:
     """An Airflow with the simple auth manager, on SQLite unless ``env`` names another database.
 
@@ -73,7 +116,8 @@ class AirflowServer:
         self.log_file = home / f"{component}.log"
         self.password = secrets.token_urlsafe(12)
         self._passwords = home / "passwords.json"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._processes: Processes | None = None
+        self._beside: list[Processes] = []
         self._token: str | None = None
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "_AIRFLOW_"))}
         self.env = {
@@ -91,6 +135,8 @@ class AirflowServer:
             "AIRFLOW__CORE__PARALLELISM": "8",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{self.username}:admin",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self._passwords),
+            # A task whose start is not answered in time asks again, is refused since it has started, and ends: its run hangs for minutes.
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
             # The log servers of worker and triggerer, whose default ports 8793 and 8794 another Airflow may hold.
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
@@ -112,41 +158,56 @@ class AirflowServer:
         :raises RuntimeError: it ended or was not ready in time; the message holds the end of its log.
         """
         self.prepare()
-        with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "airflow", self.component],
-                env=self.env,
-                cwd=self.home,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        return self.start_prepared(timeout)
+
+    def start_prepared(self, timeout: float = 180) -> Self:
+        """Start again what was prepared before: an Airflow that was stopped or killed comes back to its own database."""
+        processes = self._processes = self._run(self.component, self.log_file)
         deadline = time.monotonic() + timeout
         while not self.is_healthy():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                code = self._process.poll()
+            if processes.status() is not None or time.monotonic() > deadline:
+                code = processes.status()
                 self.stop()
                 tail = self.log_file.read_text(errors="replace")[-4000:]
                 what = f"ended with status {code}" if code is not None else f"was not ready after {timeout:g} s"
                 raise RuntimeError(f"airflow {self.component} {what}. The end of its log:\n{tail}")
             time.sleep(0.25)
+        if self.component == "standalone":
+            try:
+                self.make_ready_for_tasks()
+            except OSError:
+                self.stop()
+                raise
         return self
 
+    def make_ready_for_tasks(self) -> None:
+        """Have the API server make the routes that tasks use, which it does at the first request to one of them.
+
+        It answers nobody meanwhile, half a minute on a busy machine, while a task waits 5 s for the answer to its start.
+        """
+        self._call("GET", "/execution/health", None, {}, timeout=180)
+
     def stop(self) -> None:
-        """End every process of the group: SIGINT, SIGTERM, and SIGKILL for what is left (idle workers of the LocalExecutor ignore both)."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        for number, seconds in ((signal.SIGINT, 5.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 5.0)):
-            try:
-                os.killpg(process.pid, number)
-            except ProcessLookupError:
-                break
-            deadline = time.monotonic() + seconds
-            while _group_lives(process) and time.monotonic() < deadline:
-                time.sleep(0.1)
-        process.wait()
+        """End every process, of what was started beside it too."""
+        for processes in (*self._beside, *([] if self._processes is None else [self._processes])):
+            processes.stop()
+        self._processes = None
+        self._beside.clear()
+
+    def kill(self) -> None:
+        """End it as a lost machine does: SIGKILL to its processes; what runs beside it goes on."""
+        processes, self._processes = self._processes, None
+        if processes is not None:
+            processes.kill()
+
+    def beside(self, component: Literal["scheduler", "dag-processor", "triggerer"]) -> Processes:
+        """Start another part of this Airflow, beside an API server that runs alone; `stop` ends it too."""
+        processes = self._run(component, self.home / f"{component}.log")
+        self._beside.append(processes)
+        return processes
+
+    def _run(self, component: str, log_file: Path) -> Processes:
+        return Processes([sys.executable, "-m", "airflow", component], self.env, self.home, log_file)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -189,17 +250,20 @@ class AirflowServer:
                     raise RuntimeError(f"{method} {path} was answered with 500: {said}\nThe end of its log:\n{tail}") from error
                 time.sleep(0.25)
 
-    def trigger(self, dag_id: str, run_id: str | None = None) -> str:
+    def trigger(self, dag_id: str, run_id: str | None = None, conf: Mapping[str, Any] | None = None) -> str:
         """Start a run, as soon as Airflow knows the DAG, and return its id.
 
         An Airflow whose SQLite is busy answers 500 after five seconds (with a longer time-out of SQLite's it did not answer for a minute).
         As the run is named beforehand, asking again cannot start a second one: if the first attempt did start it, the next is refused
         with 409.
+
+        :param conf: values of the DAG's parameters.
         """
         name = run_id or f"manual__{secrets.token_hex(8)}"
         until(lambda: self.knows(dag_id), f"the DAG {dag_id}")
+        body = {"logical_date": None, "dag_run_id": name, "conf": dict(conf or {})}
         try:
-            self.request("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "dag_run_id": name}, repeat=True)
+            self.request("POST", f"/api/v2/dags/{dag_id}/dagRuns", body, repeat=True)
         except urllib.error.HTTPError as refusal:
             if refusal.code != 409:
                 raise
@@ -235,7 +299,7 @@ class AirflowServer:
             self._token = str(answer["access_token"])
         return self._token
 
-    def _call(self, method: str, path: str, body: object, headers: Mapping[str, str]) -> Any:
+    def _call(self, method: str, path: str, body: object, headers: Mapping[str, str], timeout: float = 60) -> Any:
         request = urllib.request.Request(
             self.url + path,
             method=method,
@@ -243,7 +307,7 @@ class AirflowServer:
             headers={"Content-Type": "application/json", **headers},
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=60) as answer:
+        with opener.open(request, timeout=timeout) as answer:
             content = answer.read()
         return json.loads(content) if content else None
 

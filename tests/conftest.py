@@ -110,6 +110,15 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(os.environ["AIRFLOW_HOME"], ignore_errors=True)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _masks_of_this_file_only() -> Iterator[None]:
+    """Airflow compiles one pattern of every secret that a process ever saw: of thousands of tests', each new one and each log line pays."""
+    yield
+    masker = sys.modules.get("airflow.sdk._shared.secrets_masker")
+    if masker is not None:
+        masker.reset_secrets_masker()
+
+
 @pytest.fixture(scope="session")
 def project() -> Path:
     """The project's root."""

@@ -13,10 +13,15 @@ import typer
 from airflow_provider_bigcommerce.cli.output import only_results, print_table, say
 
 if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.status import CopyStatus
+    from airflow_provider_bigcommerce.status import CopyStatus, LastEvent, Problem, WebhooksStatus
 
 #: Exit status where a copy lags more than ``--max-lag`` allows.
 LATE: Final = 1
+
+#: Characters of a cell.
+_LONGEST: Final = 2_000
+#: Fields that the store sent in addition to the schema and that a line names.
+_MOST_FIELDS: Final = 3
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -30,7 +35,7 @@ def status(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Show for each connection and resource: last success, rows, lag, quota, last proof, destination.
+    """Show for each connection and resource: last success, rows, lag, quota, last event, last proof, drift, destination. And the webhooks.
 
     It reads what the tasks left in Airflow's metadata database, and sends nothing to BigCommerce. Run it where the scheduler runs.
 
@@ -55,14 +60,36 @@ def status(
             "AIRFLOW_HOME or AIRFLOW__DATABASE__SQL_ALCHEMY_CONN; a new database needs 'airflow db migrate' first."
         ) from error
     if as_json:
-        say(json.dumps([each.as_json() for each in found], indent=2))
+        say(json.dumps(found.as_json(), indent=2))
     elif found:
-        titles = ("connection", "resource", "last success", "rows", "lag", "quota left", "last proof", "state", "destination")
-        print_table(titles, [_row(each) for each in found], whole=("connection", "resource", "destination"))
+        if found.copies:
+            titles = (
+                "connection",
+                "resource",
+                "last success",
+                "rows",
+                "lag",
+                "quota left",
+                "last event",
+                "last proof",
+                "state",
+                "drift",
+                "destination",
+            )
+            print_table(titles, [_row(each) for each in found.copies], whole=("connection", "resource", "destination"))
+        if found.webhooks:
+            say(f"{chr(10) if found.copies else ''}Webhooks")
+            titles = ("connection", "last looked at", "active", "state", "destination")
+            print_table(titles, [_hooks(each) for each in found.webhooks], whole=("connection", "destination"))
+        if found.events:
+            say(f"{chr(10) if found.copies or found.webhooks else ''}Events of resources without a copy")
+            print_table(
+                ("connection", "resource", "last event"), [(*_shown(each.conn_id, each.resource), _event(each)) for each in found.events]
+            )
     else:
         say("No copy is known: no task of this version has ended here, or its XComs were removed (airflow db clean).")
     if most is not None:
-        _alert(found, most, max_lag or "")
+        _alert(found.copies, most, max_lag or "")
 
 
 def _alert(found: Sequence[CopyStatus], most: timedelta, asked: str) -> None:
@@ -87,7 +114,45 @@ def _row(each: CopyStatus) -> tuple[str, ...]:
     quota = "" if each.quota is None else f"{each.quota_left if each.quota_left is not None else '?'} of {each.quota}"
     rows = "" if each.rows is None else f"{each.rows:,}"
     state = f"FAILED {each.failure.at}: {each.failure.error}" if each.failure is not None else _state(each)
-    return each.conn_id, each.resource, each.last_success or "never", rows, _lag(each), quota, proof, state, each.destination
+    event = "" if each.last_event is None else _event(each.last_event)
+    cells = (each.conn_id, each.resource, each.last_success or "never", rows, _lag(each), quota, event, proof, state, _drift(each))
+    return _shown(*cells, each.destination)
+
+
+def _shown(*cells: str) -> tuple[str, ...]:
+    """Cells without what would command a terminal: connection ids and records can be edited by a hand."""
+    from airflow_provider_bigcommerce.core.outside_text import one_line
+
+    return tuple(one_line(cell, _LONGEST) for cell in cells)
+
+
+def _event(each: LastEvent) -> str:
+    rows = "" if each.rows is None else f", {each.rows:,} row{'' if each.rows == 1 else 's'}"
+    return " ".join(_shown(f"{each.at}{f' by {each.via}' if each.via else ''}{rows}; {each.events:,} in a day"))
+
+
+def _drift(each: CopyStatus) -> str:
+    if not each.drift:
+        return ""
+    named = ", ".join(f"{field.path} ({field.seen_type})" for field in each.drift[:_MOST_FIELDS])
+    more = max(each.drift_count, len(each.drift)) - _MOST_FIELDS
+    return f"{named}, {more} more" if more > 0 else named
+
+
+def _hooks(each: WebhooksStatus) -> tuple[str, ...]:
+    wrong = [] if each.failure is None else [f"FAILING since {each.failure.at or 'an unknown time'}: {each.failure.error}"]
+    wrong += [_problem(problem) for problem in each.off]
+    mended = [f"mended {problem.mended_at}: {problem.what}, {problem.why}{_since(problem)}" for problem in each.mended]
+    state = "; ".join([*(wrong or ["ok"]), *mended])
+    return _shown(each.conn_id, each.checked_at or "never", "" if each.active is None else str(each.active), state, each.destination)
+
+
+def _since(problem: Problem) -> str:
+    return f" (since {problem.since})" if problem.since else ""
+
+
+def _problem(problem: Problem) -> str:
+    return f"OFF since {problem.since or 'an unknown time'}: {problem.what}, {problem.why}"
 
 
 def _state(each: CopyStatus) -> str:

@@ -21,6 +21,7 @@ import aiohttp
 import msgspec
 
 from airflow_provider_bigcommerce import __version__
+from airflow_provider_bigcommerce.client.certificates import context_of
 from airflow_provider_bigcommerce.client.once import Once, once_only
 from airflow_provider_bigcommerce.core.arguments import Checks, integer, number, optional, seconds
 from airflow_provider_bigcommerce.core.budget import Budget, Ticket
@@ -207,8 +208,9 @@ class Sender:
     async def __aenter__(self) -> Self:
         settings = self._settings
         tls: ssl.SSLContext | bool = bool(settings.verify)
-        if isinstance(settings.verify, str) and "https:" in self._credentials.store_url + (self._credentials.b2b_url or "https:"):
-            tls = await asyncio.to_thread(ssl.create_default_context, cafile=settings.verify)
+        # Where the connection names no host of B2B Edition, it is BigCommerce's own with BigCommerce's own store, and none with others.
+        if isinstance(settings.verify, str) and "https:" in self._credentials.store_url + (self._credentials.b2b_url or ""):
+            tls = await context_of(settings.verify)
         headers = {"X-Auth-Token": self._credentials.access_token, "Accept": "application/json", "User-Agent": settings.user_agent}
         if settings.correlation_id:
             headers["X-Correlation-Id"] = settings.correlation_id

@@ -286,6 +286,7 @@ class Walker:
                 request, task = slots.popleft()
                 step = walk.absorb(request, task.result())
                 slots.extendleft(start(follow) for follow in reversed(step.follow))
+                fill()  # now, and not when the page is taken: what takes it is busy with the page, and the store is not
                 if step.records or (step.total is not None and step.total != told):  # a number of rows is told, too, where none came
                     yield step.records, step.total, walk.position
                 told = step.total if step.total is not None else told

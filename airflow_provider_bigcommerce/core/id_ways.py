@@ -17,8 +17,9 @@ from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 #: ``batches``: by ``Resource.id_in``; ``each``: by the path of one row.
 IdWay = Literal["batches", "each"]
 
-#: Ids in one request. BigCommerce publishes no limit of its own for the filter; a page holds 250 rows.
-MOST_IN_BATCH: Final = 250
+#: Ids in one request. BigCommerce publishes no limit of its own for the filter. A page holds 250 rows, and one that is full may have
+#: another behind it: that would be asked for, and the first one again. So a batch is one row less, and one request.
+MOST_IN_BATCH: Final = 249
 #: Characters of the ids in one request's URL, each with its separator of three: proxies refuse from about 8,000 on.
 MOST_CHARACTERS: Final = 4_000
 

@@ -262,6 +262,9 @@ def refusal_of(target: Target, mode: Mode) -> Refusal | None:
     if abs(new) > MOST_QUANTITY:
         text = f"With this 'quantity' the item would have more than {MOST_QUANTITY:,} pieces, which BigCommerce does not save."
         return Refusal(text, ("quantity",))
+    if target.wanted.quantity < 0 and new < 0:
+        text = "The item would fall below 0 at this location, and so below its safety stock, which BigCommerce refuses."
+        return Refusal(text, ("quantity",))
     if target.wanted.quantity < 0 and new < target.safety:
         return Refusal("The item would fall below its safety stock at this location, which BigCommerce refuses.", ("quantity",))
     return None

@@ -248,7 +248,9 @@ def _usable(value: object, *, is_text: bool) -> int | str | None:
 # -- what do many become? ------------------------------------------------------------------------------------------------------------------
 
 
-def payloads(changes: Iterable[Change], store_hash: str, now: float) -> Iterator[tuple[str, dict[str, Any]]]:
+def payloads(
+    changes: Iterable[Change], store_hash: str, now: float, *, via: str = "webhook", most_age: float = MOST_AGE
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Resource and payload of the asset events that report these changes: one per resource, more where it has over ``MOST_IDS`` ids.
 
     ``ids`` and ``deleted`` are told in the order they came, each id once; an id whose row is gone is in ``deleted`` alone, unless another
@@ -256,6 +258,8 @@ def payloads(changes: Iterable[Change], store_hash: str, now: float) -> Iterator
     resource, or those of its ``parents``, are read whole. A key of several fields is a list.
 
     :param now: epoch seconds, for events that do not say when they were.
+    :param via: who tells: ``webhook`` or ``queue``.
+    :param most_age: seconds that an event's own time may be away from ``now``.
     """
     by_resource: dict[str, list[Change]] = {}
     for change in changes:
@@ -264,7 +268,7 @@ def payloads(changes: Iterable[Change], store_hash: str, now: float) -> Iterator
         ids = list(dict.fromkeys(row.key for row in rows if row.key is not None and not row.is_gone))
         deleted = list(dict.fromkeys(row.key for row in rows if row.key is not None and row.is_gone))
         parents = list(dict.fromkeys(parent for row in rows for parent in row.parents))
-        moments = [row.created_at for row in rows if row.created_at is not None and abs(now - row.created_at) <= MOST_AGE] or [int(now)]
+        moments = [row.created_at for row in rows if row.created_at is not None and abs(now - row.created_at) <= most_age] or [int(now)]
         is_whole = all(row.key is not None for row in rows)
         while True:
             told, told_deleted = ids[:MOST_IDS], deleted[: max(0, MOST_IDS - len(ids))]
@@ -282,7 +286,7 @@ def payloads(changes: Iterable[Change], store_hash: str, now: float) -> Iterator
                     "is_whole": is_whole,
                     "deleted": [_shown(key) for key in told_deleted],
                     "parents": told_parents,
-                    "via": "webhook",
+                    "via": via,
                 },
             )
             if not ids and not deleted and not parents:

@@ -127,7 +127,7 @@ class _Batches:
         self._name = by or str(row.id_in)
         self._is_one_row = tells_what_is_gone(row) and not by
         self._reader = KeyReader(row.name, row.primary_key)
-        self._most = min(MOST_IN_BATCH, row.page_size or MOST_IN_BATCH)
+        self._most = min(MOST_IN_BATCH, row.page_size - 1 if row.page_size else MOST_IN_BATCH)
 
     def keys(self, records: Sequence[msgspec.Raw]) -> dict[str, Key]:
         """The ids of rows, by their text."""

@@ -95,6 +95,7 @@ class Copy:
     :param parts: closes parts for the retries of the run and remembers them; None where there are no parts or no retries.
     :param meanwhile: what is done while the first page is on its way, before the first row is written.
     :param named: reads the rows, where the selection says which; None where it is a list.
+    :param heard: awaited with each page, before its rows are written; None where nobody waits for an answer.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class Copy:
         parts: Parts | None = None,
         meanwhile: Callable[[], None] = lambda: None,
         named: NamedRows | None = None,
+        heard: Callable[[BigCommerceStore], Awaitable[None]] | None = None,
     ) -> None:
         self._selection = selection
         self._window = window
@@ -125,6 +127,7 @@ class Copy:
         self._parts = parts
         self._meanwhile = meanwhile
         self._named = named
+        self._heard = heard
         self._earlier = parts.earlier if parts is not None else None
         self._earlier_position = self._earlier.position if self._earlier is not None else None
         self._has_looked_again = False
@@ -233,6 +236,8 @@ class Copy:
                     copied.totals.append(page.total)
                 records = await self.completed(store, page.records)
                 await begun
+                if self._heard is not None:
+                    await self._heard(store)
                 self._position = None
                 closed = await in_thread(thread, self._write, records)
                 copied.files += closed

@@ -127,6 +127,7 @@ class CopyRun:
             parts=taking.parts,
             meanwhile=note,
             named=named,
+            heard=taking.have_heard,
         )
         what, window = selection.resource.name, tell_window(selection, span.window)
         log.info("Copying %s of store %s%s into %s", what, self._run.store_hash, window, target.title)

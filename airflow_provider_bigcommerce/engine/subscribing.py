@@ -137,7 +137,8 @@ class Subscribing:
         """Make the store's webhooks what is asked for: the way is tried first, what is wrong healed, what is missing made.
 
         :param tell: takes lines for the log.
-        :returns: ``destination``, ``checks_secret``, ``created``, ``healed``, ``deleted``, ``kept``, ``extra``, ``blocked_domains``.
+        :returns: ``store_hash``, ``destination``, ``checks_secret``, ``active`` (how many of ours deliver), ``off`` (what does not after
+            this run, and why), ``created``, ``healed``, ``deleted``, ``kept``, ``extra``, ``blocked_domains``.
         :raises InvalidQueryError: a scope, resource or address that cannot be.
         :raises BigCommerceError: an address takes no deliveries, and nothing was changed; or a scope has ten webhooks already.
         """
@@ -155,8 +156,9 @@ class Subscribing:
                 raise InvalidQueryError("exceptions_destination is the destination itself; BigCommerce wants another address for it.")
             probe(exceptions_destination, secrets)
         with self._hook.store() as store:
+            before = list(store.rows("webhooks"))
             todo = plan(
-                list(store.rows("webhooks")),
+                before,
                 wanted,
                 self.destination,
                 secrets.header,
@@ -164,7 +166,8 @@ class Subscribing:
                 prune=prune,
             )
             created = self._carry_out(store, todo, secrets, tell)
-            blocked = _blocked(store.get("webhooks_admin"))
+            admin = store.get("webhooks_admin")
+        blocked = _blocked(admin)
         for each in blocked:
             tell(f"BigCommerce delivers nothing to {each['destination']} for {each['time_left']} s: too many deliveries failed.")
         if todo.full:
@@ -172,11 +175,21 @@ class Subscribing:
                 f"There are webhooks of other destinations for {', '.join(todo.full)} already, as many as BigCommerce allows an API "
                 "account; all other webhooks are in place. Remove some (airflow-bigcommerce webhooks list), or use another API account."
             )
+        written_at = {int(row["id"]): row.get("updated_at") for row in before}
+        healed = [{"id": each.id, "scope": each.scope, "why": each.why, "since": written_at.get(each.id)} for each in todo.heal]
+        # What this run has written works, whatever the page says yet: BigCommerce takes up to a minute.
+        touched = {each.id for each in todo.heal} | {int(each["id"]) for each in created if each["id"] is not None} | set(todo.kept)
+        ours = [row for row in _hooks_of(admin) if is_ours(row, self._ours, secrets.header) and row.get("id") not in touched]
+        off = [_off(row) for row in ours if row.get("status") != "active"]
+        off += [{"what": each["destination"], "why": "BigCommerce blocks it: too many deliveries failed"} for each in blocked]
         return {
+            "store_hash": secrets.store_hash,
             "destination": self.destination,
             "checks_secret": probed.checks_secret,
+            "active": len(touched) + sum(row.get("status") == "active" for row in ours),
+            "off": off,
             "created": created,
-            "healed": [{"id": each.id, "scope": each.scope, "why": each.why} for each in todo.heal],
+            "healed": healed,
             "deleted": [_shown(each) for each in todo.delete],
             "kept": list(todo.kept),
             "extra": [_shown(each) for each in todo.extra],
@@ -228,11 +241,7 @@ class Subscribing:
         secret = self._secrets().header
         with self._hook.store() as store:
             admin = store.get("webhooks_admin")
-        hooks = [
-            {**_shown(row), "status": row.get("status"), "is_ours": is_ours(row, self._ours, secret)}
-            for row in admin.get("hooks_list") or ()
-            if isinstance(row, Mapping)
-        ]
+        hooks = [{**_shown(row), "status": row.get("status"), "is_ours": is_ours(row, self._ours, secret)} for row in _hooks_of(admin)]
         blocked = _blocked(admin)
         mine = [each for each in hooks if each["is_ours"]]
         problems = [f"The webhook {each['id']} on {each['scope']} is {each['status']}." for each in mine if each["status"] != "active"]
@@ -242,6 +251,15 @@ class Subscribing:
         if not admin.get("emails"):
             problems.append("Nobody gets a mail when BigCommerce switches a webhook off: PUT /v3/hooks/admin has no address.")
         return {"hooks": hooks, "blocked_domains": blocked, "emails": len(admin.get("emails") or ()), "problems": problems}
+
+
+def _hooks_of(admin: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The webhooks on BigCommerce's own page."""
+    return [row for row in admin.get("hooks_list") or () if isinstance(row, Mapping)]
+
+
+def _off(hook: Mapping[str, Any]) -> dict[str, Any]:
+    return {"what": str(hook.get("scope")), "why": f"it is {hook.get('status')}", "since": hook.get("updated_at")}
 
 
 def _shown(hook: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, Protocol, Self
 
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.compat import is_task
@@ -106,6 +106,9 @@ class Taking(Protocol):
     def listen(self, heard: Heard) -> None:
         """The store is open; ``heard`` grows with each of its answers."""
 
+    async def have_heard(self, store: BigCommerceStore) -> None:
+        """The first rows are here, and none is written yet."""
+
     async def have_read(self, store: BigCommerceStore) -> str:
         """The list is read: the store's time at which its read began, ISO-8601."""
 
@@ -130,8 +133,8 @@ class Taking(Protocol):
 class Target(ABC):
     """A place, for one try of one run; used by one thread at a time, ``cancel`` excepted."""
 
-    #: Whether the store's time must be known before the first row is taken, as it is in the rows.
-    needs_time: ClassVar[bool] = False
+    #: Whether the store's time must be known before the list is requested, as it is in the rows.
+    needs_time: bool = False
 
     @property
     @abstractmethod

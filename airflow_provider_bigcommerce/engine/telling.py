@@ -37,6 +37,10 @@ ERROR_KEY: Final = "bigcommerce_error"
 STATUS_KEY: Final = "bigcommerce_status"
 
 
+#: Fields of a run's drift that the status shows, by name and type; of more, the number.
+MOST_DRIFT: Final = 20
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where rows were written, as lineage names it.
@@ -159,6 +163,9 @@ def leave_status(
     names = ("resource", "store_hash", "mode", "rows", "requests", "watermark", "started_at", "finished_at", "complete")
     quota = {"quota": stats.quota, "quota_left": stats.quota_left} if stats is not None and (stats.quota or 0) < _UNLIMITED else {}
     told = {name: manifest[name] for name in names} | {"waited": manifest.get("waited"), **quota}
+    drift = [[each["path"], each["kind"], each["seen_type"]] for each in manifest.get("drift") or ()]
+    if drift:  # all of it is in the manifest
+        told |= {"drift": drift[:MOST_DRIFT], "drift_count": len(drift)}
     where = {"kind": "copy", "conn_id": conn_id, "destination": place.uri if place is not None else ""}
     context["ti"].xcom_push(key=STATUS_KEY, value=where | told)
 

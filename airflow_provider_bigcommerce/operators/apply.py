@@ -29,8 +29,10 @@ from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.operators.writes import accounted, drive, failing_for_good, is_last_try, write_run
 from airflow_provider_bigcommerce.writing.apply import MAX_AGE, Applied, Applying, plan_uri
+from airflow_provider_bigcommerce.writing.arguments import refuse_absent
 from airflow_provider_bigcommerce.writing.conflicts import OnConflict
-from airflow_provider_bigcommerce.writing.sending_plan import OnRejected, SendingManner, Verify, verify_of
+from airflow_provider_bigcommerce.writing.reading_back import Verify, verify_of
+from airflow_provider_bigcommerce.writing.sending_plan import OnRejected, SendingManner
 
 
 class BigCommerceApplyOperator(BaseOperator):
@@ -79,6 +81,13 @@ class BigCommerceApplyOperator(BaseOperator):
         "hand_back_after": optional(span(example="timedelta(minutes=5)")),
         "bigcommerce_conn_id": text("bigcommerce_default"),
     }
+    absent: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        (
+            "resource", "operation", "match_on", "mapping", "lookup", "nulls", "unchanged", "max_changes", "max_changed_percent",
+            "max_value_change_percent", "file_format",
+        ),
+        "the plan says it; give it to BigCommercePlanOperator",
+    )  # fmt: skip
     custom_operator_name = "BigCommerce apply a plan"
     template_fields: Sequence[str] = ("plan", "approval", "report_path", "bigcommerce_conn_id")
     ui_color = "#e8edfb"
@@ -99,6 +108,7 @@ class BigCommerceApplyOperator(BaseOperator):
         bigcommerce_conn_id: str = "bigcommerce_default",
         **kwargs: Any,
     ) -> None:
+        refuse_absent(self, self.absent, kwargs)
         super().__init__(**named_by_connection(kwargs, bigcommerce_conn_id))
         self.plan = plan
         self.approval = approval

@@ -23,6 +23,7 @@ from airflow_provider_bigcommerce.writing.arguments import (
     check_input,
     check_settings,
     input_of,
+    refuse_absent,
     settings_of,
     store_settings,
 )
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from airflow_provider_bigcommerce.core.catalog.names import ResourceName
     from airflow_provider_bigcommerce.core.writing.route import Operation
     from airflow_provider_bigcommerce.writing.columns import Nulls
+    from airflow_provider_bigcommerce.writing.input_files import Kind
     from airflow_provider_bigcommerce.writing.plan import Unchanged
 
 
@@ -56,6 +58,7 @@ class BigCommercePlanOperator(BaseOperator):
     :param resource: catalog name. (templated)
     :param operation: ``create``, ``update``, ``upsert`` or ``delete``.
     :param path: files: Parquet, JSON lines or CSV, by a path or a glob. (templated)
+    :param file_format: ``parquet``, ``jsonl`` or ``csv``, for files whose names do not end so.
     :param conn_id: or the connection of a database. (templated)
     :param sql: its query, whose columns are the rows' columns. (templated)
     :param match_on: field, or fields, by which the store's rows are found (``"sku"``). If not given, rows have their ids, or the key by
@@ -76,6 +79,9 @@ class BigCommercePlanOperator(BaseOperator):
     """
 
     argument_checks: ClassVar[Checks] = {**PLAN_CHECKS, **INPUT_CHECKS, "show_values": names("['price']")}
+    absent: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("on_rejected", "on_conflict", "verify"), "a plan sends nothing; give it to BigCommerceApplyOperator"
+    )
     custom_operator_name = "BigCommerce plan"
     template_fields: Sequence[str] = (
         "resource",
@@ -102,6 +108,7 @@ class BigCommercePlanOperator(BaseOperator):
         path: str | None = None,
         conn_id: str | None = None,
         sql: str | None = None,
+        file_format: Kind | None = None,
         match_on: str | Sequence[str] | None = None,
         mapping: Mapping[str, str] | None = None,
         lookup: Mapping[str, str] | None = None,
@@ -117,12 +124,14 @@ class BigCommercePlanOperator(BaseOperator):
         bigcommerce_conn_id: str = "bigcommerce_default",
         **kwargs: Any,
     ) -> None:
+        refuse_absent(self, self.absent, kwargs)
         super().__init__(**named_by_connection(kwargs, bigcommerce_conn_id))
         self.resource = resource
         self.operation = operation
         self.path = path
         self.conn_id = conn_id
         self.sql = sql
+        self.file_format = file_format
         self.match_on = match_on
         self.mapping = mapping
         self.lookup = lookup
@@ -156,7 +165,7 @@ class BigCommercePlanOperator(BaseOperator):
         check_rendered(self, self.argument_checks)
         settings, seen = settings_of(self), Seen()
         resource = settings.route().resource.name
-        source = input_of(self.path, self.conn_id, self.sql)
+        source = input_of(self.path, self.conn_id, self.sql, self.file_format)
         folder = attempt_of(context, self.task_id, self.report_path, resource, "plan")
         try:
             with BigCommerceHook(self.bigcommerce_conn_id).store(**store_settings(self, context)) as store:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, one_of, optional, text
@@ -12,6 +12,7 @@ from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
 from airflow_provider_bigcommerce.operators.rows import BigCommerceRowsOperator
 from airflow_provider_bigcommerce.writing.formats import PlannedOperation
+from airflow_provider_bigcommerce.writing.reading_back import Verify, verify_of
 from airflow_provider_bigcommerce.writing.refunds import OnEqual, RefundWriting
 from airflow_provider_bigcommerce.writing.sent_notes import Notes
 
@@ -40,6 +41,8 @@ class BigCommerceRefundOperator(BigCommerceRowsOperator):
         offers several. Without it such rows are rejected. (templated)
     :param on_equal: what is done where the order has a refund of the same items and amount that this run has not made: ``refuse`` it (the
         row is a ``conflict``), or ``refund`` once more.
+    :param verify: which refunds are read back after they were made: ``unclear`` for those whose answers were, ``all``, or a number of
+        them, evenly spread.
     """
 
     resource: ClassVar[str] = "order_refunds"
@@ -48,16 +51,26 @@ class BigCommerceRefundOperator(BigCommerceRowsOperator):
         **BigCommerceRowsOperator.argument_checks,
         "refund_method": optional(text("gateway")),
         "on_equal": one_of(get_args(OnEqual)),
+        "verify": verify_of(),
+    }
+    absent: ClassVar[Mapping[str, str]] = {
+        **BigCommerceRowsOperator.absent,
+        "unchanged": "on_equal says what is done where the order has such a refund already",
+        "max_changed_percent": "every row is a new refund; max_changes says how many there may be",
+        "max_value_change_percent": "no number of the store's is changed; each row's amount is compared with the store's quote",
     }
     custom_operator_name = "BigCommerce refunds"
     template_fields: Sequence[str] = (*BigCommerceRowsOperator.template_fields, "refund_method")
 
     @shows_your_line
-    def __init__(self, *, refund_method: str | None = None, on_equal: OnEqual = "refuse", **kwargs: Any) -> None:
+    def __init__(
+        self, *, refund_method: str | None = None, on_equal: OnEqual = "refuse", verify: Verify = "unclear", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
+        self.verify = verify
         self.refund_method = refund_method
         self.on_equal = on_equal
-        check_arguments(self, {name: self.argument_checks[name] for name in ("refund_method", "on_equal")})
+        check_arguments(self, {name: self.argument_checks[name] for name in ("refund_method", "on_equal", "verify")})
 
     @property
     def operation(self) -> PlannedOperation:
@@ -65,8 +78,8 @@ class BigCommerceRefundOperator(BigCommerceRowsOperator):
         return "create"
 
     async def send(
-        self, store: BigCommerceStore, rows: Sequence[Mapping[str, Any]], notes: Notes
-    ) -> tuple[list[Ended], BigCommerceError | None]:
+        self, store: BigCommerceStore, rows: Iterable[Mapping[str, Any]], notes: Notes
+    ) -> tuple[Iterable[Ended], BigCommerceError | None]:
         """What became of each row, in order, and why not all were sent."""
         writing = RefundWriting(
             store,
@@ -75,9 +88,11 @@ class BigCommerceRefundOperator(BigCommerceRowsOperator):
             sleep=asyncio.sleep,
             on_equal=self.on_equal,
             stops=self.on_rejected == "stop",
+            verify=self.verify,
+            guards=self.guards(),
         )
         return await writing.run(rows), writing.error
 
     def settings(self) -> dict[str, Any]:
         """The arguments that decide what is sent, for the manifest."""
-        return {**super().settings(), "refund_method": self.refund_method, "on_equal": self.on_equal}
+        return {**super().settings(), "refund_method": self.refund_method, "on_equal": self.on_equal, "verify": self.verify}

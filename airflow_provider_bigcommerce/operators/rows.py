@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import uuid
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException
@@ -19,33 +19,41 @@ from airflow_provider_bigcommerce.core.arguments import (
     Checks,
     check_arguments,
     check_rendered,
+    integer,
     is_pending,
     mapping,
     one_of,
     optional,
+    span,
     text,
 )
 from airflow_provider_bigcommerce.core.ended_rows import Ended, Refusal
 from airflow_provider_bigcommerce.core.places import place
+from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.engine.failing import tells_why_it_fails
 from airflow_provider_bigcommerce.engine.manifest import run_key
 from airflow_provider_bigcommerce.engine.mapped import named_by_connection
 from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.engine.stoppable import QUOTA_SHARE, StoppableReading
-from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError
+from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError, LongWaitError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.operators.writes import failing_for_good
 from airflow_provider_bigcommerce.targets.files.destination import Destination
+from airflow_provider_bigcommerce.writing.arguments import refuse_absent
 from airflow_provider_bigcommerce.writing.claims import Lease
-from airflow_provider_bigcommerce.writing.columns import Columns, InputRow, checked_mapping
+from airflow_provider_bigcommerce.writing.columns import OURS, Columns, InputRow, Rows, checked_mapping
 from airflow_provider_bigcommerce.writing.folder import begin_attempt
-from airflow_provider_bigcommerce.writing.formats import PlannedOperation
+from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlannedOperation, PlanRow
+from airflow_provider_bigcommerce.writing.guards import Guards
 from airflow_provider_bigcommerce.writing.holding import while_held
-from airflow_provider_bigcommerce.writing.input_files import InputFiles
+from airflow_provider_bigcommerce.writing.input_files import FILE_FORMATS, InputFiles, Kind
 from airflow_provider_bigcommerce.writing.input_query import InputQuery
 from airflow_provider_bigcommerce.writing.reporting import ON_REJECTED, OnRejected, Report, write_report
+from airflow_provider_bigcommerce.writing.results import call_of
 from airflow_provider_bigcommerce.writing.sent_notes import Notes, RunNotes
+from airflow_provider_bigcommerce.writing.spool import Spool
+from airflow_provider_bigcommerce.writing.undoing import UndoRow, undo_row
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
@@ -59,6 +67,7 @@ class BigCommerceRowsOperator(BaseOperator):
     Markdown, and no value of a row.
 
     :param path: files of rows: ``/data/in/stock-*.csv``; Parquet, JSON lines or CSV. (templated)
+    :param file_format: ``parquet``, ``jsonl`` or ``csv``, for files whose names do not end so.
     :param conn_id: connection id of the database that ``sql`` is sent to. (templated)
     :param sql: a query, in the place of ``path``; its columns are the rows' columns. (templated)
     :param mapping: column of the input -> column of the operator, where they are named otherwise; other columns are ignored.
@@ -67,7 +76,10 @@ class BigCommerceRowsOperator(BaseOperator):
         place. (templated)
     :param on_rejected: ``fail``: send all other rows, then fail; ``stop``: send nothing more once a row is rejected, then fail; ``warn``:
         send all other rows, and succeed. Unknown rows always fail the task.
+    :param max_changes: rows (of shipments: parcels) that may be sent; more of them fail the task before anything is sent.
     :param quota_share: fraction of the store's quota that the task may use; the connection's if not given.
+    :param hand_back_after: if the store has sent nothing for this long, the task releases its worker slot, resumes when the store
+        may answer, and continues; what it has sent is not sent again. None to keep waiting.
     :param bigcommerce_conn_id: connection id of the store. (templated)
     """
 
@@ -75,14 +87,26 @@ class BigCommerceRowsOperator(BaseOperator):
     resource: ClassVar[str]
     needed: ClassVar[Sequence[str]]
     can_be_taken_back: ClassVar[bool] = False
+    #: Arguments of other operators that write, and why this one has them not.
+    absent: ClassVar[Mapping[str, str]] = {
+        "resource": "it writes one resource alone",
+        "operation": "it does one thing alone",
+        "match_on": "the columns of a row say by what it is found",
+        "lookup": "the columns of a row say by what it is found",
+        "nulls": "a null is as if the column were missing, and no field can be cleared",
+        "on_conflict": "there is no plan that the store could have moved away from: it is asked just before each row is sent",
+    }
     argument_checks: ClassVar[Checks] = {
         "path": optional(place("/data/in/stock-*.csv")),
+        "file_format": optional(one_of(FILE_FORMATS)),
         "conn_id": optional(text("warehouse")),
         "sql": optional(text("SELECT sku, location_id, quantity FROM stock")),
         "mapping": optional(mapping("{'item': 'sku'}")),
         "report_path": place("/data/reports"),
         "on_rejected": one_of(ON_REJECTED),
+        "max_changes": optional(integer(0)),
         "quota_share": optional(QUOTA_SHARE),
+        "hand_back_after": optional(span(example="timedelta(minutes=5)")),
         "bigcommerce_conn_id": text("bigcommerce_default"),
     }
     template_fields: Sequence[str] = ("path", "conn_id", "sql", "mapping", "report_path", "bigcommerce_conn_id")
@@ -95,23 +119,30 @@ class BigCommerceRowsOperator(BaseOperator):
         self,
         *,
         path: str | None = None,
+        file_format: Kind | None = None,
         conn_id: str | None = None,
         sql: str | None = None,
         mapping: Mapping[str, str] | None = None,
         report_path: str,
         on_rejected: OnRejected = "fail",
+        max_changes: int | None = None,
         quota_share: float | None = None,
+        hand_back_after: timedelta | None = None,
         bigcommerce_conn_id: str = "bigcommerce_default",
         **kwargs: Any,
     ) -> None:
+        refuse_absent(self, self.absent, kwargs)
         super().__init__(**named_by_connection(kwargs, bigcommerce_conn_id))
         self.path = path
+        self.file_format = file_format
         self.conn_id = conn_id
         self.sql = sql
         self.mapping = mapping
         self.report_path = report_path
         self.on_rejected = on_rejected
+        self.max_changes = max_changes
         self.quota_share = quota_share
+        self.hand_back_after = hand_back_after
         self.bigcommerce_conn_id = bigcommerce_conn_id
         check_arguments(self, {name: self.argument_checks[name] for name in BigCommerceRowsOperator.argument_checks})
         if (path is None) == (sql is None) or (sql is None) != (conn_id is None):
@@ -151,30 +182,39 @@ class BigCommerceRowsOperator(BaseOperator):
 
     def _sent(self, context: Mapping[str, Any], started_at: datetime) -> tuple[Report, BigCommerceError | None]:
         """Send what is to be sent, and leave the report; why not all was sent."""
-        source = InputFiles(self.path) if self.path is not None else InputQuery(str(self.conn_id), str(self.sql))
-        rows = self._rows(source)
-        hook, destination = BigCommerceHook(self.bigcommerce_conn_id), Destination.at(str(self.report_path))
-        store_hash = hook.credentials().store_hash
-        key = _run_key(context, self.task_id, started_at)
-        lease = Lease(destination, store_hash, self.resource, key)
-        lease.take()
-        try:
-            folder = begin_attempt(destination, self.resource, key, "write", number=try_number(context))
-            notes = RunNotes(destination, self.resource, key)
+        source = InputFiles(self.path, self.file_format) if self.path is not None else InputQuery(str(self.conn_id), str(self.sql))
+        with Spool(source.rows) as spool:
+            rows = self._rows(spool)
+            hook, destination = BigCommerceHook(self.bigcommerce_conn_id), Destination.at(str(self.report_path))
+            store_hash = hook.credentials().store_hash
+            key = _run_key(context, self.task_id, started_at)
+            lease = Lease(destination, store_hash, self.resource, key)
+            lease.take()
+            try:
+                folder = begin_attempt(destination, self.resource, key, "write", number=try_number(context))
+                notes = RunNotes(destination, self.resource, key)
 
-            async def send() -> tuple[list[Ended], BigCommerceError | None]:
-                async with hook.astore(**({} if self.quota_share is None else {"quota_share": self.quota_share})) as store:
-                    return await while_held(lease, self.send(store, rows, notes))
+                async def send() -> tuple[Iterable[Ended], BigCommerceError | None]:
+                    async with hook.astore(**self._store_settings(context)) as store:
+                        return await while_held(lease, self.send(store, rows, notes))
 
-            ended, error = self._sending.run(send) if rows else ([], None)
-        finally:
-            lease.release()
-        report = write_report(
-            folder, [_faulty(one, row) for one, row in zip(ended, rows, strict=True)], [row.own for row in rows],
-            resource=self.resource, store_hash=store_hash, operation=self.operation, started_at=started_at,
-            settings={**self.settings(), "source": source.source()}, can_be_taken_back=self.can_be_taken_back,
-        )  # fmt: skip
+                ended, error = self._sending.run(send) if spool.rows else ((), None)
+            finally:
+                lease.release()
+            if isinstance(error, LongWaitError) and is_task(context):
+                raise error  # no end: the task comes again, and leaves its report then
+            report = write_report(
+                folder, ((_faulty(one, row), row.own) for one, row in zip(ended, rows, strict=True)),
+                resource=self.resource, store_hash=store_hash, operation=self.operation, started_at=started_at,
+                settings={**self.settings(), "source": source.source()}, undo=self.undo, can_be_taken_back=self.can_be_taken_back,
+            )  # fmt: skip
         return report, error
+
+    def _store_settings(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = {} if self.quota_share is None else {"quota_share": self.quota_share}
+        if self.hand_back_after is not None and is_task(context):
+            found["hand_back_after"] = self.hand_back_after.total_seconds()
+        return found
 
     def on_kill(self) -> None:
         """Send nothing more. What was under way is settled by the next try."""
@@ -187,26 +227,42 @@ class BigCommerceRowsOperator(BaseOperator):
 
     @abstractmethod
     async def send(
-        self, store: BigCommerceStore, rows: Sequence[Mapping[str, Any]], notes: Notes
-    ) -> tuple[list[Ended], BigCommerceError | None]:
-        """What became of each row, in order, and why not all were sent."""
+        self, store: BigCommerceStore, rows: Iterable[Mapping[str, Any]], notes: Notes
+    ) -> tuple[Iterable[Ended], BigCommerceError | None]:
+        """What became of each row, in order, and why not all were sent.
+
+        :param rows: can be read more than once.
+        """
+
+    def undo(self, ended: Ended, outcome: OutcomeRow) -> UndoRow | None:
+        """How a row is taken back, or why nothing does; None for one of which the store took nothing."""
+        own = dict(ended.back or {})
+        row = PlanRow(row=outcome.row, key=outcome.key, id=outcome.id, operation="create", fields=list(own), old=None, new=own, body=own)
+        write = call_of(resource_of(self.resource), row)
+        if outcome.outcome == "created" and ended.back is None and "moves_money" not in write.effects:
+            return None  # another row's
+        return undo_row(resource_of(self.resource), write, row, outcome)
+
+    def guards(self) -> Guards:
+        """Limits on what is sent."""
+        return Guards(max_changes=self.max_changes, where=None)
 
     def settings(self) -> dict[str, Any]:
         """The arguments that decide what is sent, for the manifest."""
-        return {"on_rejected": self.on_rejected, "mapping": dict(self.mapping) if self.mapping is not None else None}
+        mapping = dict(self.mapping) if self.mapping is not None else None
+        return {"on_rejected": self.on_rejected, "mapping": mapping, "max_changes": self.max_changes}
 
-    def _rows(self, source: InputFiles | InputQuery) -> list[InputRow]:
-        """The input's rows.
+    def _rows(self, spool: Spool) -> Rows:
+        """The input's rows, which can be read again and again.
 
         :raises InvalidQueryError: it lacks a column that each row must have.
         :raises DestinationError: it cannot be read.
         """
         columns = Columns(checked_mapping(self.mapping), "skip", False, {})
-        rows = [columns.row(own) for own in source.rows()]
-        if rows:
-            names = {name for row in rows for name in row.own}
-            columns.check(names, self.needed)
-        return rows
+        names = {name for own in spool for name in own}
+        if spool.rows:
+            columns.check(names.difference(OURS), self.needed)
+        return columns.rows(spool)
 
 
 def _faulty(ended: Ended, row: InputRow) -> Ended:

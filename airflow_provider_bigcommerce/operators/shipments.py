@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, optional, text
@@ -12,6 +12,7 @@ from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
 from airflow_provider_bigcommerce.operators.rows import BigCommerceRowsOperator
 from airflow_provider_bigcommerce.writing.formats import PlannedOperation
+from airflow_provider_bigcommerce.writing.reading_back import Verify, verify_of
 from airflow_provider_bigcommerce.writing.sent_notes import Notes
 from airflow_provider_bigcommerce.writing.shipments import ShipmentWriting
 
@@ -35,19 +36,32 @@ class BigCommerceShipmentOperator(BigCommerceRowsOperator):
     again only where it is not. Digital and picked up items are left out. See docs/how-to/ship-orders.md.
 
     :param shipping_provider: of rows that have no ``shipping_provider``, ``tracking_carrier`` or ``tracking_link``: ``ups``. (templated)
+    :param verify: which shipments are read back after they were made: ``unclear`` for those whose answers were, ``all``, or a number of
+        them, evenly spread.
     """
 
     resource: ClassVar[str] = "order_shipments"
     needed: ClassVar[Sequence[str]] = ("order_id", "tracking_number")
-    argument_checks: ClassVar[Checks] = {**BigCommerceRowsOperator.argument_checks, "shipping_provider": optional(text("ups"))}
+    argument_checks: ClassVar[Checks] = {
+        **BigCommerceRowsOperator.argument_checks,
+        "shipping_provider": optional(text("ups")),
+        "verify": verify_of(),
+    }
+    absent: ClassVar[Mapping[str, str]] = {
+        **BigCommerceRowsOperator.absent,
+        "unchanged": "a parcel that the order has already is never sent again, for the shopper would get a second mail",
+        "max_changed_percent": "every row is a new parcel; max_changes says how many there may be",
+        "max_value_change_percent": "no number of the store's is changed",
+    }
     custom_operator_name = "BigCommerce shipments"
     template_fields: Sequence[str] = (*BigCommerceRowsOperator.template_fields, "shipping_provider")
 
     @shows_your_line
-    def __init__(self, *, shipping_provider: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, shipping_provider: str | None = None, verify: Verify = "unclear", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.shipping_provider = shipping_provider
-        check_arguments(self, {"shipping_provider": self.argument_checks["shipping_provider"]})
+        self.verify = verify
+        check_arguments(self, {name: self.argument_checks[name] for name in ("shipping_provider", "verify")})
 
     @property
     def operation(self) -> PlannedOperation:
@@ -57,13 +71,20 @@ class BigCommerceShipmentOperator(BigCommerceRowsOperator):
     async def send(
         self,
         store: BigCommerceStore,
-        rows: Sequence[Mapping[str, Any]],
+        rows: Iterable[Mapping[str, Any]],
         notes: Notes,  # noqa: ARG002  # the order's own shipments tell what was sent
-    ) -> tuple[list[Ended], BigCommerceError | None]:
+    ) -> tuple[Iterable[Ended], BigCommerceError | None]:
         """What became of each row, in order, and why not all were sent."""
-        writing = ShipmentWriting(store, sleep=asyncio.sleep, provider=self.shipping_provider, stops=self.on_rejected == "stop")
+        writing = ShipmentWriting(
+            store,
+            sleep=asyncio.sleep,
+            provider=self.shipping_provider,
+            stops=self.on_rejected == "stop",
+            verify=self.verify,
+            guards=self.guards(),
+        )
         return await writing.run(rows), writing.error
 
     def settings(self) -> dict[str, Any]:
         """The arguments that decide what is sent, for the manifest."""
-        return {**super().settings(), "shipping_provider": self.shipping_provider}
+        return {**super().settings(), "shipping_provider": self.shipping_provider, "verify": self.verify}

@@ -10,9 +10,10 @@ from airflow.sdk import BaseOperator
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, check_rendered, flag, is_pending, names, optional, text
 from airflow_provider_bigcommerce.core.subscriptions import checked_destination, wanted_scopes
 from airflow_provider_bigcommerce.core.your_line import shows_your_line
-from airflow_provider_bigcommerce.engine.failing import tells_why_it_fails
+from airflow_provider_bigcommerce.engine.failing import is_failure, tells_why_it_fails, told_of
 from airflow_provider_bigcommerce.engine.mapped import named_by_connection
 from airflow_provider_bigcommerce.engine.subscribing import Subscribing
+from airflow_provider_bigcommerce.engine.webhook_health import keep, keep_failure, webhooks_state_asset
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 
@@ -31,7 +32,9 @@ class BigCommerceWebhooksOperator(BaseOperator):
     somebody disabled, changed or cleared; it does not touch other webhooks. Run it every hour: BigCommerce disables a webhook after two
     days of failed deliveries. See docs/how-to/receive-webhooks.md.
 
-    XCom has ``created``, ``healed``, ``deleted`` and ``kept``: webhooks by id and scope, and no secret.
+    XCom has ``created``, ``healed``, ``deleted`` and ``kept``: webhooks by id and scope, and no secret. Webhooks that are disabled or
+    wrong, and since when, are stored for ``airflow-bigcommerce status`` and its page; to map this task, add
+    ``inlets=[webhooks_state_asset()]`` to ``.partial()`` for it.
 
     :param resource: catalog name, or a list of names; each is subscribed to by its exact scopes. (templated)
     :param scopes: scopes, such as ``store/order/updated``, in addition to or instead of ``resource``. (templated)
@@ -73,6 +76,8 @@ class BigCommerceWebhooksOperator(BaseOperator):
         self.exceptions_destination = exceptions_destination
         self.prune = prune
         self.bigcommerce_conn_id = bigcommerce_conn_id
+        if webhooks_state_asset() not in self.inlets:
+            self.inlets = [*self.inlets, webhooks_state_asset()]  # or Airflow hands out no state
         check_arguments(self, self.argument_checks)
         if resource is None and scopes is None:
             raise InvalidQueryError("Give resource=['products', 'orders'] or scopes=['store/order/updated']: nothing is named.")
@@ -83,14 +88,24 @@ class BigCommerceWebhooksOperator(BaseOperator):
                 checked_destination(name, address)
 
     @tells_why_it_fails
-    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002  # Airflow's signature
-        """Try the way, and make the webhooks what is asked for.
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Try the way, make the webhooks what is asked for, and keep how they are for the status.
 
-        :param context: Airflow's; ``{}`` works too.
+        :param context: Airflow's; ``{}`` works too, and keeps nothing.
         :returns: as :meth:`~airflow_provider_bigcommerce.engine.subscribing.Subscribing.ensure`.
         :raises BigCommerceError: the address takes no deliveries, and nothing was changed; or a scope has ten webhooks already.
         """
         check_rendered(self, self.argument_checks)
+        try:
+            found = self._ensure()
+        except Exception as error:
+            if is_failure(error):
+                keep_failure(context, self.bigcommerce_conn_id, told_of(error))
+            raise
+        keep(context, self.bigcommerce_conn_id, found)
+        return found
+
+    def _ensure(self) -> dict[str, Any]:
         subscribing = Subscribing(BigCommerceHook(self.bigcommerce_conn_id), self.destination)
         return subscribing.ensure(
             resources=self.resource or (),

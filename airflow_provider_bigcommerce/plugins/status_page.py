@@ -73,10 +73,10 @@ def create_app() -> FastAPI:
     @app.get("/api/status", dependencies=[Depends(requires_access_asset(method="GET"))])
     def copies() -> JSONResponse:
         try:
-            found = [each.as_json() for each in status.status()]
+            found = status.status().as_json()
         except SQLAlchemyError as error:
             log.warning("The BigCommerce page could not read Airflow's database (%s).", type(error).__name__)
             return JSONResponse({"detail": "Airflow's database could not be read."}, status_code=503, headers=_HEADERS)
-        return JSONResponse({"copies": found}, headers=_HEADERS)
+        return JSONResponse(found, headers=_HEADERS)
 
     return app

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from airflow_provider_bigcommerce.sandbox.channel_events import settings_events
 from airflow_provider_bigcommerce.sandbox.seeding import SeededStore
 from airflow_provider_bigcommerce.sandbox.table import Key, Nested, Row, Table
 from airflow_provider_bigcommerce.sandbox.webhook_events import covers, events_of
@@ -130,6 +131,11 @@ class Deliveries:
         self._active_at[key] = self._store.clock()
         if not self._is_watching and new.get("is_active") and is_loopback(str(new.get("destination", ""))):
             self._is_watching = True
+            self.watch_tables()
+
+    def watch_tables(self) -> None:
+        """Look at changes of all tables that there are now, where somebody can be told of them."""
+        if self._is_watching:
             tables: list[Table | Nested] = [*self._store.tables.values(), *self._store.nested.values()]
             for table in tables:
                 if table.name != "webhooks":
@@ -137,11 +143,20 @@ class Deliveries:
 
     def changed(self, kind: str, key: Key, old: Row | None, new: Row | None) -> None:
         """Tell of a change of a row; the tables do."""
-        for scope, data in events_of(kind, key, old, new):
+        for scope, data in events_of(kind, key, old, new, self._find):
             if kind == "stock":
                 variant = self._store.tables["product_variants"].get(data["variant_id"]) or {}
                 data["product_id"] = variant.get("product_id")
             self.emit(scope, data)
+
+    def settings_changed(self, path: str) -> None:
+        """Tell of a PUT of settings; the store does."""
+        if self._is_watching:
+            for scope, data in settings_events(path):
+                self.emit(scope, data)
+
+    def _find(self, table: str, key: Any) -> Row | None:
+        return self._store.tables[table].get(key)
 
     def emit(self, scope: str, data: Any) -> None:
         """Let an event happen, whatever the store holds: every active hook that wants it gets it."""

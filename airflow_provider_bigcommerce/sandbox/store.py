@@ -197,6 +197,7 @@ class Store(Bookkeeping):
         """B2B Edition's rows, whose tables are made when they are asked for first."""
         if self._b2b is None:
             self._b2b = add_b2b_tables(self)
+            self.webhooks.watch_tables()
         return self._b2b
 
     # -- keeping ----------------------------------------------------------------------------------------------------------------
@@ -537,3 +538,4 @@ class Store(Bookkeeping):
         """Keep a changed singleton."""
         self.singletons[path] = row
         self.keep("singleton", path, row)
+        self.webhooks.settings_changed(path)

@@ -1,18 +1,16 @@
 """Which events a change of the store makes: scope and `data`, in the shapes of BigCommerce's `webhook-callbacks`.
 
 Pure: a row as it was and as it is, in; events out. What no callback file and no event page tells of makes none: brands, coupons,
-promotions, images, reviews, wishlists. Not told of here although BigCommerce does: settings, B2B Edition, themes, scripts.
+promotions, images, reviews, wishlists. What belongs to a channel, and B2B Edition, stand in `channel_events`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
+from airflow_provider_bigcommerce.sandbox.channel_events import MAKERS, Event, Find
 from airflow_provider_bigcommerce.sandbox.table import Key, Row
 
-#: Scope and data.
-Event = tuple[str, Any]
 #: Fields whose change alone is no `updated` event: dates, stock (it has events of its own), images, and what only the sandbox knows.
 _SILENT = frozenset(
     ("date_modified", "date_created", "updated_at", "created_at", "inventory_level", "images", "image_url", "videos", "custom_fields",
@@ -32,18 +30,20 @@ _METAFIELDS = {
 }
 
 
-def events_of(kind: str, key: Key, old: Row | None, new: Row | None) -> list[Event]:
-    """The events that one change of a row makes.
+def events_of(kind: str, key: Key, old: Row | None, new: Row | None, find: Find = lambda _table, _key: None) -> list[Event]:
+    """The events, scope and data, that one change of a row makes.
 
     :param kind: the table, or the nested kind.
     :param key: the row's key; the parent's for a nested kind.
     :param old: the row before, None where there was none; `{"rows": [...]}` for a nested kind.
     :param new: the row after, None where it is gone.
+    :param find: finds a row of another table by its key.
     """
     if kind in _METAFIELDS:
         return list(_metafield(kind, old, new))
-    make = _TABLES.get(kind)
-    return [] if make is None else list(make(key, old, new))
+    make, of_channel = _TABLES.get(kind), MAKERS.get(kind)
+    found = [] if make is None else list(make(key, old, new))
+    return found if of_channel is None else [*found, *of_channel(key, old, new, find)]
 
 
 def _what(old: Row | None, new: Row | None) -> str | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, text
 from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.transfers.write_back import ToBigCommerceOperator
+from airflow_provider_bigcommerce.writing.arguments import refuse_absent
 from airflow_provider_bigcommerce.writing.input_query import InputQuery
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class SqlToBigCommerceOperator(ToBigCommerceOperator):
 
     _own_checks: ClassVar[Checks] = {"conn_id": text("erp"), "sql": text("SELECT sku, price FROM prices")}
     argument_checks: ClassVar[Checks] = {**ToBigCommerceOperator.argument_checks, **_own_checks}
+    absent: ClassVar[Mapping[str, str]] = {"file_format": "a query has no files"}
     custom_operator_name = "A table to BigCommerce"
     template_fields: Sequence[str] = (*ToBigCommerceOperator.template_fields, "conn_id", "sql")
     template_ext: Sequence[str] = (".sql",)
@@ -40,6 +42,7 @@ class SqlToBigCommerceOperator(ToBigCommerceOperator):
 
     @shows_your_line
     def __init__(self, *, conn_id: str, sql: str, **kwargs: Any) -> None:
+        refuse_absent(self, self.absent, kwargs)
         super().__init__(**kwargs)
         self.conn_id = conn_id
         self.sql = sql

@@ -21,8 +21,9 @@ from airflow_provider_bigcommerce.writing.apply import Applied, Applying
 from airflow_provider_bigcommerce.writing.approval import NO_APPROVAL
 from airflow_provider_bigcommerce.writing.arguments import PLAN_CHECKS, check_settings, settings_of, store_settings
 from airflow_provider_bigcommerce.writing.one_task import begun_plan, made_plan
+from airflow_provider_bigcommerce.writing.reading_back import verify_of
 from airflow_provider_bigcommerce.writing.secrets import secrets_of
-from airflow_provider_bigcommerce.writing.sending_plan import SendingManner, verify_of
+from airflow_provider_bigcommerce.writing.sending_plan import SendingManner
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.core.catalog.names import ResourceName
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from airflow_provider_bigcommerce.writing.columns import Nulls
     from airflow_provider_bigcommerce.writing.conflicts import OnConflict
     from airflow_provider_bigcommerce.writing.plan import Input, Unchanged
-    from airflow_provider_bigcommerce.writing.sending_plan import OnRejected, Verify
+    from airflow_provider_bigcommerce.writing.reading_back import Verify
+    from airflow_provider_bigcommerce.writing.sending_plan import OnRejected
 
 
 class ToBigCommerceOperator(BaseOperator):

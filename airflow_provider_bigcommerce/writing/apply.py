@@ -43,12 +43,14 @@ from airflow_provider_bigcommerce.writing.folder import (
     open_plan,
     read_outcome_manifest,
 )
-from airflow_provider_bigcommerce.writing.formats import OutcomeManifest
+from airflow_provider_bigcommerce.writing.formats import OutcomeManifest, PlanManifest
 from airflow_provider_bigcommerce.writing.journal import Begun, Journal, Past
 from airflow_provider_bigcommerce.writing.plan import INPUT_ROWS
-from airflow_provider_bigcommerce.writing.results import REJECTED_ROWS, Told, summary, write_results
+from airflow_provider_bigcommerce.writing.results import REJECTED_ROWS, Told, is_relative_stock, summary, write_results
 from airflow_provider_bigcommerce.writing.secrets import Secrets
 from airflow_provider_bigcommerce.writing.sending_plan import PlanSending, SendingManner, StoppedByRejectionError, window_size
+from airflow_provider_bigcommerce.writing.sending_stock import STOCK_WINDOW, StockSending
+from airflow_provider_bigcommerce.writing.sent_notes import RunNotes
 
 log = logging.getLogger(__name__)
 
@@ -219,7 +221,7 @@ class Applying:
         """Send what is still to be sent; (rows of a window, why not all of it was)."""
         past = Past(folder.destination, folder.name)
         try:
-            size = past.first.window if past.first is not None else self.window or window_size(plan.manifest)
+            size = past.first.window if past.first is not None else self.window or _window_size(plan.manifest)
             if past.first is not None and past.first.digest != plan.manifest.digest:
                 raise PlanChangedError(f"The journal in {folder.name} is of another plan. Nothing was sent. Make a new plan.")
             begun = Begun(number=past.tries + 1, at=_written(self.clock()), digest=plan.manifest.digest, window=size)
@@ -228,7 +230,12 @@ class Applying:
             ended: list[Exception | None] = []
 
             async def send(store: BigCommerceStore) -> None:
-                sending = PlanSending(store, plan.manifest, journal, past, lease, manner, secrets=self.secrets, at=self.at)
+                sending: PlanSending | StockSending
+                if is_relative_stock(plan.manifest):
+                    notes = RunNotes(folder.destination, plan.manifest.resource, self.run)
+                    sending = StockSending(store, plan.manifest, journal, past, lease, manner, notes)
+                else:
+                    sending = PlanSending(store, plan.manifest, journal, past, lease, manner, secrets=self.secrets, at=self.at)
                 try:
                     await sending.run(plan.rows(), size)
                 finally:
@@ -263,6 +270,10 @@ class Applying:
             },
         )  # fmt: skip
         return Applied(manifest=outcome, uri=folder.commit(outcome), undoable=told.undoable)
+
+
+def _window_size(manifest: PlanManifest) -> int:
+    return STOCK_WINDOW if is_relative_stock(manifest) else window_size(manifest)
 
 
 def require_good(applied: Applied, *, on_rejected: str) -> None:

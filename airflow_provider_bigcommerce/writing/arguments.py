@@ -30,7 +30,7 @@ from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.writing.columns import NULLS
 from airflow_provider_bigcommerce.writing.folder import AttemptFolder, AttemptKind, begin_attempt
 from airflow_provider_bigcommerce.writing.guards import checked_limit
-from airflow_provider_bigcommerce.writing.input_files import InputFiles
+from airflow_provider_bigcommerce.writing.input_files import FILE_FORMATS, InputFiles, Kind
 from airflow_provider_bigcommerce.writing.input_query import InputQuery
 from airflow_provider_bigcommerce.writing.plan import UNCHANGED, Input, PlanSettings
 
@@ -69,7 +69,19 @@ INPUT_CHECKS: Checks = {
     "path": optional(place("/data/in/prices-*.csv")),
     "conn_id": optional(text("erp")),
     "sql": optional(text("SELECT sku, price FROM prices")),
+    "file_format": optional(one_of(FILE_FORMATS)),
 }
+
+
+def refuse_absent(owner: object, absent: Mapping[str, str], given: Mapping[str, Any]) -> None:
+    """Refuse an argument that other operators that write have, and say why this one has it not.
+
+    :param absent: argument -> why.
+    :raises InvalidQueryError: one of them is given.
+    """
+    for name, why in absent.items():
+        if name in given:
+            raise InvalidQueryError(f"{type(owner).__name__} has no argument {name!r}: {why}. Leave it out.")
 
 
 def check_input(path: Any, conn_id: Any, sql: Any) -> None:
@@ -83,7 +95,9 @@ def check_input(path: Any, conn_id: Any, sql: Any) -> None:
         raise InvalidQueryError("conn_id= of a database and sql= go together: one of them is missing.")
 
 
-def input_of(path: str | Path | ObjectStoragePath | None = None, conn_id: str | None = None, sql: str | None = None) -> Input:
+def input_of(
+    path: str | Path | ObjectStoragePath | None = None, conn_id: str | None = None, sql: str | None = None, file_format: Kind | None = None
+) -> Input:
     """The input that the arguments name.
 
     :raises InvalidQueryError: no file is there, or as :func:`check_input`.
@@ -91,7 +105,7 @@ def input_of(path: str | Path | ObjectStoragePath | None = None, conn_id: str | 
     """
     check_input(path, conn_id, sql)
     if path is not None:
-        return InputFiles(path)
+        return InputFiles(path, file_format)
     return InputQuery(str(conn_id), str(sql))
 
 

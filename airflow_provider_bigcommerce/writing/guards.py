@@ -20,13 +20,13 @@ class Guards:
     :param max_changed_percent: of the input's rows, the share that may be sent.
     :param max_value_change_percent: by how much a number may change: one limit for all amounts, or field -> limit. A number that the store
         does not have yet, or that becomes null, is not compared.
-    :param where: the file with the rows, for the message.
+    :param where: the file with the rows, for the message; None where the input is all there is.
     """
 
     max_changes: int | None = None
     max_changed_percent: float | None = None
     max_value_change_percent: float | Mapping[str, float] | None = None
-    where: str = "the plan's folder"
+    where: str | None = "the plan's folder"
     rows: int = 0
     changes: int = 0
     beyond: Counter[str] = field(default_factory=Counter)
@@ -64,7 +64,8 @@ class Guards:
 
         :raises TooManyChangesError: one is exceeded.
         """
-        end = f"Nothing was sent. The rows are in {self.where}, which is no plan. Look at them; then correct the input, or raise the limit."
+        rows = f" The rows are in {self.where}, which is no plan. Look at them;" if self.where is not None else " Look at the input;"
+        end = f"Nothing was sent.{rows} then correct the input, or raise the limit."
         if self.max_changes is not None and self.changes > self.max_changes:
             raise TooManyChangesError(f"{self.changes:,} of {self.rows:,} rows would be sent, and max_changes={self.max_changes:,}. {end}")
         percent = self.changes / self.rows * 100 if self.rows else 0.0

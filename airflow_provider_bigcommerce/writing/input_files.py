@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 #: How a file is read, told by its name.
 Kind = Literal["parquet", "jsonl", "csv"]
+FILE_FORMATS: tuple[Kind, ...] = ("parquet", "jsonl", "csv")
 _ENDINGS: dict[str, Kind] = {".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
 _WILD = frozenset("*?[")
 _DELIMITERS = ",;\t|"
@@ -51,14 +52,18 @@ class InputFile:
 
     :param name: below the destination.
     :param bytes: its size when it was found.
+    :param format: how it is read, None to tell by its name.
     """
 
     name: str
     bytes: int
+    format: Kind | None = None
 
     @property
     def kind(self) -> Kind | None:
         """How it is read, None where its ending is not known."""
+        if self.format is not None:
+            return self.format
         plain = self.name.removesuffix(".gz").removesuffix(".zst")
         found = next((kind for ending, kind in _ENDINGS.items() if plain.endswith(ending)), None)
         return None if found == "parquet" and plain != self.name else found
@@ -68,6 +73,7 @@ class InputFiles:
     """Files that are read one after the other, in the order of their names.
 
     :param path: a file, or a glob: ``/data/in/prices-*.csv``.
+    :param file_format: how all of them are read; None to tell by their names.
     :raises InvalidQueryError: no file is there, or one has an ending that is not known.
     :raises DestinationError: the place cannot be listed.
     """
@@ -77,7 +83,7 @@ class InputFiles:
     #: Lines of JSON have columns of their own, and the others' are known before.
     has_same_columns = False
 
-    def __init__(self, path: str | Path | ObjectStoragePath) -> None:
+    def __init__(self, path: str | Path | ObjectStoragePath, file_format: Kind | None = None) -> None:
         above, _, leaf = str(path).rpartition("/")
         folders: list[str] = []
         while _WILD & set(above):
@@ -87,7 +93,7 @@ class InputFiles:
         if not leaf or not above:
             raise InvalidQueryError(f"path={self._shown!r} names no file. Accepted: '/data/in/prices.csv', '/data/in/*.parquet'.")
         self.destination = Destination.at(above)
-        self.files = self._found("/".join([*folders, leaf]))
+        self.files = [InputFile(file.name, file.bytes, file_format) for file in self._found("/".join([*folders, leaf]))]
         if not self.files:
             raise InvalidQueryError(f"path={self._shown!r} has no file. Check the path; a sensor waits for a file that comes later.")
         kinds = {file.kind for file in self.files}
@@ -95,7 +101,7 @@ class InputFiles:
         if unknown is not None:
             raise InvalidQueryError(
                 f"path={self._shown!r} has the file {unknown!r}, whose ending is not known. Accepted: .parquet, .jsonl, .ndjson and .csv, "
-                "the last three also with .gz or .zst behind it."
+                "the last three also with .gz or .zst behind it; or any name, and file_format='csv'."
             )
         if "csv" in kinds and len(kinds) > 1:
             raise InvalidQueryError(f"path={self._shown!r} has CSV and other files, which are read differently. Give each kind a task.")

@@ -15,13 +15,16 @@ from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.reading import error_from
 from airflow_provider_bigcommerce.core.refunding import Asked, declined, equal_to, payments_of, read_row
 from airflow_provider_bigcommerce.core.row_values import amount, whole_number
-from airflow_provider_bigcommerce.core.writing.keys import doubled_keys
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome, OutcomeKind
 from airflow_provider_bigcommerce.core.writing.steps import Hopeless, Unclear
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, DestinationError
+from airflow_provider_bigcommerce.writing.kept import Endings, Kept, KeptByKey
+from airflow_provider_bigcommerce.writing.reading_back import NOT_SHOWN, Chosen
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
+    from airflow_provider_bigcommerce.writing.guards import Guards
+    from airflow_provider_bigcommerce.writing.reading_back import Verify
     from airflow_provider_bigcommerce.writing.sent_notes import Note, Notes
 
 #: What is done where the order has a refund of the same items and amount already, which this run has not made.
@@ -62,7 +65,7 @@ class _RefundNotes:
     """The notes of one run of a task that refunds."""
 
     notes: Notes
-    found: dict[str, _Noted] = field(default_factory=dict)
+    found: KeptByKey[_Noted] = field(default_factory=KeptByKey)
 
     def __post_init__(self) -> None:
         for note in self.notes.all():
@@ -81,7 +84,7 @@ class _RefundNotes:
             elif what == "made":
                 self.found[refund] = _Noted(self.found[refund].before, "made", note["id"])
             else:
-                del self.found[refund]
+                self.found.drop(refund)
         except (KeyError, TypeError) as error:
             raise DestinationError(
                 "A note of what this run has refunded is of another version, or was edited: what was sent is not known, so nothing was "
@@ -96,6 +99,8 @@ class RefundWriting:
     :param method: ``refund_method`` of rows that have none of their own.
     :param sleep: waits that many seconds.
     :param stops: whether one rejected row keeps all that come after it from being sent.
+    :param verify: which refunds are read back after they were made.
+    :param guards: limits on what is sent, held before anything is.
     """
 
     def __init__(
@@ -107,35 +112,47 @@ class RefundWriting:
         sleep: Callable[[float], Awaitable[None]],
         on_equal: OnEqual = "refuse",
         stops: bool = False,
+        verify: Verify = "unclear",
+        guards: Guards | None = None,
     ) -> None:
         self._store, self._sleep, self._method = store, sleep, method
         self._notes = _RefundNotes(notes)
         self._on_equal, self._stops = on_equal, stops
-        self._ended: dict[int, Ended] = {}
+        self._verify, self._guards = verify, guards
+        self._chosen = Chosen(verify, 0)
+        self._ended = Endings()
         #: Why not all rows were sent; None where they were.
         self.error: BigCommerceError | None = None
 
-    async def run(self, rows: Iterable[Mapping[str, Any]]) -> list[Ended]:
-        """What became of each row, in the input's order."""
-        asked: list[Asked] = []
+    async def run(self, rows: Iterable[Mapping[str, Any]]) -> Endings:
+        """What became of each row, in the input's order.
+
+        :raises TooManyChangesError: a guard's limit is exceeded; nothing was sent.
+        """
+        asked: Kept[Asked] = Kept()
+        count = 0
         for place, row in enumerate(rows):
+            count += 1
             found = read_row(place, row)
             if isinstance(found, Ended):
-                self._ended[place] = found
+                self._ended.add(found)
             else:
-                asked.append(found)
-        doubled = doubled_keys((one.digest,) for one in asked)
+                asked.put(place, found, key=found.digest)
+        for one in asked.take_doubled():
+            text = "The input has this refund (order, items, amount) several times. None of them was sent; make one refund of them."
+            self._refuse(one, Refusal(text, ("order_id", "items", "amount")))
+        if self._guards is not None:
+            self._guards.rows, self._guards.changes = count, len(asked)
+            self._guards.check()
+        self._chosen = Chosen(self._verify, len(asked))
         for one in asked:
-            if (one.digest,) in doubled:
-                text = "The input has this refund (order, items, amount) several times. None of them was sent; make one refund of them."
-                self._refuse(one, Refusal(text, ("order_id", "items", "amount")))
-            elif self.error is not None:
+            if self.error is not None:
                 self._end(one, "not_sent", error=_NOT_SENT)
-            elif self._stops and any(ended.outcome.outcome == "rejected" for ended in self._ended.values()):
+            elif self._stops and self._ended.has_rejected:
                 self._end(one, "not_sent", error="Another row was rejected, and on_rejected='stop' sends nothing more then.")
             else:
                 await self._one(one)
-        return [self._ended[place] for place in sorted(self._ended)]
+        return self._ended
 
     async def _one(self, asked: Asked) -> None:
         noted = self._notes.found.get(asked.digest)
@@ -148,8 +165,13 @@ class RefundWriting:
                 await self._refund(asked)
         except BigCommerceError as error:
             self.error = error
-            is_open = (left := self._notes.found.get(asked.digest)) is not None and left.state == "open"
-            self._end(asked, "unknown" if is_open else "not_sent", error=_UNCLEAR if is_open else _NOT_SENT)
+            left = self._notes.found.get(asked.digest)
+            if left is None:
+                self._end(asked, "not_sent", error=_NOT_SENT)
+            elif left.state == "open":
+                self._end(asked, "unknown", error=_UNCLEAR)
+            else:  # it was made, and could not be read back
+                self._end(asked, "created", id=left.id)
 
     async def _refund(self, asked: Asked) -> None:
         refunds = await self._refunds(asked)
@@ -179,8 +201,7 @@ class RefundWriting:
             if result.is_end:
                 self.error = result.error
         elif result.status < 300:
-            made = _data(result)
-            self._made(asked, made, status=result.status)
+            await self._made_at_once(asked, _data(result), result.status)
         else:
             self._notes.add("refused", asked)
             self._take_refusal(asked, path, result, told)
@@ -218,9 +239,23 @@ class RefundWriting:
                 break  # one of them is somebody else's
         self._end(asked, "unknown", error=_UNCLEAR)
 
-    def _made(self, asked: Asked, made: Mapping[str, Any], *, status: int | None = None) -> None:
+    async def _made_at_once(self, asked: Asked, made: Mapping[str, Any], status: int) -> None:
+        """Take a clear answer; read the refund back where that is wanted."""
         own = whole_number(made.get("id"))
-        self._notes.add("made", asked, id=own)
+        if not self._chosen.next() or own is None:
+            self._made(asked, made, status=status)
+            return
+        self._notes.add("made", asked, id=own)  # whatever the look brings, it is not sent again
+        shown = next((refund for refund in await self._refunds(asked) or () if whole_number(refund.get("id")) == own), None)
+        if shown is None:
+            self._end(asked, "unknown", id=own, error=NOT_SHOWN, status=status)
+        else:
+            self._made(asked, shown, status=status, is_noted=True)
+
+    def _made(self, asked: Asked, made: Mapping[str, Any], *, status: int | None = None, is_noted: bool = False) -> None:
+        own = whole_number(made.get("id"))
+        if not is_noted:
+            self._notes.add("made", asked, id=own)
         is_declined = declined(made)
         kind: OutcomeKind = "partial" if is_declined else "created"
         self._end(asked, kind, id=own, status=status, error=_DECLINED if is_declined else None)
@@ -232,7 +267,7 @@ class RefundWriting:
         return f"/v3/orders/{asked.order}/payment_actions"
 
     def _refuse(self, asked: Asked, refusal: Refusal, told: Mapping[str, object] | None = None) -> None:
-        self._ended[asked.place] = Ended(refusal.of(asked.place, asked.order).outcome, told or {})
+        self._ended.add(Ended(refusal.of(asked.place, asked.order).outcome, told or {}))
 
     def _end(
         self,
@@ -245,7 +280,7 @@ class RefundWriting:
         told: Mapping[str, object] | None = None,
     ) -> None:
         outcome = Outcome(asked.place, asked.order, kind, id, status, error, ("amount", "items"))
-        self._ended[asked.place] = Ended(outcome, told or {"wanted": asked.wanted})
+        self._ended.add(Ended(outcome, told or {"wanted": asked.wanted}))
 
 
 def _data(answer: Response) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +18,8 @@ from airflow_provider_bigcommerce.core.writing.outcomes import GOOD_OUTCOMES, Ou
 from airflow_provider_bigcommerce.writing.columns import plain_value
 from airflow_provider_bigcommerce.writing.folder import OUTCOME_ROWS, AttemptFolder
 from airflow_provider_bigcommerce.writing.formats import OutcomeManifest, OutcomeRow, PlannedOperation
+from airflow_provider_bigcommerce.writing.results import UNDO_ROWS
+from airflow_provider_bigcommerce.writing.undoing import UndoRow
 
 #: What rejected rows do to a task: it fails when all others are sent; nothing more is sent; it succeeds and tells.
 OnRejected = Literal["fail", "stop", "warn"]
@@ -77,21 +79,21 @@ class Report:
 
 def write_report(
     folder: AttemptFolder,
-    ended: Sequence[Ended],
-    inputs: Sequence[Mapping[str, Any]],
+    ended: Iterable[tuple[Ended, Mapping[str, Any]]],
     *,
     resource: str,
     store_hash: str,
     operation: PlannedOperation,
     started_at: datetime,
     settings: Mapping[str, Any],
+    undo: Callable[[Ended, OutcomeRow], UndoRow | None],
     can_be_taken_back: bool = False,
 ) -> Report:
     """Write the files and commit them.
 
-    :param ended: what became of each row, in the input's order.
-    :param inputs: the input's own rows, in the same order.
-    :param can_be_taken_back: whether rows of this kind have one that takes them back.
+    :param ended: what became of each row, in the input's order, and the input's own row.
+    :param undo: how a row is taken back, or why nothing does; None for a row of which the store took nothing.
+    :param can_be_taken_back: whether a row that takes one back is an input of the same operator.
     :raises DestinationError: it cannot be written.
     """
     counts: Counter[str] = Counter()
@@ -99,7 +101,8 @@ def write_report(
         rejected = files.enter_context(folder.rows(REJECTED_ROWS))
         outcomes = files.enter_context(folder.rows(OUTCOME_ROWS))
         back = files.enter_context(folder.rows(BACK_ROWS)) if can_be_taken_back else None
-        for one, own in zip(ended, inputs, strict=True):
+        undoing = files.enter_context(folder.rows(UNDO_ROWS))
+        for one, own in ended:
             outcome = one.outcome
             counts[outcome.outcome] += 1
             row = OutcomeRow(
@@ -109,6 +112,9 @@ def write_report(
             outcomes.write({**msgspec.structs.asdict(row), **one.told})
             if back is not None and one.back is not None:
                 back.write(dict(one.back))
+            taken = undo(one, row)
+            if taken is not None:
+                undoing.write(taken)
             if outcome.outcome in _AGAIN:
                 again = {name: _plain(value) for name, value in own.items()}
                 rejected.write({**again, "_row": outcome.row, "_outcome": outcome.outcome, "_error": outcome.error})
@@ -120,7 +126,7 @@ def write_report(
         started_at=f"{started_at:%Y-%m-%dT%H:%M:%SZ}",
         finished_at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         provider_version=__version__,
-        rows=len(ended),
+        rows=outcomes.rows,
         counts=dict(sorted(counts.items())),
         files=folder.files,
         settings=dict(settings),

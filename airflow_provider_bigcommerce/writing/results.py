@@ -20,7 +20,7 @@ from airflow_provider_bigcommerce.core.writing.settling import UNCLEAR
 from airflow_provider_bigcommerce.writing.folder import OUTCOME_ROWS, AttemptFolder
 from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlanManifest, PlanRow
 from airflow_provider_bigcommerce.writing.journal import Past
-from airflow_provider_bigcommerce.writing.undoing import undo_row
+from airflow_provider_bigcommerce.writing.undoing import RELATIVE, STOCK, UndoRow, undo_of_stock, undo_row
 
 REJECTED_ROWS = "rejected.jsonl.gz"
 UNDO_ROWS = "undo.jsonl.gz"
@@ -80,7 +80,7 @@ def write_results(
             if outcome.outcome in _AGAIN:
                 values = as_input(row, manifest) if came is None or came.get("_row") != row.row else came
                 rejected.write({**values, "_row": row.row, "_outcome": outcome.outcome, "_error": outcome.error})
-            found = undo_row(resource, call_of(resource, row), row, outcome)
+            found = _undo(resource, row, outcome, is_relative=is_relative_stock(manifest))
             if found is not None:
                 undo.write(found)
                 undoable += found.undo is not None
@@ -88,6 +88,20 @@ def write_results(
     # The outcomes first, by the manifest's word.
     folder.files.sort(key=lambda file: file.name != OUTCOME_ROWS)
     return Told(dict(sorted(counts.items())), undoable, total)
+
+
+def _undo(resource: Resource, row: PlanRow, outcome: OutcomeRow, *, is_relative: bool) -> UndoRow | None:
+    before = (row.old or {}).get("quantity")
+    if resource.name != STOCK or not (is_relative or isinstance(before, int)):
+        return undo_row(resource, call_of(resource, row), row, outcome)
+    change = -row.body["quantity"] if is_relative else before - row.body["quantity"]
+    back = {**row.body, "quantity": change} if change else None
+    return undo_of_stock(row.row, row.key, outcome.id, outcome.outcome, back)
+
+
+def is_relative_stock(manifest: PlanManifest) -> bool:
+    """Whether a plan's rows are pieces that come or go: the undo of stock."""
+    return manifest.resource == STOCK and manifest.settings.get("mode") == RELATIVE
 
 
 def call_of(resource: Resource, row: PlanRow) -> Write:

@@ -18,7 +18,6 @@ from typing import Any, Literal
 
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.client.writing import Writing
-from airflow_provider_bigcommerce.core.arguments import Check, refuse
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.repeating import may_repeat
 from airflow_provider_bigcommerce.core.writing.comparing import is_same
@@ -33,14 +32,13 @@ from airflow_provider_bigcommerce.writing.claims import BEAT, Lease
 from airflow_provider_bigcommerce.writing.conflicts import OnConflict, judged
 from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlanManifest, PlannedOperation, PlanRow
 from airflow_provider_bigcommerce.writing.journal import Closed, Intent, Journal, Past, Settled, Window, WindowPast, Withdrawn
+from airflow_provider_bigcommerce.writing.reading_back import Verify
 from airflow_provider_bigcommerce.writing.secrets import Secrets, with_secret
 
 log = logging.getLogger(__name__)
 
 #: What becomes of a run that has rejected rows: all rows are sent and then the task fails, nothing more is sent, or the log tells.
 OnRejected = Literal["fail", "stop", "warn"]
-#: Which rows are read back: those whose answers were unclear, all that were written, or so many of them.
-Verify = Literal["unclear", "all"] | int
 
 #: Rows of a window: enough requests that its end, at which all answers are awaited, costs little.
 FEWEST_ROWS = 2_000
@@ -68,17 +66,6 @@ class SendingManner:
     on_rejected: OnRejected = "fail"
     verify: Verify = "unclear"
     attempt: int = 1
-
-
-def verify_of() -> Check:
-    """What ``verify`` may be."""
-
-    def read(name: str, value: Any) -> Any:
-        if value not in ("unclear", "all") and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
-            refuse(name, value, "'unclear', 'all', or how many rows.")
-        return value
-
-    return Check(read)
 
 
 def window_size(manifest: PlanManifest) -> int:

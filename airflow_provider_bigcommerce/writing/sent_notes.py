@@ -11,7 +11,7 @@ A process that was killed between the two notes leaves the first one: what it na
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -27,8 +27,8 @@ Note = Mapping[str, Any]
 class Notes(Protocol):
     """Where notes go, and what is there."""
 
-    def all(self) -> Sequence[Note]:
-        """The notes of this run's earlier tries, in order."""
+    def all(self) -> Iterable[Note]:
+        """The notes of this run's earlier tries, in order; read to the end before one is added."""
 
     def add(self, note: Note) -> None:
         """Keep a note; it is durable when this returns."""
@@ -47,24 +47,24 @@ class RunNotes:
         self._folder = f"{attempts_folder(resource, run)}/sent"
         self._count = 0
 
-    def all(self) -> list[Note]:
-        """The notes that are there, in order.
+    def all(self) -> Iterator[Note]:
+        """The notes that are there, in order, one at a time.
 
         :raises DestinationError: one is missing or cannot be read: what was sent is not known then, so nothing may be sent.
         """
         names = [entry.name for entry in self._destination.entries(self._folder) if not is_temporary(entry.name)]
-        found: list[Note] = []
+        self._count = 0
         for number, name in enumerate(sorted(names), 1):
             data = self._destination.read(name) if name == self._name(number) else None
             try:
-                found.append(msgspec.json.decode(data or b"", type=dict[str, Any]))
+                note = msgspec.json.decode(data or b"", type=dict[str, Any])
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                 raise DestinationError(
                     f"{self._destination.url}/{self._name(number)} is missing, or is no note of what was sent: what this run has sent is "
                     "not known, so nothing was sent. Look into the store, and start a new run of the DAG for what is missing."
                 ) from error
-        self._count = len(found)
-        return found
+            self._count = number
+            yield note
 
     def add(self, note: Note) -> None:
         """Keep a note.

@@ -18,9 +18,13 @@ from airflow_provider_bigcommerce.core.writing.checking import faults_of, told
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome, OutcomeKind
 from airflow_provider_bigcommerce.core.writing.steps import Hopeless
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
+from airflow_provider_bigcommerce.writing.kept import Endings, Kept
+from airflow_provider_bigcommerce.writing.reading_back import NOT_SHOWN, Chosen
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
+    from airflow_provider_bigcommerce.writing.guards import Guards
+    from airflow_provider_bigcommerce.writing.reading_back import Verify
 
 #: Sendings of one parcel, where the earlier ones have left no shipment.
 _MOST_SENDINGS = 3
@@ -40,46 +44,67 @@ class ShipmentWriting:
     :param sleep: waits that many seconds.
     :param provider: ``shipping_provider`` of rows that say nothing of how they are shipped.
     :param stops: whether one rejected row keeps all that were not sent yet from being sent.
+    :param verify: which shipments are read back after they were made.
+    :param guards: limits on what is sent, held before anything is; a parcel that the order has already counts too.
     """
 
     def __init__(
-        self, store: BigCommerceStore, *, sleep: Callable[[float], Awaitable[None]], provider: str | None = None, stops: bool = False
+        self,
+        store: BigCommerceStore,
+        *,
+        sleep: Callable[[float], Awaitable[None]],
+        provider: str | None = None,
+        stops: bool = False,
+        verify: Verify = "unclear",
+        guards: Guards | None = None,
     ) -> None:
         self._store, self._sleep, self._provider, self._stops = store, sleep, provider, stops
-        self._ended: dict[int, Ended] = {}
+        self._verify, self._guards = verify, guards
+        self._chosen = Chosen(verify, 0)
+        self._ended = Endings()
         write = operation_of("POST", _TEMPLATE)
         self._fields = None if write is None else fields_of(write)
         #: Why not all rows were sent; None where they were.
         self.error: BigCommerceError | None = None
 
-    async def run(self, rows: Iterable[Mapping[str, Any]]) -> list[Ended]:
-        """What became of each row, in the input's order."""
-        read: list[Parcel] = []
+    async def run(self, rows: Iterable[Mapping[str, Any]]) -> Endings:
+        """What became of each row, in the input's order.
+
+        :raises TooManyChangesError: a guard's limit is exceeded; nothing was sent.
+        """
+        read: Kept[Parcel] = Kept()
+        count = 0
         for place, row in enumerate(rows):
+            count += 1
             found = read_row(place, row, self._provider)
             if isinstance(found, Ended):
-                self._ended[place] = found
+                self._ended.add(found)
             else:
-                read.append(found)
-        parcels, refused = parcels_of(read)
-        self._ended |= {ended.outcome.row: ended for ended in refused}
-        orders: dict[int, list[Parcel]] = {}
-        for parcel in parcels:
-            orders.setdefault(parcel.order, []).append(parcel)
-        waiting = iter(orders.values())  # each worker takes the next order when it is done with one
+                read.put(place, found, key=str(found.order))
+        parcels = 0
+        for order in read.groups():
+            good, refused = parcels_of(order)
+            parcels += len(good)
+            for ended in refused:
+                self._ended.add(ended)
+        if self._guards is not None:
+            self._guards.rows, self._guards.changes = count, parcels
+            self._guards.check()
+        self._chosen = Chosen(self._verify, parcels)
+        waiting = read.groups()  # each worker takes the next order when it is done with one
 
         async def work() -> None:
             for order in waiting:
-                for parcel in order:
+                for parcel in parcels_of(order)[0]:
                     await self._one(parcel)
 
-        await _all(work() for _ in range(min(_AT_ONCE, len(orders))))
-        return [self._ended[place] for place in sorted(self._ended)]
+        await _all(work() for _ in range(min(_AT_ONCE, parcels)))
+        return self._ended
 
     async def _one(self, parcel: Parcel) -> None:
         if self.error is not None:
             self._end(parcel, "not_sent", error=_NOT_SENT)
-        elif self._stops and self._has_rejected():
+        elif self._stops and self._ended.has_rejected:
             self._end(parcel, "not_sent", error="Another row was rejected, and on_rejected='stop' sends nothing more then.")
         else:
             try:
@@ -111,7 +136,7 @@ class ShipmentWriting:
         for _ in range(_MOST_SENDINGS):
             result = await self._store.answered("POST", f"{path}/shipments", what.body)
             if isinstance(result, Response):
-                self._take(parcel, path, result)
+                await self._take(parcel, path, result, what.body)
                 return
             if isinstance(result, Hopeless):
                 self.error = self.error or result.error
@@ -133,10 +158,19 @@ class ShipmentWriting:
                 break
         self._end(parcel, "unknown", error=_UNCLEAR)
 
-    def _take(self, parcel: Parcel, path: str, answer: Response) -> None:
+    async def _take(self, parcel: Parcel, path: str, answer: Response, body: Mapping[str, Any]) -> None:
         if answer.status < 300:
             made = answer.json()
-            self._end(parcel, "created", id=whole_number(made.get("id")) if isinstance(made, Mapping) else None, status=answer.status)
+            own = whole_number(made.get("id")) if isinstance(made, Mapping) else None
+            if self._chosen.next():
+                try:
+                    is_shown = is_sent(body, await self._shipments(path)) is not None
+                except BigCommerceError as error:  # the shipment was made, and the run ends
+                    self.error, is_shown = self.error or error, True
+                if not is_shown:
+                    self._end(parcel, "unknown", id=own, error=NOT_SHOWN, status=answer.status)
+                    return
+            self._end(parcel, "created", id=own, status=answer.status)
             return
         scopes = resource_of("order_shipments").modify_scopes
         error = error_from(Request("POST", f"{path}/shipments"), answer, scopes=scopes)
@@ -150,12 +184,9 @@ class ShipmentWriting:
     async def _shipments(self, path: str) -> Sequence[Mapping[str, Any]]:
         return await self._store.listed(f"{path}/shipments") or ()
 
-    def _has_rejected(self) -> bool:
-        return any(ended.outcome.outcome == "rejected" for ended in self._ended.values())
-
     def _refuse(self, parcel: Parcel, refusal: Refusal) -> None:
         for place in parcel.places:
-            self._ended[place] = refusal.of(place, parcel.key)
+            self._ended.add(refusal.of(place, parcel.key))
 
     def _end(
         self,
@@ -168,7 +199,10 @@ class ShipmentWriting:
     ) -> None:
         fields = ("tracking_number", *parcel.fields)
         for place in parcel.places:
-            self._ended[place] = Ended(Outcome(place, parcel.key, kind, id, status, error, fields))
+            back = None
+            if kind == "created" and place == parcel.places[0]:  # the other rows are the same shipment
+                back = {"order_id": parcel.order, "tracking_number": parcel.tracking_number}
+            self._ended.add(Ended(Outcome(place, parcel.key, kind, id, status, error, fields), back=back))
 
 
 async def _all(workers: Iterable[Awaitable[None]]) -> None:

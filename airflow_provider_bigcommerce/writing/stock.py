@@ -1,7 +1,8 @@
 """Sends quantities of stock, one call at a time, and proves each by reading it back. ``core/stock.py`` decides.
 
 The order of things: items, products and locations are read; rows that cannot work are rejected; a request's rows are noted, then sent, then
-what came of it is noted; what was sent is read back until it shows or the time is over.
+what came of it is noted; what was sent is read back until it shows or the time is over. Rows are looked at and sent some thousands at a
+time, and lie on the disk between.
 """
 
 from __future__ import annotations
@@ -19,25 +20,31 @@ from airflow_provider_bigcommerce.core.stock_answers import named_in
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome, OutcomeKind
 from airflow_provider_bigcommerce.core.writing.steps import Hopeless, Unclear
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
+from airflow_provider_bigcommerce.writing.formats import PlanRow
+from airflow_provider_bigcommerce.writing.kept import Endings, Kept
 from airflow_provider_bigcommerce.writing.stock_facts import Facts, items, learn
 from airflow_provider_bigcommerce.writing.stock_notes import Sent, StockNotes
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
+    from airflow_provider_bigcommerce.writing.guards import Guards
     from airflow_provider_bigcommerce.writing.sent_notes import Notes
 
 #: Rows of one request. Source: inventory.v3.yml:46.
 ROWS_AT_ONCE: Final = 2000
+#: Rows in memory: ten requests, which are sent before the first of them is read back.
+ROWS_IN_HAND: Final = 20_000
 #: Sendings of one absolute quantity, where the earlier ones have left the old value.
 _MOST_SENDINGS = 3
 #: Seconds between two looks: the first, and the longest.
 _FIRST_LOOK, _LONGEST_LOOK = 1.0, 30.0
-_CALLS: Mapping[Mode, tuple[str, str]] = {
+#: The call of each mode.
+CALLS: Mapping[Mode, tuple[str, str]] = {
     "absolute": ("PUT", "/v3/inventory/adjustments/absolute"),
     "relative": ("POST", "/v3/inventory/adjustments/relative"),
 }
 _NOT_SENT = "The run ended before the row's turn; nothing of it was sent."
-_UNPROVEN = "BigCommerce took the quantity, and it did not show within the time that was given. Compare 'old', 'sent' and 'seen'."
+_UNPROVEN = "BigCommerce took the quantity, and it did not show within the time that was given."
 _UNCLEAR = "The answer did not come, or was unclear, and what the store shows does not tell whether the quantity was set."
 _ANOTHER = (
     "This run has sent another quantity for this item at this location already. A relative quantity is sent once a run: start a new run "
@@ -70,12 +77,14 @@ class StockWriting:
     :param clock: monotonic seconds.
     :param sleep: waits that many seconds.
     :param stops: whether one rejected row keeps all others from being sent.
+    :param sends_unchanged: whether an item is sent whose quantity lies there already.
+    :param guards: limits on what is sent, held before anything is.
     """
 
     def __init__(
         self,
         store: BigCommerceStore,
-        notes: Notes,
+        notes: Notes | StockNotes,
         *,
         mode: Mode,
         reason: str,
@@ -83,78 +92,91 @@ class StockWriting:
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         stops: bool = False,
+        sends_unchanged: bool = False,
+        guards: Guards | None = None,
         rows_at_once: int = ROWS_AT_ONCE,
+        rows_in_hand: int = ROWS_IN_HAND,
     ) -> None:
         self._store, self._mode, self._reason = store, mode, reason
         self._confirm_within, self._clock, self._sleep = confirm_within, clock, sleep
-        self._stops = stops
-        self._most = rows_at_once
-        self._notes = StockNotes(notes)
-        self._ended: dict[int, Ended] = {}
+        self._stops, self._sends_unchanged, self._guards = stops, sends_unchanged, guards
+        self._most, self._in_hand = rows_at_once, rows_in_hand
+        self._notes = notes if isinstance(notes, StockNotes) else StockNotes(notes)
+        self._ended = Endings()
         #: Why not all rows were sent, or could be looked at; None where they were.
         self.error: BigCommerceError | None = None
 
-    async def run(self, rows: Iterable[Mapping[str, Any]]) -> list[Ended]:
+    async def run(self, rows: Iterable[Mapping[str, Any]]) -> Endings:
         """What became of each row, in the input's order.
 
+        :raises TooManyChangesError: a guard's limit is exceeded; nothing was sent.
         :raises BigCommerceError: the store could not be asked for what it has; nothing was sent.
         """
-        wanted = self._read(rows)
-        targets = self._found(wanted, await learn(self._store, wanted)) if wanted else []
-        self._require_unique(targets, lambda target: target.identity)
-        queue = [way for target in targets if target.wanted.place not in self._ended and (way := self._begun(target)) is not None]
-        if self._stops and self._has_rejected():
-            self._end_stopped([way for way in queue if not way.sendings])
-            queue = [way for way in queue if way.sendings]
-        await self._carry_out(queue)
-        return [self._ended[place] for place in sorted(self._ended)]
+        targets = await self._found(self._read(rows))
+        queue: Kept[_Way] = Kept()
+        for target in targets:
+            way = self._begun(target)
+            if way is not None:
+                queue.put(target.wanted.place, way, sort=target.location)
+        if self._guards is not None:
+            self._guards.check()
+        is_stopped = self._stops and self._ended.has_rejected
+        for part in queue.parts(self._in_hand):
+            if is_stopped:
+                self._end_stopped([way for way in part if not way.sendings])
+            await self._carry_out([way for way in part if way.sendings] if is_stopped else part)
+        return self._ended
 
     # -- before anything is sent ----------------------------------------------------------------------------------------
 
-    def _read(self, rows: Iterable[Mapping[str, Any]]) -> list[Wanted]:
-        wanted: list[Wanted] = []
+    def _read(self, rows: Iterable[Mapping[str, Any]]) -> Kept[Wanted]:
+        wanted: Kept[Wanted] = Kept()
         for place, row in enumerate(rows):
+            if self._guards is not None:
+                self._guards.rows += 1
             found = read_row(place, row, self._mode)
             if isinstance(found, Ended):
-                self._ended[place] = found
+                self._ended.add(found)
             else:
-                wanted.append(found)
-        doubled = _doubled(wanted, lambda one: one.folded)
-        for one in doubled:
+                wanted.put(place, found, key="\x1f".join(found.folded))
+        for one in wanted.take_doubled():
             self._reject_double(one)
-        return [one for one in wanted if one.place not in self._ended]
-
-    def _require_unique(self, targets: Sequence[Target], key: Callable[[Target], object]) -> None:
-        """Reject rows that mean one item at one location by different names."""
-        for target in _doubled(targets, key):
-            self._reject_double(target.wanted)
+        return wanted
 
     def _reject_double(self, wanted: Wanted) -> None:
         text = "The input has several rows for this item at this location. None of them was sent."
-        self._ended[wanted.place] = Refusal(text, (wanted.name,)).of(wanted.place, wanted.key)
+        self._ended.add(Refusal(text, (wanted.name,)).of(wanted.place, wanted.key))
 
-    def _found(self, wanted: Sequence[Wanted], facts: Facts) -> list[Target]:
-        targets: list[Target] = []
-        for one in wanted:
-            found = find_target(one, facts.shelf, facts.products, facts.locations)
-            if isinstance(found, Refusal):
-                self._ended[one.place] = found.of(one.place, one.key)
-            else:
-                targets.append(found)
+    async def _found(self, wanted: Kept[Wanted]) -> Kept[Target]:
+        """The items that the rows mean, without those that several rows mean by different names."""
+        targets: Kept[Target] = Kept()
+        facts: Facts | None = None
+        for part in wanted.parts(self._in_hand):
+            facts = await learn(self._store, part, facts.locations if facts is not None else None)
+            for one in part:
+                found = find_target(one, facts.shelf, facts.products, facts.locations)
+                if isinstance(found, Refusal):
+                    self._ended.add(found.of(one.place, one.key))
+                else:
+                    targets.put(one.place, found, key="/".join(map(str, found.identity)))
+        for target in targets.take_doubled():
+            self._reject_double(target.wanted)
         return targets
 
     def _begun(self, target: Target) -> _Way | None:
         """The row's way, which an earlier try of this run may have begun; None where it has its outcome already."""
-        sent = self._notes.sent.get(target.identity)
+        sent = self._notes.sent(target.identity)
         if sent is not None and (self._mode == "relative" or sent.quantity == target.wanted.quantity):
             return self._resumed(target, sent)
         refusal = refusal_of(target, self._mode)
         way = _Way(target, seen=target.old)
         if refusal is not None:
-            self._ended[target.wanted.place] = refusal.of(target.wanted.place, target.wanted.key)
-        elif target.old is not None and target.new(self._mode) == target.old:
+            self._ended.add(refusal.of(target.wanted.place, target.wanted.key))
+        elif target.old is not None and target.new(self._mode) == target.old and not self._sends_unchanged:
             self._end(way, "unchanged", None)
         else:
+            if self._guards is not None:
+                self._guards.take(_change(target, self._mode))
             return way
         return None
 
@@ -162,15 +184,12 @@ class StockWriting:
         """The way of a row that an earlier try has sent: never sent again in relative mode."""
         way = _Way(_before(target, sent.old), sendings=1, is_clear=sent.state != "open", seen=target.old)
         if sent.quantity != target.wanted.quantity:
-            self._ended[target.wanted.place] = Refusal(_ANOTHER, ("quantity",)).of(target.wanted.place, target.wanted.key)
+            self._ended.add(Refusal(_ANOTHER, ("quantity",)).of(target.wanted.place, target.wanted.key))
         elif sent.state == "shown":
             self._end(way, "updated", None)
         else:
             return way
         return None
-
-    def _has_rejected(self) -> bool:
-        return any(ended.outcome.outcome == "rejected" for ended in self._ended.values())
 
     # -- sending --------------------------------------------------------------------------------------------------------
 
@@ -204,7 +223,7 @@ class StockWriting:
                 for way in part:
                     self._end_unsent(way)
                 continue
-            if self._stops and self._has_rejected():
+            if self._stops and self._ended.has_rejected:
                 self._end_stopped(part)
                 continue
             sent, again = await self._send(part)
@@ -214,7 +233,7 @@ class StockWriting:
 
     async def _send(self, part: list[_Way]) -> tuple[list[_Way], list[list[_Way]]]:
         """Send one request: the rows that wait for a proof, and requests to be sent next."""
-        method, path = _CALLS[self._mode]
+        method, path = CALLS[self._mode]
         targets = [way.target for way in part]
         self._notes.intend(targets)
         body = {"reason": self._reason, "items": [target.body() for target in targets]}
@@ -249,7 +268,7 @@ class StockWriting:
 
     async def _after_refusal(self, part: list[_Way], answer: Response) -> tuple[list[_Way], list[list[_Way]]]:
         """What follows from a refusal: it may name items in its title, and does not say whether the others were taken."""
-        method, path = _CALLS[self._mode]
+        method, path = CALLS[self._mode]
         error = error_from(Request(method, path), answer, scopes=resource_of("inventory_items").modify_scopes)
         if answer.status in (403, 404, 405):
             self.error = error
@@ -337,7 +356,7 @@ class StockWriting:
         wanted = way.target.wanted
         outcome = Outcome(wanted.place, wanted.key, kind, way.target.variant, status, error, ("quantity",))
         told = {"old": way.target.old, "sent": wanted.quantity if way.sendings else None, "seen": way.seen, "mode": self._mode}
-        self._ended[wanted.place] = Ended(outcome, told, way.target.back(self._mode) if kind == "updated" else None)
+        self._ended.add(Ended(outcome, told, way.target.back(self._mode) if kind == "updated" else None))
 
 
 def _before(target: Target, old: int | None) -> Target:
@@ -345,14 +364,15 @@ def _before(target: Target, old: int | None) -> Target:
     return Target(target.wanted, target.name, target.item, target.variant, target.location, old, target.safety)
 
 
+def _change(target: Target, mode: Mode) -> PlanRow:
+    """What would be sent, as a guard counts it."""
+    old = None if target.old is None else {"quantity": target.old}
+    return PlanRow(
+        row=target.wanted.place, key=[], id=target.variant, operation="update", fields=["quantity"], old=old,
+        new={"quantity": target.new(mode)}, body={},
+    )  # fmt: skip
+
+
 def _halves(part: list[_Way]) -> list[list[_Way]]:
     half = (len(part) + 1) // 2
     return [piece for piece in (part[:half], part[half:]) if piece]
-
-
-def _doubled(ones: Sequence[Any], key: Callable[[Any], object]) -> list[Any]:
-    """Those whose key comes more than once."""
-    counts: dict[object, int] = {}
-    for one in ones:
-        counts[key(one)] = counts.get(key(one), 0) + 1
-    return [one for one in ones if counts[key(one)] > 1]

@@ -32,9 +32,10 @@ class Facts:
     locations: Locations
 
 
-async def learn(store: BigCommerceStore, wanted: Sequence[Wanted]) -> Facts:
+async def learn(store: BigCommerceStore, wanted: Sequence[Wanted], locations: Locations | None = None) -> Facts:
     """Read all that is needed to tell the rows' items apart.
 
+    :param locations: where they are known already.
     :raises BigCommerceError: it could not be read.
     """
     skus = _named(wanted, "sku")
@@ -51,7 +52,10 @@ async def learn(store: BigCommerceStore, wanted: Sequence[Wanted]) -> Facts:
         fields = {**query, "include_fields": "inventory_tracking,base_variant_id"}
         for row in await store.listed("/v3/catalog/products", fields) or ():
             products[int(row["id"])] = Tracked(str(row.get("inventory_tracking")), whole_number(row.get("base_variant_id")))
-    return Facts(shelf, products, await _locations(store, must_have=any(isinstance(one.location, str) for one in wanted)))
+    must_have = any(isinstance(one.location, str) for one in wanted)
+    if locations is None or (must_have and locations.ids is None):
+        locations = await _locations(store, must_have=must_have)
+    return Facts(shelf, products, locations)
 
 
 async def items(store: BigCommerceStore, name: str, values: Sequence[str]) -> list[Stocked]:

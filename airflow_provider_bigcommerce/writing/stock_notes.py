@@ -8,6 +8,7 @@ from typing import Literal
 
 from airflow_provider_bigcommerce.core.stock import Identity, Target
 from airflow_provider_bigcommerce.exceptions import DestinationError
+from airflow_provider_bigcommerce.writing.kept import KeptByKey
 from airflow_provider_bigcommerce.writing.sent_notes import Note, Notes
 
 #: ``open``: it was about to be sent, and nobody knows more. ``answered``: the store took it. ``shown``: it was read back.
@@ -36,10 +37,13 @@ class StockNotes:
 
     def __init__(self, notes: Notes) -> None:
         self._notes = notes
-        #: Item at a location -> what this run has sent for it so far; without what the store certainly refused.
-        self.sent: dict[Identity, Sent] = {}
+        self._sent: KeptByKey[Sent] = KeptByKey()
         for note in notes.all():
             self._take(note)
+
+    def sent(self, identity: Identity) -> Sent | None:
+        """What this run has sent for an item at a location so far; None for nothing, and where the store certainly refused it."""
+        return self._sent.get(_text(identity))
 
     def intend(self, targets: Sequence[Target]) -> None:
         """Before a request goes out."""
@@ -67,13 +71,14 @@ class StockNotes:
         try:
             what, rows = note["what"], note["rows"]
             if what == "intend":
-                self.sent |= {(name, item, location): Sent(old, quantity, "open") for name, item, location, old, quantity in rows}
+                for name, item, location, old, quantity in rows:
+                    self._sent[_text((name, item, location))] = Sent(old, quantity, "open")
             elif what == "refused":
                 for identity in _identities(rows):
-                    self.sent.pop(identity, None)
+                    self._sent.drop(_text(identity))
             elif what in ("answered", "shown"):
                 for identity in _identities(rows):
-                    self.sent[identity] = replace(self.sent[identity], state=what)
+                    self._sent[_text(identity)] = replace(self._sent[_text(identity)], state=what)
             else:
                 raise ValueError(what)
         except (KeyError, TypeError, ValueError) as error:
@@ -81,6 +86,10 @@ class StockNotes:
                 "A note of what this run has sent is of another version, or was edited: what was sent is not known, so nothing was sent. "
                 "Look into the store, and start a new run of the DAG for what is missing."
             ) from error
+
+
+def _text(identity: Identity) -> str:
+    return "/".join(map(str, identity))
 
 
 def _identities(rows: Iterable[Sequence[object]]) -> list[Identity]:

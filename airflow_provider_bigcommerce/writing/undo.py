@@ -1,7 +1,7 @@
 """Makes the plan that takes an applied plan back, and lists what nothing takes back. Changes nothing in the store.
 
 The rows are those that the apply left next to its outcomes (``undo.jsonl.gz``). The plan is applied as any other: by a person's approval,
-once, row by row, and a row that somebody has changed since is a conflict.
+once, row by row, and a row that somebody has changed since is a conflict. Stock has no conflicts: it is taken back by the difference.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from airflow_provider_bigcommerce.writing.apply import Drive, places_of
 from airflow_provider_bigcommerce.writing.folder import begin_attempt, open_extra, read_outcome_manifest
 from airflow_provider_bigcommerce.writing.formats import OutcomeManifest, PlanManifest, PlanRow
 from airflow_provider_bigcommerce.writing.results import UNDO_ROWS
-from airflow_provider_bigcommerce.writing.undoing import UNDO_OPERATION, UndoRow, undo_row_decoder
+from airflow_provider_bigcommerce.writing.undo_stock import STOCK_WARNING, looked_at
+from airflow_provider_bigcommerce.writing.undoing import RELATIVE, STOCK, UNDO_OPERATION, UndoRow, undo_row_decoder
 
 CANNOT_ROWS = "cannot.jsonl.gz"
 #: Rows that the store is asked for at once.
@@ -68,6 +69,7 @@ class Undoing:
                 "Name the connection of that store."
             )
         report = Destination.at(self.report_path) if self.report_path else places_of(self.outcome)[1]
+        is_stock = outcome.resource == STOCK
         folder = begin_attempt(report, outcome.resource, self.run, "undo")
         reasons: Counter[str] = Counter()
         counts: Counter[str] = Counter()
@@ -88,11 +90,12 @@ class Undoing:
         folder.files.sort(key=lambda file: file.name == CANNOT_ROWS)
         manifest = PlanManifest(
             plan_id=f"{outcome.resource}/{self.run}/undo-{folder.number}-{uuid.uuid4().hex[:8]}", resource=outcome.resource,
-            store_hash=outcome.store_hash, operation=UNDO_OPERATION[outcome.operation],
+            store_hash=outcome.store_hash, operation="update" if is_stock else UNDO_OPERATION[outcome.operation],
             match_on=list(outcome.settings.get("match_on") or ()),
             created_at=self.clock().astimezone(UTC).isoformat(timespec="milliseconds"), provider_version=__version__, rows=count,
             counts={"input": outcome.rows, **counts}, digest=folder.files[0].sha256,
             files=folder.files, source={"outcome": self.outcome}, undo_of=outcome.plan_digest,
+            settings=_stock_settings(outcome) if is_stock else {}, warnings=[STOCK_WARNING] if is_stock and count else [],
         )  # fmt: skip
         uri = folder.commit(manifest)
         return {
@@ -104,6 +107,9 @@ class Undoing:
         """The rows; those that are to be deleted with all that names them: the store knows the variant of a price written by SKU."""
         resource = resource_of(outcome.resource)
         with _rows(self.outcome, outcome) as rows:
+            if resource.name == STOCK:
+                yield from looked_at(rows, drive)
+                return
             if resource.delete is None or len(resource.primary_key) < 2:
                 yield from rows
                 return
@@ -122,6 +128,12 @@ class Undoing:
 
                 drive(ask)
                 yield from (_with(each, found.get(each.row), names) if each in lacking else each for each in block)
+
+
+def _stock_settings(outcome: OutcomeManifest) -> dict[str, Any]:
+    """What the plan's rows are, and how long they may take to show: as long as those that are taken back."""
+    within = outcome.settings.get("confirm_within")
+    return {"mode": RELATIVE, **({"confirm_within": within} if isinstance(within, (int, float)) else {})}
 
 
 def _lacks(row: PlanRow, names: Iterable[str]) -> bool:

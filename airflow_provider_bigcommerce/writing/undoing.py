@@ -32,6 +32,12 @@ _LASTING: Mapping[str, str] = {
 }
 
 
+_NOT_KNOWN = "It is not known whether the row was written. Look in the store."
+
+#: The resource of stock, and the setting of a plan's manifest that says that its quantities come or go.
+STOCK, RELATIVE = "inventory_items", "relative"
+
+
 class UndoRow(msgspec.Struct, frozen=True, kw_only=True):
     """How one row is taken back.
 
@@ -65,7 +71,7 @@ def undo_row(resource: Resource, write: Write, row: PlanRow, outcome: OutcomeRow
         return UndoRow(row=row.row, key=row.key, id=found, undo=undo, cannot=list(cannot))
 
     if outcome.outcome == "unknown":
-        return told(None, "It is not known whether the row was written. Look in the store.")
+        return told(None, _NOT_KNOWN)
     if row.operation == "delete" or outcome.outcome == "deleted":
         return told(None, "A deleted row cannot be made again as it was: its id, and what hung on it, are gone.")
     effects = [_LASTING[effect] for effect in write.effects if effect in _LASTING]
@@ -74,10 +80,25 @@ def undo_row(resource: Resource, write: Write, row: PlanRow, outcome: OutcomeRow
     if "makes_codes" in write.effects:
         return told(None, "Codes that were made stay.")
     if write.repeat in ("safe_unless_sold", "doubles"):
-        return told(None, "Stock is taken back by a relative change, which BigCommerceStockOperator makes: the row says old and new.")
+        return told(None, "What lay there before is not known, so the difference is not either. Write stock with BigCommerceStockOperator.")
     if row.old is None:
         return told(*_deleting(resource, row, found), *effects)
     return told(*_restoring(write, row, found), *effects)
+
+
+def undo_of_stock(row: int, key: list[Any], id: int | str | None, outcome: str, back: Mapping[str, Any] | None) -> UndoRow | None:  # noqa: A002  # BigCommerce's noun
+    """How stock that was sent is taken back: relatively, by the difference, so that what was sold since stays sold.
+
+    :param back: the adjustment that does it; None where the quantity was what lay there.
+    """
+    if outcome == "unknown":
+        return UndoRow(row=row, key=key, id=id, undo=None, cannot=[_NOT_KNOWN])
+    if outcome != "updated" or back is None:
+        return None
+    undo = PlanRow(
+        row=row, key=key, id=id, operation="update", fields=["quantity"], old=None, new={"quantity": back["quantity"]}, body=dict(back)
+    )
+    return UndoRow(row=row, key=key, id=id, undo=undo)
 
 
 def _deleting(resource: Resource, row: PlanRow, id: int | str | None) -> tuple[PlanRow | None, *tuple[str, ...]]:  # noqa: A002  # BigCommerce's noun

@@ -198,6 +198,20 @@ def lake(processes: Processes, *, quick: bool) -> Measured:
     return run(quick=quick)
 
 
+def events(processes: Processes, *, quick: bool) -> Measured:
+    """From a change to its row, a burst of 10,000, the requests of a day, what the receiver takes; a whole Airflow, on PostgreSQL."""
+    from tests.benchmarks.events import run
+
+    return run(quick=quick)
+
+
+def writes(processes: Processes, *, quick: bool) -> Measured:
+    """Bulk changes: product updates under a quota, price records, a plan's CPU, the memory of stock; one row at a time beside them."""
+    from tests.benchmarks.writes import run
+
+    return run(quick=quick)
+
+
 def faults(processes: Processes, *, quick: bool) -> Measured:
     """50,000 products at 50 ms with 2% of answers failing, against the same without faults."""
     found: dict[str, list[Result]] = {"without": [], "with": []}
@@ -236,6 +250,8 @@ MEASURES: Mapping[str, Callable[..., Measured]] = {
     "several": several,
     "sql": sql,
     "lake": lake,
+    "events": events,
+    "writes": writes,
     "profile": profile,
 }
 

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks import events_page
 from tests.benchmarks.lake_page import BOUNDS, LOG_BOUND, section, titled
 from tests.benchmarks.measures import LOOP, OURS, PEERS, QUOTAS, SOCKETS, TASKS, WHOLE_TASKS
 from tests.benchmarks.processes import DLT_CONSTRAINTS
+from tests.benchmarks.writes_page import write_goals, write_section
 
 _PACKAGES = (
     "apache-airflow",
@@ -92,6 +94,11 @@ def goals(found: Mapping[str, Any]) -> Iterator[Goal]:
         ours = sql["orders without line items"]["ours, nested=json"]
         yield Goal("Orders into PostgreSQL", 20_000, False, ours["rows_a_second"], "rows/s", is_decisive=False)
     yield from _lake_goals(found)
+    for what, bound, is_at_most, number, unit, why in events_page.judged(found.get("events", {})):
+        yield Goal(what, bound, is_at_most, number, unit, is_decisive=False, why=why)
+    if writes := found.get("writes"):
+        for what, bound, value, unit, why in write_goals(writes):
+            yield Goal(what, bound, True, value, unit, is_decisive=False, why=why)
     if faults := found.get("faults"):
         yield Goal("2% faults: time against none", 1.3, True, faults["with"]["seconds"] / faults["without"]["seconds"])
 
@@ -403,5 +410,7 @@ _SECTIONS = {
     "faults": _faults,
     "sql": _sql,
     "lake": section,
+    "events": events_page.section,
+    "writes": write_section,
     "profile": _profile,
 }

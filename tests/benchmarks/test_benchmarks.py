@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import urllib.request
 
 import pytest
 
+from tests.benchmarks.drivers.virtual_store import VirtualLoop, VirtualStore
 from tests.benchmarks.measures import QUOTAS
 from tests.benchmarks.page import Goal, rendered
 from tests.benchmarks.processes import Processes
 from tests.benchmarks.sampling import parts
+from tests.benchmarks.writes import quota_floor, records_floor
 
 
 def test_a_goal_is_judged_on_the_unrounded_number() -> None:
@@ -120,3 +123,48 @@ def test_upserts_into_a_lake_are_judged_and_a_tool_that_did_not_run_says_why() -
     assert "| Lake, one more run after 1,000 commits: CPU of the log against none | ≤ 2 x | 2.1 x | **missed** |" in page
     assert "| dlt, delta table | stopped after 600 s | | | | |" in page
     assert "| deltalake, merge | 1.50 | 3.0 | 12.0 | 1,380 | 7 of 8 |" in page
+
+
+def test_writing_is_judged_by_quota_round_trips_cpu_and_memory() -> None:
+    step = {"seconds": 184.0, "cpu": 9.0, "requests": 60}
+    stock = {"rows": 10_000, "write": step, "growth_mb": 20.0, "mb": 150.0}
+    found = {
+        "products": {
+            "rows": 25_000, "plan": step, "apply": step, "seconds": 184.0, "throttled": 1, "floor": 180.0,
+            "calls": {"GET catalog/products": 250, "PUT catalog/products": 2_500},
+        },
+        "loop": {"rows": 25_000, "seconds": 8_750.0, "requests": 50_000, "throttled": 0},
+        "records": {"rows": 10_000, "plan": step, "apply": {**step, "seconds": 15.9}, "floor": 15.0, "writing": 3.0},
+        "plan": {"rows": 100_000, "plan": {**step, "cpu": 61.0}, "growth_mb": 8.0, "mb": 140.0},
+        "stock": {"10000": stock, "100000": {**stock, "rows": 100_000, "growth_mb": 28.0}},
+    }  # fmt: skip
+    page = rendered({"writes": {"date": "2026-01-01", "commit": "abc", "quick": False, "found": found}})
+    updates = "Writing, 25,000 product updates under 450 / 30 s"
+    assert f"| {updates}: time against the quota's | ≤ 1.05 x | 1.02 x | met |" in page
+    assert f"| {updates}: answers 429 | ≤ 0 | 1  | **missed** |" in page
+    assert "two in flight | ≤ 1.05 x | 1.06 x | **missed** |" in page
+    assert "| Writing, plan of 100,000 rows: CPU | ≤ 60 s | 61 s | **missed** |" in page
+    assert "memory over the imports, against 10,000 | ≤ 1.5 x | 1.4 x | met |" in page
+    assert "| one by one | 8,750 | | 48 x ours | 50,000 | 0 | |" in page
+
+
+def test_what_a_quota_and_batches_allow_is_counted_in_whole_windows_and_round_trips() -> None:
+    assert quota_floor({"GET": 250, "PUT": 2_500}) == 180.0
+    assert quota_floor({"PUT": 450}) == 0.0
+    assert records_floor(10_000, 3.0) == 15.0
+    assert records_floor(1, 3.0) == 3.0
+
+
+def test_time_of_a_virtual_store_passes_without_waiting_and_its_limits_hold() -> None:
+    loop, store = VirtualLoop(), VirtualStore(rows=3, quota=(2, 30.0), reading=7.0)
+
+    async def ask() -> list[int]:
+        found = [(await store.answer("GET", "/stores/x/v3/catalog/products", [], None))[0] for _ in range(3)]
+        await asyncio.sleep(30)
+        return [*found, (await store.answer("GET", "/stores/x/v3/catalog/products", [("sku:in", "S2")], None))[0]]
+
+    try:
+        assert loop.run_until_complete(ask()) == [200, 200, 429, 200]
+        assert (loop.now, store.throttled) == (58.0, 1)
+    finally:
+        loop.close()

@@ -23,6 +23,7 @@ from airflow_provider_bigcommerce.operators import (
     graphql,
     partition,
     plan,
+    queue,
     reconcile,
     refunds,
     request,
@@ -56,6 +57,8 @@ WORKING: dict[type, dict[str, Any]] = {
     sync_operators.BigCommerceReadableResourcesOperator: {},
     sync_operators.BigCommerceSyncSummaryOperator: {"bigcommerce_conn_id": "c", "copies": {"orders": "orders"}},
     webhooks.BigCommerceWebhooksOperator: {"resource": ["orders"]},
+    queue.BigCommerceQueueOperator: {"message_queue": "projects/p/subscriptions/s"},
+    queue.BigCommerceAcknowledgeOperator: {"received": []},
     plan.BigCommercePlanOperator: {"resource": "products", "operation": "update", "path": "/x.csv", "report_path": "/r"},
     apply.BigCommerceApplyOperator: {"plan": "/r/manifest.json", "approval": "none needed"},
     undo.BigCommerceUndoOperator: {"outcome": "/r/manifest.json"},
@@ -139,6 +142,13 @@ WRONG: dict[str, list[Any]] = {
     "conditions": ["a", [1], 5, {"status_id": [1, 2]}],
     "copies": [5, ["a"], None],
     "returned": [5, "text", {"a": 1}, None],
+    "received": [5, "text", {"a": 1}, [{"queue": "q"}], None],
+    "message_queue": ["", "None", 5, ["a"], "amqp://host/queue", "projects/p/topics/t", None],
+    "queue_conn_id": ["", "None", 5, ["a"]],
+    "proof": ["x", ["required"], 5],
+    "max_messages": [0, 10_001, 1.5, True, "10", None],
+    "max_seconds": [0, 3_601, 1.5, True, "10", None],
+    "hold": [59, 43_201, 89, 600.5, True, "600", None],
     "partition": [5, "text", [1]],
     **{name: [5, "text", {}] for name in ("response_check", "response_filter")},
     **{name: ["x", ["x"], 5, None] for name in ("mode", "deletes", "file_format", "nested", "on_mismatch")},
@@ -181,6 +191,12 @@ def own_arguments(made: type) -> set[str]:
     return found - {"self"}
 
 
+def _may_be_none(made: type, name: str) -> bool:
+    """Whether an argument may be left open: what an input's files tell by their names."""
+    signatures = (inspect.signature(each.__init__).parameters for each in made.__mro__ if "__init__" in vars(each))  # type: ignore[misc]  # of a class
+    return any(name in known and known[name].default is None for known in signatures)
+
+
 def make(made: type, **given: Any) -> Any:
     task = {"task_id": "t"} if issubclass(made, BaseOperator) else {}
     return made(**{**task, **WORKING[made], **given})
@@ -192,12 +208,15 @@ def cases() -> Iterator[Any]:
             wrong = [*NONSENSE, *WRONG.get(name, [])]
             if made is reconcile.BigCommerceReconcileOperator and name in ("path", "conn_id", "lake"):
                 wrong = NONSENSE if name == "path" else []
-            if made in (compact.BigCommerceCompactOperator, webhooks.BigCommerceWebhooksOperator) and name == "resource":
+            names_all = (compact.BigCommerceCompactOperator, webhooks.BigCommerceWebhooksOperator, queue.BigCommerceQueueOperator)
+            if made in names_all and name == "resource":
                 wrong = [each for each in wrong if each is not None]
             if made is graphql.BigCommerceGraphQLOperator and name == "query":
                 wrong = [*NONSENSE, "", 5, {"a": 1}]
             if name in ("id",) and made in (sensors.BigCommerceResourceSensor, triggers.BigCommerceResourceTrigger):
                 wrong = [each for each in wrong if each != 1.5]
+            if name == "file_format" and _may_be_none(made, name):
+                wrong = [each for each in wrong if each is not None]
             for value in wrong:
                 yield pytest.param(made, name, value, id=f"{made.__name__}-{name}-{value!r:.50}")
 

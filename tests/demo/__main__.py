@@ -1,7 +1,7 @@
 """The story of `make demo`, told and checked step by step.
 
 ``ONCE=1`` in the environment ends it after the last check, with exit status 0 only if every check held. ``--screenshot FILE`` takes a
-picture of the finished DAG for the README (needs Chromium and the test extra).
+picture of the finished DAG for the README, ``--question FILE`` one of the question to a person (both need Chromium and the test extra).
 """
 
 from __future__ import annotations
@@ -28,11 +28,15 @@ from cryptography.fernet import Fernet
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from tests.demo.airflow_server import DemoAirflow
+from tests.demo.live import Live
+from tests.demo.live import environment as live_environment
 from tests.demo.month import Month
+from tests.demo.picture import picture_grid
 from tests.demo.processes import DemoError, Programs
 from tests.demo.proof import Proof
 from tests.demo.screen import Screen, TaskLine
 from tests.demo.shop import Shop, date_filter
+from tests.demo.writing import Writing
 from tests.house.leaks import find_leaks
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -71,17 +75,20 @@ class Run:
 class Demo:
     """One demo from its folder to its end."""
 
-    def __init__(self, folder: Path, screen: Screen) -> None:
+    def __init__(self, folder: Path, screen: Screen, *, once: bool) -> None:
         self.folder = folder
+        self.once = once
         self.files = folder / "files"
         self.screen = screen
         for part in ("airflow", "logs", "files"):
             (folder / part).mkdir(parents=True)
         self.programs = Programs(folder / "logs")
         self.shop = Shop(self.programs, folder)
-        self.airflow = DemoAirflow(
-            folder / "airflow", PROJECT / "dags", self.programs, {"BIGCOMMERCE_SYNC_PATH": str(self.files), "PYTHONUNBUFFERED": "1"}
-        )
+        ours = {"BIGCOMMERCE_SYNC_PATH": str(self.files), "PYTHONUNBUFFERED": "1"}
+        environment = {**ours, **Writing.environment(folder / "writing"), **live_environment(folder, PROJECT / "dags", CONNECTION)}
+        self.airflow = DemoAirflow(folder / "airflow", PROJECT / "dags", self.programs, environment)
+        self.writing = Writing(self.airflow, self.shop, screen, folder / "writing", RUN_SECONDS)
+        self.live = Live(self.airflow, screen, self.shop, folder, CONNECTION)
         self.month = Month(self.programs, screen, folder / "month", self.airflow.env)
 
     # -- the story --------------------------------------------------------------------------------------------------------------
@@ -102,9 +109,13 @@ class Demo:
         self._check_second(second, changed)
         self.screen.heading("6. Proof: a row of the copy is damaged, found and repaired")
         Proof(self.airflow, self.screen, self.files, RUN_SECONDS).tell([file["path"] for file in first.manifests["orders"]["files"]])
-        self.screen.heading("7. Five days, hour by hour: outages, killed runs, a backfill, a schema change")
+        self.screen.heading("7. Live: a price is changed in the store, and seconds later it is in a table")
+        self.live.tell()
+        self.screen.heading("8. The other way: a person approves new prices, they go into the store and are taken back; then stock")
+        self.writing.tell(once=self.once)
+        self.screen.heading("9. Five days, hour by hour: outages, killed runs, a backfill, a schema change")
         self.month.tell()
-        self.screen.heading("8. The access token and the client secret stayed where they belong")
+        self.screen.heading("10. The access token and the client secret stayed where they belong")
         self._check_secrets()
 
     def _start(self) -> None:
@@ -118,6 +129,7 @@ class Demo:
             self.screen.say(f"[yellow]Port {usual} is taken: {name} is on {port}[/yellow]")
         with self.screen.step("Airflow's database"):
             self.airflow.prepare()
+            self.live.prepare()
         with self.screen.step(f"Connection {CONNECTION}"):
             self.airflow.import_connection(CONNECTION, self.shop.connection)
         with self.screen.step(f"Airflow at {self.airflow.url} (airflow standalone: SQLite, LocalExecutor)"):
@@ -282,32 +294,14 @@ class Demo:
         self.screen.say(f"Airflow:   {self.airflow.url}   user [bold]{user}[/bold], password [bold]{password}[/bold]")
         self.screen.say(f"DAG:       {self.airflow.url}/dags/{DAG}")
         self.screen.say(f"Files:     {self.files}")
-        self.screen.say(f"Tables:    {self.month.database} (SQLite), the five days' copy")
+        self.screen.say(f"Tables:    {self.month.database} (SQLite), the five days' copy; {self.live.database}, the live one")
         self.screen.say(f"Store:     {self.shop.url}/stores/{self.shop.store_hash}/v3/catalog/products (the token is in the connection)")
+        self.screen.say(f"Plans:     {self.folder / 'writing' / 'reports'}, what was planned, sent and undone, row by row")
         self.screen.say(f"Logs:      {self.folder / 'logs'}")
         self.screen.say("The question above, as SQL for DuckDB:")
         self.screen.console.print(
             "\n".join(f"    {line}" for line in TOP_PRODUCTS.format(files=self.files).splitlines()), markup=False, soft_wrap=True
         )
-
-    def take_screenshot(self, file: Path) -> None:
-        """A picture of the DAG's grid."""
-        from playwright.sync_api import sync_playwright
-
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-            page = browser.new_page(viewport={"width": 1360, "height": 760}, locale="en-US")
-            dag = f"{self.airflow.url}/dags/{DAG}"
-            page.goto(f"{self.airflow.url}/auth/login?next={dag}")
-            page.fill("input[name=username]", self.airflow.username)
-            page.fill("input[name=password]", self.airflow.password)
-            page.click("button[type=submit]")
-            page.get_by_role("button", name="Expand all task groups").click()
-            page.get_by_text("product_variants", exact=True).wait_for()
-            page.wait_for_load_state("networkidle")
-            page.wait_for_timeout(2000)  # the chart grows, and tells nobody when it has
-            page.screenshot(path=file)
-            browser.close()
 
 
 def take_folder() -> tuple[Path, IO[str]]:
@@ -346,19 +340,21 @@ def main() -> int:
     """Tell the story; 0 when every check held."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--screenshot", type=Path, help="write a picture of the finished DAG's grid to this file")
+    parser.add_argument("--question", type=Path, help="write a picture of the question that a person is asked to this file")
     options = parser.parse_args()
     once = os.environ.get("ONCE", "") not in ("", "0")
     screen = Screen()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
     folder, lock = take_folder()
-    demo = Demo(folder, screen)
+    demo = Demo(folder, screen, once=once)
+    demo.writing.picture = options.question and options.question.absolute()
     began = time.monotonic()
     code = 1
     try:
         demo.tell()
         if options.screenshot:
-            demo.take_screenshot(options.screenshot.absolute())
+            picture_grid(demo.airflow, DAG, options.screenshot.absolute())
         failed = [claim for claim, held in screen.held if not held]
         if promised_checks() != {len(screen.held)}:
             failed.append("the README and the quickstart say how many checks there are")

@@ -43,7 +43,7 @@ class DemoAirflow(AirflowServer):
             "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_log_port),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_log_port),
-            "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",  # or unpausing starts a scheduled run beside ours
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # or a task of a busy machine waits minutes for its retry
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         }
         super().__init__(home, {**ours, **environment}, dags, port=port)

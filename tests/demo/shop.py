@@ -102,6 +102,13 @@ class Shop:
         entries = [entry for entry in self.access_log() if entry["method"] == "GET" and entry["path"] == path]
         return entries, sum(entry["rows"] or 0 for entry in entries)
 
+    def rows(self, path: str, **query: str | int) -> list[dict[str, Any]]:
+        """The first page of one of the store's V3 lists, as everybody can read it."""
+        answer = self._session.get(f"{self.url}/stores/{self.store_hash}{path}", params=query, timeout=60)
+        if not answer.ok:
+            raise DemoError(f"The sandbox answered {answer.status_code} to GET {path}: {answer.text[:500]}")
+        return list(answer.json()["data"])
+
     def _call(self, method: str, page: str, body: object = None) -> Any:
         answer = self._session.request(method, f"{self.url}/sandbox/{page}", json=body, timeout=60)
         if not answer.ok:

@@ -51,6 +51,7 @@ RUN_BY: Mapping[str, str] = {
     "docs/how-to/sync-a-whole-store.md": "tests/sync/test_how_to.py",
     "docs/how-to/test-your-dag.md": "tests/house/test_testing_page.py",
     "docs/how-to/undo-a-change.md": "tests/writing/test_write_pages.py",
+    "docs/how-to/webhooks-from-a-queue.md": "tests/operators/test_queue.py",
     "docs/how-to/wait-for-something.md": "tests/operators/test_how_to.py",
 }
 

@@ -20,7 +20,7 @@ from tests.month.places import InFiles, InLake, InTables, Place
 from tests.month.plan import FIVE_DAYS, MONTH, SIZE, Plan
 from tests.sql.warehouse import Warehouse
 
-A_MONTH = [pytest.mark.full, pytest.mark.timeout(900)]
+A_MONTH = [pytest.mark.exhaustive, pytest.mark.timeout(900)]
 
 
 def live(plan: Plan, place: Place, monkeypatch: pytest.MonkeyPatch) -> Month:
@@ -61,7 +61,7 @@ def test_a_month_passes_and_the_tables_equal_the_store(plan: Plan, warehouse: Wa
     live(plan, InTables.of(warehouse), monkeypatch)
 
 
-#: Minutes each, while the suite has three quarters of an hour: the tables' five days and month are in it.
+#: Minutes each, while the suite has three quarters of an hour: the tables' five days are in it.
 LENGTHS = [
     pytest.param(FIVE_DAYS, id="five days", marks=[pytest.mark.exhaustive, pytest.mark.timeout(900)]),
     pytest.param(MONTH, id="a month", marks=[pytest.mark.exhaustive, pytest.mark.timeout(1800)]),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +16,8 @@ from airflow.sdk import DAG
 
 from airflow_provider_bigcommerce import cli
 from airflow_provider_bigcommerce.core.webhooks import SECRET_HEADER, Secrets, verify
-from airflow_provider_bigcommerce.engine import subscribing
+from airflow_provider_bigcommerce.engine import subscribing, webhook_health
+from airflow_provider_bigcommerce.engine.webhook_health import failed, looked, read_health, webhooks_state_asset
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError
 from airflow_provider_bigcommerce.get_provider_info import get_provider_info
 from airflow_provider_bigcommerce.operators.webhooks import BigCommerceWebhooksOperator
@@ -193,6 +196,171 @@ def test_the_destination_is_made_of_the_setting(connected: Sandbox, monkeypatch:
         ensure(destination=None)
     monkeypatch.setenv("AIRFLOW__BIGCOMMERCE__WEBHOOK_BASE_URL", "http://127.0.0.1:9/")
     assert ensure(destination=None)["destination"] == TO
+
+
+# -- what is kept of it --------------------------------------------------------------------------------------------------------------------
+
+
+class Kept(dict[str, Any]):
+    """A state in the place of Airflow's; a value goes through JSON, as there."""
+
+    def set(self, key: str, value: Any) -> None:
+        self[key] = json.loads(json.dumps(value))
+
+
+AT = [datetime(2026, 3, 29, hour, tzinfo=UTC) for hour in range(24)]
+CONTEXT = {"ti": SimpleNamespace(dag_id="hooks", task_id="webhooks", xcom_push=lambda **_: None)}
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> Kept:
+    """What the task keeps, by connection."""
+    found = Kept()
+    monkeypatch.setattr(webhook_health, "asset_state", lambda _context, _asset: found)
+    return found
+
+
+def run_task(**more: Any) -> None:
+    arguments = {"resource": ["products"], "destination": TO, **more}
+    BigCommerceWebhooksOperator(task_id="webhooks", **arguments).execute(CONTEXT)
+
+
+def test_the_task_keeps_how_the_webhooks_are_by_the_requests_that_it_sends_anyway(connected: Sandbox, kept: Kept) -> None:
+    ensure()
+    connected.store.requests.clear()
+    ensure()
+    without = len(connected.store.requests)
+    connected.store.requests.clear()
+
+    run_task()
+
+    health = read_health(kept["bigcommerce_default"])
+    assert health is not None
+    assert (health.store_hash, health.destination, health.active, health.off, health.error) == ("sandbox1", TO, 5, (), "")
+    assert (health.dag_id, health.task_id) == ("hooks", "webhooks")
+    assert health.checked_at
+    assert len(connected.store.requests) == without
+    assert SECRETS.header not in json.dumps(kept)
+
+
+def test_what_was_mended_stays_told_until_something_else_is(connected: Sandbox, kept: Kept) -> None:
+    run_task()
+    hook = ours(connected)["store/product/updated"]
+    connected.store.edit("webhooks", hook["id"], is_active=False, updated_at=1_774_000_000)
+
+    run_task()
+    run_task()
+
+    health = read_health(kept["bigcommerce_default"])
+    assert health is not None
+    [mended] = health.mended
+    assert (mended.what, mended.why, mended.since) == ("store/product/updated", "it was switched off", "2026-03-20T09:46:40Z")
+    assert mended.mended_at
+    assert (health.off, health.active) == ((), 5)
+
+
+def test_what_nobody_asks_for_and_what_is_blocked_is_off(connected: Sandbox, kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_task(resource=["products", "customers"])
+    other = ours(connected)["store/customer/created"]
+    connected.store.edit("webhooks", other["id"], is_active=False, _deactivated=True, updated_at=1_774_000_000)
+    monkeypatch.setattr(
+        connected.store.webhooks, "blocked_domains", lambda: [{"destination": "127.0.0.1:9", "time_left": 9, "reasons": []}]
+    )
+
+    run_task()
+
+    health = read_health(kept["bigcommerce_default"])
+    assert health is not None
+    assert [(each.what, each.why) for each in health.off] == [
+        ("store/customer/created", "it is deactivated"),
+        ("127.0.0.1:9", "BigCommerce blocks it: too many deliveries failed"),
+    ]
+    assert health.off[0].since == "2026-03-20T09:46:40Z"
+
+
+def test_a_run_that_fails_says_why_and_leaves_what_was_known(connected: Sandbox, kept: Kept, way: dict[str, Any]) -> None:
+    run_task()
+    before = read_health(kept["bigcommerce_default"])
+    way["answer"] = refusing(404)
+    with pytest.raises(BigCommerceError):
+        run_task()
+    failing = read_health(kept["bigcommerce_default"])
+    assert before is not None
+    assert failing is not None
+    assert failing.error.startswith("BigCommerceError: The address ")
+    assert failing.failing_since
+    assert (failing.active, failing.checked_at) == (5, before.checked_at)
+
+    way["answer"] = receiver
+    run_task()
+    well = read_health(kept["bigcommerce_default"])
+    assert well is not None
+    assert (well.error, well.failing_since) == ("", "")
+
+
+FOUND = {
+    "store_hash": "abc123",
+    "destination": TO,
+    "active": 4,
+    "off": [{"what": "store/order/updated", "why": "it is inactive"}],
+    "healed": [],
+}
+
+
+def test_since_when_it_is_off_is_when_a_run_first_saw_it() -> None:
+    first = looked(None, FOUND, AT[1])
+    later = looked(looked(first, FOUND, AT[2]), FOUND, AT[3])
+    assert (later.checked_at, later.off[0].since) == ("2026-03-29T03:00:00Z", "2026-03-29T01:00:00Z")
+    well = looked(later, {**FOUND, "off": []}, AT[4])
+    assert looked(well, FOUND, AT[5]).off[0].since == "2026-03-29T05:00:00Z"
+
+
+def test_since_when_it_fails_is_the_first_of_the_failures() -> None:
+    twice = failed(failed(looked(None, FOUND, AT[1]), "one", AT[2]), "two", AT[3])
+    assert (twice.error, twice.failing_since) == ("two", "2026-03-29T02:00:00Z")
+    assert failed(None, "x" * 5_000, AT[1]).error == "x" * 1_000
+    again = failed(looked(twice, FOUND, AT[4]), "three", AT[5])
+    assert again.failing_since == "2026-03-29T05:00:00Z"
+
+
+@pytest.mark.parametrize("since", [True, -1, 0, 2**40, "1774000000", None, 1.5])
+def test_a_date_of_bigcommerces_that_is_none_is_not_told(since: object) -> None:
+    odd = {**FOUND, "off": [{"what": "a", "why": "b", "since": since}]}
+    assert looked(None, odd, AT[1]).off[0].since == "2026-03-29T01:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("value", "is_read"),
+    [
+        ({}, True),
+        ({"active": 3, "of_a_later_version": 1}, True),
+        ({"off": "x"}, False),
+        ("text", False),
+        ([], False),
+        ({"active": "3"}, False),
+    ],
+    ids=["an older version", "a later version", "edited", "a text", "a list", "a number as text"],
+)
+def test_a_record_of_another_version_is_read_and_one_that_was_edited_is_none(value: object, *, is_read: bool) -> None:
+    assert (read_health(value) is not None) is is_read
+
+
+def test_a_task_without_the_inlet_says_so_and_does_its_work(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def none(_context: Any, _asset: Any) -> None:
+        raise KeyError("bigcommerce_webhooks_state")
+
+    monkeypatch.setattr(webhook_health, "asset_state", none)
+    run_task()
+    assert "inlets=[webhooks_state_asset()]" in caplog.text
+    assert len(ours(connected)) == 5
+
+
+def test_the_operator_names_the_asset_as_an_inlet_once() -> None:
+    given = [webhooks_state_asset()]
+    tasks = [BigCommerceWebhooksOperator(task_id="webhooks", resource="products", **more) for more in ({}, {"inlets": given})]
+    assert [[asset.name for asset in task.inlets] for task in tasks] == [["bigcommerce_webhooks_state"]] * 2
 
 
 # -- the command line ----------------------------------------------------------------------------------------------------------------------

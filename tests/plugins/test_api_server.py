@@ -4,8 +4,6 @@ setting leaves it up."""
 from __future__ import annotations
 
 import json
-import os
-import signal
 import threading
 import urllib.error
 import urllib.request
@@ -32,6 +30,13 @@ PLUGIN = "from airflow_provider_bigcommerce.plugins.webhooks_plugin import BigCo
 _URI = changes_uri("bigcommerce_default", "products")
 
 
+def mount_the_plugin(home: Path) -> None:
+    """Have an Airflow find the plugin, where the install is editable and older than the entry point."""
+    if not entry_points(group="airflow.plugins", name="bigcommerce"):
+        (home / "plugins").mkdir(parents=True)
+        (home / "plugins" / "mounted.py").write_text(PLUGIN)
+
+
 def told(server: AirflowServer) -> list[int]:
     """The ids of all events of the asset."""
     found: list[int] = []
@@ -51,9 +56,7 @@ def test_deliveries_reach_an_api_server_and_none_that_it_answered_is_lost(
     home, dags = tmp_path / "home", tmp_path / "dags"
     dags.mkdir()
     (dags / "listening.py").write_text(DAG)
-    if not entry_points(group="airflow.plugins", name="bigcommerce"):  # an editable install that is older than the entry point
-        (home / "plugins").mkdir(parents=True)
-        (home / "plugins" / "mounted.py").write_text(PLUGIN)
+    mount_the_plugin(home)
     env = {
         "AIRFLOW_CONN_BIGCOMMERCE_DEFAULT": json.dumps(connected.connection),
         "AIRFLOW__BIGCOMMERCE__WEBHOOK_CONNECTIONS": "bigcommerce_default",
@@ -80,9 +83,7 @@ def test_deliveries_reach_an_api_server_and_none_that_it_answered_is_lost(
         sending = threading.Thread(target=connected.deliver, daemon=True)
         sending.start()
         until(lambda: len(store.webhooks.attempts) >= 150, "150 answers", 60, every=0.01)
-        process = server._process
-        assert process is not None
-        os.killpg(process.pid, signal.SIGKILL)
+        server.kill()
         sending.join(timeout=120)
         assert not sending.is_alive()
         assert 150 <= sum(attempt.is_success for attempt in store.webhooks.attempts) < 600

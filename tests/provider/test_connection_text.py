@@ -8,6 +8,7 @@ from unittest import mock
 
 import pytest
 from airflow.sdk import Connection
+from airflow.sdk._shared.secrets_masker import reset_secrets_masker
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +23,8 @@ BASES = ("https://api.bigcommerce.com", "https://api.example.com:8443", "http://
 
 def credentials_from(text: str) -> StoreCredentials:
     """What a task gets from this text in the environment."""
+    # Airflow masks each secret that it sees from then on, and compiles one pattern of all of them with each new one.
+    reset_secrets_masker()
     with mock.patch.dict(os.environ, {"AIRFLOW_CONN_BIGCOMMERCE_DEFAULT": text}):
         return BigCommerceHook().credentials()
 

@@ -260,5 +260,11 @@ def test_prices_that_a_person_rejects_are_not_sent(
     run = priced(dags, bigcommerce_sandbox, tmp_path, monkeypatch, chosen="Reject")
 
     states = {instance.task_id: str(instance.state) for instance in run.get_task_instances()}
-    assert states == {"plan": "success", "approve": "success", "apply": "skipped", "read_back": "skipped"}
+    assert states == {
+        "plan": "success",
+        "is_anything_to_decide": "success",
+        "approve": "success",
+        "apply": "skipped",
+        "read_back": "skipped",
+    }
     assert {request.method for request in bigcommerce_sandbox.store.requests} == {"GET"}

@@ -87,7 +87,7 @@ DECIDED = {
     "retry": "RateLimitError ServerError TransportError",
     "default": (
         "AnswerTooLargeError ApiError BigCommerceError ClockError ConcurrentRunError ConflictError CountDisagreesError DestinationError "
-        "IncompleteReadError LongWaitError PaginationLoopError ResourceBusyError UnexpectedAnswerError"
+        "IncompleteReadError LongWaitError PaginationLoopError QueueError ResourceBusyError UnexpectedAnswerError"
     ),
 }
 

@@ -117,7 +117,10 @@ CHANGES: dict[str, tuple[Callable[[Store], object], list[str]]] = {
     ),
     "only a date": (lambda s: s.edit_product(first(s, "products"), images=[]), []),
     "a new product": (lambda s: s.add_product(), ["store/product/created", "store/sku/created"]),
-    "a deleted category": (lambda s: s.delete("categories", first(s, "categories")), ["store/category/deleted"]),
+    "a deleted category": (
+        lambda s: s.delete("categories", first(s, "categories")),
+        ["store/category/deleted", "store/channel/1/category/deleted"],
+    ),
     "a brand": (lambda s: s.edit("brands", first(s, "brands"), name="x"), []),
     "a moved customer": (lambda s: s.move_customer(first(s, "customers")), ["store/customer/address/updated"]),
     "an archived order": (_delete_order, ["store/channel/1/order/archived", "store/order/archived"]),

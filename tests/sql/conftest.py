@@ -95,7 +95,7 @@ KINDS = [
     "sqlite",
     pytest.param("postgres", marks=pytest.mark.postgres),
     "any sqlite",
-    pytest.param("any postgres", marks=[pytest.mark.postgres, pytest.mark.full]),
+    pytest.param("any postgres", marks=[pytest.mark.postgres, pytest.mark.exhaustive]),
     pytest.param("any mariadb", marks=pytest.mark.mariadb),
 ]
 

@@ -37,6 +37,8 @@ PARTS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("operators.reconcile", "BigCommerceReconcileOperator"),
         ("operators.compact", "BigCommerceCompactOperator"),
         ("operators.webhooks", "BigCommerceWebhooksOperator"),
+        ("operators.queue", "BigCommerceQueueOperator"),
+        ("operators.queue", "BigCommerceAcknowledgeOperator"),
         ("operators.plan", "BigCommercePlanOperator"),
         ("operators.apply", "BigCommerceApplyOperator"),
         ("operators.undo", "BigCommerceUndoOperator"),

@@ -307,7 +307,7 @@ def test_what_cannot_work_is_told_before_a_request(connected: Sandbox, tmp_path:
 
 
 def test_a_batch_is_bounded_by_rows_and_by_the_length_of_the_url() -> None:
-    assert [len(part) for part in batches([*range(1, 601)])] == [250, 250, 100]
+    assert [len(part) for part in batches([*range(1, 601)])] == [249, 249, 102]  # a page that is full would be looked behind
     texts = ["0f7c3b1e-0000-4000-8000-000000000000"] * 250
     assert all(sum(len(str(key)) + 3 for key in part) <= MOST_CHARACTERS for part in batches(texts))
     assert sum(len(part) for part in batches(texts)) == 250

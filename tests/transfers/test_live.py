@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import random
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -131,6 +132,24 @@ def test_events_of_a_run_are_read_together_by_their_ids_and_the_clock_reads_what
     store.edit_product(first, name="nobody told")
     assert live.run(by="scheduled")["mode"] == "incremental"
     assert live.rows("products")[first] == ("nobody told",)
+
+
+@pytest.mark.parametrize("agrees", [True, False], ids=["clocks agree", "clocks differ"])
+def test_rows_are_marked_with_the_time_of_their_answer_and_no_request_asks_for_it_unless_it_is_in_doubt(live: Live, agrees: bool) -> None:
+    store = live.sandbox.store
+    if agrees:
+        store.clock = time.time
+    [key] = some(live, "products", 1)
+    live.tell("products", key)
+    store.requests.clear()
+
+    manifest = live.run()
+
+    paths = [request.path for request in store.requests]
+    assert paths == (["/v3/catalog/products"] if agrees else ["/v3/catalog/products", "/v2/time", "/v2/time"])
+    [(synced_at,)] = live.rows("products", "id, _synced_at").values()
+    assert datetime.fromisoformat(synced_at).astimezone(UTC) == datetime.fromisoformat(manifest["read_at"])
+    assert agrees or manifest["read_at"].startswith("2026-03-29T")  # the store's day, and not the worker's
 
 
 def test_a_run_that_events_of_another_resource_started_is_skipped_and_asks_nothing(live: Live) -> None:

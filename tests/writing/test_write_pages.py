@@ -18,8 +18,8 @@ FENCE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def dag_of(page: str, tmp_path: Path) -> DAG:
-    """The DAG of a page's one snippet, with its files in a directory of the test."""
-    (block,) = FENCE.findall((PAGES / page).read_text())
+    """The DAG of a page's first snippet, with its files in a directory of the test."""
+    block = FENCE.findall((PAGES / page).read_text())[0]
     found: list[DAG] = []
     values: dict[str, Any] = {}
     block = re.sub(r"^(\w+\(\))$", r"found.append(\1)", block.replace('"/data/', f'"{tmp_path}/data/'), flags=re.MULTILINE)
@@ -59,3 +59,24 @@ def test_the_pages_change_prices_and_take_them_back(tmp_path: Path, connected: S
     apply.plan, apply.approval = undo.execute({}), answer()
     assert apply.execute({})["counts"] == {"updated": 5}
     assert {row["sku"]: row["price"] for row in connected.store.rows("products")} == before
+
+
+@pytest.mark.parametrize(
+    ("counts", "is_asked"),
+    [
+        ({"input": 0}, False),
+        ({"input": 5, "unchanged": 5}, False),
+        ({"input": 5, "unchanged": 4, "update": 1}, True),
+        ({"input": 5, "unchanged": 4, "rejected": 1}, True),
+    ],
+    ids=["empty", "equal", "changes", "only a rejected row"],
+)
+def test_a_person_is_asked_only_if_there_is_something_to_decide(counts: dict[str, int], is_asked: bool) -> None:
+    block = FENCE.findall((PAGES / "approve-a-change.md").read_text())[1]
+    example = (PAGES.parents[1] / "dags" / "bigcommerce_prices.py").read_text()
+    [decides] = [line.strip() for line in block.splitlines() if "return" in line]
+    names: dict[str, Any] = {}
+    exec(compile(block, "approve-a-change.md", "exec"), names)
+
+    assert names["is_anything_to_decide"].function({"counts": counts}) is is_asked
+    assert decides in example

@@ -182,6 +182,9 @@ class IntoFiles:
         """Parts that are closed on the way tell the retries when the read began."""
         self._heard = heard
 
+    async def have_heard(self, store: BigCommerceStore) -> None:
+        """Rows do not say when they were read."""
+
     async def have_read(self, store: BigCommerceStore) -> str:
         """When the read began by the store's time: the first of the tries that the files are of."""
         earlier = self.parts.earlier

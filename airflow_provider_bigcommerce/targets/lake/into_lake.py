@@ -108,6 +108,9 @@ class IntoLake:
     def listen(self, heard: Heard) -> None:
         """The time is known already."""
 
+    async def have_heard(self, store: BigCommerceStore) -> None:
+        """The time is known already."""
+
     async def have_read(self, store: BigCommerceStore) -> str:  # noqa: ARG002  # the protocol's
         """The time that the rows are marked with."""
         return written(self._now) or ""

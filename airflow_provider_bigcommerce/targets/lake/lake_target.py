@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from typing import ClassVar
 
 from airflow_provider_bigcommerce.core.windows import written
 from airflow_provider_bigcommerce.engine.manifest import Manifest
@@ -36,7 +35,7 @@ class LakeTarget(Target):
     :param deletes: ``ignore``, ``detect`` or ``delete``.
     """
 
-    needs_time: ClassVar[bool] = True
+    needs_time = True
 
     def __init__(self, destination: Destination, table: LakeTable, layout: Layout, run: Run, *, deletes: str) -> None:
         self._destination, self._table, self._layout, self._run = destination, table, layout, run

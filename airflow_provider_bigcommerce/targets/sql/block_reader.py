@@ -47,7 +47,7 @@ class BlockReader:
 
     :param layout: which tables there are.
     :param discrepancies: where unknown fields and contradictions are counted.
-    :param synced_at: of ``_synced_at``.
+    :param synced_at: of ``_synced_at``; None where it is not known yet: :meth:`stamp` says it before the first block.
     :param store_hash: of ``_store_hash``.
     :param deleted_at: of ``_deleted_at``; None for rows that the store has.
     :param holds_any_text: whether the database stores every Unicode character, NUL too.
@@ -59,7 +59,7 @@ class BlockReader:
         layout: Layout,
         discrepancies: Discrepancies,
         *,
-        synced_at: datetime,
+        synced_at: datetime | None,
         store_hash: str,
         holds_any_text: bool,
         holds_any_json: bool = True,
@@ -87,6 +87,10 @@ class BlockReader:
         import pyarrow.compute
 
         self._pc: Any = pyarrow.compute
+
+    def stamp(self, synced_at: datetime) -> None:
+        """Mark the rows of the blocks from now on with this time."""
+        self._stamp[SYNCED_AT] = synced_at
 
     def _schema(self, fields: Mapping[str, Type]) -> Schema:
         return Schema(self._layout.resource, self._layout.schema.key, MappingProxyType(dict(fields)))

@@ -9,7 +9,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
 
 import msgspec
 
@@ -65,11 +64,11 @@ class SqlTarget(Target):
     :param learnt: is told the place.
     """
 
-    needs_time: ClassVar[bool] = True
-
     def __init__(self, conn_id: str, schema: str | None, layout: Layout, run: Run, *, deletes: str, learnt: Learnt) -> None:
         self._conn_id, self._schema, self._layout, self._run = conn_id, schema, layout, run
         self._deletes, self._learnt = deletes, learnt
+        #: Rows whose ids are known are a request or two, often: the answer itself tells the time, and none is sent to ask for it.
+        self.needs_time = run.selection.ids is None
         self._thread = OneThread()
         self._database: Database | None = None
         self._place: _Place | None = None
@@ -123,7 +122,7 @@ class SqlTarget(Target):
 
     def begin(self, span: Span, fixed: Checkpoint, now: datetime | None) -> IntoTables:  # noqa: ARG002  # the protocol's
         """Make the staging tables."""
-        if self._place is None or now is None:
+        if self._place is None or (now is None and self.needs_time):
             raise RuntimeError("The target is not open.")
         self._thread.run(self._place.tables.create_staging)
         return IntoTables(self._run, self._place, self._thread, self._layout, span, now, self._deletes)
@@ -151,21 +150,22 @@ class IntoTables:
     :param thread: in which it lives.
     :param layout: of the tables.
     :param span: the window, and what it follows.
-    :param now: the store's time, which each row is marked with.
+    :param now: the store's time, which each row is marked with; None where the first answer tells it.
     :param deletes: ``ignore``, ``detect`` or ``delete``.
     """
 
-    def __init__(self, run: Run, place: _Place, thread: OneThread, layout: Layout, span: Span, now: datetime, deletes: str) -> None:
+    def __init__(self, run: Run, place: _Place, thread: OneThread, layout: Layout, span: Span, now: datetime | None, deletes: str) -> None:
         self._run, self._place, self._thread, self._layout = run, place, thread, layout
         self._span, self._now, self._deletes = span, now, deletes
         self.discrepancies = Discrepancies()
         self.before = None
         self.parts = None
-        self.writer = self._writer()
+        self._reader = self._block_reader()
+        self.writer = StagingWriter(place.tables, self._reader, thread)
 
-    def _writer(self, deleted_at: datetime | None = None) -> StagingWriter:
+    def _block_reader(self, deleted_at: datetime | None = None) -> BlockReader:
         database = self._place.database
-        reader = BlockReader(
+        return BlockReader(
             self._layout,
             self.discrepancies,
             synced_at=self._now,
@@ -174,13 +174,19 @@ class IntoTables:
             holds_any_json=database.holds_any_json,
             deleted_at=deleted_at,
         )
-        return StagingWriter(self._place.tables, reader, self._thread)
 
     def listen(self, heard: Heard) -> None:
-        """The time is known already."""
+        """The time is known already, or asked for with the first rows."""
 
-    async def have_read(self, store: BigCommerceStore) -> str:  # noqa: ARG002  # the protocol's
+    async def have_heard(self, store: BigCommerceStore) -> None:
+        """Mark the rows with the store's time of the first answer, where it was not asked for before; asked for now if that is in doubt."""
+        if self._now is None:
+            self._now = await store.began()
+            self._reader.stamp(self._now)
+
+    async def have_read(self, store: BigCommerceStore) -> str:
         """The time that the rows are marked with."""
+        await self.have_heard(store)  # of rows that did not come
         return written(self._now) or ""
 
     def keys(self, seen: SeenKeys | None) -> TableKeys:
@@ -189,8 +195,10 @@ class IntoTables:
 
     def mark(self, found: Deletions, copied: Copied) -> None:
         """Stage the keys of rows that the store no longer has, and the rows that it only archived."""
+        if self._now is None:
+            raise RuntimeError("Nothing was read yet.")
         self._thread.run(self._place.tables.deletes.stage_gone, found.gone, self._now)
-        archived = self._writer(self._now)
+        archived = StagingWriter(self._place.tables, self._block_reader(self._now), self._thread)
         archived.write(found.archived)
         archived.close()
         copied.deleted = len(found.archived)

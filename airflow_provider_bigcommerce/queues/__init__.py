@@ -1,0 +1,1 @@
+"""Queues that webhooks wait in, where BigCommerce cannot reach Airflow."""
