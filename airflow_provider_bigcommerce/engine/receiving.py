@@ -20,7 +20,7 @@ from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.queue_messages import RETENTION, Message, Taken
 from airflow_provider_bigcommerce.core.webhooks import payloads
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
-from airflow_provider_bigcommerce.queues.queue import Queue
+from airflow_provider_bigcommerce.queues.protocol import Queue
 
 #: Seconds for which one batch is waited for; when none has come, the queue counts as empty.
 WAIT: Final = 5.0

@@ -35,7 +35,7 @@ from airflow_provider_bigcommerce.engine.receiving import announce, batches, giv
 from airflow_provider_bigcommerce.engine.telling import with_outlet
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, QueueError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
-from airflow_provider_bigcommerce.queues.queue import open_queue, queue_name
+from airflow_provider_bigcommerce.queues.by_name import open_queue, queue_name
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.core.catalog.names import ResourceName

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from airflow_provider_bigcommerce.core.queue_messages import Message, Proof
-from airflow_provider_bigcommerce.queues.queue import needing, parts
+from airflow_provider_bigcommerce.queues.protocol import needing, parts
 
 _PACKAGE: Final = "apache-airflow-providers-google"
 #: Handles of one request: each has some 200 bytes.
@@ -38,7 +38,7 @@ class PubSubQueue:
         self._hook: Any = PubSubHook(gcp_conn_id=conn_id or "google_cloud_default")
 
     def receive(self, count: int, *, wait: float, hold: int) -> Sequence[Message]:
-        """As :meth:`~airflow_provider_bigcommerce.queues.queue.Queue.receive`."""
+        """As :meth:`~airflow_provider_bigcommerce.queues.protocol.Queue.receive`."""
         from airflow.providers.google.cloud.hooks.pubsub import PubSubException
         from google.api_core.exceptions import DeadlineExceeded
 
@@ -59,13 +59,13 @@ class PubSubQueue:
         return messages
 
     def acknowledge(self, handles: Sequence[str]) -> int:
-        """As :meth:`~airflow_provider_bigcommerce.queues.queue.Queue.acknowledge`; Pub/Sub does not say which it did not remove."""
+        """As :meth:`~airflow_provider_bigcommerce.queues.protocol.Queue.acknowledge`; Pub/Sub does not say which it did not remove."""
         for part in parts(handles, _HANDLES):
             self._hook.acknowledge(subscription=self._subscription, project_id=self._project, ack_ids=list(part))
         return 0
 
     def hold(self, handles: Sequence[str], seconds: int) -> None:
-        """As :meth:`~airflow_provider_bigcommerce.queues.queue.Queue.hold`."""
+        """As :meth:`~airflow_provider_bigcommerce.queues.protocol.Queue.hold`."""
         path = f"projects/{self._project}/subscriptions/{self._subscription}"
         for part in parts(handles, _HANDLES):
             self._hook.subscriber_client.modify_ack_deadline(
@@ -73,7 +73,7 @@ class PubSubQueue:
             )
 
     def failures(self) -> tuple[type[Exception], ...]:
-        """As :meth:`~airflow_provider_bigcommerce.queues.queue.Queue.failures`."""
+        """As :meth:`~airflow_provider_bigcommerce.queues.protocol.Queue.failures`."""
         from airflow.providers.google.cloud.hooks.pubsub import PubSubException
         from google.api_core.exceptions import GoogleAPICallError
 

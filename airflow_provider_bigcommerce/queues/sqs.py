@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from airflow_provider_bigcommerce.core.queue_messages import Message, Proof
-from airflow_provider_bigcommerce.queues.queue import needing, parts
+from airflow_provider_bigcommerce.queues.protocol import needing, parts
 
 _PACKAGE: Final = "apache-airflow-providers-amazon"
 _REGION: Final = re.compile(r"https?://(?:sqs\.([a-z0-9-]+)|([a-z0-9-]+)\.queue)\.amazonaws\.com(?:\.cn)?/")
@@ -44,7 +44,7 @@ class SqsQueue:
         return self._hook.get_conn()
 
     def receive(self, count: int, *, wait: float, hold: int) -> Sequence[Message]:
-        """As :meth:`~airflow_provider_bigcommerce.queues.queue.Queue.receive`."""
+        """As :meth:`~airflow_provider_bigcommerce.queues.protocol.Queue.receive`."""
         found = self._client.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=min(count, self.batch),
@@ -56,7 +56,7 @@ class SqsQueue:
         return [_message(each) for each in found.get("Messages", ())]
 
     def acknowledge(self, handles: Sequence[str]) -> int:
-        """As :meth:`~airflow_provider_bigcommerce.queues.queue.Queue.acknowledge`."""
+        """As :meth:`~airflow_provider_bigcommerce.queues.protocol.Queue.acknowledge`."""
         refused = 0
         for part in parts(handles, self.batch):
             entries = [{"Id": str(at), "ReceiptHandle": handle} for at, handle in enumerate(part)]
@@ -64,13 +64,13 @@ class SqsQueue:
         return refused
 
     def hold(self, handles: Sequence[str], seconds: int) -> None:
-        """As :meth:`~airflow_provider_bigcommerce.queues.queue.Queue.hold`."""
+        """As :meth:`~airflow_provider_bigcommerce.queues.protocol.Queue.hold`."""
         for part in parts(handles, self.batch):
             entries = [{"Id": str(at), "ReceiptHandle": handle, "VisibilityTimeout": seconds} for at, handle in enumerate(part)]
             self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
 
     def failures(self) -> tuple[type[Exception], ...]:
-        """As :meth:`~airflow_provider_bigcommerce.queues.queue.Queue.failures`."""
+        """As :meth:`~airflow_provider_bigcommerce.queues.protocol.Queue.failures`."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         return BotoCoreError, ClientError

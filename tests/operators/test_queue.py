@@ -29,8 +29,6 @@ SQS = "https://sqs.eu-west-1.amazonaws.com/123456789012/bigcommerce"
 CONNECTION = {"conn_type": "bigcommerce", "extra": {"store_hash": "abc123", "access_token": "the-token"}}
 SECRET = Secrets("abc123", "the-token").header
 
-needs_3_2 = pytest.mark.skipif(not has_event_filters(), reason="Airflow 3.1: its tasks cannot ask for the newest events")
-
 
 def event(key: object, scope: str = "store/product/updated", producer: str = "stores/abc123") -> bytes:
     return json.dumps({"scope": scope, "data": {"id": key}, "created_at": 1_800_000_000, "producer": producer}).encode()
@@ -447,8 +445,6 @@ def waiting_dags() -> list[str]:
         return list(session.scalars(select(AssetDagRunQueue.target_dag_id)))
 
 
-@pytest.mark.compat
-@needs_3_2
 def test_in_airflow_the_events_are_stored_a_dag_is_queued_and_then_the_messages_are_removed(in_airflow: Any, fake: FakeQueue) -> None:
     fake.send(event(7), event(8), event(7), b"{")
     assert str(in_airflow.test().state) == "success"
@@ -456,8 +452,6 @@ def test_in_airflow_the_events_are_stored_a_dag_is_queued_and_then_the_messages_
     assert sorted(fake.waiting) == [4]
 
 
-@pytest.mark.compat
-@needs_3_2
 def test_in_airflow_a_success_without_stored_events_removes_nothing(
     in_airflow: Any, fake: FakeQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:

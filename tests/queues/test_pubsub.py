@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 import pytest
 
 from airflow_provider_bigcommerce.exceptions import MissingPackageError
+from airflow_provider_bigcommerce.queues.by_name import open_queue
 from airflow_provider_bigcommerce.queues.pubsub import PubSubQueue
-from airflow_provider_bigcommerce.queues.queue import open_queue
 
 PATH = "projects/my-project/subscriptions/bigcommerce"
 NOON = datetime(2026, 3, 29, 12, 0, 0, tzinfo=UTC)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_bigcommerce.queues.queue import open_queue
+from airflow_provider_bigcommerce.queues.by_name import open_queue
 from airflow_provider_bigcommerce.queues.sqs import SqsQueue
 from tests.conftest import missing_tool
 

@@ -1,4 +1,4 @@
-"""What a queue must be able to do, and which one a name means. Another queue is another module, and a line in :func:`open_queue`.
+"""What a queue must be able to do. Another queue is another module, and a line in ``by_name.py``.
 
 The order is always the same: receive, store the events, acknowledge. A message that is not acknowledged comes again, so whatever ends a
 process loses none.
@@ -6,23 +6,12 @@ process loses none.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, Protocol
+from typing import Protocol
 
-from airflow_provider_bigcommerce.core.arguments import Check, refuse
 from airflow_provider_bigcommerce.core.queue_messages import Message, Proof
-from airflow_provider_bigcommerce.exceptions import InvalidQueryError, MissingPackageError
-
-_SQS: Final = re.compile(r"https?://[^/\s?#@]+/[^\s?#]+")
-_PUBSUB: Final = re.compile(r"projects/([^/\s]+)/subscriptions/([^/\s]+)")
-
-#: What ``message_queue`` may be.
-ACCEPTED: Final = (
-    "the URL of an Amazon SQS queue, such as 'https://sqs.eu-west-1.amazonaws.com/123456789012/bigcommerce', or the name of a Google "
-    "Pub/Sub subscription, such as 'projects/my-project/subscriptions/bigcommerce'."
-)
+from airflow_provider_bigcommerce.exceptions import MissingPackageError
 
 
 class Queue(Protocol):
@@ -52,36 +41,6 @@ class Queue(Protocol):
 
     def failures(self) -> tuple[type[Exception], ...]:
         """What its client raises where the queue refuses or cannot be reached."""
-
-
-def queue_name() -> Check:
-    """An argument that names a queue."""
-
-    def read(name: str, value: Any) -> str:
-        if not isinstance(value, str) or not (_SQS.fullmatch(value) or _PUBSUB.fullmatch(value)):
-            refuse(name, value, ACCEPTED)
-        return value
-
-    return Check(read)
-
-
-def open_queue(name: str, conn_id: str | None) -> Queue:
-    """The queue of a name; its client is made when it is first used.
-
-    :param name: as :func:`queue_name` accepts it.
-    :param conn_id: Airflow's connection to Amazon or Google; None for the default one of that provider.
-    :raises MissingPackageError: Airflow's provider for it is not installed.
-    :raises InvalidQueryError: it is no name of a queue.
-    """
-    if found := _PUBSUB.fullmatch(name):
-        from airflow_provider_bigcommerce.queues.pubsub import PubSubQueue
-
-        return PubSubQueue(found[1], found[2], conn_id)
-    if _SQS.fullmatch(name):
-        from airflow_provider_bigcommerce.queues.sqs import SqsQueue
-
-        return SqsQueue(name, conn_id)
-    raise InvalidQueryError(f"message_queue={name!r} is no queue. Accepted: {ACCEPTED}")
 
 
 @contextmanager
