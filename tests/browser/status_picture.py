@@ -26,7 +26,7 @@ def take(picture: Path, answer: object) -> None:
     text = resources.files(plugins).joinpath("status_page.html").read_text(encoding="utf-8")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = browser.new_context(viewport={"width": 1200, "height": 600}, device_scale_factor=1.5, locale="en-US").new_page()
+        page = browser.new_context(viewport={"width": 1200, "height": 600}, device_scale_factor=1.25, locale="en-US").new_page()
         page.set_default_timeout(120_000)
         page.route("**/*", lambda route: route.fulfill(body=text, content_type="text/html"))
         page.route(f"{URL}api/status", lambda route: route.fulfill(json=answer))
