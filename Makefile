@@ -129,10 +129,11 @@ docs: .venv/.test
 	@.venv/bin/python -m tests.tools.generate_live_page
 	@.venv/bin/python -m tests.tools.generate_pictures
 
-# Three minutes: the demo from its beginning to its picture, and the browser's test of the connection form and the status page.
+# Three minutes: the demo from its beginning to its picture, the connection form's test, and tasks for the status page.
 images: .venv/.test
 	@ONCE=1 .venv/bin/python -m tests.demo --screenshot docs/images/dag-grid.png
-	@BIGCOMMERCE_SCREENSHOT="$(CURDIR)/docs/images/connection-form.png" BIGCOMMERCE_STATUS_SCREENSHOT="$(CURDIR)/docs/images/status-page.png" .venv/bin/python -m pytest -q tests/browser/test_connection_form.py -k "keeps_what_was_typed or is_a_page_of_airflows_ui"
+	@BIGCOMMERCE_SCREENSHOT="$(CURDIR)/docs/images/connection-form.png" .venv/bin/python -m pytest -q tests/browser/test_connection_form.py -k keeps_what_was_typed
+	@.venv/bin/python -m tests.browser.status_picture docs/images/status-page.png
 
 .venv/.benchmark: .venv/.test
 	$(call pip-install,.venv,constraints.txt,parquet$(comma)demo$(comma)test$(comma)benchmark)

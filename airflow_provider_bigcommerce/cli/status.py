@@ -13,7 +13,8 @@ import typer
 from airflow_provider_bigcommerce.cli.output import only_results, print_table, say
 
 if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.status import CopyStatus, LastEvent, Problem, WebhooksStatus
+    from airflow_provider_bigcommerce.engine.webhook_health import Problem
+    from airflow_provider_bigcommerce.status import CopyStatus, LastEvent, Status, WebhooksStatus
 
 #: Exit status where a copy lags more than ``--max-lag`` allows.
 LATE: Final = 1
@@ -22,6 +23,10 @@ LATE: Final = 1
 _LONGEST: Final = 2_000
 #: Fields that the store sent in addition to the schema and that a line names.
 _MOST_FIELDS: Final = 3
+
+_TITLES: Final = (
+    "connection", "resource", "last success", "rows", "lag", "quota left", "last event", "last proof", "state", "drift", "destination",
+)  # fmt: skip
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -62,34 +67,25 @@ def status(
     if as_json:
         say(json.dumps(found.as_json(), indent=2))
     elif found:
-        if found.copies:
-            titles = (
-                "connection",
-                "resource",
-                "last success",
-                "rows",
-                "lag",
-                "quota left",
-                "last event",
-                "last proof",
-                "state",
-                "drift",
-                "destination",
-            )
-            print_table(titles, [_row(each) for each in found.copies], whole=("connection", "resource", "destination"))
-        if found.webhooks:
-            say(f"{chr(10) if found.copies else ''}Webhooks")
-            titles = ("connection", "last looked at", "active", "state", "destination")
-            print_table(titles, [_hooks(each) for each in found.webhooks], whole=("connection", "destination"))
-        if found.events:
-            say(f"{chr(10) if found.copies or found.webhooks else ''}Events of resources without a copy")
-            print_table(
-                ("connection", "resource", "last event"), [(*_shown(each.conn_id, each.resource), _event(each)) for each in found.events]
-            )
+        _print(found)
     else:
         say("No copy is known: no task of this version has ended here, or its XComs were removed (airflow db clean).")
     if most is not None:
         _alert(found.copies, most, max_lag or "")
+
+
+def _print(found: Status) -> None:
+    """A table of each kind that there is, with an empty line between."""
+    if found.copies:
+        print_table(_TITLES, [_row(each) for each in found.copies], whole=("connection", "resource", "destination"))
+    if found.webhooks:
+        say(f"{chr(10) if found.copies else ''}Webhooks")
+        titles = ("connection", "last looked at", "active", "state", "destination")
+        print_table(titles, [_hooks(each) for each in found.webhooks], whole=("connection", "destination"))
+    if found.events:
+        say(f"{chr(10) if found.copies or found.webhooks else ''}Events of resources without a copy")
+        rows = [(*_shown(each.conn_id, each.resource), _event(each)) for each in found.events]
+        print_table(("connection", "resource", "last event"), rows)
 
 
 def _alert(found: Sequence[CopyStatus], most: timedelta, asked: str) -> None:

@@ -1,4 +1,6 @@
-"""Real tasks against the sandbox, for the picture of the status page: ``python -m tests.browser.real_tasks`` with an Airflow's environment.
+"""Real tasks against the sandbox, for the picture of the status page: ``python -m tests.browser.real_tasks FOLDER`` in an Airflow's home.
+
+Writes ``FOLDER/status.json``, what the page is told of them. ``status_picture.py`` starts it.
 
 Two stores are copied, proved and told of changes; one token may not read price lists, one webhook was switched off and is mended.
 """
@@ -7,8 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
+import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ from airflow_provider_bigcommerce.sandbox.quota import Quota
 from airflow_provider_bigcommerce.sandbox.running import TOKEN
 from airflow_provider_bigcommerce.sandbox.server import Server, ThreadedServer, connection
 from airflow_provider_bigcommerce.sandbox.store import Store
+from airflow_provider_bigcommerce.status import status
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from tests.airflow_dag import known_to_airflow
 
@@ -57,14 +59,11 @@ def copying(conn_id: str, store: Store, folder: Path) -> Any:
     return known_to_airflow(dag)
 
 
-def main() -> None:
+def main(folder: Path) -> None:
     """Run each DAG once, then tell of changes as the receiver does."""
     subscribing.post = lambda *_: 200  # in the place of the public address
     os.environ["AIRFLOW__BIGCOMMERCE__WEBHOOK_BASE_URL"] = BASE_URL
-    folder = Path(tempfile.gettempdir()) / "bigcommerce"  # a name that the picture can show
-    folder.mkdir()
     with ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder)
         for number, conn_id in enumerate(RESOURCES):
             like: dict[str, Any] = {"products": 140, "orders": 60, "customers": 40, "quota": Quota.parse("450/30")}
             store = Store(seed=number + 1, store_hash=f"{conn_id}01", tokens={TOKEN: None}, **like)
@@ -77,7 +76,8 @@ def main() -> None:
             rows += [Change("products", store.tables["products"].ids()[0], (), False, None), Change("carts", "a-cart", (), False, None)]
             told = payloads(rows, store.store_hash, datetime.now(UTC).timestamp())
             register_asset_events([(changes_uri(conn_id, resource), {"payload": payload}) for resource, payload in told])
+    (folder / "status.json").write_text(json.dumps(status().as_json()))
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]))

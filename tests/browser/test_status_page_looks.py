@@ -72,7 +72,7 @@ def test_it_never_scrolls_sideways_and_shows_names_as_they_are(page: Any, width:
 
     show(page, copy_of(ODD, "orders", drift=drift), failed, told=told, webhooks=[hooks], width=width)
 
-    page.get_by_text("webhook, 3 rows, 14 a day").wait_for()
+    page.get_by_text("webhook, 3 rows, 14 in 24 h").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
     assert page.get_by_role("heading", name=ODD).is_visible()
     assert page.locator("img").count() == 0

@@ -63,14 +63,14 @@ NOT_TOLD = {
     "store/sku/inventory/order/updated": "an order's stock is told as store/sku/inventory/updated",
     "store/superadmin/assignmentUpdated": NO_WRITE,
 }
-NESTED = {
+NESTED: dict[str, dict[str, Any]] = {
     "customer_addresses": {"id": 1, "city": "Rome"},
     "order_refunds": {"id": 1, "reason": "broken"},
     "order_shipments": {"id": 1, "comments": ""},
     "product_channels": {"channel_id": 1},
 }
 #: Kinds whose rows the store does not have from its beginning.
-ROWS = {"stock": {"places": {"1": {"onhand": 5, "safety_stock": 1}}}}
+ROWS: dict[str, dict[str, Any]] = {"stock": {"places": {"1": {"onhand": 5, "safety_stock": 1}}}}
 
 
 def another(value: Any) -> Any:
@@ -111,8 +111,8 @@ def told() -> set[str]:
     kinds = {*webhook_events._TABLES, *webhook_events._METAFIELDS, *channel_events.MAKERS}
     found: set[str] = set()
     for kind in kinds:
-        row = ROWS.get(kind) or NESTED.get(kind) or next(iter(store.rows(kind)))
-        key = 1 if kind in ROWS or kind in NESTED else row.get(store.tables[kind].key)
+        row: dict[str, Any] = ROWS.get(kind) or NESTED.get(kind) or next(iter(store.rows(kind)))
+        key: Any = 1 if kind in ROWS or kind in NESTED else row.get(store.tables[kind].key)
         for old, new in changes(kind, row):
             found |= {scope for scope, _ in events_of(kind, key, old, new, lambda table, each: store.tables[table].get(each))}
     found |= {scope for path in contract() for scope, _ in settings_events(path)}
