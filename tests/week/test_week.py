@@ -12,9 +12,7 @@ from tests.sql.warehouse import sqlite_warehouse
 from tests.week.living import TOLD, Plan, Week
 
 #: Fewer of everything; what goes wrong is the same.
-SHORT = Plan(
-    TOLD, bursts=2, clock_every=24, ensure_every=12, api_kills={4: "open", 8: "committed", 12: "gathered"}, scheduler_kill=50
-)
+SHORT = Plan(TOLD, bursts=2, clock_every=24, ensure_every=12, api_kills={4: "open", 8: "committed", 12: "gathered"}, scheduler_kill=50)
 
 
 @pytest.mark.bigcommerce_sandbox(products=30, orders=4, customers=10, client_secret="the-client-secret")
