@@ -137,6 +137,9 @@ class AirflowServer:
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self._passwords),
             # A task whose start is not answered in time asks again, is refused since it has started, and ends: its run hangs for minutes.
             "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+            # A task that has not imported its DAG file by then begins anew, and on a busy machine it never has.
+            "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "300",
+            "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "300",
             # The log servers of worker and triggerer, whose default ports 8793 and 8794 another Airflow may hold.
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
@@ -151,7 +154,7 @@ class AirflowServer:
         self._passwords.write_text(json.dumps({self.username: self.password}))
         self.airflow("db", "migrate")
 
-    def start(self, timeout: float = 180) -> Self:
+    def start(self, timeout: float = 420) -> Self:
         """Prepare, start, and return when the API (and, in ``standalone``, the scheduler) reports that it is healthy.
 
         :param timeout: seconds after which an Airflow that is still not ready is stopped.
@@ -160,7 +163,7 @@ class AirflowServer:
         self.prepare()
         return self.start_prepared(timeout)
 
-    def start_prepared(self, timeout: float = 180) -> Self:
+    def start_prepared(self, timeout: float = 420) -> Self:
         """Start again what was prepared before: an Airflow that was stopped or killed comes back to its own database."""
         processes = self._processes = self._run(self.component, self.log_file)
         deadline = time.monotonic() + timeout
@@ -185,7 +188,7 @@ class AirflowServer:
 
         It answers nobody meanwhile, half a minute on a busy machine, while a task waits 5 s for the answer to its start.
         """
-        self._call("GET", "/execution/health", None, {}, timeout=180)
+        self._call("GET", "/execution/health", None, {}, timeout=420)
 
     def stop(self) -> None:
         """End every process, of what was started beside it too."""

@@ -75,7 +75,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 LONG_FILES = (
     "month/*", "demo/test_processes.py", "*/test_*in_airflow.py", "transfers/test_zombie.py", "reconcile/test_tables.py",
     "sql/test_syncs.py", "sql/test_compared.py", "reconcile/test_files.py", "transfers/test_compaction.py", "operators/test_request.py",
-    "exactness/*", "faults/*", "house/test_wheel.py", "demo/*", "browser/*", "transfers/test_history.py", "lake/test_history.py",
+    "exactness/*", "week/*", "faults/*", "house/test_wheel.py", "demo/*", "browser/*", "transfers/test_history.py", "lake/test_history.py",
     "sql/test_history.py", "transfers/test_changes_while_reading.py", "transfers/test_killed.py", "sql/test_killed.py", "writing/*",
     "plugins/*", "benchmarks/*", "lake/*", "sql/*", "transfers/*", "sandbox/*", "sync/*",
 )  # fmt: skip

@@ -97,6 +97,18 @@ def test_an_event_is_written_and_the_dag_that_waits_for_it_is_queued(listening: 
     assert queued() == [(uri, listening)]
 
 
+@pytest.mark.compat
+def test_an_event_for_a_paused_dag_is_written_and_queues_nothing(listening: str) -> None:
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        session.get(DagModel, listening).is_paused = True
+    uri = changes_uri(CONN_ID, "products")
+    assert register_asset_events([(uri, {"payload": {"ids": [1]}})]) == 1
+    assert (events(), queued()) == ([(uri, {"ids": [1]})], [])  # its next run reads it by its cursor, whatever starts that run
+
+
 def test_a_batch_that_fails_in_its_middle_writes_nothing(listening: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.assets.manager import asset_manager
 

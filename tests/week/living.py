@@ -8,13 +8,11 @@ from __future__ import annotations
 import functools
 import heapq
 import itertools
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
-from types import SimpleNamespace
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException

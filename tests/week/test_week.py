@@ -12,9 +12,7 @@ from tests.sql.warehouse import sqlite_warehouse
 from tests.week.living import TOLD, Plan, Week
 
 #: Fewer of everything; what goes wrong is the same.
-SHORT = Plan(
-    TOLD, bursts=2, clock_every=24, ensure_every=12, api_kills={4: "open", 8: "committed", 12: "gathered"}, scheduler_kill=50
-)
+SHORT = Plan(TOLD, bursts=1, clock_every=24, ensure_every=12, api_kills={4: "open", 8: "committed", 12: "gathered"}, scheduler_kill=50)
 
 
 @pytest.mark.bigcommerce_sandbox(products=30, orders=4, customers=10, client_secret="the-client-secret")
@@ -47,4 +45,5 @@ def test_a_week_passes_and_the_tables_equal_the_store(
     assert set(week.healed) == {"it was switched off", "its header was wiped or is of another token"}
     happened = week.happened
     assert (happened["schedulers killed"], happened["imports"]) == (1, 1)
-    assert min(happened["asset_triggered rows"], happened["scheduled rows"], happened["runs asset_triggered"]) > 10
+    assert min(happened["asset_triggered rows"], happened["scheduled rows"]) > 10
+    assert happened["runs asset_triggered"] > 5
