@@ -419,11 +419,11 @@ def test_few_odd_values_among_many_rows_take_few_rows_the_careful_way() -> None:
     reader = ColumnReader(schema("products"), found := Discrepancies())
     careful, looked_at = reader._careful, list[int]()
 
-    def counted(rows: Sequence[bytes]) -> Any:
-        looked_at.append(len(rows))
-        return careful(rows)
+    def counted(records: Sequence[bytes]) -> Any:
+        looked_at.append(len(records))
+        return careful(records)
 
-    reader._careful = counted  # type: ignore[method-assign]
+    reader._careful = counted  # type: ignore[method-assign,assignment]  # its parameter is the same
     table = reader.table(b"\n".join((*records, b"")), 500)
 
     assert table.column("id").to_pylist() == list(range(1, 501))
