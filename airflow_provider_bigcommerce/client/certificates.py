@@ -26,6 +26,6 @@ def _context(file: str) -> ssl.SSLContext:
 
 
 @functools.lru_cache(maxsize=4)
-def _read(file: str, version: tuple[int, int, int]) -> ssl.SSLContext:
+def _read(file: str, version: tuple[int, int, int]) -> ssl.SSLContext:  # noqa: ARG001  # part of the cache's key
     """The context of one state of a file, which ``version`` tells from others."""
     return ssl.create_default_context(cafile=file)

@@ -1,8 +1,8 @@
 """From a block of records to an Arrow table of the resource's schema, by the fastest path that is exact.
 
-Three paths, each tried when the one before refuses: Arrow's JSON reader on the bytes as they came; the same after top-level
-fields without a column were taken out; the careful one, value by value. All give the same table for the same records. It writes
-no file.
+Four paths, each tried when the one before refuses: Arrow's JSON reader on the bytes as they came; the same on records whose own
+fields are in the schema's shape (``shaping.py``); on records that are so at every depth; the careful one, value by value. All give
+the same table for the same records. It writes no file.
 """
 
 from __future__ import annotations
@@ -15,15 +15,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from airflow_provider_bigcommerce.exceptions import UnexpectedAnswerError
-from airflow_provider_bigcommerce.rows.careful import RecordCleaner, empty_of, is_link, json_text, split_object
-from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies, below, extra_text
+from airflow_provider_bigcommerce.rows.careful import RecordCleaner, empty_of
+from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies, extra_text
 from airflow_provider_bigcommerce.rows.schemas import EXCHANGE_RATE, MONEY, Schema, Type, arrow_schema, arrow_type, load_pyarrow
+from airflow_provider_bigcommerce.rows.shaping import Extras, RefusedError, Shaped, Shaper, UnfitError
 
 if TYPE_CHECKING:
     import pyarrow
-
-#: Path -> JSON as it came, by row, for the ``_extra`` column.
-Extras = dict[int, dict[str, bytes]]
 
 #: Digits and points to zeros, so that a long number is found by one search for zeros.
 _DIGITS = bytes(48 if 48 <= byte <= 57 or byte == 46 else byte for byte in range(256))
@@ -44,15 +42,11 @@ _LARGEST_MONEY = 1e11
 #: A name and an empty value: what stands before the value, the name, the value.
 _EMPTY_MEMBER = re.compile(rb'([{,]\s*"([^"\\]*)"\s*:\s*)(""|\[\s*\]|\{\s*\})')
 
-#: A refused block is narrowed down to this many rows.
-_CAREFUL_ROWS = 320
+#: A refused block is narrowed down to this many rows: a table of few rows costs as much as a careful look at ten (measured).
+_CAREFUL_ROWS = 40
 
 _RFC_2822 = r"^[A-Z][a-z]{2}, [0-3]\d [A-Z][a-z]{2} \d{4} [0-2]\d:[0-5]\d:[0-5]\d \+0000$"
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-
-
-class RefusedError(Exception):
-    """The path at hand cannot read this block exactly; the next one can."""
 
 
 class ColumnReader:
@@ -73,15 +67,15 @@ class ColumnReader:
         self._json: Any = pyarrow.json
         self._found = discrepancies
         self._cleaner = RecordCleaner(schema, discrepancies)
-        self._known = frozenset(schema.fields)
+        self._shaper = Shaper(schema)
         self._texts = tuple(name for name, kind in schema.fields.items() if kind == "json")
-        self._links = tuple(name for name, kind in schema.fields.items() if isinstance(kind, list) and len(kind) > 1)
         self._has_numbers = holds(dict(schema.fields), {"money", "float"})
         # Times at the top are read as text, where an empty one is common; inside lists Arrow reads them itself.
         fast = {name: self._pa.string() if kind == "time" else _read_type(kind, exact=False) for name, kind in schema.fields.items()}
         self._fast_types = self._reading(fast)
         self._exact_types = self._reading({name: _read_type(kind, exact=True) for name, kind in schema.fields.items()})
-        self._starts_trimmed = bool(self._texts or self._links) or not schema.fields
+        self._starts_trimmed = self._shaper.is_needed or not schema.fields
+        self._starts_deep = False
         self._empties = _empties(schema.fields)
         self._starts_emptied = False
 
@@ -93,51 +87,79 @@ class ColumnReader:
         :param stamp: column -> value for ``_synced_at``, ``_store_hash`` and ``_deleted_at``; null where it has none.
         :raises UnexpectedAnswerError: a record is not a JSON object, or lacks its key.
         """
-        pa = self._pa
         if not count:
             return self.arrow_schema.empty_table()
+        tables = list(self._tables(lines, count, stamp or {}))
+        return tables[0] if len(tables) == 1 else self._pa.concat_tables(tables).combine_chunks()
+
+    def _tables(self, lines: bytes, count: int, stamp: Mapping[str, Any]) -> Iterator[pyarrow.Table]:
+        """The block's table, or those of its parts: a few odd rows must not make hundreds take the careful path.
+
+        By halves, for a table of few rows costs nearly as much as one of hundreds.
+        """
         try:
             columns, extras = self._columns(lines, count)
         except RefusedError:
-            # A few odd rows must not make thousands take the careful path: narrow them down.
             records = lines.split(b"\n")[:count]
             if count > _CAREFUL_ROWS:
-                size = -(-count // 8)
-                parts = [records[at : at + size] for at in range(0, count, size)]
-                return pa.concat_tables([self.table(b"\n".join((*part, b"")), len(part), stamp) for part in parts]).combine_chunks()
+                for half in (records[: count // 2], records[count // 2 :]):
+                    yield from self._tables(b"\n".join((*half, b"")), len(half), stamp)
+                return
             columns, extras = self._careful(records)
         columns.append(self._extra_column(extras, count))
         for field in list(self.arrow_schema)[-3:]:
-            columns.append(pa.repeat(pa.scalar((stamp or {}).get(field.name), field.type), count))
-        return pa.Table.from_arrays(columns, schema=self.arrow_schema)
+            columns.append(self._pa.repeat(self._pa.scalar(stamp.get(field.name), field.type), count))
+        yield self._pa.Table.from_arrays(columns, schema=self.arrow_schema)
 
     def _columns(self, lines: bytes, count: int) -> tuple[list[Any], Extras]:
-        """The columns by one of the two fast paths.
+        """The columns by one of the fast paths.
 
-        :raises RefusedError: neither reads all of these records exactly.
+        What made one block need a further path is in the next one as well, most likely, which then begins there.
+
+        :raises RefusedError: none reads all of these records exactly.
         """
         if not self._starts_trimmed:
             try:
                 return self._fast(lines, count, trimmed=False), {}
+            except UnfitError:
+                raise
             except RefusedError:
                 pass
         records = lines.split(b"\n")[:count]
-        trimmed, extras = self._trim(records)
-        block = b"\n".join(trimmed)
-        emptied = self._emptied(block) if self._starts_emptied else block
-        try:
-            columns = self._fast(emptied, count, trimmed=True)
-        except RefusedError:
-            if self._starts_emptied or (emptied := self._emptied(block)) == block:
+        if not self._starts_deep:
+            try:
+                return self._shaped(self._shaper.own_fields(records), count)
+            except UnfitError:
                 raise
-            columns = self._fast(emptied, count, trimmed=True)
+            except RefusedError:
+                pass
+        shaped = self._shaper.all_fields(records)
+        if not shaped.is_changed and not self._starts_deep:
+            raise RefusedError
+        found = self._shaped(shaped, count, deep=True)
+        self._starts_trimmed = self._starts_deep = True
+        return found
+
+    def _shaped(self, shaped: Shaped, count: int, *, deep: bool = False) -> tuple[list[Any], Extras]:
+        """The columns of records in the schema's shape.
+
+        :param deep: whether they are in shape at every depth.
+        :raises RefusedError: a value has another type.
+        """
+        emptied = self._emptied(shaped.lines) if self._starts_emptied else shaped.lines
+        try:
+            columns = self._fast(emptied, count, trimmed=True, deep=deep)
+        except UnfitError:
+            raise
+        except RefusedError:
+            if self._starts_emptied or (emptied := self._emptied(shaped.lines)) == shaped.lines:
+                raise
+            columns = self._fast(emptied, count, trimmed=True, deep=deep)
             self._starts_emptied = True
-        # What made this block need trimming is in the next one as well, most likely.
-        self._starts_trimmed = self._starts_trimmed or bool(extras) or self._starts_emptied
-        for values in extras.values():
-            for path, raw in values.items():
-                self._found.new_field(path, raw)
-        return columns, extras
+        self._starts_trimmed = self._starts_trimmed or bool(shaped.extras) or self._starts_emptied
+        for path, raw in shaped.new_fields:
+            self._found.new_field(path, raw)
+        return columns, shaped.extras
 
     def _emptied(self, block: bytes) -> bytes:
         """The block with every empty value (``""``, ``[]``, ``{}``) written as its column's own, as the careful path does.
@@ -189,12 +211,13 @@ class ColumnReader:
             return False
         return True
 
-    def _fast(self, lines: bytes, count: int, *, trimmed: bool) -> list[Any]:
+    def _fast(self, lines: bytes, count: int, *, trimmed: bool, deep: bool = False) -> list[Any]:
         columns = []
+        convert = self._convert_deep if deep else self._convert
         required = self.schema.required
         for (name, kind), read in zip(self.schema.fields.items(), self._read(lines, count, self._fast_types), strict=False):
             if name in required and read.null_count:
-                raise RefusedError
+                raise UnfitError
             array = read
             if kind in ("time", "time_rfc") and (empty := self._empty_texts(read)) is not None:
                 # The commonest empty value by far: "" for an order not yet shipped, a product never imported.
@@ -202,39 +225,13 @@ class ColumnReader:
             if kind == "time":
                 columns.append(self._iso_8601(array))
             else:
-                columns.append(array if trimmed and name in self._texts else self._convert(array, kind))
+                columns.append(array if trimmed and name in self._texts else convert(array, kind))
         return columns
 
     def _empty_texts(self, array: Any) -> Any:
         """A mask of the empty texts, or None if there are none."""
         empty = self._pc.fill_null(self._pc.equal(array, ""), False)
         return empty if self._pc.any(empty).as_py() else None
-
-    def _trim(self, records: Sequence[bytes]) -> tuple[list[bytes], Extras]:
-        """The records without top-level fields that have no column, with ``json`` columns as text and links as null."""
-        trimmed: list[bytes] = []
-        extras: Extras = {}
-        encode = msgspec.json.Encoder().encode
-        null = msgspec.Raw(b"null")
-        for row, record in enumerate(records):
-            members = split_object(record)
-            if members is None:
-                raise RefusedError
-            values: dict[str, Any] = members
-            if not self._known.issuperset(members):
-                for name in [name for name in members if name not in self._known]:
-                    extras.setdefault(row, {})[below("", name)] = bytes(values.pop(name))
-            for name in self._texts:
-                raw = bytes(members.get(name, b"null"))
-                if raw != b"null":
-                    values[name] = json_text(raw)
-                    if values[name] is None:
-                        raise RefusedError
-            for name in self._links:
-                if name in members and is_link(bytes(members[name])):
-                    values[name] = null
-            trimmed.append(encode(values))
-        return trimmed, extras
 
     def _careful(self, records: Sequence[bytes]) -> tuple[list[Any], Extras]:
         cleaned = []
@@ -290,7 +287,7 @@ class ColumnReader:
             if kind == "money":
                 return self._money(array)
             if kind == "float" and self._pc.all(self._pc.is_finite(array)).as_py() is False:
-                raise RefusedError  # Arrow reads NaN and Infinity, which JSON does not have
+                raise UnfitError  # Arrow reads NaN and Infinity, which JSON does not have
             if kind == "float_text":
                 # By way of text: Arrow's own cast from decimal is off by a unit in the last place.
                 return array.cast(self._pa.string()).cast(self._pa.float64())
@@ -300,7 +297,7 @@ class ColumnReader:
                 return self._rfc_2822(array)
             if kind in _UNIX:
                 if self._pc.any(self._pc.equal(array, 0)).as_py():
-                    raise RefusedError
+                    raise UnfitError
                 return self._unix(array)
         except self._pa.ArrowInvalid as error:
             raise RefusedError from error
@@ -308,6 +305,15 @@ class ColumnReader:
             texts = [None if text is None else msgspec.json.encode(text).decode() for text in array.to_pylist()]
             return self._pa.array(texts, self._pa.string())
         return array
+
+    def _convert_deep(self, array: Any, kind: Type) -> Any:
+        """The same of records that are in shape at every depth, whose ``json`` texts are JSON already.
+
+        :raises RefusedError: as :meth:`_convert`.
+        """
+        if not isinstance(kind, str):
+            return self._nested(array, kind, self._convert_deep) if holds(kind, _CONVERTED) else array
+        return array if kind == "json" else self._convert(array, kind)
 
     def _nested(self, array: Any, kind: Type, convert: Any) -> Any:
         pa = self._pa
@@ -324,9 +330,9 @@ class ColumnReader:
             return self._pa.nulls(len(array), self._pa.decimal128(*MONEY))
         bounds = self._pc.min_max(array).as_py()
         if not -_LARGEST_MONEY < bounds["min"] <= bounds["max"] < _LARGEST_MONEY:
-            raise RefusedError
+            raise UnfitError
         if not self._pc.round(array, ndigits=MONEY[1]).equals(array):
-            raise RefusedError  # more decimal places than the column has
+            raise UnfitError  # more decimal places than the column has
         return array.cast(self._pa.decimal128(*MONEY))
 
     def _iso_8601(self, array: Any) -> Any:

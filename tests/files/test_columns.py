@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -389,6 +390,47 @@ def test_empty_values_keep_the_fast_path() -> None:
         assert (table.column("_extra").null_count, found.drift) == (3, []), resource
 
 
+def test_what_only_has_another_shape_keeps_a_fast_path() -> None:
+    """What recorded answers have: any value in a form field, names that nobody described deep inside, numbers in the place of text."""
+    fields = [{"name": "Amount", "value": 12.2}, {"name": "Sizes", "value": ["S"]}, {"name": "Note", "value": "x"}, {"value": None}]
+    shipping = {"id": 7, "line_items": [{"id": 1, "new": {"a": 1}}], "__warning__": {"text": "none"}}
+    order = {"id": 1, "billing_address": {"form_fields": fields, "street_1": "1"}, "consignments": {"shipping": [shipping], "pickups": []}}
+    reader = ColumnReader(schema("orders"), found := Discrepancies())
+    reader._careful = None  # type: ignore[method-assign,assignment]  # what calls it fails
+
+    for _ in range(2):  # the second block begins where the first one ended
+        table = reader.table(b"\n".join((*encoded(order, {"id": 2}, order), b"")), 3)
+        first, second, _ = table.to_pylist()
+        assert [field["value"] for field in first["billing_address"]["form_fields"]] == ["12.2", '["S"]', '"x"', None]
+        assert json.loads(first["_extra"]) == {
+            "consignments.shipping[0].line_items[0].new": {"a": 1},
+            "consignments.shipping[0].__warning__": {"text": "none"},
+        }
+        assert (second["id"], second["_extra"]) == (2, None)
+    assert [(drift.path, drift.kind) for drift in found.drift] == [
+        ("consignments.shipping[].line_items[].new", "new_field"),
+        ("consignments.shipping[].__warning__", "new_field"),
+    ]
+
+
+def test_few_odd_values_among_many_rows_take_few_rows_the_careful_way() -> None:
+    dice = random.Random(5)
+    records = encoded(*({**product(number, dice), **({"price": 1.23456} if number == 300 else {})} for number in range(1, 501)))
+    reader = ColumnReader(schema("products"), found := Discrepancies())
+    careful, looked_at = reader._careful, list[int]()
+
+    def counted(records: Sequence[bytes]) -> Any:
+        looked_at.append(len(records))
+        return careful(records)
+
+    reader._careful = counted  # type: ignore[method-assign,assignment]  # its parameter is the same
+    table = reader.table(b"\n".join((*records, b"")), 500)
+
+    assert table.column("id").to_pylist() == list(range(1, 501))
+    assert found.rounded == {"price": 1}
+    assert sum(looked_at) <= 40
+
+
 def test_no_records_are_an_empty_table_of_the_schema() -> None:
     assert ColumnReader(EVERY_KIND, Discrepancies()).table(b"", 0).schema.equals(arrow_schema(EVERY_KIND))
 
@@ -464,15 +506,21 @@ def test_a_resource_without_fields_keeps_everything_in_extra() -> None:
 
 def by_each_path(described: Schema, records: list[bytes]) -> list[pa.Table]:
     """The table by the careful path, and by each faster one that does not refuse."""
+    return [table for table, _ in with_finds_by_each_path(described, records)]
+
+
+def with_finds_by_each_path(described: Schema, records: list[bytes]) -> list[tuple[pa.Table, Discrepancies]]:
+    """The same, and what was found on the way."""
     lines, count = b"\n".join((*records, b"")), len(records)
-    tables = []
-    for choose in ("careful", "trimmed", "as it is"):
-        reader = ColumnReader(described, Discrepancies())
+    made = []
+    for choose in ("careful", "in shape at every depth", "own fields in shape", "as it is"):
+        reader = ColumnReader(described, found := Discrepancies())
         if choose == "careful":
             reader._columns = lambda lines, count, reader=reader: reader._careful(lines.split(b"\n")[:count])  # type: ignore[method-assign,misc]
-        reader._starts_trimmed = choose == "trimmed"
-        tables.append(reader.table(lines, count))
-    return tables
+        reader._starts_trimmed = choose != "as it is"
+        reader._starts_deep = choose == "in shape at every depth"
+        made.append((reader.table(lines, count), found))
+    return made
 
 
 def test_all_paths_make_the_same_table_of_clean_products() -> None:
@@ -586,6 +634,40 @@ def test_all_paths_make_the_same_table_of_empty_values(rows: list[dict[str, Any]
 
     assert careful.column("_extra").null_count == len(rows)
     assert all(table.equals(careful) for table in faster)
+
+
+def out_of_shape(kind: Type) -> st.SearchStrategy[Any]:
+    """Values that fit a type but for what can be put into shape: any JSON where a column holds that, unknown names, empty values."""
+    if isinstance(kind, dict):
+        known = st.fixed_dictionaries({}, optional={name: out_of_shape(part) for name, part in kind.items()})
+        inner: st.SearchStrategy[Any] = st.builds(
+            lambda some, more: {**more, **some}, known, st.dictionaries(st.text(max_size=3), JSON, max_size=1)
+        )
+        return st.none() | inner | st.sampled_from(["", [], {}])
+    if isinstance(kind, list):
+        return st.none() | st.lists(out_of_shape(kind[0]), max_size=2) | st.sampled_from(["", {}, {"url": "u", "resource": "r"}])
+    return st.none() | FITTING[kind] | (st.integers() | st.floats(-1e9, 1e9) if kind == "scalar" else st.nothing())
+
+
+def any_of(values: Callable[[Type], st.SearchStrategy[Any]]) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Records of such values, with names that have no column among them."""
+    known = st.fixed_dictionaries({"id": st.integers(0, 9)}, optional={n: values(k) for n, k in EVERY_KIND.fields.items() if n != "id"})
+    return st.lists(
+        st.builds(lambda row, more: {**more, **row}, known, st.dictionaries(st.text(max_size=3), JSON, max_size=1)), min_size=1, max_size=3
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(any_of(out_of_shape) | any_of(lambda kind: values(kind, clean=False)), st.booleans())
+def test_all_paths_make_the_same_table_of_any_records_and_find_the_same(rows: list[dict[str, Any]], spaced: bool) -> None:
+    """Shape or value, known name or not: what stands in a column, in ``_extra`` and in the manifest is the same by each path."""
+    separators = (", ", ": ") if spaced else (",", ":")
+    (careful, found), *faster = with_finds_by_each_path(EVERY_KIND, [json.dumps(row, separators=separators).encode() for row in rows])
+
+    for table, also_found in faster:
+        assert table.equals(careful)
+        assert table.column("_extra").to_pylist() == careful.column("_extra").to_pylist()
+        assert also_found.as_rows() == found.as_rows()
 
 
 def found_again(kind: Type, value: Any, column: Any, extra: dict[str, Any], path: str) -> bool:
