@@ -131,7 +131,7 @@ docs: .venv/.test
 
 # Two minutes: the demo from its beginning to its picture, and the connection form's test.
 images: .venv/.test
-	@ONCE=1 .venv/bin/python -m tests.demo --screenshot docs/images/dag-grid.png
+	@ONCE=1 .venv/bin/python -m tests.demo --screenshot docs/images/dag-grid.png --question docs/images/approval.png
 	@BIGCOMMERCE_SCREENSHOT="$(CURDIR)/docs/images/connection-form.png" .venv/bin/python -m pytest -q tests/browser/test_connection_form.py -k keeps_what_was_typed
 
 .venv/.benchmark: .venv/.test
