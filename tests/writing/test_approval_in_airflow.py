@@ -157,7 +157,7 @@ class Airflow:
         if name not in self._cases:
             store, factor = self.stores[name], CASES[name][0]
             before = {row["sku"]: row["price"] for row in store.rows("products")}
-            new = {sku: round(price * factor, 2) for sku, price in before.items()}
+            new = {sku: round(price * factor, 2) if factor != 1 else price for sku, price in before.items()}
             with closing(sqlite3.connect(self.folder / f"{name}.db")) as erp, erp:
                 erp.execute("CREATE TABLE prices (sku TEXT, price REAL)")
                 erp.executemany("INSERT INTO prices VALUES (?, ?)", new.items())
