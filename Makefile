@@ -131,7 +131,7 @@ docs: .venv/.test
 
 # Three minutes: the demo from its beginning to its picture, the connection form's test, and tasks for the status page.
 images: .venv/.test
-	@ONCE=1 .venv/bin/python -m tests.demo --screenshot docs/images/dag-grid.png
+	@ONCE=1 .venv/bin/python -m tests.demo --screenshot docs/images/dag-grid.png --question docs/images/approval.png
 	@BIGCOMMERCE_SCREENSHOT="$(CURDIR)/docs/images/connection-form.png" .venv/bin/python -m pytest -q tests/browser/test_connection_form.py -k keeps_what_was_typed
 	@.venv/bin/python -m tests.browser.status_picture docs/images/status-page.png
 
