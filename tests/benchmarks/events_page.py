@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
@@ -54,9 +54,12 @@ def _busy(found: Mapping[str, Any]) -> str:
     return f"the machine's load was {before:g} before and {after:g} after, by other work beside ours"
 
 
-def section(found: Mapping[str, Any]) -> list[str]:
-    """Events: conditions, and a part each."""
-    lines = ["## Events", "", *_conditions(found)]
+def section(found: Mapping[str, Any], goals: Sequence[str] = ()) -> list[str]:
+    """Events: conditions, goals, and a part each.
+
+    :param goals: lines of their table.
+    """
+    lines = ["## Events", "", *_conditions(found), "", *goals]
     if one := found.get("arrival"):
         about = (
             "A product is edited in the store; a webhook tells of it, and a run of a DAG with `live=True` reads it into a table. "
@@ -103,6 +106,8 @@ def _conditions(found: Mapping[str, Any]) -> list[str]:
         "metadata and the copy in one PostgreSQL with its default settings but `fsync`; the store is the sandbox, which signs and delivers "
         "its webhooks itself. All of it on one machine."
     )
+    if about := found.get("measured"):
+        text += f" {about['date']}, commit {about['commit']}, {about['machine']}."
     if any("load" in one for one in found.values()):
         text += (
             " Seconds depend on what else runs there: load is the mean number of processes that ran or wanted to in the minute before and "
