@@ -69,6 +69,10 @@ def test_the_page_tells_what_events_cost_how_busy_the_machine_was_and_why_a_goal
     assert "| 10,000 | 0 | 12 | 45 | 0 | 9,999 | 1 | 7.0 | 1, 2 |" in page
     assert "one by one, at any moment of the day | 60 s | 1,000 | 1,640 | 2,844 | 9.8 % |" in page
     assert "5.9 % for the changes, 4.2 % for the night's run" in page
+    assert "**Not measured:** how long a change takes to its row; what the receiver takes." in with_events(
+        page, {"day": day, "burst": burst}
+    )
+    assert "Not measured:" not in page
     assert "## Goals: 0 of 0 met" in page  # of the other measures; the section has its own
     assert (
         with_events(page.replace("| 10,000 | 0 | 12 |", "| 10,000 | 0 | 13 |") + "\n## Lake\n\nA line.\n", found)
