@@ -234,16 +234,21 @@ class AirflowServer:
         """Call the REST API (``/api/v2/...``) and return the decoded answer, None where it has no body.
 
         A GET that is answered with 500 is asked again for half a minute: while a run that an asset event started is queued, Airflow 3.3.2
-        cannot show the event, since its answer demands the start that the run does not have yet.
+        cannot show the event, since its answer demands the start that the run does not have yet. One that is not answered within a minute,
+        by a machine that is busy with other things, is asked again for three.
 
         :param repeat: whether to ask again after a 500 what is no GET, too.
         :raises RuntimeError: it failed within itself; the message holds what it said and the end of its log.
         :raises urllib.error.HTTPError: the API refused.
         """
-        end = time.monotonic() + (30 if repeat or method == "GET" else 0)
+        began = time.monotonic()
+        end = began + (30 if repeat or method == "GET" else 0)
         while True:
             try:
                 return self._call(method, path, body, {"Authorization": f"Bearer {self.token}"})
+            except TimeoutError:
+                if method != "GET" or time.monotonic() > began + 180:
+                    raise
             except urllib.error.HTTPError as error:
                 if error.code != 500:
                     raise

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.benchmarks.measures import MEASURES, revision
-from tests.benchmarks.page import goals, rendered
+from tests.benchmarks.page import goals, rendered, with_events
 from tests.benchmarks.processes import KEPT, PROJECT, Processes
 
 _RESULTS = KEPT / "results.json"
@@ -26,6 +26,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="one round, smaller sizes: minutes instead of half an hour")
     parser.add_argument("measures", nargs="*", metavar="MEASURE", help=f"of {', '.join(MEASURES)}; all of them if none is given")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md from the numbers that are kept")
+    parser.add_argument("--write-events", action="store_true", help="write its section on events alone, all else as it stands")
     arguments = parser.parse_args()
     if unknown := [name for name in arguments.measures if name not in MEASURES]:
         parser.error(f"no such measure: {', '.join(unknown)}. There are {', '.join(MEASURES)}.")
@@ -39,6 +40,8 @@ def main() -> int:
             _RESULTS.write_text(json.dumps(kept, indent=1))
             for goal in goals({name: found}):
                 print(f"  {goal.row()}", flush=True)
+    if arguments.write_events:
+        _PAGE.write_text(with_events(_PAGE.read_text(), kept["events"]["found"]))
     if arguments.write:
         missing = [name for name in MEASURES if name not in kept]
         if missing:

@@ -126,13 +126,16 @@ class _Clock:
 
 
 def _by_clock(products: int, changes: int) -> _Clock:
-    """Fill both tables, change products every hour of a day, and read them by the clock."""
+    """Fill both tables, change products every hour of a day, and read them by the clock.
+
+    The same ones every hour: all hours are within one run's overlap here, and would be read again by each.
+    """
     with real(products) as copy:
         for name in RESOURCES:
             copy.run(name)
         hourly = 0
-        for hour in range(HOURS):
-            for number in range(hour, changes // 2, HOURS):
+        for _ in range(HOURS):
+            for number in range(changes // 2 // HOURS):
                 copy.change(2 * number)
             hourly += copy.run("products", task=copy.plain["products"])
         variants = copy.run("product_variants", task=copy.plain["product_variants"])

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,10 @@ PARTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 def run(*, quick: bool) -> dict[str, Any]:
     """What each part found: ``receiver``, ``arrival``, ``burst``, ``day``."""
-    found: dict[str, Any] = {}
+    from tests.benchmarks.measures import revision
+
+    machine = f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, Airflow {version('apache-airflow')}"
+    found: dict[str, Any] = {"measured": {"date": f"{datetime.now(UTC):%Y-%m-%d}", "commit": revision(), "machine": machine}}
     for part, (full, short) in PARTS.items():
         print(f" {part}", flush=True)
         measured = _part(part, short if quick else full)

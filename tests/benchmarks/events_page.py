@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
 from tests.benchmarks.event_day import HOURS, PATTERNS, TO_END, TO_READ
+
+_PARTS = {
+    "arrival": "how long a change takes to its row",
+    "burst": "a burst of 10,000 changes",
+    "day": "the requests of a day",
+    "receiver": "what the receiver takes",
+}
 
 #: What is judged: name -> words, limit, whether less is better, unit.
 Judged = tuple[str, float, bool, float, str, str]
@@ -54,9 +61,14 @@ def _busy(found: Mapping[str, Any]) -> str:
     return f"the machine's load was {before:g} before and {after:g} after, by other work beside ours"
 
 
-def section(found: Mapping[str, Any]) -> list[str]:
-    """Events: conditions, and a part each."""
-    lines = ["## Events", "", *_conditions(found)]
+def section(found: Mapping[str, Any], goals: Sequence[str] = ()) -> list[str]:
+    """Events: conditions, goals, and a part each.
+
+    :param goals: lines of their table.
+    """
+    lines = ["## Events", "", *_conditions(found), "", *goals]
+    if missing := [what for part, what in _PARTS.items() if part not in found]:
+        lines += ["", f"**Not measured:** {'; '.join(missing)}."]
     if one := found.get("arrival"):
         about = (
             "A product is edited in the store; a webhook tells of it, and a run of a DAG with `live=True` reads it into a table. "
@@ -103,10 +115,13 @@ def _conditions(found: Mapping[str, Any]) -> list[str]:
         "metadata and the copy in one PostgreSQL with its default settings but `fsync`; the store is the sandbox, which signs and delivers "
         "its webhooks itself. All of it on one machine."
     )
+    if about := found.get("measured"):
+        text += f" {about['date']}, commit {about['commit']}, {about['machine']}."
     if any("load" in one for one in found.values()):
         text += (
             " Seconds depend on what else runs there: load is the mean number of processes that ran or wanted to in the minute before and "
-            "in the last minute of the measure. Numbers of requests and rows, and CPU, hardly depend on it."
+            "in the last minute of the measure. Numbers of requests and rows do not depend on it; CPU seconds grow with it, as the cores "
+            "are shared: compare them with the refused."
         )
     return _folded(text)
 

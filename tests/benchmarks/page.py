@@ -94,13 +94,17 @@ def goals(found: Mapping[str, Any]) -> Iterator[Goal]:
         ours = sql["orders without line items"]["ours, nested=json"]
         yield Goal("Orders into PostgreSQL", 20_000, False, ours["rows_a_second"], "rows/s", is_decisive=False)
     yield from _lake_goals(found)
-    for what, bound, is_at_most, number, unit, why in events_page.judged(found.get("events", {})):
-        yield Goal(what, bound, is_at_most, number, unit, is_decisive=False, why=why)
+    yield from _events_goals(found.get("events", {}))
     if writes := found.get("writes"):
         for what, bound, value, unit, why in write_goals(writes):
             yield Goal(what, bound, True, value, unit, is_decisive=False, why=why)
     if faults := found.get("faults"):
         yield Goal("2% faults: time against none", 1.3, True, faults["with"]["seconds"] / faults["without"]["seconds"])
+
+
+def _events_goals(found: Mapping[str, Any]) -> Iterator[Goal]:
+    for what, bound, is_at_most, number, unit, why in events_page.judged(found):
+        yield Goal(what, bound, is_at_most, number, unit, is_decisive=False, why=why)
 
 
 def _lake_goals(found: Mapping[str, Any]) -> Iterator[Goal]:
@@ -186,7 +190,7 @@ def rendered(kept: Mapping[str, Mapping[str, Any]], missing: Sequence[str] = ())
     :param missing: measures that were not made.
     """
     found = {name: one["found"] for name, one in kept.items()}
-    judged = list(goals(found))
+    judged = list(goals({name: one for name, one in found.items() if name != "events"}))  # whose section has its own
     decisive = [goal for goal in judged if goal.is_decisive]
     lines = [
         "# Benchmarks",
@@ -210,6 +214,22 @@ def rendered(kept: Mapping[str, Mapping[str, Any]], missing: Sequence[str] = ())
         if name in found:
             lines += ["", *render(found[name])]
     return "\n".join(lines) + "\n"
+
+
+def with_events(page: str, found: Mapping[str, Any]) -> str:
+    """The page with its section on events written anew, all else as it stands: it takes a whole Airflow, and is measured by itself.
+
+    :param found: what was measured of events.
+    """
+    before, _, rest = page.partition("\n## Events\n")
+    after = rest.partition("\n## ")
+    return "\n".join([before.rstrip("\n"), "", *_events(found)]) + "\n" + (f"\n## {after[2]}" if after[1] else "")
+
+
+def _events(found: Mapping[str, Any]) -> list[str]:
+    judged = list(_events_goals(found))
+    head = [f"Goals: {_met(judged)} of {len(judged)} met.", "", "| what | goal | measured | |", "|---|---:|---:|---|"]
+    return events_page.section(found, [*head, *(goal.row() for goal in judged)])
 
 
 def _met(judged: Sequence[Goal]) -> int:
@@ -410,7 +430,7 @@ _SECTIONS = {
     "faults": _faults,
     "sql": _sql,
     "lake": section,
-    "events": events_page.section,
+    "events": _events,
     "writes": write_section,
     "profile": _profile,
 }

@@ -9,7 +9,7 @@ import pytest
 from tests.benchmarks import event_day, events_page
 from tests.benchmarks.event_day import moments, on_paper, paper_day, requests_of, told
 from tests.benchmarks.event_day_read import real
-from tests.benchmarks.page import rendered
+from tests.benchmarks.page import rendered, with_events
 
 
 def test_a_burst_is_read_by_one_request_for_249_rows_and_the_paper_counts_as_the_operator() -> None:
@@ -59,7 +59,8 @@ def test_the_page_tells_what_events_cost_how_busy_the_machine_was_and_why_a_goal
     days = {f"{pattern} {settle}": {"requests": 1_700 - settle, "runs": 1_000} for pattern in event_day.PATTERNS for settle in (0, 60)}
     day = {"rows": {"products": 100, "product_variants": 300}, "changes": 2_000, "hourly": 28_900, "hourly_products": 50, "whole": 1_202}
     day |= {"nightly": 1_204, "days": days, "small": 1_000, "sample": {"changes": 60, "requests": 59}}
-    found = {"arrival": arrival, "burst": burst, "receiver": receiver, "day": day}
+    measured = {"date": "2026-01-01", "commit": "abc", "machine": "2 cores"}
+    found = {"measured": measured, "arrival": arrival, "burst": burst, "receiver": receiver, "day": day}
     page = rendered({"events": {"date": "2026-01-01", "commit": "abc", "quick": False, "found": found}})
     busy = "the machine's load was 21.5 before and 19 after, by other work beside ours"
     assert f"| Events, a change until its row is in the table: 95% | ≤ 6 s | 6.1 s | **missed**: {busy} |" in page
@@ -68,4 +69,14 @@ def test_the_page_tells_what_events_cost_how_busy_the_machine_was_and_why_a_goal
     assert "| 10,000 | 0 | 12 | 45 | 0 | 9,999 | 1 | 7.0 | 1, 2 |" in page
     assert "one by one, at any moment of the day | 60 s | 1,000 | 1,640 | 2,844 | 9.8 % |" in page
     assert "5.9 % for the changes, 4.2 % for the night's run" in page
+    assert "**Not measured:** how long a change takes to its row; what the receiver takes." in with_events(
+        page, {"day": day, "burst": burst}
+    )
+    assert "Not measured:" not in page
+    assert "## Goals: 0 of 0 met" in page  # of the other measures; the section has its own
+    assert (
+        with_events(page.replace("| 10,000 | 0 | 12 |", "| 10,000 | 0 | 13 |") + "\n## Lake\n\nA line.\n", found)
+        == page + "\n## Lake\n\nA line.\n"
+    )
+    assert with_events("# Benchmarks\n", found).startswith("# Benchmarks\n\n## Events\n\nA whole Airflow")
     assert sum(one[2] for one in events_page.judged({"burst": burst})) == 4

@@ -20,5 +20,5 @@ with DAG(
     tags=["bigcommerce"],
     description="A store's products in a table, a few seconds behind it",
     doc_md=__doc__,
-):
+) as dag:
     bigcommerce_sync(["products"], to=Tables("warehouse"), group_id="store", live=True)
