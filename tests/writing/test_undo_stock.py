@@ -12,6 +12,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_bigcommerce import cli
+from airflow_provider_bigcommerce.exceptions import PlanUsedError
 from airflow_provider_bigcommerce.operators.apply import BigCommerceApplyOperator
 from airflow_provider_bigcommerce.operators.refunds import BigCommerceRefundOperator
 from airflow_provider_bigcommerce.operators.shipments import BigCommerceShipmentOperator
@@ -142,6 +143,19 @@ def test_a_worker_that_was_killed_before_its_request_sends_it_no_second_time(
     assert (told["counts"], adjusted(connected), on_hand(connected)) == ({"updated": 2}, 1, before)
     with open_outcomes(told["manifest"]) as opened:
         assert [row.outcome for row in opened.rows()] == ["updated", "updated"]
+
+
+def test_stock_is_taken_back_once_whoever_plans_it_again(connected: Sandbox, tmp_path: Path) -> None:
+    before = on_hand(connected)
+    told = stock(tmp_path, "3,1,900")
+    plans = [undo(told), BigCommerceUndoOperator(task_id="other", outcome=told).execute({})]
+    apply(plans[0])
+
+    with pytest.raises(PlanUsedError, match="a difference is taken back once"):
+        apply(plans[1])
+    with pytest.raises(PlanUsedError, match="mode='relative'"):
+        undo(told)
+    assert (on_hand(connected), adjusted(connected)) == (before, 1)
 
 
 def test_rows_that_are_unknown_are_told_and_not_guessed_at(connected: Sandbox, tmp_path: Path) -> None:
