@@ -145,7 +145,7 @@ def test_writing_is_judged_by_quota_round_trips_cpu_and_memory() -> None:
     assert "two in flight | ≤ 1.05 x | 1.06 x | **missed** |" in page
     assert "| Writing, plan of 100,000 rows: CPU | ≤ 60 s | 61 s | **missed** |" in page
     assert "memory over the imports, against 10,000 | ≤ 1.5 x | 1.4 x | met |" in page
-    assert "| one by one | 8,750 | | 48 x ours | 50,000 | 0 | |" in page
+    assert "| one by one, 25,000 of them | 8,750 | | 48 x ours a row | 50,000 | 0 | |" in page
 
 
 def test_what_a_quota_and_batches_allow_is_counted_in_whole_windows_and_round_trips() -> None:

@@ -12,7 +12,6 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_bigcommerce import cli
-from airflow_provider_bigcommerce.exceptions import PlanUsedError
 from airflow_provider_bigcommerce.operators.apply import BigCommerceApplyOperator
 from airflow_provider_bigcommerce.operators.refunds import BigCommerceRefundOperator
 from airflow_provider_bigcommerce.operators.shipments import BigCommerceShipmentOperator
@@ -113,7 +112,6 @@ def test_an_unclear_answer_is_never_sent_again_not_by_a_cleared_task_either(
     plan = undo(told)
     connected.store.fail_next(1, fault, method="POST")
     task = Task()
-    task.max_tries = 0
 
     for _ in range(2):
         with pytest.raises(AirflowFailException, match=f"1 {outcome}"):
@@ -151,9 +149,9 @@ def test_stock_is_taken_back_once_whoever_plans_it_again(connected: Sandbox, tmp
     plans = [undo(told), BigCommerceUndoOperator(task_id="other", outcome=told).execute({})]
     apply(plans[0])
 
-    with pytest.raises(PlanUsedError, match="a difference is taken back once"):
+    with pytest.raises(AirflowFailException, match="a difference is taken back once"):
         apply(plans[1])
-    with pytest.raises(PlanUsedError, match="mode='relative'"):
+    with pytest.raises(AirflowFailException, match="mode='relative'"):
         undo(told)
     assert (on_hand(connected), adjusted(connected)) == (before, 1)
 
