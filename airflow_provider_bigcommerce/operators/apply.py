@@ -48,6 +48,9 @@ class BigCommerceApplyOperator(BaseOperator):
     sent. A retry continues where the last try ended: rows that it may have sent are looked up in the store first. While another task writes
     the same resource of the same store below the same ``report_path``, this one waits, without a worker slot.
 
+    A plan that takes stock back is sent as ``BigCommerceStockOperator`` sends relative rows: noted before, read back until they show, and
+    never twice, whatever ``on_conflict`` and ``verify`` say.
+
     The files are in ``<report_path>/<resource>/run=.../apply-1/``: the outcome of each row, the rows that can be corrected and used as
     input again, and how the rest is taken back (:class:`~airflow_provider_bigcommerce.operators.undo.BigCommerceUndoOperator`).
 

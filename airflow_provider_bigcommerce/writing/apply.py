@@ -31,7 +31,16 @@ from airflow_provider_bigcommerce.exceptions import (
 )
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.writing.approval import require_approved
-from airflow_provider_bigcommerce.writing.claims import STALE, Lease, PlanUse, claim_plan, require_own, use_of
+from airflow_provider_bigcommerce.writing.claims import (
+    STALE,
+    Lease,
+    PlanUse,
+    claim_plan,
+    claim_taking_back,
+    require_not_taken_back,
+    require_own,
+    use_of,
+)
 from airflow_provider_bigcommerce.writing.folder import (
     MANIFEST,
     AttemptFolder,
@@ -160,6 +169,9 @@ class Applying:
             if isinstance(folder, Applied):
                 log.info("This run has applied the plan already, and sends nothing: %s", folder.uri)
                 return folder
+            if (outcomes := _taken_back(plan.manifest)) is not None:
+                own = PlanUse(run=self.run, folder=folder.name, report_path=folder.destination.url, attempt=folder.number)
+                claim_taking_back(outcomes, own)
             lease = Lease(folder.destination, plan.manifest.store_hash, plan.manifest.resource, self.run, stale=self.stale)
             lease.take()
             try:
@@ -187,6 +199,8 @@ class Applying:
         use = use_of(plan_folder)
         if use is not None:
             require_own(plan_folder, use, self.run)
+        if (outcomes := _taken_back(manifest)) is not None:
+            require_not_taken_back(outcomes, self.run)
         made = datetime.fromisoformat(manifest.created_at)
         age = self.clock() - (made if made.tzinfo else made.replace(tzinfo=UTC))
         if use is None and self.max_age is not None and age > self.max_age:  # one that was begun is continued
@@ -270,6 +284,12 @@ class Applying:
             },
         )  # fmt: skip
         return Applied(manifest=outcome, uri=folder.commit(outcome), undoable=told.undoable)
+
+
+def _taken_back(manifest: PlanManifest) -> Destination | None:
+    """The folder of the outcomes whose stock a plan takes back; None for other plans."""
+    outcome = manifest.source.get("outcome")
+    return places_of(outcome)[0] if is_relative_stock(manifest) and isinstance(outcome, str) else None
 
 
 def _window_size(manifest: PlanManifest) -> int:

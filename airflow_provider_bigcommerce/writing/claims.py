@@ -3,6 +3,7 @@
 ::
 
     <plan's folder>/_applied.json                              whose the plan is: made once, never replaced
+    <outcomes' folder>/_taken_back.json                        by whom stock is taken back: once, for a difference has no conflict
     <report_path>/_writing/<store>/<resource>/00000007.json    who writes now: the highest number counts
 
 A plan belongs to the first run that begins to apply it. A resource is held by a lease: a numbered file that its holder touches every
@@ -28,7 +29,7 @@ from airflow_provider_bigcommerce.core.naming import kept_name
 from airflow_provider_bigcommerce.exceptions import ConcurrentRunError, DestinationError, PlanChangedError, PlanUsedError, ResourceBusyError
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 
-_APPLIED = "_applied.json"
+_APPLIED, _TAKEN_BACK = "_applied.json", "_taken_back.json"
 
 #: Seconds between two touches of a lease, and after how many without one it is nobody's.
 BEAT = 20.0
@@ -68,19 +69,19 @@ class PlanUse(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
 
 
-def use_of(plan_folder: Destination) -> PlanUse | None:
+def use_of(plan_folder: Destination, name: str = _APPLIED) -> PlanUse | None:
     """Who has begun to apply the plan; None for nobody.
 
     :raises PlanChangedError: the file cannot be read.
     """
-    data = plan_folder.read(_APPLIED)
+    data = plan_folder.read(name)
     if data is None:
         return None
     try:
         return msgspec.json.decode(data, type=PlanUse)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise PlanChangedError(
-            f"{plan_folder.url}/{_APPLIED} cannot be read, so nobody knows whether the plan was applied. Nothing was sent. Make a new plan."
+            f"{plan_folder.url}/{name} cannot be read, so nobody knows whether the plan was applied. Nothing was sent. Make a new plan."
         ) from error
 
 
@@ -107,6 +108,30 @@ def require_own(plan_folder: Destination, use: PlanUse, run: str) -> None:
         raise PlanUsedError(
             f"The plan {plan_folder.url} was applied, or begun, by another run ({use.run}): a plan is applied once. "
             f"What came of it is in {use.report_path}/{use.folder}. Make a new plan: it has only what is still to be done."
+        )
+
+
+def claim_taking_back(outcomes: Destination, use: PlanUse) -> None:
+    """Make the taking back of what was written a run's own.
+
+    :param outcomes: folder of the outcomes that are taken back.
+    :raises PlanUsedError: another run has taken it back, or begun to.
+    """
+    if not take_name(outcomes, _TAKEN_BACK, msgspec.json.encode(use)):
+        require_not_taken_back(outcomes, use.run)
+
+
+def require_not_taken_back(outcomes: Destination, run: str) -> None:
+    """Refuse to take stock back a second time: the difference would be applied twice.
+
+    :raises PlanUsedError: another run has taken it back, or begun to.
+    """
+    use = use_of(outcomes, _TAKEN_BACK)
+    if use is not None and use.run != run:
+        raise PlanUsedError(
+            f"The stock of {outcomes.url} was taken back, or begun to be, by another run ({use.run}): a difference is taken back once. "
+            f"What came of it is in {use.report_path}/{use.folder}. Rows that are left are in its 'rejected.jsonl.gz', as input of "
+            "BigCommerceStockOperator with mode='relative'."
         )
 
 

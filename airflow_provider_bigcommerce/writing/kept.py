@@ -53,7 +53,10 @@ class Kept(Generic[T]):
     def get(self, place: int) -> T | None:
         """The value of a place, None where there is none."""
         found = self._database.execute("SELECT value FROM kept WHERE place = ?", (place,)).fetchone()
-        return None if found is None else pickle.loads(found[0])  # noqa: S301  # this object's own database
+        if found is None:
+            return None
+        value: T = pickle.loads(found[0])  # noqa: S301  # this object's own database
+        return value
 
     def __contains__(self, place: object) -> bool:
         return self._database.execute("SELECT 1 FROM kept WHERE place = ?", (place,)).fetchone() is not None
@@ -111,7 +114,10 @@ class KeptByKey(Generic[T]):
     def get(self, key: str) -> T | None:
         """The value of a key, None where there is none."""
         found = self._database.execute("SELECT value FROM kept WHERE key = ?", (_encodable(key),)).fetchone()
-        return None if found is None else pickle.loads(found[0])  # noqa: S301  # this object's own database
+        if found is None:
+            return None
+        value: T = pickle.loads(found[0])  # noqa: S301  # this object's own database
+        return value
 
     def __getitem__(self, key: str) -> T:
         found = self.get(key)

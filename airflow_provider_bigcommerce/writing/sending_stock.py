@@ -7,6 +7,7 @@ note of ``stock_notes.py``: they say item by item what a run has sent, and what 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import islice
@@ -61,7 +62,8 @@ class StockSending:
             await while_held(self._lease, self._windows(rows, size))
         except BigCommerceError as error:
             self.error = error
-        await self._journal.flush()
+        with contextlib.suppress(BigCommerceError):
+            await self._journal.flush()
 
     async def _windows(self, rows: Iterable[PlanRow], size: int) -> None:
         left, number = iter(rows), 0

@@ -165,8 +165,8 @@ class ShipmentWriting:
             if self._chosen.next():
                 try:
                     is_shown = is_sent(body, await self._shipments(path)) is not None
-                except BigCommerceError as error:  # the shipment was made, and the run ends
-                    self.error, is_shown = self.error or error, True
+                except BigCommerceError as failure:  # the shipment was made, and the run ends
+                    self.error, is_shown = self.error or failure, True
                 if not is_shown:
                     self._end(parcel, "unknown", id=own, error=NOT_SHOWN, status=answer.status)
                     return

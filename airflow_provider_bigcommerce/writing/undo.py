@@ -27,6 +27,7 @@ from airflow_provider_bigcommerce.core.writing.route import Route, route_of
 from airflow_provider_bigcommerce.exceptions import OtherStoreError, PlanChangedError
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.writing.apply import Drive, places_of
+from airflow_provider_bigcommerce.writing.claims import require_not_taken_back
 from airflow_provider_bigcommerce.writing.folder import begin_attempt, open_extra, read_outcome_manifest
 from airflow_provider_bigcommerce.writing.formats import OutcomeManifest, PlanManifest, PlanRow
 from airflow_provider_bigcommerce.writing.results import UNDO_ROWS
@@ -60,7 +61,7 @@ class Undoing:
 
         :param drive: opens the store, where it must be asked for what names a row; see :class:`~writing.apply.Applying`.
         :raises OtherStoreError: the outcomes are another store's.
-        :raises PlanError: the outcomes are not there, or not what was committed.
+        :raises PlanError: the outcomes are not there, or not what was committed, or their stock was taken back already.
         """
         outcome = read_outcome_manifest(self.outcome)
         if outcome.store_hash != self.store_hash:
@@ -70,6 +71,8 @@ class Undoing:
             )
         report = Destination.at(self.report_path) if self.report_path else places_of(self.outcome)[1]
         is_stock = outcome.resource == STOCK
+        if is_stock:
+            require_not_taken_back(places_of(self.outcome)[0], "")
         folder = begin_attempt(report, outcome.resource, self.run, "undo")
         reasons: Counter[str] = Counter()
         counts: Counter[str] = Counter()

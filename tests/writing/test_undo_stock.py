@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_provider_bigcommerce import cli
 from airflow_provider_bigcommerce.operators.apply import BigCommerceApplyOperator
 from airflow_provider_bigcommerce.operators.refunds import BigCommerceRefundOperator
 from airflow_provider_bigcommerce.operators.shipments import BigCommerceShipmentOperator
 from airflow_provider_bigcommerce.operators.stock import BigCommerceStockOperator
 from airflow_provider_bigcommerce.operators.undo import BigCommerceUndoOperator
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
+from airflow_provider_bigcommerce.transfers.object_storage_to_bigcommerce import ObjectStorageToBigCommerceOperator
 from airflow_provider_bigcommerce.writing.folder import open_outcomes, open_plan
 from airflow_provider_bigcommerce.writing.sent_notes import RunNotes
 from tests.operators.test_rows_operators import Task, csv, lines, on_hand, order_of, writes
@@ -109,7 +112,6 @@ def test_an_unclear_answer_is_never_sent_again_not_by_a_cleared_task_either(
     plan = undo(told)
     connected.store.fail_next(1, fault, method="POST")
     task = Task()
-    task.max_tries = 0
 
     for _ in range(2):
         with pytest.raises(AirflowFailException, match=f"1 {outcome}"):
@@ -139,6 +141,19 @@ def test_a_worker_that_was_killed_before_its_request_sends_it_no_second_time(
     assert (told["counts"], adjusted(connected), on_hand(connected)) == ({"updated": 2}, 1, before)
     with open_outcomes(told["manifest"]) as opened:
         assert [row.outcome for row in opened.rows()] == ["updated", "updated"]
+
+
+def test_stock_is_taken_back_once_whoever_plans_it_again(connected: Sandbox, tmp_path: Path) -> None:
+    before = on_hand(connected)
+    told = stock(tmp_path, "3,1,900")
+    plans = [undo(told), BigCommerceUndoOperator(task_id="other", outcome=told).execute({})]
+    apply(plans[0])
+
+    with pytest.raises(AirflowFailException, match="a difference is taken back once"):
+        apply(plans[1])
+    with pytest.raises(AirflowFailException, match="mode='relative'"):
+        undo(told)
+    assert (on_hand(connected), adjusted(connected)) == (before, 1)
 
 
 def test_rows_that_are_unknown_are_told_and_not_guessed_at(connected: Sandbox, tmp_path: Path) -> None:
@@ -178,3 +193,42 @@ def test_a_plan_of_stock_reads_in_words_what_it_does(connected: Sandbox, tmp_pat
     assert (manifest["operation"], manifest["settings"]["mode"]) == ("update", "relative")
     assert "by the difference" in manifest["warnings"][0]
     assert writes(connected) == 1  # the run that is taken back
+
+
+def test_absolute_stock_that_was_planned_is_taken_back_likewise(connected: Sandbox, tmp_path: Path) -> None:
+    before = on_hand(connected)
+    rows = [f"{variant},1,{(before[place] or 0) + 9}" for place, variant in enumerate((3, 4))]
+    path = csv(tmp_path / "in.csv", "variant_id,location_id,quantity", *rows)
+    written = ObjectStorageToBigCommerceOperator(
+        task_id="t", resource="inventory_items", operation="upsert", path=path, report_path=str(tmp_path / "r")
+    ).execute({})
+    connected.store.stock.sell(3, 1, 2)
+
+    plan = undo(written)
+
+    assert (plan["rows"], plan["cannot"]) == (2, {})
+    assert apply(plan)["counts"] == {"updated": 2}
+    assert on_hand(connected) == [(before[0] or 0) - 2, before[1]]
+
+
+def test_on_the_command_line_stock_is_taken_back_too(
+    connected: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in (("STORE_HASH", connected.store_hash), ("ACCESS_TOKEN", connected.token), ("API_URL", connected.url)):
+        monkeypatch.setenv(f"BIGCOMMERCE_{name}", value)
+    before = on_hand(connected)
+    told = stock(tmp_path, "3,1,900")
+    connected.store.stock.sell(3, 1, 2)
+
+    def run(*arguments: str) -> str:
+        capfd.readouterr()
+        monkeypatch.setattr(sys, "argv", ["airflow-bigcommerce", "write", *arguments])
+        assert cli.main() == 0
+        return capfd.readouterr().out
+
+    out = run("undo", told["manifest"].removesuffix("/manifest.json"))
+    assert "1 rows can be taken back." in out
+    plan = out.split()[-1]
+    assert "898" in run("show", plan)
+    run("apply", plan, "--yes")
+    assert on_hand(connected) == [(before[0] or 0) - 2, before[1]]

@@ -171,8 +171,8 @@ def stock(rows: int, folder: Path) -> dict[str, Any]:
 
         ended = bench.run(send)
         report = write_report(
-            attempt, zip(ended, (row.own for row in given), strict=True), resource=operator.resource, store_hash="abc123", operation="upsert",
-            started_at=_NOW, settings={}, undo=operator.undo, can_be_taken_back=True,
+            attempt, zip(ended, (row.own for row in given), strict=True), resource=operator.resource, store_hash="abc123",
+            operation="upsert", started_at=_NOW, settings={}, undo=operator.undo, can_be_taken_back=True,
         )  # fmt: skip
     assert report.manifest.counts == {"updated": rows}, report.manifest.counts
     return found | {"mb": _peak(), "growth_mb": _peak() - before, "throttled": bench.store.throttled}
