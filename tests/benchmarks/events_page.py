@@ -34,7 +34,7 @@ def judged(found: Mapping[str, Any]) -> Iterator[Judged]:
     if day := found.get("day"):
         for pattern, what in PATTERNS.items():
             share = 100 * live_day(day, pattern, 0) / day["hourly"]
-            name = f"Events, a day's {day['changes']:,} changes, {what}: requests of those by the clock every hour"
+            name = f"Events, a day's {day['changes']:,} changes, {what}: requests, of those of a scheduled run every hour"
             yield name, 10, True, share, "%", _day_miss(day, pattern)
     if receiver := found.get("receiver"):
         taken = receiver["taken"]
@@ -58,7 +58,7 @@ def _day_miss(day: Mapping[str, Any], pattern: str) -> str:
 
 def _busy(found: Mapping[str, Any]) -> str:
     before, after = found["load"]
-    return f"the machine's load was {before:g} before and {after:g} after, by other work beside ours"
+    return f"the machine's load was {before:g} before and {after:g} after, by other work"
 
 
 def section(found: Mapping[str, Any], goals: Sequence[str] = ()) -> list[str]:
@@ -131,11 +131,11 @@ def _day(day: Mapping[str, Any]) -> list[str]:
     about = (
         f"A store with {rows}; {day['changes']:,} changes in a day, every second one of a product, the others of a variant. By the "
         f"clock every hour: {day['hourly']:,} requests. Of these, the products' {HOURS} runs are {day['hourly_products']:,}; each run "
-        f"of the variants, whose list has no change date, is {day['whole']:,}. Live: the runs by events, and one run by the clock a night, "
+        f"of the variants, whose list has no change date, is {day['whole']:,}. Live: the runs by events, and one scheduled run a night, "
         f"{day['nightly']:,} requests. A run reads {TO_READ:g} s after its first event and lasts {TO_END:g} s more: a quick one, which "
         "gathers few changes. The night's run also looks for deleted rows, which the hourly ones do not. Counted on paper, by the "
         f"product's own functions; for {day['sample']['changes']} of the changes, the operator sent as many, "
-        f"{day['sample']['requests']}. Runs by the clock are counted in a store with {day['small']:,} products and the same changes, and "
+        f"{day['sample']['requests']}. Scheduled runs are counted in a store with {day['small']:,} products and the same changes, and "
         "are a request more here for each page that its lists have more."
     )
     columns = "| changes | `settle` | runs by events | their requests | with the night's | of those every hour |"
