@@ -294,9 +294,7 @@ class Sender:
                     detail = str(error) if is_empty else content_type(outcome.headers.get("content-type"))
                     fault = Fault("empty" if is_empty else "not_json", detail)
                     outcome = fault
-                    verdict = judge(
-                        request, fault, attempt=attempt, waited=waited, limits=self._limits, random=self._random, write=write
-                    )
+                    verdict = judge(request, fault, attempt=attempt, waited=waited, limits=self._limits, random=self._random, write=write)
             if isinstance(verdict, Fail):
                 raise redacted(verdict.error, self._credentials.secrets)
             if isinstance(verdict, Deliver):
