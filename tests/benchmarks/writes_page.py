@@ -52,7 +52,7 @@ def write_section(found: Mapping[str, Any]) -> list[str]:
         f"### {products['rows']:,} product updates by SKU, 450 requests / 30 s",
         "",
         f"Look-ups, plan and the comparison before each sending are {gets:,} requests, the updates {puts:,} for 10 rows each, which is",
-        "the documented batch. The quota's time is that of the full windows before the last of so many requests. The loop that it is compared with is",
+        "the documented batch. The quota's time is that of the full windows before the last of so many requests. The loop is",
         "hand-written, of the shape of BigCommerce's own SDK (a GET by SKU and a PUT a product, one after the other): the SDK itself",
         "sends by `requests`, and cannot be given virtual time.",
         "",
