@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_bigcommerce.compat import come_again
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, check_rendered, is_pending, names
 from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.engine.failing import tells_why_it_fails
 from airflow_provider_bigcommerce.engine.mapped import named_by_connection
 from airflow_provider_bigcommerce.engine.packages import failing_without_package
-from airflow_provider_bigcommerce.exceptions import LongWaitError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
+from airflow_provider_bigcommerce.operators.writes import failing_for_good
 from airflow_provider_bigcommerce.writing.arguments import (
     INPUT_CHECKS,
     PLAN_CHECKS,
@@ -157,22 +156,21 @@ class BigCommercePlanOperator(BaseOperator):
 
         :param context: Airflow's; ``{}`` works too.
         :returns: ``manifest``, ``digest``, ``plan_id``, ``resource``, ``rows``, ``counts`` and ``summary``.
-        :raises InvalidQueryError: arguments or columns that cannot work, or a secret field.
+        :raises InvalidQueryError: arguments that cannot work, or a secret field.
         :raises DestinationError: a file of the input is not whole, the query failed, or nothing can be written below ``report_path``.
-        :raises TooManyChangesError: more would change than may; no plan is made.
-        :raises BigCommerceError: the store could not be asked.
+        :raises AirflowFailException: more would change than may, or columns that cannot work; its cause says which. No plan is made.
+        :raises BigCommerceError: the store could not be asked; a retry asks again.
         """
         check_rendered(self, self.argument_checks)
         settings, seen = settings_of(self), Seen()
         resource = settings.route().resource.name
         source = input_of(self.path, self.conn_id, self.sql, self.file_format)
         folder = attempt_of(context, self.task_id, self.report_path, resource, "plan")
-        try:
-            with BigCommerceHook(self.bigcommerce_conn_id).store(**store_settings(self, context)) as store:
-                manifest = plan_rows(store, source, settings, folder, see=seen)
-        except LongWaitError as error:
-            self.log.info("%s The task releases its worker slot and resumes then.", error)
-            raise come_again(datetime.now(UTC) + timedelta(seconds=error.seconds)) from error
+        with (
+            failing_for_good(context, self.log.info),
+            BigCommerceHook(self.bigcommerce_conn_id).store(**store_settings(self, context)) as store,
+        ):
+            manifest = plan_rows(store, source, settings, folder, see=seen)
         told = ", ".join(f"{count:,} {name}" for name, count in manifest.counts.items())
         self.log.info("Plan %s of %s: %s. %s", manifest.digest[:12], manifest.resource, told, folder.uri)
         return {

@@ -30,7 +30,7 @@ def require_approved(approval: object, *, created_at: str) -> str:
     :param created_at: when the plan was made, ISO-8601.
     :returns: the name or the id of who has; empty where nobody was to be asked, or Airflow does not say.
     :raises NotApprovedError: it was rejected, not answered, or the answer is older than the plan.
-    :raises InvalidQueryError: it is no answer at all.
+    :raises InvalidQueryError: it is something else than an answer.
     """
     if approval == NO_APPROVAL:
         return ""
@@ -51,6 +51,11 @@ def require_approved(approval: object, *, created_at: str) -> str:
 
 def _answer(approval: object) -> Mapping[str, Any]:
     found: object = approval
+    if found is None or found == "None":  # rejected: Airflow keeps no result of the approval's task then
+        raise NotApprovedError(
+            "The plan was not approved: there is no answer. Nothing was sent. Ask again about a new plan; if somebody did approve this, "
+            "check that the argument is approval=approve.output."
+        )
     if isinstance(approval, str):
         found = _parsed(approval)
     if not isinstance(found, Mapping) or "chosen_options" not in found:

@@ -108,8 +108,8 @@ REFUSED: list[Any] = [
     pytest.param({"approval": {**APPROVED, "chosen_options": []}}, NotApprovedError, "nothing", id="nothing chosen"),
     pytest.param({"approval": {**APPROVED, "responded_at": "2026-03-01T10:59:59Z"}}, NotApprovedError, "made at", id="an old approval"),
     pytest.param({"approval": {**APPROVED, "responded_at": None}}, NotApprovedError, "not told", id="approval without a time"),
-    pytest.param({"approval": None}, InvalidQueryError, "approve.output", id="no answer"),
-    pytest.param({"approval": "None"}, InvalidQueryError, "approve.output", id="a template that rendered nothing"),
+    pytest.param({"approval": None}, NotApprovedError, "approve.output", id="no answer"),
+    pytest.param({"approval": "None"}, NotApprovedError, "approve.output", id="a template that rendered nothing"),
     pytest.param({"approval": "Approve"}, InvalidQueryError, "approve.output", id="a word"),
     pytest.param({"approval": True}, InvalidQueryError, "approve.output", id="a flag"),
 ]

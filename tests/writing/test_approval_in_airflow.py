@@ -326,7 +326,7 @@ def test_what_airflow_does_not_skip_after_a_rejection_looks_at_the_answer_itself
     run.answer("Reject")
 
     assert run.ended()["apply"] == "failed"
-    assert "is no answer of a person" in run.said("apply")  # after a rejection, Airflow's task leaves none behind
+    assert "The plan was not approved: there is no answer." in run.said("apply")  # after a rejection, Airflow's task leaves none behind
     assert case.methods() == {"GET"}
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError, UnknownResourceError
+from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError, TooManyChangesError, UnknownResourceError
 from airflow_provider_bigcommerce.operators.plan import BigCommercePlanOperator
 from airflow_provider_bigcommerce.writing.folder import open_plan
 from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlanManifest, PlanRow
@@ -82,7 +83,7 @@ def test_a_plan_of_a_query(connected: Sandbox, tmp_path: Path, monkeypatch: pyte
 def test_a_query_that_cannot_be_an_input(connected: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sql: str, text: str) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_ERP", json.dumps({"conn_type": "sqlite", "host": str(tmp_path / "erp.db")}))
     mapping = {"art": "sku", "price": "price"} if "article" in sql else None
-    with pytest.raises(BigCommerceError) as raised:
+    with pytest.raises((BigCommerceError, AirflowFailException)) as raised:
         operator(tmp_path, path=None, conn_id="erp", sql=sql, mapping=mapping).execute({})
     assert text in str(raised.value)
     assert connected.store.requests == []
@@ -119,6 +120,16 @@ def test_arguments_that_cannot_work_show_where_the_dag_is_parsed(tmp_path: Path,
 def test_an_unknown_resource_is_told_with_its_nearest_names(tmp_path: Path) -> None:
     with pytest.raises(UnknownResourceError, match="Did you mean"):
         operator(tmp_path, resource="prodcuts")
+
+
+def test_a_guard_that_is_exceeded_fails_the_task_for_good(tmp_path: Path, connected: Sandbox) -> None:
+    sku = connected.store.rows("products")[0]["sku"]
+    (tmp_path / "in.csv").write_text(f"sku,price\n{sku},1.5\n")
+
+    with pytest.raises(AirflowFailException, match="max_changes=0") as raised:  # a retry would find the same
+        operator(tmp_path, path=str(tmp_path / "in.csv"), max_changes=0).execute({})
+
+    assert isinstance(raised.value.__cause__, TooManyChangesError)
 
 
 def test_templates_are_checked_when_they_are_known(tmp_path: Path) -> None:
