@@ -17,9 +17,7 @@ from airflow_provider_bigcommerce.core.windows import read_moment
 from airflow_provider_bigcommerce.engine.telling import ERROR_KEY
 from airflow_provider_bigcommerce.engine.webhook_health import Health, Problem
 from airflow_provider_bigcommerce.engine.webhook_health import kept as _webhooks
-from airflow_provider_bigcommerce.left import Left, Told
-from airflow_provider_bigcommerce.left import events_told as _told
-from airflow_provider_bigcommerce.left import tasks_left as _left
+from airflow_provider_bigcommerce.metadata_database import StoredEvent, TaskRecord, stored_events, task_records
 
 #: Runs this new are looked at: one task may copy another store in each run, where its connection is a template. Of older ones the last run
 #: of each task is enough.
@@ -224,8 +222,8 @@ def status(*, conn_id: str | None = None, resource: str | None = None, now: date
     :raises sqlalchemy.exc.SQLAlchemyError: the metadata database cannot be read.
     """
     moment = now or datetime.now(UTC)
-    told = _told(moment - DAY)
-    copies = standing(_left(moment - RECENT), moment, told)
+    told = stored_events(moment - DAY)
+    copies = standing(task_records(moment - RECENT), moment, told)
     webhooks = [_of_webhooks(each, health) for each, health in sorted(_webhooks().items())]
     return Status(
         tuple(each for each in copies if conn_id in (None, each.conn_id) and resource in (None, each.resource)),
@@ -234,16 +232,16 @@ def status(*, conn_id: str | None = None, resource: str | None = None, now: date
     )
 
 
-def standing(left: Iterable[Left], now: datetime, told: Iterable[Told] = ()) -> list[CopyStatus]:
+def standing(left: Iterable[TaskRecord], now: datetime, told: Iterable[StoredEvent] = ()) -> list[CopyStatus]:
     """Where every copy stands, of what tasks left; a value that is none of ours is passed by.
 
     :param told: the last events of resources.
     """
     drifts: dict[tuple[str, str, str], _Drift] = {}
     events = {(each.conn_id, each.resource): each for each in told}
-    copies: dict[tuple[str, str, str], Left] = {}
-    proofs: dict[tuple[str, str, str], Left] = {}
-    failures: dict[tuple[str, str], Left] = {}
+    copies: dict[tuple[str, str, str], TaskRecord] = {}
+    proofs: dict[tuple[str, str, str], TaskRecord] = {}
+    failures: dict[tuple[str, str], TaskRecord] = {}
     for each in sorted(left, key=lambda each: each.at):  # a later one takes the place of an earlier one
         conn_id, resource = each.value.get("conn_id"), each.value.get("resource")
         if not isinstance(conn_id, str) or not isinstance(resource, str):
@@ -277,7 +275,7 @@ class _Drift:
         self._seen: dict[tuple[str, str], SeenField] = {}
         self.count = 0
 
-    def note(self, run: Left) -> None:
+    def note(self, run: TaskRecord) -> None:
         rows = run.value.get("drift")
         if run.value.get("mode") == "full":  # it has seen every row
             self._seen, self.count = {}, 0
@@ -292,14 +290,14 @@ class _Drift:
         return tuple(self._seen[key] for key in sorted(self._seen))
 
 
-def _last(copy: CopyStatus, events: Mapping[tuple[str, str], Told]) -> LastEvent | None:
+def _last(copy: CopyStatus, events: Mapping[tuple[str, str], StoredEvent]) -> LastEvent | None:
     """The last event of what tells of a copy's resource."""
     sources = sources_of(copy.resource) or (copy.resource,)
     found = [events[copy.conn_id, name] for name in sources if (copy.conn_id, name) in events]
     return _event(max(found, key=lambda each: each.at)) if found else None
 
 
-def _elsewhere(told: Iterable[Told], copies: Iterable[CopyStatus]) -> list[LastEvent]:
+def _elsewhere(told: Iterable[StoredEvent], copies: Iterable[CopyStatus]) -> list[LastEvent]:
     """The events of resources that no copy shows."""
     shown = {(each.conn_id, name) for each in copies for name in sources_of(each.resource) or (each.resource,)}
     return [
@@ -307,7 +305,7 @@ def _elsewhere(told: Iterable[Told], copies: Iterable[CopyStatus]) -> list[LastE
     ]
 
 
-def _event(told: Told) -> LastEvent:
+def _event(told: StoredEvent) -> LastEvent:
     return LastEvent(told.conn_id, told.resource, _written(told.at), told.via, told.rows, told.events)
 
 
@@ -332,9 +330,9 @@ def _of_webhooks(conn_id: str, health: Health | None) -> WebhooksStatus:
 
 def _of(
     key: tuple[str, str, str],
-    copy: Left,
-    proofs: Mapping[tuple[str, str, str], Left],
-    failures: Mapping[tuple[str, str], Left],
+    copy: TaskRecord,
+    proofs: Mapping[tuple[str, str, str], TaskRecord],
+    failures: Mapping[tuple[str, str], TaskRecord],
     now: datetime,
 ) -> CopyStatus:
     value = copy.value
@@ -364,11 +362,11 @@ def _of(
     )
 
 
-def _proof(left: Left) -> Proof:
+def _proof(left: TaskRecord) -> Proof:
     return Proof(_written(left.at), bool(left.value.get("equal")), _whole(left.value, "differences") or 0)
 
 
-def _failure(left: Left) -> Failure:
+def _failure(left: TaskRecord) -> Failure:
     return Failure(_written(left.at), _text(left.value, "error") or "no reason is known")
 
 

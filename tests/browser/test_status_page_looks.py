@@ -15,7 +15,7 @@ import pytest
 from airflow_provider_bigcommerce import plugins
 from airflow_provider_bigcommerce.engine.telling import ERROR_KEY, STATUS_KEY
 from airflow_provider_bigcommerce.engine.webhook_health import Problem
-from airflow_provider_bigcommerce.left import Left, Told
+from airflow_provider_bigcommerce.metadata_database import StoredEvent, TaskRecord
 from airflow_provider_bigcommerce.status import Status, WebhooksStatus, standing
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -40,15 +40,20 @@ def page(chromium: str) -> Iterator[Any]:
         browser.close()
 
 
-def copy_of(conn_id: str, resource: str, **more: Any) -> Left:
+def copy_of(conn_id: str, resource: str, **more: Any) -> TaskRecord:
     """A run that ended well, as its task leaves it."""
     value = {"kind": "copy", "conn_id": conn_id, "resource": resource, "destination": f"s3://bucket/{'very-long-' * 9}/{resource}"}
     numbers = {"store_hash": "abc123", "rows": 1_214, "requests": 9, "quota": 450, "quota_left": 402, "watermark": "2026-03-29T11:00:00Z"}
-    return Left(STATUS_KEY, "dag", resource, "run", NOW, {**value, **numbers, **more})
+    return TaskRecord(STATUS_KEY, "dag", resource, "run", NOW, {**value, **numbers, **more})
 
 
 def show(
-    page: Any, *left: Left, told: Sequence[Told] = (), webhooks: Sequence[WebhooksStatus] = (), width: int = 1280, url: str = URL
+    page: Any,
+    *left: TaskRecord,
+    told: Sequence[StoredEvent] = (),
+    webhooks: Sequence[WebhooksStatus] = (),
+    width: int = 1280,
+    url: str = URL,
 ) -> None:
     """Open the page, which is told of such tasks."""
     text = resources.files(plugins).joinpath("status_page.html").read_text(encoding="utf-8")
@@ -65,10 +70,11 @@ def show(
 @pytest.mark.parametrize("width", [320, 800, 1280])
 def test_it_never_scrolls_sideways_and_shows_names_as_they_are(page: Any, width: int) -> None:
     drift = [["a_name_" * 12, "new_field", "text"]]
-    failed = Left(ERROR_KEY, "dag", "orders", "run", NOW + timedelta(minutes=1), {"conn_id": ODD, "resource": "orders", "error": "x" * 300})
+    told = {"conn_id": ODD, "resource": "orders", "error": "x" * 300}
+    failed = TaskRecord(ERROR_KEY, "dag", "orders", "run", NOW + timedelta(minutes=1), told)
     off = Problem(what="store/order/updated", why="it is deactivated", since="2026-03-29T01:00:00Z")
     hooks = WebhooksStatus(ODD, "abc123", f"https://in.example.com/{'x' * 200}", "2026-03-29T11:00:00Z", 5, (off,))
-    told = [Told(ODD, "orders", NOW, "webhook", 3, 14)]
+    told = [StoredEvent(ODD, "orders", NOW, "webhook", 3, 14)]
 
     show(page, copy_of(ODD, "orders", drift=drift), failed, told=told, webhooks=[hooks], width=width)
 

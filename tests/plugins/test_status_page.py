@@ -18,7 +18,8 @@ from airflow_provider_bigcommerce import status as status_module
 from airflow_provider_bigcommerce.engine.telling import STATUS_KEY
 from airflow_provider_bigcommerce.plugins import status_page
 from airflow_provider_bigcommerce.plugins.status_page import URL_PREFIX, BigCommerceStatusPlugin, create_app
-from airflow_provider_bigcommerce.status import Left, status
+from airflow_provider_bigcommerce.metadata_database import TaskRecord
+from airflow_provider_bigcommerce.status import status
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
 
@@ -27,11 +28,11 @@ COPY["watermark"] = "2026-01-01T00:00:00Z"
 
 
 @pytest.fixture
-def kept(monkeypatch: pytest.MonkeyPatch) -> list[Left]:
+def kept(monkeypatch: pytest.MonkeyPatch) -> list[TaskRecord]:
     """What tasks have left, in the place of Airflow's database."""
-    found = [Left(STATUS_KEY, "dag", "orders", "run", datetime(2026, 1, 1, tzinfo=UTC), COPY)]
-    monkeypatch.setattr(status_module, "_left", lambda since: found)
-    monkeypatch.setattr(status_module, "_told", lambda since: [])
+    found = [TaskRecord(STATUS_KEY, "dag", "orders", "run", datetime(2026, 1, 1, tzinfo=UTC), COPY)]
+    monkeypatch.setattr(status_module, "task_records", lambda since: found)
+    monkeypatch.setattr(status_module, "stored_events", lambda since: [])
     monkeypatch.setattr(status_module, "_webhooks", dict)
     return found
 
@@ -51,7 +52,7 @@ def opened(app: FastAPI, *, may_read: bool) -> TestClient:
 
 
 @pytest.fixture
-def client(kept: list[Left]) -> Iterator[TestClient]:
+def client(kept: list[TaskRecord]) -> Iterator[TestClient]:
     with opened(create_app(), may_read=True) as client:
         yield client
 
@@ -76,7 +77,7 @@ def test_the_data_are_what_the_command_line_shows(client: TestClient) -> None:
     assert told["copies"][0]["rows"] == 12
 
 
-def test_who_may_not_read_assets_gets_nothing(kept: list[Left]) -> None:
+def test_who_may_not_read_assets_gets_nothing(kept: list[TaskRecord]) -> None:
     with opened(create_app(), may_read=False) as client:
         answer = client.get("/api/status")
 
@@ -95,10 +96,10 @@ def test_there_is_no_other_page(client: TestClient, path: str) -> None:
 
 
 def test_a_database_that_cannot_be_read_is_an_answer(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    def breaks(since: datetime) -> list[Left]:
+    def breaks(since: datetime) -> list[TaskRecord]:
         raise OperationalError("SELECT", {}, Exception("gone"))
 
-    monkeypatch.setattr(status_module, "_left", breaks)
+    monkeypatch.setattr(status_module, "task_records", breaks)
 
     answer = client.get("/api/status")
 

@@ -21,7 +21,7 @@ from airflow_provider_bigcommerce.assets import changes_uri
 from airflow_provider_bigcommerce.engine import subscribing
 from airflow_provider_bigcommerce.engine.telling import ERROR_KEY, STATUS_KEY
 from airflow_provider_bigcommerce.engine.webhook_health import Health, Problem, read_health
-from airflow_provider_bigcommerce.left import Left, Told
+from airflow_provider_bigcommerce.metadata_database import StoredEvent, TaskRecord
 from airflow_provider_bigcommerce.operators.reconcile import BigCommerceReconcileOperator
 from airflow_provider_bigcommerce.operators.webhooks import BigCommerceWebhooksOperator
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
@@ -53,8 +53,8 @@ ERROR = {"conn_id": "shop", "resource": "orders", "error": "ServerError: GET /v2
 Run = Callable[..., tuple[int, str, str]]
 
 
-def left(value: Any, *, hours: float = 1, key: str = STATUS_KEY, task_id: str = "orders", dag_id: str = "sync") -> Left:
-    return Left(key, dag_id, task_id, "run", NOW - timedelta(hours=hours), value)
+def left(value: Any, *, hours: float = 1, key: str = STATUS_KEY, task_id: str = "orders", dag_id: str = "sync") -> TaskRecord:
+    return TaskRecord(key, dag_id, task_id, "run", NOW - timedelta(hours=hours), value)
 
 
 @pytest.fixture
@@ -72,11 +72,11 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> R
 
 
 @pytest.fixture
-def tasks(monkeypatch: pytest.MonkeyPatch) -> list[Left]:
+def tasks(monkeypatch: pytest.MonkeyPatch) -> list[TaskRecord]:
     """What tasks have left, in the place of Airflow's database."""
-    kept: list[Left] = []
-    monkeypatch.setattr(status_module, "_left", lambda since: kept)
-    monkeypatch.setattr(status_module, "_told", lambda since: [])
+    kept: list[TaskRecord] = []
+    monkeypatch.setattr(status_module, "task_records", lambda since: kept)
+    monkeypatch.setattr(status_module, "stored_events", lambda since: [])
     monkeypatch.setattr(status_module, "_webhooks", dict)
     return kept
 
@@ -107,7 +107,7 @@ def test_a_copy_is_told_with_its_age_its_quota_and_its_proof() -> None:
     ],
     ids=["an older run", "a later run", "failed since", "failed before", "another task failed", "another resource failed"],
 )
-def test_the_last_success_stays_and_a_failure_after_it_is_told(others: list[Left], rows: int, failing: bool) -> None:
+def test_the_last_success_stays_and_a_failure_after_it_is_told(others: list[TaskRecord], rows: int, failing: bool) -> None:
     found = next(each for each in standing([*others, left(ORDERS)], NOW) if (each.conn_id, each.resource) == ("shop", "orders"))
 
     assert (found.rows, found.failure is not None) == (rows, failing)
@@ -165,8 +165,8 @@ def test_values_of_another_kind_are_left_out_and_stop_nothing() -> None:
 # -- what the store has told since
 
 
-def told(resource: str = "orders", *, hours: float = 0.2, conn_id: str = "shop", **more: Any) -> Told:
-    return Told(conn_id, resource, NOW - timedelta(hours=hours), **{"via": "webhook", "rows": 3, "events": 7, **more})
+def told(resource: str = "orders", *, hours: float = 0.2, conn_id: str = "shop", **more: Any) -> StoredEvent:
+    return StoredEvent(conn_id, resource, NOW - timedelta(hours=hours), **{"via": "webhook", "rows": 3, "events": 7, **more})
 
 
 def test_a_copy_is_told_with_the_last_event_that_named_its_resource() -> None:
@@ -187,9 +187,9 @@ def test_what_only_its_parents_events_tell_of_has_the_parents_event(hours: tuple
     assert found.last_event.resource == resource
 
 
-def test_events_of_what_is_not_copied_are_told_by_themselves(tasks: list[Left], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_of_what_is_not_copied_are_told_by_themselves(tasks: list[TaskRecord], monkeypatch: pytest.MonkeyPatch) -> None:
     tasks.append(left({**ORDERS, "resource": "order_products"}))
-    monkeypatch.setattr(status_module, "_told", lambda since: [told("orders"), told("carts"), told("v3/foo", conn_id="two")])
+    monkeypatch.setattr(status_module, "stored_events", lambda since: [told("orders"), told("carts"), told("v3/foo", conn_id="two")])
 
     found = status(now=NOW)
 
@@ -232,7 +232,7 @@ def test_a_field_is_told_by_name_kind_and_type_and_when_it_was_seen_last() -> No
 
 
 def test_webhooks_are_told_by_connection_and_what_cannot_be_read_is_told_too(
-    run: Run, tasks: list[Left], monkeypatch: pytest.MonkeyPatch
+    run: Run, tasks: list[TaskRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     off = Problem(what="store/order/updated", why="it is inactive", since="2026-03-29T01:00:00Z")
     mended = Problem(what="store/product/created", why="it was switched off", mended_at="2026-03-29T02:00:00Z")
@@ -268,12 +268,12 @@ def test_webhooks_are_told_by_connection_and_what_cannot_be_read_is_told_too(
 
 
 def test_the_table_has_the_event_and_the_drift_and_nothing_that_commands_a_terminal(
-    run: Run, tasks: list[Left], monkeypatch: pytest.MonkeyPatch
+    run: Run, tasks: list[TaskRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = [[f"field_{number}", "new_field", "text"] for number in range(5)]
     tasks.append(left({**ORDERS, "conn_id": "sh\x1b[31mop<b>", "drift": names, "drift_count": 9}))
     events = [told(conn_id="sh\x1b[31mop<b>", rows=1), told("carts", conn_id="a\x07", rows=None, via="")]
-    monkeypatch.setattr(status_module, "_told", lambda since: events)
+    monkeypatch.setattr(status_module, "stored_events", lambda since: events)
 
     ended, out, _ = run()
 
@@ -284,7 +284,7 @@ def test_the_table_has_the_event_and_the_drift_and_nothing_that_commands_a_termi
     assert not {"\x1b", "\x07"} & set(out)
 
 
-def test_the_table_and_the_json_say_the_same(run: Run, tasks: list[Left]) -> None:
+def test_the_table_and_the_json_say_the_same(run: Run, tasks: list[TaskRecord]) -> None:
     tasks += [left(ORDERS), left(PROOF), left(ERROR, hours=0.1, key=ERROR_KEY)]
 
     ended, out, err = run()
@@ -307,7 +307,7 @@ def test_the_table_and_the_json_say_the_same(run: Run, tasks: list[Left]) -> Non
     ],
     ids=["in time", "late", "a backfill", "nothing known"],
 )
-def test_a_lag_above_the_most_is_an_exit_status(run: Run, tasks: list[Left], kept: Sequence[Any], max_lag: str, ended: int) -> None:
+def test_a_lag_above_the_most_is_an_exit_status(run: Run, tasks: list[TaskRecord], kept: Sequence[Any], max_lag: str, ended: int) -> None:
     tasks += [left(value) for value in kept]
 
     status_, out, err = run("--max-lag", max_lag, "--json")
@@ -320,11 +320,11 @@ def test_a_lag_above_the_most_is_an_exit_status(run: Run, tasks: list[Left], kep
 
 
 @pytest.mark.parametrize("text", ["", "1", "h", "1.5h", "-1h", "1w", "1h2m"])
-def test_a_span_that_is_none_is_wrong_usage(run: Run, tasks: list[Left], text: str) -> None:
+def test_a_span_that_is_none_is_wrong_usage(run: Run, tasks: list[TaskRecord], text: str) -> None:
     assert run("--max-lag", text)[0] == 2
 
 
-def test_one_connection_and_one_resource_can_be_asked_for(run: Run, tasks: list[Left]) -> None:
+def test_one_connection_and_one_resource_can_be_asked_for(run: Run, tasks: list[TaskRecord]) -> None:
     tasks += [left(ORDERS), left({**ORDERS, "conn_id": "two"}), left({**ORDERS, "resource": "product_variants"})]
 
     assert [each["conn_id"] for each in json.loads(run("--conn-id", "two", "--json")[1])["copies"]] == ["two"]

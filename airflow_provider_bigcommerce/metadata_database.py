@@ -20,7 +20,7 @@ _SCHEME, _CHANGES = "bigcommerce://", "/changes/"
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class TaskRecord:
     """What a task left.
 
     :param key: ``bigcommerce_status`` of a run that committed, or of a proof; ``bigcommerce_error`` of one that failed.
@@ -37,7 +37,7 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StoredEvent:
     """The last event that told of changes of a resource.
 
     :param conn_id: connection of the store.
@@ -56,7 +56,7 @@ class Told:
     events: int = 0
 
 
-def tasks_left(since: datetime) -> list[Left]:
+def task_records(since: datetime) -> list[TaskRecord]:
     """What tasks left in XCom: of each task the last, and the newest of what is newer than ``since``. Two queries.
 
     XCom has an index on its keys, so that other tasks' XComs cost nothing, however many there are.
@@ -84,11 +84,11 @@ def tasks_left(since: datetime) -> list[Left]:
     for key, dag_id, task_id, run_id, at, kept in rows:  # one that both queries have stands for itself twice
         value = _decoded(kept)
         if isinstance(value, Mapping):
-            found.append(Left(key, dag_id, task_id, run_id, _utc(at), value))
+            found.append(TaskRecord(key, dag_id, task_id, run_id, _utc(at), value))
     return found
 
 
-def events_told(since: datetime) -> list[Told]:
+def stored_events(since: datetime) -> list[StoredEvent]:
     """The last event of each asset ``bigcommerce://<connection id>/changes/<resource>``, and how many came since then. One query.
 
     :raises sqlalchemy.exc.SQLAlchemyError: the metadata database cannot be read.
@@ -111,13 +111,13 @@ def events_told(since: datetime) -> list[Told]:
     )
     with create_session() as session:
         rows = session.execute(query.order_by(Row.id)).all()
-    found: dict[str, Told] = {}
+    found: dict[str, StoredEvent] = {}
     for name, events, at, extra in rows:  # of several at one instant, the one that was written last
         conn_id, _, resource = name.removeprefix(_SCHEME).partition(_CHANGES)
         payload = extra.get("payload") if isinstance(extra, Mapping) else None
         told = payload if isinstance(payload, Mapping) else {}
         named, via, rows_named = told.get("resource"), told.get("via"), told.get("count")
-        found[name] = Told(
+        found[name] = StoredEvent(
             conn_id,
             named if isinstance(named, str) and named else resource,  # the URI has a path's name as a directory's
             _utc(at),
