@@ -16,9 +16,9 @@ from sqlalchemy.exc import OperationalError
 from airflow_provider_bigcommerce import plugins
 from airflow_provider_bigcommerce import status as status_module
 from airflow_provider_bigcommerce.engine.telling import STATUS_KEY
+from airflow_provider_bigcommerce.metadata_database import TaskRecord
 from airflow_provider_bigcommerce.plugins import status_page
 from airflow_provider_bigcommerce.plugins.status_page import URL_PREFIX, BigCommerceStatusPlugin, create_app
-from airflow_provider_bigcommerce.metadata_database import TaskRecord
 from airflow_provider_bigcommerce.status import status
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
