@@ -129,8 +129,8 @@ def _conditions(found: Mapping[str, Any]) -> list[str]:
 def _day(day: Mapping[str, Any]) -> list[str]:
     rows = " and ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in day["rows"].items())
     about = (
-        f"A store with {rows}; {day['changes']:,} changes in a day, every second one of a product, the others of a variant. By the "
-        f"clock every hour: {day['hourly']:,} requests. Of these, the products' {HOURS} runs are {day['hourly_products']:,}; each run "
+        f"A store with {rows}; {day['changes']:,} changes in a day, every second one of a product, the others of a variant. "
+        f"Scheduled every hour: {day['hourly']:,} requests. Of these, the products' {HOURS} runs are {day['hourly_products']:,}; each run "
         f"of the variants, whose list has no change date, is {day['whole']:,}. Live: the runs by events, and one scheduled run a night, "
         f"{day['nightly']:,} requests. A run reads {TO_READ:g} s after its first event and lasts {TO_END:g} s more: a quick one, which "
         "gathers few changes. The night's run also looks for deleted rows, which the hourly ones do not. Counted on paper, by the "

@@ -26,9 +26,9 @@ def test_the_page_says_what_was_missed() -> None:
     found = {"with": {"seconds": 3.0, "lost": 0, "doubled": 0}, "without": {"seconds": 1.0}, "faults": [4]}
     page = rendered({"faults": {"date": "2026-01-01", "commit": "abc", "quick": True, "found": found}})
     assert "## Goals: 0 of 1 met" in page
-    assert "stands or falls with: 0 of 1 met" in page
+    assert "the decisive ones: 0 of 1 met" in page
     assert "| 2% faults: time against none | **≤ 1.3 x** | 3 x | **missed** |" in page
-    assert "Measured shortly" in page
+    assert "Measured with `--quick`" in page
 
 
 def test_a_miss_is_explained_by_the_profile() -> None:

@@ -62,7 +62,7 @@ def test_the_page_tells_what_events_cost_how_busy_the_machine_was_and_why_a_goal
     measured = {"date": "2026-01-01", "commit": "abc", "machine": "2 cores"}
     found = {"measured": measured, "arrival": arrival, "burst": burst, "receiver": receiver, "day": day}
     page = rendered({"events": {"date": "2026-01-01", "commit": "abc", "quick": False, "found": found}})
-    busy = "the machine's load was 21.5 before and 19 after, by other work beside ours"
+    busy = "the machine's load was 21.5 before and 19 after, by other work"
     assert f"| Events, a change until its row is in the table: 95% | ≤ 6 s | 6.1 s | **missed**: {busy} |" in page
     assert "| Events, 10,000 changed products in 60 s: of them not read exactly once | ≤ 0 | 1  | **missed** |" in page
     assert "| Events, CPU of the API server for a webhook | ≤ 2.5 ms | 2.6 ms | **missed**: 1.20 ms of it" in page
