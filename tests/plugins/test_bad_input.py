@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from airflow_provider_bigcommerce.assets import changes_uri
+from airflow_provider_bigcommerce.compat import AIRFLOW_VERSION
 from airflow_provider_bigcommerce.core.webhooks import SECRET_HEADER, Secrets, signed
 from airflow_provider_bigcommerce.engine.webhook_settings import ReceiverSettings
 from airflow_provider_bigcommerce.plugins.asset_events import AssetEvents
@@ -155,7 +156,13 @@ def test_a_plugin_that_cannot_be_imported_is_an_import_error_of_airflows_and_no_
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ImportError):
         importlib.import_module(name)
-    loaded, errors = plugins_manager._load_entrypoint_plugins()
+    if AIRFLOW_VERSION.startswith("3.1."):
+        loaded, errors = [], {}
+        monkeypatch.setattr(plugins_manager, "plugins", loaded)
+        monkeypatch.setattr(plugins_manager, "import_errors", errors)
+        plugins_manager.load_entrypoint_plugins()
+    else:
+        loaded, errors = plugins_manager._load_entrypoint_plugins()
     assert "bigcommerce" not in {plugin.name for plugin in loaded}
     assert name in errors or not errors  # an editable install that is older than the entry point has none
     json.dumps(errors)
