@@ -60,6 +60,11 @@ class Processes:
                 arguments, env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
 
+    @property
+    def pid(self) -> int:
+        """The program's process id; its children are found by it."""
+        return self._leader.pid
+
     def status(self) -> int | None:
         """The program's exit status; None while it runs."""
         return self._leader.poll()
@@ -189,6 +194,16 @@ class AirflowServer:
         It answers nobody meanwhile, half a minute on a busy machine, while a task waits 5 s for the answer to its start.
         """
         self._call("GET", "/execution/health", None, {}, timeout=420)
+
+    @property
+    def pid(self) -> int:
+        """Process id of the component.
+
+        :raises RuntimeError: it does not run.
+        """
+        if self._processes is None:
+            raise RuntimeError(f"airflow {self.component} does not run.")
+        return self._processes.pid
 
     def stop(self) -> None:
         """End every process, of what was started beside it too."""
