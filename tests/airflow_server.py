@@ -228,7 +228,7 @@ class AirflowServer:
         return Processes([sys.executable, "-m", "airflow", component], self.env, self.home, log_file)
 
     def __enter__(self) -> Self:
-        return self.start()
+        return self if self._processes is not None else self.start()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
