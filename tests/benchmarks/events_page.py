@@ -71,7 +71,7 @@ def section(found: Mapping[str, Any], goals: Sequence[str] = ()) -> list[str]:
         lines += ["", f"**Not measured:** {'; '.join(missing)}."]
     if one := found.get("arrival"):
         about = (
-            "A product is edited in the store; a webhook tells of it, and a run of a DAG with `live=True` reads it into a table. "
+            "A product is edited in the store; a webhook reports it, and a run of a DAG with `live=True` reads it into a table. "
             f"{one['tries']} edits, one after the other, each when the run of the one before had ended."
         )
         columns = "| median s | 95% s | best s | worst s | the first, which starts a worker, s | load before, after |"
