@@ -124,7 +124,7 @@ class Writing:
         """The person's answer, as soon as there is one."""
         details = f"dags/{PRICES}/dagRuns/{run}/taskInstances/approve/-1/hitlDetails"
         if once:
-            self.airflow.api("PATCH", details, {"chosen_options": ["Approve"], "params_input": {}})
+            self._until(PRICES, run, lambda states: self._approved(states["approve"], details))
             return True
         user, password = self.airflow.username, self.airflow.password
         self.screen.say("[bold]Approve or reject it in your browser; the demo waits for you:[/bold]")
@@ -134,6 +134,12 @@ class Writing:
             self.airflow.programs.check()
             time.sleep(0.5)
         return bool(answer["chosen_options"] == ["Approve"])
+
+    def _approved(self, state: str, details: str) -> bool:
+        """Approve, until it counts: Airflow asks once more if the answer comes before it has noted that the task waits."""
+        if state in ("awaiting_input", "deferred") and not self.airflow.api("GET", details).get("response_received"):
+            self.airflow.api("PATCH", details, {"chosen_options": ["Approve"], "params_input": {}})
+        return state == "success"
 
     def _undo(self, before: Mapping[str, float], outcome: str) -> None:
         """Take it back on the command line."""

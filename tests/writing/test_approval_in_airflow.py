@@ -96,8 +96,20 @@ class Run:
         return list(self.call("GET", "/taskInstances/approve/-1/hitlDetails")["chosen_options"])
 
     def answer(self, chosen: str) -> None:
-        """As a person who clicks."""
-        self.call("PATCH", "/taskInstances/approve/-1/hitlDetails", {"chosen_options": [chosen], "params_input": {}})
+        """As a person who clicks, until it counts: Airflow asks once more if the answer comes before it has noted that the task waits."""
+        details = "/taskInstances/approve/-1/hitlDetails"
+
+        def click() -> None:
+            self.call("PATCH", details, {"chosen_options": [chosen], "params_input": {}})
+
+        def counts() -> bool:
+            state = self.states()["approve"]
+            if state in ("awaiting_input", "deferred") and not self.call("GET", details)["response_received"]:
+                click()
+            return state in ("success", "failed", "skipped")
+
+        click()
+        until(counts, f"the end of the question of {self.dag_id}")
 
     def ended(self) -> dict[str, str | None]:
         """The states of the tasks when the run has ended."""
