@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_bigcommerce.compat import is_task
 from airflow_provider_bigcommerce.core.arguments import (
     Checks,
     anything,
@@ -29,7 +28,7 @@ from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.operators.writes import accounted, drive, failing_for_good, is_last_try, write_run
 from airflow_provider_bigcommerce.writing.apply import MAX_AGE, Applied, Applying, plan_uri
-from airflow_provider_bigcommerce.writing.arguments import refuse_absent
+from airflow_provider_bigcommerce.writing.arguments import PLANNED, refuse_absent, store_settings
 from airflow_provider_bigcommerce.writing.conflicts import OnConflict
 from airflow_provider_bigcommerce.writing.reading_back import Verify, verify_of
 from airflow_provider_bigcommerce.writing.sending_plan import OnRejected, SendingManner
@@ -84,13 +83,7 @@ class BigCommerceApplyOperator(BaseOperator):
         "hand_back_after": optional(span(example="timedelta(minutes=5)")),
         "bigcommerce_conn_id": text("bigcommerce_default"),
     }
-    absent: ClassVar[Mapping[str, str]] = dict.fromkeys(
-        (
-            "resource", "operation", "match_on", "mapping", "lookup", "nulls", "unchanged", "max_changes", "max_changed_percent",
-            "max_value_change_percent", "file_format",
-        ),
-        "the plan says it; give it to BigCommercePlanOperator",
-    )  # fmt: skip
+    absent: ClassVar[Mapping[str, str]] = dict.fromkeys(PLANNED, "the plan says it; give it to BigCommercePlanOperator")
     custom_operator_name = "BigCommerce apply a plan"
     template_fields: Sequence[str] = ("plan", "approval", "report_path", "bigcommerce_conn_id")
     ui_color = "#e8edfb"
@@ -158,14 +151,7 @@ class BigCommerceApplyOperator(BaseOperator):
             manner=SendingManner(on_conflict=self.on_conflict, on_rejected=self.on_rejected, verify=self.verify),
             is_last_try=is_last_try(context),
         )
-        return applying.execute(
-            drive(
-                hook,
-                self._working,
-                quota_share=self.quota_share,
-                hand_back_after=self.hand_back_after if is_task(context) else None,
-            )
-        )
+        return applying.execute(drive(hook, self._working, store_settings(self, context)))
 
     def on_kill(self) -> None:
         """Send nothing more: requests under way are dropped, and the journal says which they were."""

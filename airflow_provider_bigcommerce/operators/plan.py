@@ -18,6 +18,7 @@ from airflow_provider_bigcommerce.operators.writes import failing_for_good
 from airflow_provider_bigcommerce.writing.arguments import (
     INPUT_CHECKS,
     PLAN_CHECKS,
+    SENDING,
     attempt_of,
     check_input,
     check_settings,
@@ -78,9 +79,7 @@ class BigCommercePlanOperator(BaseOperator):
     """
 
     argument_checks: ClassVar[Checks] = {**PLAN_CHECKS, **INPUT_CHECKS, "show_values": names("['price']")}
-    absent: ClassVar[Mapping[str, str]] = dict.fromkeys(
-        ("on_rejected", "on_conflict", "verify"), "a plan sends nothing; give it to BigCommerceApplyOperator"
-    )
+    absent: ClassVar[Mapping[str, str]] = dict.fromkeys(SENDING, "a plan sends nothing; give it to BigCommerceApplyOperator")
     custom_operator_name = "BigCommerce plan"
     template_fields: Sequence[str] = (
         "resource",

@@ -40,15 +40,14 @@ from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQue
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.operators.writes import failing_for_good
 from airflow_provider_bigcommerce.targets.files.destination import Destination
-from airflow_provider_bigcommerce.writing.arguments import refuse_absent
+from airflow_provider_bigcommerce.writing.arguments import input_of, refuse_absent, store_settings
 from airflow_provider_bigcommerce.writing.claims import Lease
 from airflow_provider_bigcommerce.writing.columns import OURS, Columns, InputRow, Rows, checked_mapping
 from airflow_provider_bigcommerce.writing.folder import begin_attempt
 from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlannedOperation, PlanRow
 from airflow_provider_bigcommerce.writing.guards import Guards
 from airflow_provider_bigcommerce.writing.holding import while_held
-from airflow_provider_bigcommerce.writing.input_files import FILE_FORMATS, InputFiles, Kind
-from airflow_provider_bigcommerce.writing.input_query import InputQuery
+from airflow_provider_bigcommerce.writing.input_files import FILE_FORMATS, Kind
 from airflow_provider_bigcommerce.writing.reporting import ON_REJECTED, OnRejected, Report, write_report
 from airflow_provider_bigcommerce.writing.results import call_of
 from airflow_provider_bigcommerce.writing.sent_notes import Notes, RunNotes
@@ -182,7 +181,7 @@ class BigCommerceRowsOperator(BaseOperator):
 
     def _sent(self, context: Mapping[str, Any], started_at: datetime) -> tuple[Report, BigCommerceError | None]:
         """Send what is to be sent, and leave the report; why not all was sent."""
-        source = InputFiles(self.path, self.file_format) if self.path is not None else InputQuery(str(self.conn_id), str(self.sql))
+        source = input_of(self.path, self.conn_id, self.sql, self.file_format)
         with Spool(source.rows) as spool:
             rows = self._rows(spool)
             hook, destination = BigCommerceHook(self.bigcommerce_conn_id), Destination.at(str(self.report_path))
@@ -195,7 +194,7 @@ class BigCommerceRowsOperator(BaseOperator):
                 notes = RunNotes(destination, self.resource, key)
 
                 async def send() -> tuple[Iterable[Ended], BigCommerceError | None]:
-                    async with hook.astore(**self._store_settings(context)) as store:
+                    async with hook.astore(**store_settings(self, context)) as store:
                         return await while_held(lease, self.send(store, rows, notes))
 
                 ended, error = self._sending.run(send) if spool.rows else ((), None)
@@ -209,12 +208,6 @@ class BigCommerceRowsOperator(BaseOperator):
                 settings={**self.settings(), "source": source.source()}, undo=self.undo, can_be_taken_back=self.can_be_taken_back,
             )  # fmt: skip
         return report, error
-
-    def _store_settings(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = {} if self.quota_share is None else {"quota_share": self.quota_share}
-        if self.hand_back_after is not None and is_task(context):
-            found["hand_back_after"] = self.hand_back_after.total_seconds()
-        return found
 
     def on_kill(self) -> None:
         """Send nothing more. What was under way is settled by the next try."""

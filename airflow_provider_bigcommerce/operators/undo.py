@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_bigcommerce.compat import is_task
 from airflow_provider_bigcommerce.core.arguments import Checks, anything, check_arguments, check_rendered, optional, span, text
 from airflow_provider_bigcommerce.core.places import place
 from airflow_provider_bigcommerce.core.your_line import shows_your_line
@@ -20,7 +19,7 @@ from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.operators.writes import drive, failing_for_good, write_run
 from airflow_provider_bigcommerce.writing.apply import plan_uri
-from airflow_provider_bigcommerce.writing.arguments import refuse_absent
+from airflow_provider_bigcommerce.writing.arguments import PLANNED, SENDING, refuse_absent, store_settings
 from airflow_provider_bigcommerce.writing.undo import Undoing
 
 
@@ -54,15 +53,9 @@ class BigCommerceUndoOperator(BaseOperator):
         "bigcommerce_conn_id": text("bigcommerce_default"),
     }
     absent: ClassVar[Mapping[str, str]] = {
-        **dict.fromkeys(
-            (
-                "resource", "operation", "match_on", "mapping", "lookup", "nulls", "unchanged", "max_changes", "max_changed_percent",
-                "max_value_change_percent", "file_format",
-            ),
-            "the outcomes say what is taken back",
-        ),
-        **dict.fromkeys(("on_rejected", "on_conflict", "verify"), "this plans and sends nothing; give it to BigCommerceApplyOperator"),
-    }  # fmt: skip
+        **dict.fromkeys(PLANNED, "the outcomes say what is taken back"),
+        **dict.fromkeys(SENDING, "this plans and sends nothing; give it to BigCommerceApplyOperator"),
+    }
     custom_operator_name = "BigCommerce plan an undo"
     template_fields: Sequence[str] = ("outcome", "report_path", "bigcommerce_conn_id")
     ui_color = "#e8edfb"
@@ -110,8 +103,7 @@ class BigCommerceUndoOperator(BaseOperator):
                 store_hash=hook.credentials().store_hash,
                 report_path=None if self.report_path is None else str(self.report_path),
             )
-            patience = self.hand_back_after if is_task(context) else None
-            told = undoing.execute(drive(hook, self._working, quota_share=self.quota_share, hand_back_after=patience))
+            told = undoing.execute(drive(hook, self._working, store_settings(self, context)))
         self.log.info("Planned to take %s rows back. %s", f"{told['rows']:,}", told["manifest"])
         return told
 

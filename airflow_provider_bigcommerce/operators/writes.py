@@ -40,13 +40,11 @@ def is_last_try(context: Mapping[str, Any]) -> bool:
     return is_task(context) and try_number(context) > int(getattr(context["ti"], "max_tries", 0) or 0)
 
 
-def drive(
-    hook: BigCommerceHook, working: StoppableReading, *, quota_share: float | None = None, hand_back_after: timedelta | None = None
-) -> Drive:
-    """What opens the store and runs a coroutine with it, until it ends or is told to stop."""
-    settings: dict[str, Any] = {} if quota_share is None else {"quota_share": quota_share}
-    if hand_back_after is not None:
-        settings["hand_back_after"] = hand_back_after.total_seconds()
+def drive(hook: BigCommerceHook, working: StoppableReading, settings: Mapping[str, Any]) -> Drive:
+    """What opens the store and runs a coroutine with it, until it ends or is told to stop.
+
+    :param settings: of the store, as :func:`~airflow_provider_bigcommerce.writing.arguments.store_settings` makes them.
+    """
 
     def run(send: Callable[[BigCommerceStore], Coroutine[Any, Any, None]]) -> None:
         async def opened() -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_bigcommerce.compat import is_task
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, check_rendered, one_of
 from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.engine.failing import tells_why_it_fails
@@ -162,8 +161,7 @@ class ToBigCommerceOperator(BaseOperator):
             is_last_try=is_last_try(context),
             secrets=secrets_of(source, settings),
         )
-        patience = self.hand_back_after if is_task(context) else None
-        return applying.execute(drive(hook, self._working, quota_share=self.quota_share, hand_back_after=patience))
+        return applying.execute(drive(hook, self._working, store_settings(self, context)))
 
     def on_kill(self) -> None:
         """Send nothing more: requests under way are dropped, and the journal says which they were."""

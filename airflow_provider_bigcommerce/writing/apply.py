@@ -43,6 +43,7 @@ from airflow_provider_bigcommerce.writing.claims import (
 )
 from airflow_provider_bigcommerce.writing.folder import (
     MANIFEST,
+    REJECTED_ROWS,
     AttemptFolder,
     Plan,
     begin_attempt,
@@ -55,7 +56,7 @@ from airflow_provider_bigcommerce.writing.folder import (
 from airflow_provider_bigcommerce.writing.formats import OutcomeManifest, PlanManifest
 from airflow_provider_bigcommerce.writing.journal import Begun, Journal, Past
 from airflow_provider_bigcommerce.writing.plan import INPUT_ROWS
-from airflow_provider_bigcommerce.writing.results import REJECTED_ROWS, Told, is_relative_stock, summary, write_results
+from airflow_provider_bigcommerce.writing.results import Told, is_relative_stock, summary, write_results
 from airflow_provider_bigcommerce.writing.secrets import Secrets
 from airflow_provider_bigcommerce.writing.sending_plan import PlanSending, SendingManner, StoppedByRejectionError, window_size
 from airflow_provider_bigcommerce.writing.sending_stock import STOCK_WINDOW, StockSending

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_bigcommerce.compat import is_task, try_number
 from airflow_provider_bigcommerce.core.arguments import (
@@ -71,6 +71,14 @@ INPUT_CHECKS: Checks = {
     "sql": optional(text("SELECT sku, price FROM prices")),
     "file_format": optional(one_of(FILE_FORMATS)),
 }
+
+
+#: Arguments that say what is planned, and those that say how it is sent, for operators that do the other thing alone.
+PLANNED: Final = (
+    "resource", "operation", "match_on", "mapping", "lookup", "nulls", "unchanged", "max_changes", "max_changed_percent",
+    "max_value_change_percent", "file_format",
+)  # fmt: skip
+SENDING: Final = ("on_rejected", "on_conflict", "verify")
 
 
 def refuse_absent(owner: object, absent: Mapping[str, str], given: Mapping[str, Any]) -> None:

@@ -59,6 +59,8 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 PLAN_ROWS = "plan.jsonl.gz"
 OUTCOME_ROWS = "outcomes.jsonl.gz"
+#: Rows of which the store has certainly taken nothing, as they came, to be corrected and used as input again.
+REJECTED_ROWS = "rejected.jsonl.gz"
 #: Says whose an attempt's folder is, before anything else is in it.
 _BEGUN = "_begun"
 

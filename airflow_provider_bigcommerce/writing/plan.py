@@ -27,7 +27,7 @@ from airflow_provider_bigcommerce.core.writing.source import Part, RowSource
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.writing.columns import Columns, InputRow, Nulls, Rows, checked_mapping, fields_of_route, plain_value
 from airflow_provider_bigcommerce.writing.deciding import decided, effects_of, told
-from airflow_provider_bigcommerce.writing.folder import OUTCOME_ROWS, PLAN_ROWS, AttemptFolder
+from airflow_provider_bigcommerce.writing.folder import OUTCOME_ROWS, PLAN_ROWS, REJECTED_ROWS, AttemptFolder
 from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlanManifest, PlanRow
 from airflow_provider_bigcommerce.writing.guards import Guards, checked_limit
 from airflow_provider_bigcommerce.writing.hiding import without_secrets
@@ -36,8 +36,6 @@ from airflow_provider_bigcommerce.writing.spool import Row, Spool
 
 #: Rows that are looked up and compared together: twenty requests for two hundred keys each, at most.
 PART_ROWS = 2_000
-#: The file of rows that were refused, as they came, to be corrected and used as input again.
-REJECTED_ROWS = "rejected.jsonl.gz"
 #: The input's own columns of the planned rows, in the plan's order: what the store refuses is given back as it came.
 INPUT_ROWS = "input.jsonl.gz"
 

@@ -14,22 +14,19 @@ import msgspec
 from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.core.ended_rows import Ended
 from airflow_provider_bigcommerce.core.keys import Key
-from airflow_provider_bigcommerce.core.writing.outcomes import GOOD_OUTCOMES, OutcomeKind
+from airflow_provider_bigcommerce.core.writing.outcomes import GOOD_OUTCOMES
 from airflow_provider_bigcommerce.writing.columns import plain_value
-from airflow_provider_bigcommerce.writing.folder import OUTCOME_ROWS, AttemptFolder
+from airflow_provider_bigcommerce.writing.folder import OUTCOME_ROWS, REJECTED_ROWS, AttemptFolder
 from airflow_provider_bigcommerce.writing.formats import OutcomeManifest, OutcomeRow, PlannedOperation
-from airflow_provider_bigcommerce.writing.results import UNDO_ROWS
+from airflow_provider_bigcommerce.writing.results import AGAIN, UNDO_ROWS
 from airflow_provider_bigcommerce.writing.undoing import UndoRow
 
 #: What rejected rows do to a task: it fails when all others are sent; nothing more is sent; it succeeds and tells.
 OnRejected = Literal["fail", "stop", "warn"]
 ON_REJECTED: tuple[OnRejected, ...] = ("fail", "stop", "warn")
 
-REJECTED_ROWS = "rejected.jsonl.gz"
 #: Rows that take back what was done, as input of the same operator.
 BACK_ROWS = "take_back.jsonl.gz"
-#: Of these rows the store has certainly taken nothing, so that they can be input again.
-_AGAIN: frozenset[OutcomeKind] = frozenset({"rejected", "conflict", "not_sent"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +112,7 @@ def write_report(
             taken = undo(one, row)
             if taken is not None:
                 undoing.write(taken)
-            if outcome.outcome in _AGAIN:
+            if outcome.outcome in AGAIN:
                 again = {name: _plain(value) for name, value in own.items()}
                 rejected.write({**again, "_row": outcome.row, "_outcome": outcome.outcome, "_error": outcome.error})
     folder.files.sort(key=lambda file: file.name != OUTCOME_ROWS)  # the outcomes first, by the manifest's word

@@ -14,19 +14,18 @@ from typing import Any
 
 from airflow_provider_bigcommerce.core.catalog import Resource, Write
 from airflow_provider_bigcommerce.core.planning import resource_of
-from airflow_provider_bigcommerce.core.writing.outcomes import GOOD_OUTCOMES
+from airflow_provider_bigcommerce.core.writing.outcomes import GOOD_OUTCOMES, OutcomeKind
 from airflow_provider_bigcommerce.core.writing.route import route_of
 from airflow_provider_bigcommerce.core.writing.settling import UNCLEAR
-from airflow_provider_bigcommerce.writing.folder import OUTCOME_ROWS, AttemptFolder
+from airflow_provider_bigcommerce.writing.folder import OUTCOME_ROWS, REJECTED_ROWS, AttemptFolder
 from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlanManifest, PlanRow
 from airflow_provider_bigcommerce.writing.journal import Past
 from airflow_provider_bigcommerce.writing.undoing import RELATIVE, STOCK, UndoRow, undo_of_stock, undo_row
 
-REJECTED_ROWS = "rejected.jsonl.gz"
 UNDO_ROWS = "undo.jsonl.gz"
 
 #: Of these rows the store has certainly taken nothing, so that they can be input again.
-_AGAIN = frozenset({"rejected", "conflict", "not_sent"})
+AGAIN: frozenset[OutcomeKind] = frozenset({"rejected", "conflict", "not_sent"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ def write_results(
             came = next(own, None) if own is not None else None
             outcomes.write(outcome)
             counts[outcome.outcome] += 1
-            if outcome.outcome in _AGAIN:
+            if outcome.outcome in AGAIN:
                 values = as_input(row, manifest) if came is None or came.get("_row") != row.row else came
                 rejected.write({**values, "_row": row.row, "_outcome": outcome.outcome, "_error": outcome.error})
             found = _undo(resource, row, outcome, is_relative=is_relative_stock(manifest))

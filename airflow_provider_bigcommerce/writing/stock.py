@@ -23,7 +23,7 @@ from airflow_provider_bigcommerce.exceptions import BigCommerceError
 from airflow_provider_bigcommerce.writing.formats import PlanRow
 from airflow_provider_bigcommerce.writing.kept import Endings, Kept
 from airflow_provider_bigcommerce.writing.stock_facts import Facts, items, learn
-from airflow_provider_bigcommerce.writing.stock_notes import Sent, StockNotes
+from airflow_provider_bigcommerce.writing.stock_notes import Sent, StockNotes, identity_text
 
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
@@ -158,7 +158,7 @@ class StockWriting:
                 if isinstance(found, Refusal):
                     self._ended.add(found.of(one.place, one.key))
                 else:
-                    targets.put(one.place, found, key="/".join(map(str, found.identity)))
+                    targets.put(one.place, found, key=identity_text(found.identity))
         for target in targets.take_doubled():
             self._reject_double(target.wanted)
         return targets

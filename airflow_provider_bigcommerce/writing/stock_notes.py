@@ -43,7 +43,7 @@ class StockNotes:
 
     def sent(self, identity: Identity) -> Sent | None:
         """What this run has sent for an item at a location so far; None for nothing, and where the store certainly refused it."""
-        return self._sent.get(_text(identity))
+        return self._sent.get(identity_text(identity))
 
     def intend(self, targets: Sequence[Target]) -> None:
         """Before a request goes out."""
@@ -72,13 +72,13 @@ class StockNotes:
             what, rows = note["what"], note["rows"]
             if what == "intend":
                 for name, item, location, old, quantity in rows:
-                    self._sent[_text((name, item, location))] = Sent(old, quantity, "open")
+                    self._sent[identity_text((name, item, location))] = Sent(old, quantity, "open")
             elif what == "refused":
                 for identity in _identities(rows):
-                    self._sent.drop(_text(identity))
+                    self._sent.drop(identity_text(identity))
             elif what in ("answered", "shown"):
                 for identity in _identities(rows):
-                    self._sent[_text(identity)] = replace(self._sent[_text(identity)], state=what)
+                    self._sent[identity_text(identity)] = replace(self._sent[identity_text(identity)], state=what)
             else:
                 raise ValueError(what)
         except (KeyError, TypeError, ValueError) as error:
@@ -88,7 +88,8 @@ class StockNotes:
             ) from error
 
 
-def _text(identity: Identity) -> str:
+def identity_text(identity: Identity) -> str:
+    """An item at a location, as a key."""
     return "/".join(map(str, identity))
 
 
