@@ -205,6 +205,18 @@ class AirflowServer:
             raise RuntimeError(f"airflow {self.component} does not run.")
         return self._processes.pid
 
+    def waits_for_a_person(self, dag_id: str, run_id: str, task_id: str = "approve") -> bool:
+        """Whether a task's question may be answered: it waits, and the scheduler has noted that the process that asked has ended.
+
+        Airflow takes a task that is resumed before that for one that was killed, and asks again. No person is that quick.
+        """
+        task = self.request("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}")
+        if task["state"] not in ("awaiting_input", "deferred"):
+            return False
+        noted = f"TaskInstance Finished: dag_id={dag_id}, task_id={task_id}, run_id={run_id},"
+        lines = self.log_file.read_text(errors="replace").splitlines()
+        return any(noted in line and f" try_number={task['try_number']}," in line for line in lines)
+
     def stop(self) -> None:
         """End every process, of what was started beside it too."""
         for processes in (*self._beside, *([] if self._processes is None else [self._processes])):

@@ -67,6 +67,7 @@ class DemoAirflow(AirflowServer):
     def bring_up(self, dag_id: str) -> None:
         """Start it and wait until it works and knows the DAG."""
         output = self.programs.start("airflow", [sys.executable, "-m", "airflow", "standalone"], self.env, self.home)
+        self.log_file = output
         deadline = time.monotonic() + START_SECONDS
         while not self.is_healthy():
             self._wait(deadline, f"Airflow did not come up within {START_SECONDS:.0f} s. The end of {output}:\n", output)

@@ -69,6 +69,9 @@ class Made:
     def task_instances(self, dag_id: str, run: str) -> list[dict[str, Any]]:
         return [{"task_id": "approve", "state": "awaiting_input" if self.run_state(dag_id, run) == "running" else "success"}]
 
+    def waits_for_a_person(self, dag_id: str, run: str) -> bool:
+        return self.run_state(dag_id, run) == "running"
+
     def returned(self, dag_id: str, run: str, task: str) -> dict[str, Any]:
         return {
             "apply": {"counts": {"updated": 8}, "approved_by": "admin", "manifest": "the outcome"},

@@ -27,7 +27,6 @@ PRICES, STOCK = "bigcommerce_prices", "bigcommerce_stock"
 
 #: Products whose prices change: as many as one can look at.
 CHANGED = 8
-WAITING = ("awaiting_input", "deferred")  # Airflow 3.3, and before
 
 
 class Writing:
@@ -87,7 +86,7 @@ class Writing:
             self.shop.forget_requests()
             with self.screen.step(f"The DAG {PRICES} compares the table with the store, and plans the change"):
                 run = self.airflow.trigger(PRICES)
-                self._until(PRICES, run, lambda states: states.get("approve") in WAITING)
+                self._until(PRICES, run, lambda states, run=run: "approve" in states and self.airflow.waits_for_a_person(PRICES, run))
             question = self.airflow.api("GET", f"dags/{PRICES}/dagRuns/{run}/taskInstances/approve/-1/hitlDetails")
             self.screen.say("The task approve waits for a person, in no worker slot. This is the question:")
             self.screen.console.print(Markdown(question["body"]), width=110)
@@ -124,7 +123,7 @@ class Writing:
         """The person's answer, as soon as there is one."""
         details = f"dags/{PRICES}/dagRuns/{run}/taskInstances/approve/-1/hitlDetails"
         if once:
-            self._until(PRICES, run, lambda states: self._approved(states["approve"], details))
+            self.airflow.api("PATCH", details, {"chosen_options": ["Approve"], "params_input": {}})
             return True
         user, password = self.airflow.username, self.airflow.password
         self.screen.say("[bold]Approve or reject it in your browser; the demo waits for you:[/bold]")
@@ -134,12 +133,6 @@ class Writing:
             self.airflow.programs.check()
             time.sleep(0.5)
         return bool(answer["chosen_options"] == ["Approve"])
-
-    def _approved(self, state: str, details: str) -> bool:
-        """Approve, until it counts: Airflow asks once more if the answer comes before it has noted that the task waits."""
-        if state in ("awaiting_input", "deferred") and not self.airflow.api("GET", details).get("response_received"):
-            self.airflow.api("PATCH", details, {"chosen_options": ["Approve"], "params_input": {}})
-        return state == "success"
 
     def _undo(self, before: Mapping[str, float], outcome: str) -> None:
         """Take it back on the command line."""

@@ -87,8 +87,8 @@ class Run:
         return {task["task_id"]: task["state"] for task in self.call("GET", "/taskInstances?limit=100")["task_instances"]}
 
     def asked(self) -> dict[str, Any]:
-        """The question, as soon as the task waits for its answer."""
-        until(lambda: self.states()["approve"] in ("awaiting_input", "deferred"), f"the question of {self.dag_id}")
+        """The question, as soon as it may be answered."""
+        until(lambda: self.server.waits_for_a_person(self.dag_id, self.run_id), f"the question of {self.dag_id}")
         return dict(self.call("GET", "/taskInstances/approve/-1/hitlDetails"))
 
     def answered(self) -> list[str]:
@@ -96,20 +96,8 @@ class Run:
         return list(self.call("GET", "/taskInstances/approve/-1/hitlDetails")["chosen_options"])
 
     def answer(self, chosen: str) -> None:
-        """As a person who clicks, until it counts: Airflow asks once more if the answer comes before it has noted that the task waits."""
-        details = "/taskInstances/approve/-1/hitlDetails"
-
-        def click() -> None:
-            self.call("PATCH", details, {"chosen_options": [chosen], "params_input": {}})
-
-        def counts() -> bool:
-            state = self.states()["approve"]
-            if state in ("awaiting_input", "deferred") and not self.call("GET", details)["response_received"]:
-                click()
-            return state in ("success", "failed", "skipped")
-
-        click()
-        until(counts, f"the end of the question of {self.dag_id}")
+        """As a person who clicks."""
+        self.call("PATCH", "/taskInstances/approve/-1/hitlDetails", {"chosen_options": [chosen], "params_input": {}})
 
     def ended(self) -> dict[str, str | None]:
         """The states of the tasks when the run has ended."""
