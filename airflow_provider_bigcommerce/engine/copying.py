@@ -167,7 +167,7 @@ class Copy:
         copied = self._copied
         # One thread, always the same: C's allocator keeps memory for each thread, which took 50 MB more (measured, Parquet).
         thread = ThreadPoolExecutor(1, "bigcommerce-writer")
-        begun = asyncio.create_task(in_thread(thread, self._meanwhile))
+        begun = asyncio.create_task(in_thread(thread, self._prepare))
         try:
             try:
                 await self._read_whole(store, thread, begun)
@@ -193,6 +193,10 @@ class Copy:
         copied.rows = self._writer.rows
         self.sum_up(store)
         return copied
+
+    def _prepare(self) -> None:
+        self._meanwhile()
+        self._writer.prepare()
 
     async def _read_whole(self, store: BigCommerceStore, thread: Executor, begun: Awaitable[None]) -> None:
         """Read the list; once more as a whole where its numbers contradict each other.

@@ -90,6 +90,9 @@ class _Rows:
     def rows(self) -> int:
         return len(self.records)
 
+    def prepare(self) -> None:
+        """Nothing to prepare."""
+
     def write(self, records: Sequence[msgspec.Raw]) -> list[DataFile]:
         self.records += records
         return []

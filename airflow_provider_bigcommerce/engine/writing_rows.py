@@ -20,6 +20,9 @@ class RowWriter(Protocol):
     def rows(self) -> int:
         """Taken so far."""
 
+    def prepare(self) -> None:
+        """Do what rows need that come later, such as imports; called once, while the first page is on its way."""
+
     def write(self, records: Sequence[msgspec.Raw]) -> list[DataFile]:
         """Take records, one JSON object each; returns the files that this completed."""
 

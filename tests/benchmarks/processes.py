@@ -51,7 +51,8 @@ class Result:
     :param doubled: rows that came more than once.
     :param server: the page server's counters.
     :param execute_seconds: of a whole task process: what the operator's ``execute`` took.
-    :param import_seconds: of that, seconds of CPU for import statements.
+    :param import_seconds: of that, seconds of CPU for import statements that the read waits for.
+    :param imports_beside_seconds: of that, seconds of CPU for import statements while the first page is on its way.
     """
 
     seconds: float
@@ -65,6 +66,7 @@ class Result:
     server: dict[str, Any]
     execute_seconds: float = 0.0
     import_seconds: float = 0.0
+    imports_beside_seconds: float = 0.0
 
 
 class Processes:
@@ -162,6 +164,7 @@ class Processes:
             server=server,
             execute_seconds=max(one.get("execute_seconds", 0.0) for one in taken),
             import_seconds=max(one.get("import_seconds", 0.0) for one in taken),
+            imports_beside_seconds=max(one.get("imports_beside_seconds", 0.0) for one in taken),
         )
 
     def sampled(self, driver: str, variant: str) -> dict[str, float]:

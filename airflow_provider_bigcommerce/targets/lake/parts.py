@@ -203,6 +203,9 @@ class StagingWriter:
         self._encoder = ThreadPoolExecutor(1, "bigcommerce-lake")
         self._under_way: Future[None] | None = None
 
+    def prepare(self) -> None:
+        """Nothing: the reader has what it needs."""
+
     def write(self, records: Sequence[Record]) -> list[DataFile]:
         """Append records, one JSON object each.
 

@@ -67,6 +67,9 @@ class StagingWriter:
         self._under_way: Future[None] | None = None
         self._is_aborted = threading.Event()
 
+    def prepare(self) -> None:
+        """Nothing: the reader has what it needs."""
+
     def write(self, records: Sequence[bytes | msgspec.Raw]) -> list[DataFile]:
         """Append records, one JSON object each.
 
