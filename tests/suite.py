@@ -19,9 +19,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 
 #: Each pytest worker migrates an Airflow database of its own, so more than a few only heat the machine.
-WORKERS = min(os.cpu_count() or 2, 4)
-#: Of the whole suite: the tests of a running Airflow begin first, and wait for it most of the time, so two cores have time for a third.
-WORKERS_OF_ALL = min((os.cpu_count() or 2) + 1, 4)
+WORKERS = str(min(os.cpu_count() or 2, 4))
 
 #: More failures than these are no accident.
 LOOKED_AT_AGAIN = 5
@@ -34,18 +32,14 @@ def marked(marker: str) -> list[str]:
     return [str(file.relative_to(PROJECT)) for file in files if f"mark.{marker}" in file.read_text(encoding="utf-8")]
 
 
-def pytest_on(workers: int) -> tuple[str, ...]:
-    """One file after the other on each worker, in the order that ``tests/conftest.py`` gives."""
-    return ("-m", "pytest", "-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder")
-
-
-PYTEST = pytest_on(WORKERS)
+#: One file after the other on each core, in the order that ``tests/conftest.py`` gives.
+PYTEST = ("-m", "pytest", "-n", WORKERS, "--dist", "loadfile", "--no-loadscope-reorder")
 
 STEPS: dict[str, tuple[str, list[str]]] = {
     "ruff": ("style and common mistakes", ["-m", "ruff", "check", "."]),
     "mypy": ("types, strict", ["-m", "mypy"]),
     "imports": ("who may import whom", ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]),
-    "pytest": ("tests and docs", [*pytest_on(WORKERS_OF_ALL)]),
+    "pytest": ("tests and docs", [*PYTEST]),
     "compat": ("the subset for older Airflow lines", [*PYTEST, "-m", "compat", *marked("compat")]),
     "dbt": ("the dbt project, by dbt", ["-m", "pytest", "-m", "dbt", "tests/dbt"]),
     "s3": ("copies on an S3 API", [*PYTEST, "-m", "s3", "tests/s3"]),
