@@ -29,11 +29,11 @@ class PostgresServer:
 
         return psycopg.connect(host=self.host, port=self.port, user=self.user, dbname=database, autocommit=True)
 
-    def new_database(self) -> str:
-        """Make an empty database and return its name."""
+    def new_database(self, template: str | None = None) -> str:
+        """Make a database, an empty one or a copy of ``template`` that nobody is connected to, and return its name."""
         name = f"test_{uuid.uuid4().hex[:12]}"
         with self.connect() as admin:
-            admin.execute(f"CREATE DATABASE {name}")
+            admin.execute(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
         return name
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import functools
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from typer.testing import CliRunner
 
+from airflow_provider_bigcommerce.cli import app
 from tests.conftest import PROJECT
 
 PAGES = [PROJECT / name for name in ("README.md", "CHANGELOG.md", "SECURITY.md")] + sorted((PROJECT / "docs").rglob("*.md"))
@@ -96,12 +95,9 @@ def test_the_make_targets_that_pages_name_exist():
 
 @functools.cache
 def help_of(*subcommand: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "airflow_provider_bigcommerce.cli", *subcommand, "--help"],
-        capture_output=True, text=True, timeout=60, check=False, cwd=PROJECT, env={**os.environ, "COLUMNS": "300", "NO_COLOR": "1"},
-    )  # fmt: skip
-    assert done.returncode == 0, f"{subcommand}: {done.stderr}"
-    return done.stdout
+    done = CliRunner().invoke(app, [*subcommand, "--help"], env={"COLUMNS": "300", "NO_COLOR": "1"})
+    assert done.exit_code == 0, f"{subcommand}: {done.output}"
+    return done.output
 
 
 def test_the_subcommands_and_options_that_pages_name_exist():

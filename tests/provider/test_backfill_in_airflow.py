@@ -23,7 +23,7 @@ from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerce
 with DAG("live", start_date=datetime(2026, 1, 1), schedule=None, default_args={"retries": 4, "retry_delay": timedelta(minutes=5)}):
     BigCommerceToObjectStorageOperator(task_id="orders", resource="orders", path=os.environ["BIGCOMMERCE_SYNC_PATH"], mode="incremental")
 """
-DAYS = 4
+DAYS = 3
 
 
 def by_window(manifests: list[Manifest]) -> dict[tuple[str | None, str | None], int]:

@@ -69,3 +69,7 @@ def archive(request: pytest.FixtureRequest, night: Night) -> Archive:  # noqa: F
 
 
 every_format = pytest.mark.parametrize("archive", ["parquet", "jsonl", "jsonl.gz"], indirect=True)
+
+#: JSON Lines that are compressed differ by how they are opened, which a few tests prove; with ``-m exhaustive``, all do.
+FORMATS = ["parquet", "jsonl", pytest.param("jsonl.gz", marks=pytest.mark.exhaustive)]
+both_formats = pytest.mark.parametrize("archive", FORMATS, indirect=True)

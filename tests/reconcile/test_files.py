@@ -22,7 +22,7 @@ from airflow_provider_bigcommerce.targets.files import kept_files
 from airflow_provider_bigcommerce.targets.files.commits import committed
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.files.file_copy import FileCopy
-from tests.reconcile.conftest import Archive, Row, every_format
+from tests.reconcile.conftest import Archive, Row, both_formats, every_format
 
 pytestmark = pytest.mark.bigcommerce_sandbox(products=40, orders=60, customers=30)
 
@@ -227,7 +227,7 @@ def test_resources_without_dates_statuses_or_a_list_of_their_own_are_proved_too(
     assert (report["equal"], found(report), report["compared"] > 0) == (True, ([], [], []), True)
 
 
-@every_format
+@both_formats
 def test_a_copy_that_is_made_whole_each_time_is_repaired_whole(archive: Archive) -> None:
     archive.make("brands", mode="full")
     ids = [row["id"] for row in archive.night.sandbox.listed("/v3/catalog/brands")]
@@ -262,7 +262,7 @@ def test_a_copy_with_a_filter_is_held_against_the_same_filter(archive: Archive) 
     assert report["rows"] == len(archive.night.sandbox.listed("/v3/catalog/products", {"is_visible": "true"}))
 
 
-@every_format
+@both_formats
 def test_a_copy_with_fewer_fields_is_compared_by_those(archive: Archive) -> None:
     archive.make(exclude_fields=["billing_address.email", "staff_notes"])
 
@@ -351,7 +351,7 @@ def _rows(archive: Archive, resource: str) -> list[Row]:
 # -- what bounds the copy ---------------------------------------------------------------------------------------------
 
 
-@every_format
+@both_formats
 def test_rows_that_are_marked_as_deleted_are_in_no_count_and_no_sample(archive: Archive) -> None:
     for resource in ("orders", "products"):
         archive.make(resource)
@@ -370,7 +370,7 @@ def path_of(resource: str) -> str:
     return {"orders": "/v2/orders", "products": "/v3/catalog/products"}[resource]
 
 
-@every_format
+@both_formats
 def test_archived_orders_that_nobody_marked_are_reported_as_gone_and_not_removed(archive: Archive) -> None:
     archive.make()
     archived = archive.night.sandbox.store.rows("orders")[3]["id"]
@@ -381,7 +381,7 @@ def test_archived_orders_that_nobody_marked_are_reported_as_gone_and_not_removed
     assert archive.reconcile()["equal"] is True
 
 
-@every_format
+@both_formats
 def test_a_marked_row_that_the_store_has_again_is_missing_and_a_repair_brings_it_back(archive: Archive) -> None:
     archive.make()
     order = archive.night.sandbox.store.rows("orders")[3]
@@ -394,7 +394,7 @@ def test_a_marked_row_that_the_store_has_again_is_missing_and_a_repair_brings_it
     assert archive.reconcile(sample=None)["equal"] is True
 
 
-@every_format
+@both_formats
 def test_a_damaged_row_with_a_later_change_date_is_repaired(archive: Archive) -> None:
     archive.make()
     archive.make()
@@ -418,7 +418,7 @@ def split_by_age(archive: Archive) -> tuple[list[int], datetime]:
     return [row["id"] for row in orders[:30]], parsedate_to_datetime(orders[30]["date_created"])
 
 
-@every_format
+@both_formats
 def test_rows_that_only_a_backfill_brought_are_compared_too_and_are_not_newer(archive: Archive) -> None:
     old, border = split_by_age(archive)
     archive.make(initial_since=border)
@@ -483,7 +483,7 @@ def test_rows_of_a_run_with_another_filter_are_left_out_unless_they_are_the_newe
 # -- the store's summary ----------------------------------------------------------------------------------------------
 
 
-@every_format
+@both_formats
 def test_variants_are_held_against_the_stores_summary_with_one_request(archive: Archive) -> None:
     archive.make("product_variants", mode="full")
     archive.night.sandbox.store.requests.clear()

@@ -1,4 +1,7 @@
-"""A copy in a table held against the sandbox: SQLite, and PostgreSQL and MariaDB where they are."""
+"""A copy in a table held against the sandbox: SQLite, and PostgreSQL and MariaDB where they are.
+
+Every kind of damage is tried on each kind of database. The suite leaves out some pairs of the others, which ``-m exhaustive`` takes.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,30 @@ import pytest
 
 from airflow_provider_bigcommerce.exceptions import CopyMismatchError, InvalidQueryError
 from airflow_provider_bigcommerce.operators.reconcile import BigCommerceReconcileOperator
-from tests.sql.conftest import mariadb_server, warehouse  # noqa: F401  # fixtures, asked for by name
+from tests.sql.conftest import FEWER_KINDS, mariadb_server, warehouse  # noqa: F401  # fixtures, asked for by name
 from tests.sql.warehouse import CONN_ID, Warehouse
 
 pytestmark = pytest.mark.bigcommerce_sandbox(products=30, orders=40, customers=20)
 
 Row = dict[str, Any]
+
+on_fewer_kinds = pytest.mark.parametrize("warehouse", FEWER_KINDS, indirect=True)
+#: Pairs that the suite takes: each resource at least twice, and the one whose key is of several fields nearly everywhere.
+PAIRS = {
+    ("sqlite", "products"), ("sqlite", "inventory_items"), ("postgres", "brands"), ("postgres", "inventory_items"),
+    ("any sqlite", "brands"), ("any mariadb", "products"), ("any mariadb", "inventory_items"),
+}  # fmt: skip
+MARKS = {"postgres": [pytest.mark.postgres], "any postgres": [pytest.mark.postgres], "any mariadb": [pytest.mark.mariadb]}
+
+
+def pairs(*resources: str) -> list[Any]:
+    """Each kind of database with each resource; those that are not of :data:`PAIRS` are exhaustive."""
+    kinds = ("sqlite", "postgres", "any sqlite", "any postgres", "any mariadb")
+    return [
+        pytest.param(kind, name, marks=[*MARKS.get(kind, []), *([] if (kind, name) in PAIRS else [pytest.mark.exhaustive])])
+        for kind in kinds
+        for name in resources
+    ]
 
 
 def reconcile(resource: str = "orders", **arguments: Any) -> Row:
@@ -68,6 +89,7 @@ def test_a_damaged_child_row_is_found_and_repaired(warehouse: Warehouse) -> None
     assert reconcile()["equal"] is True
 
 
+@on_fewer_kinds
 def test_a_repair_leaves_the_watermark_and_the_next_run_as_they_were(warehouse: Warehouse) -> None:  # noqa: F811
     warehouse.run("orders", "one", mode="incremental")
     before = warehouse.query("SELECT max(watermark) FROM _bigcommerce_syncs")
@@ -78,6 +100,7 @@ def test_a_repair_leaves_the_watermark_and_the_next_run_as_they_were(warehouse: 
     assert warehouse.run("orders", "two", mode="incremental", after=timedelta(hours=1))["rows"] == 0
 
 
+@on_fewer_kinds
 def test_what_changed_in_the_store_since_is_no_mismatch(warehouse: Warehouse) -> None:  # noqa: F811
     warehouse.run("orders", "one", mode="incremental")
     warehouse.moment += timedelta(minutes=20)
@@ -90,7 +113,7 @@ def test_what_changed_in_the_store_since_is_no_mismatch(warehouse: Warehouse) ->
     assert (report["equal"], report["newer"]) == (True, 2)
 
 
-@pytest.mark.parametrize("resource", ["products", "brands", "inventory_items"])
+@pytest.mark.parametrize(("warehouse", "resource"), pairs("products", "brands", "inventory_items"), indirect=["warehouse"])
 def test_other_resources_are_proved_and_repaired_too(warehouse: Warehouse, resource: str) -> None:  # noqa: F811
     warehouse.run(resource, "one", mode="full")
     first = reconcile(resource, sample=None)
@@ -107,6 +130,7 @@ def test_other_resources_are_proved_and_repaired_too(warehouse: Warehouse, resou
     assert reconcile(resource, sample=None)["equal"] is True
 
 
+@on_fewer_kinds
 def test_a_table_that_no_run_has_filled_is_told(warehouse: Warehouse) -> None:  # noqa: F811
     with pytest.raises(InvalidQueryError, match="holds no copy of 'orders': no run of BigCommerceToSqlOperator has filled it"):
         reconcile()
@@ -115,6 +139,7 @@ def test_a_table_that_no_run_has_filled_is_told(warehouse: Warehouse) -> None:  
         reconcile(table="things")
 
 
+@on_fewer_kinds
 @pytest.mark.parametrize("resource", ["orders", "products"])
 def test_rows_that_are_marked_as_deleted_are_in_no_count_and_no_sample(warehouse: Warehouse, resource: str) -> None:  # noqa: F811
     store = warehouse.sandbox.store
@@ -130,6 +155,7 @@ def test_rows_that_are_marked_as_deleted_are_in_no_count_and_no_sample(warehouse
     assert (report["equal"], found(report), report["rows"]) == (True, ([], [], []), report["compared"])
 
 
+@on_fewer_kinds
 def test_a_marked_row_that_the_store_has_again_is_missing_and_a_repair_brings_it_back(warehouse: Warehouse) -> None:  # noqa: F811
     store = warehouse.sandbox.store
     warehouse.run("orders", "one", mode="incremental")
@@ -143,6 +169,7 @@ def test_a_marked_row_that_the_store_has_again_is_missing_and_a_repair_brings_it
     assert reconcile(sample=None)["equal"] is True
 
 
+@on_fewer_kinds
 def test_a_damaged_row_with_a_later_change_date_is_repaired(warehouse: Warehouse) -> None:  # noqa: F811
     warehouse.run("orders", "one", mode="incremental")
     (key,) = warehouse.column("SELECT max(id) FROM orders")
@@ -156,6 +183,7 @@ def test_a_damaged_row_with_a_later_change_date_is_repaired(warehouse: Warehouse
     assert (report["equal"], report["newer"], report["compared"]) == (True, 0, 40)
 
 
+@on_fewer_kinds
 def test_rows_that_only_a_backfill_brought_are_compared_too_and_are_not_newer(warehouse: Warehouse) -> None:  # noqa: F811
     store = warehouse.sandbox.store
     orders = sorted(store.rows("orders"), key=lambda row: parsedate_to_datetime(row["date_created"]))
@@ -174,6 +202,7 @@ def test_rows_that_only_a_backfill_brought_are_compared_too_and_are_not_newer(wa
     assert reconcile(sample=None, on_mismatch="repair")["equal"] is True
 
 
+@on_fewer_kinds
 def test_variants_in_a_table_are_held_against_the_stores_summary(warehouse: Warehouse) -> None:  # noqa: F811
     warehouse.run("product_variants", "one", mode="full")
 

@@ -10,11 +10,12 @@ import signal
 import sys
 from typing import Any
 
-from airflow_provider_bigcommerce.targets.sql.any_database import AnyDatabase  # imported before the fork, so that a child is quick
+from airflow_provider_bigcommerce.targets.sql.any_database import AnyDatabase
 from airflow_provider_bigcommerce.targets.sql.direct import DirectDatabase
 from airflow_provider_bigcommerce.targets.sql.postgres import Postgres
 from airflow_provider_bigcommerce.targets.sql.sqlite import Sqlite
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
+from tests import warm  # noqa: F401 - before the fork, so that a child is quick
 from tests.sql import any_hook
 from tests.transfers.conftest import Airflow
 

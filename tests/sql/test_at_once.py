@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 from threading import Barrier
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator
+from tests.quick_processes import quick_processes
 from tests.sql import any_hook
 from tests.sql.warehouse import CONN_ID, Warehouse
 
@@ -30,7 +30,7 @@ def load(environment: dict[str, str], resource: str, start: Barrier, arguments: 
 )
 def test_two_runs_at_once_leave_the_store_in_the_table(warehouse: Warehouse, resource: str, arguments: dict[str, Any]) -> None:
     environment = {name: os.environ[name] for name in ("AIRFLOW_CONN_WAREHOUSE", "AIRFLOW_CONN_BIGCOMMERCE_DEFAULT")}
-    context = multiprocessing.get_context("spawn")
+    context = quick_processes()
     start = context.Barrier(2)
     processes = [context.Process(target=load, args=(environment, resource, start, arguments)) for _ in range(2)]
     for process in processes:

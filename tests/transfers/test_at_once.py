@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 import os
 from pathlib import Path
 from threading import Barrier
@@ -13,6 +12,7 @@ import pytest
 
 from airflow_provider_bigcommerce.targets.files.commits import committed
 from tests.airflow_memory import Airflow
+from tests.quick_processes import quick_processes
 from tests.transfers.conftest import Night
 
 
@@ -29,7 +29,7 @@ def read(connection: str, path: Path, run_id: str, resource: str, start: Barrier
     ("resource", "arguments"), [("brands", {"mode": "full"}), ("orders", {"mode": "incremental", "deletes": "detect"})]
 )
 def test_two_runs_at_once_have_files_of_their_own_and_the_copy_is_the_store(night: Night, resource: str, arguments: dict[str, Any]) -> None:
-    context = multiprocessing.get_context("spawn")
+    context = quick_processes()
     start = context.Barrier(2)
     connection = os.environ["AIRFLOW_CONN_BIGCOMMERCE_DEFAULT"]
     processes = [context.Process(target=read, args=(connection, night.path, run_id, resource, start, arguments)) for run_id in ("r1", "r2")]

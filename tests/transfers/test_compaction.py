@@ -509,7 +509,7 @@ def histories(draw: st.DrawFn) -> list[dict[str, Any]]:
     return runs
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(history=histories(), days=st.lists(st.sampled_from([0.0, 3.0, 8.0]), min_size=14, max_size=14))
 def test_any_history_is_the_same_copy_after_compactions_anywhere_in_it(history: list[dict[str, Any]], days: list[float]) -> None:
     """Two copies of one history, the one compacted now and then: at its end, and after each compaction, readers see the same."""
@@ -549,7 +549,7 @@ def assert_same(found: dict[str, Any], expected: dict[str, Any]) -> None:
 STOPS = [
     pytest.param("objects", 1 / 4, id="objects, some"),
     pytest.param("disk", 1 / 50, id="disk, some"),
-    pytest.param("objects", 1.0, id="objects, all", marks=pytest.mark.full),
+    pytest.param("objects", 1.0, id="objects, all", marks=pytest.mark.exhaustive),
     pytest.param("disk", 1.0, id="disk, all", marks=pytest.mark.exhaustive),
 ]
 

@@ -151,8 +151,17 @@ def test_json_lines_hold_exactly_the_rows_of_the_store(connected: Shop, tmp_path
     assert manifest["complete"]
 
 
+@pytest.fixture(scope="module")
+def database() -> Iterator[duckdb.DuckDBPyConnection]:
+    """One for all resources: each takes as long to begin as a resource to copy."""
+    with duckdb.connect() as database:
+        yield database
+
+
 @pytest.mark.parametrize("name", LISTS)
-def test_parquet_has_as_many_rows_and_one_schema_on_every_run(connected: Shop, tmp_path: Path, name: str) -> None:
+def test_parquet_has_as_many_rows_and_one_schema_on_every_run(
+    connected: Shop, tmp_path: Path, name: str, database: duckdb.DuckDBPyConnection
+) -> None:
     _, first = copy(tmp_path / "first", name, "parquet")
     _, second = copy(tmp_path / "second", name, "parquet")
 
@@ -160,8 +169,7 @@ def test_parquet_has_as_many_rows_and_one_schema_on_every_run(connected: Shop, t
     rows = sum(pyarrow.parquet.read_metadata(file).num_rows for file in first)
     assert rows == len(connected.rows(name))
     if first:
-        with duckdb.connect() as database:
-            assert database.execute("SELECT count(*) FROM read_parquet(?)", [[str(file) for file in first]]).fetchall() == [(rows,)]
+        assert database.execute("SELECT count(*) FROM read_parquet(?)", [[str(file) for file in first]]).fetchall() == [(rows,)]
 
 
 def test_hardly_a_list_of_the_sandbox_is_empty(connected: Shop) -> None:

@@ -6,7 +6,6 @@ The same in a real Airflow, at many more moments: test_killed_in_airflow.py.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import signal
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from airflow_provider_bigcommerce.targets.files.commits import committed
 from tests.airflow_memory import Airflow, StateStore
 from tests.cutting_proxy import CuttingProxy, Line
+from tests.quick_processes import quick_processes
 from tests.transfers.conftest import Night
 from tests.transfers.killing import BOUND, PAGE, PART, arm, through
 
@@ -70,7 +70,7 @@ def read(connection: str, path: Path, resource: str, moment: str | None) -> None
 
 def killed(connection: dict[str, Any], path: Path, resource: str, moment: str | None = None, line: Line | None = None) -> None:
     """Read in a process of its own, which ends by SIGKILL at the moment, or at the line's byte."""
-    process = multiprocessing.get_context("spawn").Process(target=read, args=(json.dumps(connection), path, resource, moment))
+    process = quick_processes().Process(target=read, args=(json.dumps(connection), path, resource, moment))
     process.start()
     if line is not None:
         line.act = process.kill

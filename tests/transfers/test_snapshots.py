@@ -469,7 +469,7 @@ def one_more_run(night: Night, monkeypatch: pytest.MonkeyPatch, history: int) ->
     return calls
 
 
-LONG = pytest.param(10_000, marks=[pytest.mark.full, pytest.mark.timeout(600)])
+LONG = pytest.param(10_000, marks=[pytest.mark.exhaustive, pytest.mark.timeout(600)])
 
 
 @pytest.mark.bigcommerce_sandbox(orders=20)

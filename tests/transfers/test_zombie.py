@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from datetime import timedelta
 from functools import partial
@@ -89,15 +90,15 @@ class Try(threading.Thread):
         self.join(60)
 
 
-@pytest.mark.parametrize("file_format", ["jsonl", "parquet"])
-@pytest.mark.parametrize(
-    ("mode", "zombie_waits_at", "retry_waits_at"),
-    [
-        *((mode, *waits) for mode in ("full", "incremental") for waits in WAITS),
-        ("incremental", OVERLAP, None),
-        ("incremental", OVERLAP, SECOND),
-    ],
-)
+#: Each pair of waits with each mode, and each with Parquet, whose files take longest, in one of the modes.
+INTERLEAVED = [
+    *((mode, *waits, "jsonl") for mode in ("full", "incremental") for waits in WAITS),
+    *(("incremental" if number % 2 else "full", *waits, "parquet") for number, waits in enumerate(WAITS)),
+    *(("incremental", OVERLAP, waits, file_format) for waits in (None, SECOND) for file_format in ("jsonl", "parquet")),
+]
+
+
+@pytest.mark.parametrize(("mode", "zombie_waits_at", "retry_waits_at", "file_format"), INTERLEAVED)
 def test_a_zombie_and_its_retry_commit_one_whole_run(
     night: Night, monkeypatch: pytest.MonkeyPatch, mode: str, zombie_waits_at: str, retry_waits_at: str | None, file_format: str
 ) -> None:
@@ -190,29 +191,37 @@ WAYS: dict[str, tuple[str, str, dict[str, Any]]] = {
 }  # fmt: skip
 
 
-#: In every run of the tests; a few more are behind ``full``, and all the others behind ``exhaustive``.
+#: In every run of the tests, at a quarter of their steps. All the others, and all steps of all, are behind ``exhaustive``.
 SHORT = {
     ("compared", "disk", "goes on", "before"),
     ("by date", "objects", "is killed", "after"),
+    ("full", "disk", "goes on", "after"),
+    ("compared", "objects", "goes on", "after"),
 }
-LONG = {("full", "disk", "goes on", "after"), ("compared", "objects", "goes on", "after")}
-CASES = itertools.product(WAYS, ("disk", "objects"), ("goes on", "is killed"), ("before", "after"))
+SOME, ALL = 1 / 4, 1.0
+CASES = list(itertools.product(WAYS, ("disk", "objects"), ("goes on", "is killed"), ("before", "after")))
+SHARES = [
+    *(pytest.param(*case, SOME) for case in CASES if case in SHORT),
+    *(pytest.param(*case, ALL, marks=pytest.mark.exhaustive) for case in CASES),
+]
 
 
-def mark_of(case: tuple[str, ...]) -> pytest.MarkDecorator | tuple[()]:
-    """How long a person wants to wait for a case."""
-    return () if case in SHORT else pytest.mark.full if case in LONG else pytest.mark.exhaustive
+def drawn(share: float, *case: str) -> Iterator[int]:
+    """The steps at which a case is tried, for ever upwards: a share of all, always the same."""
+    dice = random.Random(" ".join(case))
+    return (number for number in itertools.count() if dice.random() < share)
 
 
 @pytest.mark.timeout(1200)
 @pytest.mark.bigcommerce_sandbox(customers=9, orders=1)
-@pytest.mark.parametrize(("way", "place", "fate", "next_run"), [pytest.param(*case, marks=mark_of(case)) for case in CASES])
+@pytest.mark.parametrize(("way", "place", "fate", "next_run", "share"), SHARES)
 def test_a_try_that_stops_at_any_step_harms_nothing(
-    night: Night, monkeypatch: pytest.MonkeyPatch, way: str, place: str, fate: str, next_run: str
+    night: Night, monkeypatch: pytest.MonkeyPatch, way: str, place: str, fate: str, next_run: str, share: float
 ) -> None:
     """The first try stops before one of its calls of the file system or of the state, its retry runs to the end, then it goes on.
 
     Between the two the store changes, also back to what it was before the first; the next run comes before the first try goes on, or after.
+    The suite takes four cases at steps that a seed draws; ``-m exhaustive`` takes each case at each step.
     """
     objects, at = fsspec.filesystem("memory"), Destination.at
     objects.store.clear()
@@ -223,7 +232,7 @@ def test_a_try_that_stops_at_any_step_harms_nothing(
 
         monkeypatch.setattr(Destination, "at", in_memory)
     with counted_steps():
-        for number in itertools.count():
+        for number in drawn(share, way, place, fate, next_run):
             path = str(night.path / str(number))
             if stopped_at(night, number, path, *WAYS[way], is_killed=fate == "is killed", is_followed=next_run == "before"):
                 break
@@ -306,13 +315,17 @@ def copy_of(path: str, resource: str) -> dict[int, str]:
 
 
 @pytest.mark.bigcommerce_sandbox(orders=30)
+@pytest.mark.parametrize("share", [SOME, pytest.param(ALL, marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize("fate", ["goes on", "is killed"])
-def test_a_commit_of_ranges_that_stops_at_any_step_harms_nothing(night: Night, fate: str) -> None:
-    """The commit stops, a range is read again and committed with the others, then the first commit goes on with what it was given."""
+def test_a_commit_of_ranges_that_stops_at_any_step_harms_nothing(night: Night, fate: str, share: float) -> None:
+    """The commit stops, a range is read again and committed with the others, then the first commit goes on with what it was given.
+
+    The suite stops it at steps that a seed draws; ``-m exhaustive`` at each.
+    """
     arguments = {"mode": "full", "query": {"limit": 10}}
     ranges = BigCommercePartitionOperator(task_id="cut", resource="orders", into=2).execute({})
     with counted_steps():
-        for number in itertools.count():
+        for number in drawn(share, "ranges", fate):
             path = str(night.path / str(number))
             night.airflow = Airflow()
             returned = [night.run("r1", path=path, partition=each, **arguments) for each in ranges]
