@@ -20,6 +20,7 @@ from airflow_provider_bigcommerce.sandbox.parents import parents_exist
 from airflow_provider_bigcommerce.sandbox.routes import Call, Handler, Router
 from airflow_provider_bigcommerce.sandbox.store import Store
 from airflow_provider_bigcommerce.sandbox.table import Row, Table
+from airflow_provider_bigcommerce.sandbox.unique import folded
 from airflow_provider_bigcommerce.sandbox.writes import visible
 
 _ALIASES: Mapping[str, Mapping[str, str | Reader]] = {
@@ -151,16 +152,17 @@ def _count(path: str) -> Handler:
     return get
 
 
+_VARIANT = folded("variant_id")
+
+
 def add_price_records(router: Router, kind: Kind) -> None:
     """Add a price list's records of one variant, and of one variant in one currency."""
     path = "/v3/pricelists/{price_list_id}/records/{variant_id}"
 
     def rows(store: Store, keys: Mapping[str, Any]) -> list[Row]:
-        return [
-            row
-            for row in store.tables[kind.name].rows()
-            if row["price_list_id"] == keys["price_list_id"] and row["variant_id"] == keys["variant_id"]
-        ]
+        index = store.unique(kind.name, _VARIANT)
+        found = map(store.tables[kind.name].get, sorted(index.all(index.of(dict(keys)))))
+        return [row for row in found if row is not None and row["price_list_id"] == keys["price_list_id"]]
 
     def one(store: Store, call: Call) -> Answer:
         row = next((row for row in rows(store, call.keys) if row["currency"] == str(call.keys["currency_code"]).lower()), None)

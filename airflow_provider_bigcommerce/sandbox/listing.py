@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 
 from airflow_provider_bigcommerce.sandbox import dates, filters
 from airflow_provider_bigcommerce.sandbox.answers import NOTHING, Answer, encode, error
+from airflow_provider_bigcommerce.sandbox.children import Children
 from airflow_provider_bigcommerce.sandbox.filters import BadParameterError, Filter, Reader
 from airflow_provider_bigcommerce.sandbox.table import Row, Table, between
 from airflow_provider_bigcommerce.sandbox.unique import folded
@@ -148,7 +149,8 @@ def select(
         found = [with_time_of_day(store, condition) for condition in found]
     sort, descending = _sort_of(listing, query)
     if isinstance(source, list):
-        rows = [row for row in source if all(f.keeps(row) for f in found)] if found else [*source]
+        near = source.near(found) if isinstance(source, Children) else source
+        rows = [row for row in near if all(f.keeps(row) for f in found)] if found else [*source]
         if sort is not None:
             rows.sort(key=lambda row: _sortable(row.get(sort)), reverse=descending)
         return rows, lambda row: row
