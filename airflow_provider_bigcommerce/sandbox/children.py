@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,8 +52,6 @@ def _key(value: Any) -> Any:
 def _keys(text: str) -> list[Any]:
     """What a filter's text can be equal to."""
     found: list[Any] = [text.strip().lower()]
-    try:
+    with contextlib.suppress(ValueError):
         found.append(float(text))
-    except ValueError:
-        pass
     return found

@@ -23,7 +23,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import msgspec
 
@@ -76,6 +76,13 @@ class Settled(msgspec.Struct, frozen=True, tag="outcome"):
     row: OutcomeRow
 
 
+class Numbers(msgspec.Struct, frozen=True, tag="numbers"):
+    """What a row's outcome has in addition, settled or not: pieces of stock. The last one of a row counts."""
+
+    row: int
+    told: dict[str, Any]
+
+
 class Withdrawn(msgspec.Struct, frozen=True, tag="not sent"):
     """The store has certainly not taken the row, although a request was about to be sent: it was refused for all its rows."""
 
@@ -88,7 +95,7 @@ class Closed(msgspec.Struct, frozen=True, tag="closed"):
     number: int
 
 
-Record = Begun | Window | Intent | Settled | Withdrawn | Closed
+Record = Begun | Window | Intent | Settled | Numbers | Withdrawn | Closed
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
 
@@ -97,11 +104,13 @@ class WindowPast:
     """What is known of a window from earlier tries.
 
     :param outcomes: place -> what became of the row.
+    :param told: place -> what its outcome has in addition.
     :param sent: places of rows that may have been sent.
     :param is_closed: whether every row has its outcome.
     """
 
     outcomes: dict[int, OutcomeRow] = field(default_factory=dict)
+    told: dict[int, dict[str, Any]] = field(default_factory=dict)
     sent: set[int] = field(default_factory=set)
     is_closed: bool = False
 
@@ -149,6 +158,8 @@ class Past:
                     past.sent.update(record.rows)
                 elif isinstance(record, Settled):
                     past.outcomes[record.row.row] = record.row
+                elif isinstance(record, Numbers):
+                    past.told[record.row] = record.told
                 elif isinstance(record, Withdrawn):
                     past.sent.discard(record.row)
                 elif isinstance(record, Closed):
