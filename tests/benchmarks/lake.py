@@ -159,4 +159,3 @@ def _run(command: list[str], limit: float | None) -> str:
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:] or f"ended with {done.returncode}")
     return done.stdout
-
