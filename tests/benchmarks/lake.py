@@ -159,3 +159,4 @@ def _run(command: list[str], limit: float | None) -> str:
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:] or f"ended with {done.returncode}")
     return done.stdout
+
