@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from dataclasses import asdict
 from typing import Any
 
-from airflow_provider_bigcommerce.sandbox.children import Children
 from airflow_provider_bigcommerce.sandbox.outbox import Mail, What
 from airflow_provider_bigcommerce.sandbox.table import Key, Nested, Row, Table
 from airflow_provider_bigcommerce.sandbox.unique import Read, Unique
@@ -29,7 +28,7 @@ class Bookkeeping(ABC):
         self.unsaved_stock: set[int] = set()
         self.owners: dict[tuple[str, int], Any] = {}
         self._indexes: dict[tuple[str, Read], Unique] = {}
-        self._children: dict[tuple[str, str], tuple[int, dict[Any, Children]]] = {}
+        self._children: dict[tuple[str, str], tuple[int, dict[Any, list[Row]]]] = {}
         self._nested_ids: dict[str, int] = {}
 
     @abstractmethod
@@ -57,16 +56,16 @@ class Bookkeeping(ABC):
         """Tell whether a table has a row, whatever a request gave as its key."""
         return isinstance(key, int | str) and key in self.tables[resource]
 
-    def children(self, resource: str, field: str, parent: Any) -> Children:
+    def children(self, resource: str, field: str, parent: Any) -> list[Row]:
         """List the rows of a table that belong to a parent; sorted out once for all parents, until the table changes."""
         table = self.tables[resource]
         version, groups = self._children.get((resource, field), (-1, {}))
         if version != table.version:
             groups = {}
             for row in table.rows():
-                groups.setdefault(row[field], Children()).append(row)
+                groups.setdefault(row[field], []).append(row)
             self._children[resource, field] = (table.version, groups)
-        return groups.get(parent) or Children()
+        return groups.get(parent, [])
 
     def nested_id(self, kind: str, parent: Any = None) -> int:
         """Give an id for a new nested row that none had; whose it is can be found by it."""

@@ -1,57 +1,46 @@
-"""The rows of one parent, with indexes for the filters that name rows: of a hundred thousand price records, batches are looked up."""
+"""The rows of one parent, found by an index where a filter names them: of a hundred thousand price records, batches are looked up."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
+from airflow_provider_bigcommerce.sandbox.bookkeeping import Bookkeeping
 from airflow_provider_bigcommerce.sandbox.filters import Filter
-from airflow_provider_bigcommerce.sandbox.table import Row
+from airflow_provider_bigcommerce.sandbox.table import Key, Row
+from airflow_provider_bigcommerce.sandbox.unique import Read, folded
+
+_READ: dict[str, Read] = {}
 
 
-class Children(list[Row]):
-    """A list of rows that nobody changes; an index is made when a filter first asks for it."""
+@dataclass(frozen=True)
+class Children:
+    """The rows of a table whose field has the parent's key."""
 
-    def __init__(self, rows: Sequence[Row] = ()) -> None:
-        super().__init__(rows)
-        self._indexes: dict[str, dict[Any, list[int]]] = {}
+    store: Bookkeeping
+    resource: str
+    field: str
+    parent: Key
 
     def near(self, found: Sequence[Filter]) -> list[Row]:
         """All rows that the filters may keep, in order: the filters still have the last word."""
-        named = next((f for f in found if f.operator in ("is", "in") and f.read is None), None)
-        if named is None:
-            return list(self)
-        index = self._index(named.name)
+        table = self.store.tables[self.resource]
+        named = next((f for f in found if self._is_named(f)), None)
+        if named is None or not table.seeded or named.name not in table.make(table.seeded[0]):
+            return self.store.children(self.resource, self.field, self.parent)
+        index = self.store.unique(self.resource, _READ.setdefault(named.name, folded(named.name)))
         texts = named.text.split(",") if named.operator == "in" else [named.text]
-        wanted = {key for text in texts for key in _keys(text)} | {_OTHER}
-        places = {place for key in wanted for place in index.get(key, ())}
-        return [self[place] for place in sorted(places)]
+        keys = {key for text in texts for value in _values(text) for key in index.all(index.of({named.name: value}))}
+        rows = (table.get(key) for key in sorted(keys) if key not in table.hidden)
+        return [row for row in rows if row is not None and row[self.field] == self.parent]
 
-    def _index(self, name: str) -> dict[Any, list[int]]:
-        if name not in self._indexes:
-            index: dict[Any, list[int]] = {}
-            for place, row in enumerate(self):
-                index.setdefault(_key(row.get(name)), []).append(place)
-            self._indexes[name] = index
-        return self._indexes[name]
+    def _is_named(self, f: Filter) -> bool:
+        """Whether a filter names rows by values that an index compares as the filter does."""
+        is_key = f.name == "sku" or f.name.endswith("_id")
+        return is_key and f.operator in ("is", "in") and f.read is None and all(part.strip() for part in f.text.split(","))
 
 
-#: The key of values that only the filter itself can compare: none, lists, dates, truth values.
-_OTHER = object()
-
-
-def _key(value: Any) -> Any:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(value, str) and value and len(value) < 19:  # longer ones may be dates
-        return value.lower().strip()
-    return _OTHER
-
-
-def _keys(text: str) -> list[Any]:
+def _values(text: str) -> list[str | float]:
     """What a filter's text can be equal to."""
-    found: list[Any] = [text.strip().lower()]
-    with contextlib.suppress(ValueError):
-        found.append(float(text))
-    return found
+    is_number = text.strip().lstrip("-").replace(".", "", 1).isdecimal()
+    return [text, float(text)] if is_number else [text]

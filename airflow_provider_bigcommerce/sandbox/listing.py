@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from time import gmtime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urlencode
 
 from airflow_provider_bigcommerce.sandbox import dates, filters
@@ -24,6 +24,7 @@ from airflow_provider_bigcommerce.sandbox.unique import folded
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.sandbox.store import Store
 
+Source: TypeAlias = Table | list[Row] | Children
 Paging = Literal["page", "cursor", "both", "keyset", "v2", "none"]
 RESERVED = frozenset(
     ("page", "limit", "sort", "direction", "include", "include_fields", "exclude_fields", "after", "before", "consignment_structure")
@@ -58,7 +59,7 @@ class Listing:
     :param newest_first: whether the list comes by descending key where no sort is asked for.
     """
 
-    rows: Callable[[Store, Mapping[str, Any]], Table | list[Row] | None]
+    rows: Callable[[Store, Mapping[str, Any]], Source | None]
     paging: Paging
     key: str = "id"
     default: int = 50
@@ -139,18 +140,17 @@ def shape(store: Store, listing: Listing, row: Row, query: Mapping[str, str], in
 # -- which rows ----------------------------------------------------------------------------------------------------------------------
 
 
-def select(
-    store: Store, listing: Listing, source: Table | list[Row], query: Mapping[str, str]
-) -> tuple[Sequence[Any], Callable[[Any], Row]]:
+def select(store: Store, listing: Listing, source: Source, query: Mapping[str, str]) -> tuple[Sequence[Any], Callable[[Any], Row]]:
     """Choose and order rows: keys and a loader for a table, the rows themselves for a list."""
     aliases = {**listing.aliases, **{name: partial(read, store) for name, read in listing.store_aliases.items()}}
     found = filters.parse(query, listing.allowed - RESERVED, aliases)
     if listing.bare_date_gets_time:
         found = [with_time_of_day(store, condition) for condition in found]
     sort, descending = _sort_of(listing, query)
+    if isinstance(source, Children):
+        source = source.near(found)
     if isinstance(source, list):
-        near = source.near(found) if isinstance(source, Children) else source
-        rows = [row for row in near if all(f.keeps(row) for f in found)] if found else [*source]
+        rows = [row for row in source if all(f.keeps(row) for f in found)] if found else [*source]
         if sort is not None:
             rows.sort(key=lambda row: _sortable(row.get(sort)), reverse=descending)
         return rows, lambda row: row
@@ -282,7 +282,12 @@ class _Page:
 
 
 def _page(
-    listing: Listing, chosen: Sequence[Any], load: Callable[[Any], Row], query: Mapping[str, str], limit: int, source: Table | list[Row]
+    listing: Listing,
+    chosen: Sequence[Any],
+    load: Callable[[Any], Row],
+    query: Mapping[str, str],
+    limit: int,
+    source: Source,
 ) -> _Page:
     total = len(chosen)
     if listing.paging == "none":
@@ -354,7 +359,12 @@ def _cursor(listing: Listing, row: Row, place: int, query: Mapping[str, str]) ->
 
 
 def _after(
-    listing: Listing, chosen: Sequence[Any], load: Callable[[Any], Row], query: Mapping[str, str], limit: int, source: Table | list[Row]
+    listing: Listing,
+    chosen: Sequence[Any],
+    load: Callable[[Any], Row],
+    query: Mapping[str, str],
+    limit: int,
+    source: Source,
 ) -> int:
     name = "after" if query.get("after") else "before"
     try:
