@@ -46,13 +46,14 @@ def apply(
     airflow-bigcommerce write apply bigcommerce-reports/products/run=.../plan-1
     airflow-bigcommerce write apply s3://aws_default@bucket/reports/products/run=.../plan-1/manifest.json --yes
     """
+    from airflow_provider_bigcommerce.core.writing.outcomes import ON_REJECTED
     from airflow_provider_bigcommerce.operators.writes import write_run
     from airflow_provider_bigcommerce.writing.apply import Applying, require_good
     from airflow_provider_bigcommerce.writing.folder import read_plan_manifest
     from airflow_provider_bigcommerce.writing.sending_plan import SendingManner
 
     _require_one_of("--on-conflict", on_conflict, ("keep", "overwrite"))
-    _require_one_of("--on-rejected", on_rejected, ("fail", "stop", "warn"))
+    _require_one_of("--on-rejected", on_rejected, ON_REJECTED)
     plan, hook = _whole(uri), hook_for(conn_id, store_hash, token, api_url)
     manifest = read_plan_manifest(plan)
     if not yes:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, cast
 
 import msgspec
@@ -133,6 +133,7 @@ def _below(row: Resource, path: str, keys: Mapping[str, str]) -> Resource:
     )
 
 
+@lru_cache(maxsize=1024)
 def placeholders(path: str) -> tuple[str, ...]:
     """Names of a path's placeholders, in order."""
     return tuple(PLACEHOLDER.findall(path))
@@ -251,6 +252,7 @@ def ancestor_of(resource: Resource) -> Resource | None:
     return ancestor_of(above) or above if above is not None and above.parent_keys else above
 
 
+@lru_cache(maxsize=1024)  # of the catalog's paths, asked for with each row
 def column_of(placeholder: str) -> str:
     """The column that carries a parent's key on each row: the placeholder in snake case (``customerId`` -> ``customer_id``)."""
     return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", placeholder).replace("-", "_").lower()

@@ -19,6 +19,7 @@ from airflow_provider_bigcommerce.core.arguments import (
     text,
 )
 from airflow_provider_bigcommerce.core.places import place
+from airflow_provider_bigcommerce.core.writing.outcomes import ON_REJECTED, OnRejected
 from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.engine.failing import tells_why_it_fails
 from airflow_provider_bigcommerce.engine.mapped import named_by_connection
@@ -31,7 +32,7 @@ from airflow_provider_bigcommerce.writing.apply import MAX_AGE, Applied, Applyin
 from airflow_provider_bigcommerce.writing.arguments import PLANNED, refuse_absent, store_settings
 from airflow_provider_bigcommerce.writing.conflicts import OnConflict
 from airflow_provider_bigcommerce.writing.reading_back import Verify, verify_of
-from airflow_provider_bigcommerce.writing.sending_plan import OnRejected, SendingManner
+from airflow_provider_bigcommerce.writing.sending_plan import SendingManner
 
 
 class BigCommerceApplyOperator(BaseOperator):
@@ -76,7 +77,7 @@ class BigCommerceApplyOperator(BaseOperator):
         "approval": anything(),
         "max_age": optional(span(example="timedelta(hours=24)")),
         "on_conflict": one_of(("keep", "overwrite")),
-        "on_rejected": one_of(("fail", "stop", "warn")),
+        "on_rejected": one_of(ON_REJECTED),
         "verify": verify_of(),
         "report_path": optional(place("/data/reports")),
         "quota_share": optional(QUOTA_SHARE),

@@ -30,6 +30,7 @@ from airflow_provider_bigcommerce.core.arguments import (
 from airflow_provider_bigcommerce.core.ended_rows import Ended, Refusal
 from airflow_provider_bigcommerce.core.places import place
 from airflow_provider_bigcommerce.core.planning import resource_of
+from airflow_provider_bigcommerce.core.writing.outcomes import ON_REJECTED, OnRejected
 from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.engine.failing import tells_why_it_fails
 from airflow_provider_bigcommerce.engine.manifest import run_key
@@ -48,7 +49,7 @@ from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlannedOper
 from airflow_provider_bigcommerce.writing.guards import Guards
 from airflow_provider_bigcommerce.writing.holding import while_held
 from airflow_provider_bigcommerce.writing.input_files import FILE_FORMATS, Kind
-from airflow_provider_bigcommerce.writing.reporting import ON_REJECTED, OnRejected, Report, write_report
+from airflow_provider_bigcommerce.writing.reporting import Report, write_report
 from airflow_provider_bigcommerce.writing.results import call_of
 from airflow_provider_bigcommerce.writing.sent_notes import Notes, RunNotes
 from airflow_provider_bigcommerce.writing.spool import Spool

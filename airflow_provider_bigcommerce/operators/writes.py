@@ -16,12 +16,12 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.compat import come_again, is_task, record_metrics, try_number
 from airflow_provider_bigcommerce.core.waiting import is_permanent
+from airflow_provider_bigcommerce.core.writing.outcomes import OnRejected
 from airflow_provider_bigcommerce.engine.manifest import run_key
 from airflow_provider_bigcommerce.engine.stoppable import StoppableReading
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, DestinationError, LongWaitError, ResourceBusyError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.writing.apply import Applied, Drive, require_good
-from airflow_provider_bigcommerce.writing.sending_plan import OnRejected
 
 
 def write_run(context: Mapping[str, Any], task_id: str, subject: str) -> str:

@@ -11,15 +11,17 @@ from zlib import crc32
 
 from airflow_provider_bigcommerce.sandbox import dates, fields, listing
 from airflow_provider_bigcommerce.sandbox.answers import Answer, error, ok
+from airflow_provider_bigcommerce.sandbox.children import Children
 from airflow_provider_bigcommerce.sandbox.contract import contract, parameters, schema_of
 from airflow_provider_bigcommerce.sandbox.filters import Reader
 from airflow_provider_bigcommerce.sandbox.kinds import KINDS, Kind
-from airflow_provider_bigcommerce.sandbox.listing import Listing, Paging
+from airflow_provider_bigcommerce.sandbox.listing import Listing, Paging, Source
 from airflow_provider_bigcommerce.sandbox.made_up import MadeUp
 from airflow_provider_bigcommerce.sandbox.parents import parents_exist
 from airflow_provider_bigcommerce.sandbox.routes import Call, Handler, Router
 from airflow_provider_bigcommerce.sandbox.store import Store
-from airflow_provider_bigcommerce.sandbox.table import Row, Table
+from airflow_provider_bigcommerce.sandbox.table import Row
+from airflow_provider_bigcommerce.sandbox.unique import folded
 from airflow_provider_bigcommerce.sandbox.writes import visible
 
 _ALIASES: Mapping[str, Mapping[str, str | Reader]] = {
@@ -45,7 +47,7 @@ def paging_of(path: str) -> Paging:
     return "page" if "page" in query or "limit" in query else "none"
 
 
-def documented_listing(path: str, rows: Callable[[Store, Mapping[str, Any]], Table | list[Row] | None], **changes: Any) -> Listing:
+def documented_listing(path: str, rows: Callable[[Store, Mapping[str, Any]], Source | None], **changes: Any) -> Listing:
     """Make a listing of a documented path."""
     query = contract()[path]["get"]["query"]
     limit = query.get("limit", {})
@@ -114,15 +116,15 @@ def list_handler(how: Listing) -> Handler:
     return lambda store, call: listing.answer(store, how, call.keys, call.query, call.version)
 
 
-def _rows(name: str, field: str | None) -> Callable[[Store, Mapping[str, Any]], Table | list[Row] | None]:
-    def rows(store: Store, keys: Mapping[str, Any]) -> Table | list[Row] | None:
+def _rows(name: str, field: str | None) -> Callable[[Store, Mapping[str, Any]], Source | None]:
+    def rows(store: Store, keys: Mapping[str, Any]) -> Source | None:
         table = store.tables[name]
         if field is None:
             return table
         if name != "channel_listings" and not parents_exist(store, keys):  # listings of an unknown channel are an empty list: channels spec
             return None
         wanted = next(reversed(list(keys.values())))
-        return store.children(name, field, wanted)
+        return Children(store, name, field, wanted)
 
     return rows
 
@@ -151,16 +153,17 @@ def _count(path: str) -> Handler:
     return get
 
 
+_VARIANT = folded("variant_id")
+
+
 def add_price_records(router: Router, kind: Kind) -> None:
     """Add a price list's records of one variant, and of one variant in one currency."""
     path = "/v3/pricelists/{price_list_id}/records/{variant_id}"
 
     def rows(store: Store, keys: Mapping[str, Any]) -> list[Row]:
-        return [
-            row
-            for row in store.tables[kind.name].rows()
-            if row["price_list_id"] == keys["price_list_id"] and row["variant_id"] == keys["variant_id"]
-        ]
+        index = store.unique(kind.name, _VARIANT)
+        found = map(store.tables[kind.name].get, sorted(index.all(index.of(dict(keys)))))
+        return [row for row in found if row is not None and row["price_list_id"] == keys["price_list_id"]]
 
     def one(store: Store, call: Call) -> Answer:
         row = next((row for row in rows(store, call.keys) if row["currency"] == str(call.keys["currency_code"]).lower()), None)

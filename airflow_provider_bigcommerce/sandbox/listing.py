@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from time import gmtime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urlencode
 
 from airflow_provider_bigcommerce.sandbox import dates, filters
 from airflow_provider_bigcommerce.sandbox.answers import NOTHING, Answer, encode, error
+from airflow_provider_bigcommerce.sandbox.children import Children
 from airflow_provider_bigcommerce.sandbox.filters import BadParameterError, Filter, Reader
 from airflow_provider_bigcommerce.sandbox.table import Row, Table, between
 from airflow_provider_bigcommerce.sandbox.unique import folded
@@ -23,6 +24,7 @@ from airflow_provider_bigcommerce.sandbox.unique import folded
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.sandbox.store import Store
 
+Source: TypeAlias = Table | list[Row] | Children
 Paging = Literal["page", "cursor", "both", "keyset", "v2", "none"]
 RESERVED = frozenset(
     ("page", "limit", "sort", "direction", "include", "include_fields", "exclude_fields", "after", "before", "consignment_structure")
@@ -57,7 +59,7 @@ class Listing:
     :param newest_first: whether the list comes by descending key where no sort is asked for.
     """
 
-    rows: Callable[[Store, Mapping[str, Any]], Table | list[Row] | None]
+    rows: Callable[[Store, Mapping[str, Any]], Source | None]
     paging: Paging
     key: str = "id"
     default: int = 50
@@ -138,15 +140,15 @@ def shape(store: Store, listing: Listing, row: Row, query: Mapping[str, str], in
 # -- which rows ----------------------------------------------------------------------------------------------------------------------
 
 
-def select(
-    store: Store, listing: Listing, source: Table | list[Row], query: Mapping[str, str]
-) -> tuple[Sequence[Any], Callable[[Any], Row]]:
+def select(store: Store, listing: Listing, source: Source, query: Mapping[str, str]) -> tuple[Sequence[Any], Callable[[Any], Row]]:
     """Choose and order rows: keys and a loader for a table, the rows themselves for a list."""
     aliases = {**listing.aliases, **{name: partial(read, store) for name, read in listing.store_aliases.items()}}
     found = filters.parse(query, listing.allowed - RESERVED, aliases)
     if listing.bare_date_gets_time:
         found = [with_time_of_day(store, condition) for condition in found]
     sort, descending = _sort_of(listing, query)
+    if isinstance(source, Children):
+        source = source.near(found)
     if isinstance(source, list):
         rows = [row for row in source if all(f.keeps(row) for f in found)] if found else [*source]
         if sort is not None:
@@ -280,7 +282,12 @@ class _Page:
 
 
 def _page(
-    listing: Listing, chosen: Sequence[Any], load: Callable[[Any], Row], query: Mapping[str, str], limit: int, source: Table | list[Row]
+    listing: Listing,
+    chosen: Sequence[Any],
+    load: Callable[[Any], Row],
+    query: Mapping[str, str],
+    limit: int,
+    source: Source,
 ) -> _Page:
     total = len(chosen)
     if listing.paging == "none":
@@ -352,7 +359,12 @@ def _cursor(listing: Listing, row: Row, place: int, query: Mapping[str, str]) ->
 
 
 def _after(
-    listing: Listing, chosen: Sequence[Any], load: Callable[[Any], Row], query: Mapping[str, str], limit: int, source: Table | list[Row]
+    listing: Listing,
+    chosen: Sequence[Any],
+    load: Callable[[Any], Row],
+    query: Mapping[str, str],
+    limit: int,
+    source: Source,
 ) -> int:
     name = "after" if query.get("after") else "before"
     try:

@@ -424,7 +424,7 @@ class Store(Bookkeeping):
         table = self.tables["product_variants"]
         seeded = self.catalog.variants_of(product_id)
         rows = [row for variant_id in seeded if (row := table.get(variant_id)) is not None]
-        added = [row for row_id, row in table.changed.items() if row_id not in seeded and row["product_id"] == product_id]
+        added = [row for row_id in table.added if (row := table.changed[row_id])["product_id"] == product_id]
         return rows + sorted(added, key=lambda row: int(row["id"]))
 
     def channels_of(self, product_id: int) -> list[int]:

@@ -136,6 +136,7 @@ class Table:
         self.changed: dict[Key, Row] = {}
         self.deleted: set[Key] = set()
         self.hidden: set[Key] = set()
+        self.added: dict[Key, None] = {}  # keys of living rows that were not seeded, in the order in which they came
         self.version = 0
         self.changes: list[Key] = []  # keys in the order they were changed: what an index still has to look at
         self._ids: Sequence[Any] = ids if isinstance(ids, SeededIds) else sorted(ids, key=_rank)
@@ -190,6 +191,8 @@ class Table:
         """Add or replace one row."""
         old = self.get(row_id) if record and self.watch is not None else None
         self.deleted.discard(row_id)
+        if row_id not in self.changed and not self._is_seeded(row_id):
+            self.added[row_id] = None
         self.changed[row_id] = row
         if self._hides is not None and self._hides(row) != (row_id in self.hidden):
             self.hidden ^= {row_id}
@@ -208,6 +211,7 @@ class Table:
         found = row_id in self
         old = self.get(row_id) if record and self.watch is not None else None
         self.changed.pop(row_id, None)
+        self.added.pop(row_id, None)
         self.hidden.discard(row_id)
         self.deleted.add(row_id)
         self._stale.add(row_id)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseOperator
 
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, check_rendered, one_of
+from airflow_provider_bigcommerce.core.writing.outcomes import ON_REJECTED, OnRejected
 from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.engine.failing import tells_why_it_fails
 from airflow_provider_bigcommerce.engine.mapped import named_by_connection
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from airflow_provider_bigcommerce.writing.conflicts import OnConflict
     from airflow_provider_bigcommerce.writing.plan import Input, Unchanged
     from airflow_provider_bigcommerce.writing.reading_back import Verify
-    from airflow_provider_bigcommerce.writing.sending_plan import OnRejected
 
 
 class ToBigCommerceOperator(BaseOperator):
@@ -67,7 +67,7 @@ class ToBigCommerceOperator(BaseOperator):
 
     argument_checks: ClassVar[Checks] = {
         **PLAN_CHECKS,
-        "on_rejected": one_of(("fail", "stop", "warn")),
+        "on_rejected": one_of(ON_REJECTED),
         "on_conflict": one_of(("keep", "overwrite")),
         "verify": verify_of(),
     }

@@ -23,7 +23,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import msgspec
 
@@ -76,6 +76,13 @@ class Settled(msgspec.Struct, frozen=True, tag="outcome"):
     row: OutcomeRow
 
 
+class Numbers(msgspec.Struct, frozen=True, tag="numbers"):
+    """What a row's outcome has in addition, settled or not: pieces of stock. The last one of a row counts."""
+
+    row: int
+    told: dict[str, Any]
+
+
 class Withdrawn(msgspec.Struct, frozen=True, tag="not sent"):
     """The store has certainly not taken the row, although a request was about to be sent: it was refused for all its rows."""
 
@@ -88,7 +95,7 @@ class Closed(msgspec.Struct, frozen=True, tag="closed"):
     number: int
 
 
-Record = Begun | Window | Intent | Settled | Withdrawn | Closed
+Record = Begun | Window | Intent | Settled | Numbers | Withdrawn | Closed
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
 
@@ -97,11 +104,13 @@ class WindowPast:
     """What is known of a window from earlier tries.
 
     :param outcomes: place -> what became of the row.
+    :param told: place -> what its outcome has in addition.
     :param sent: places of rows that may have been sent.
     :param is_closed: whether every row has its outcome.
     """
 
     outcomes: dict[int, OutcomeRow] = field(default_factory=dict)
+    told: dict[int, dict[str, Any]] = field(default_factory=dict)
     sent: set[int] = field(default_factory=set)
     is_closed: bool = False
 
@@ -117,38 +126,44 @@ class Past:
 
     def __init__(self, destination: Destination, folder: str) -> None:
         self._spool: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed by close()
+        #: Window -> where its records are in the spool: (first byte, byte after the last), one pair for each try.
         self._parts: dict[int, list[tuple[int, int]]] = {}
         #: The first record of the first try; None where there was none.
         self.first: Begun | None = None
         #: Tries so far.
         self.tries = 0
-        current = -1
-        for name, data in _files(destination, folder):
-            for line in _lines(destination, name, data):
-                record = _decoded(destination, name, line)
-                if isinstance(record, Begun):
-                    self.first, self.tries, current = self.first or record, self.tries + 1, -1
-                    continue
-                if isinstance(record, Window):
-                    current = record.number
-                start = self._spool.tell()
-                self._spool.write(line + b"\n")
-                self._parts.setdefault(current, []).append((start, len(line)))
+        current, end = -1, 0
+        for name, line in _lines(destination, folder):
+            record = _decoded(destination, name, line)
+            if isinstance(record, Begun):
+                self.first, self.tries, current = self.first or record, self.tries + 1, -1
+                continue
+            if isinstance(record, Window):
+                current = record.number
+            start, end = end, end + self._spool.write(line + b"\n")
+            parts = self._parts.setdefault(current, [])
+            if parts and parts[-1][1] == start:
+                parts[-1] = parts[-1][0], end
+            else:
+                parts.append((start, end))
 
     def window(self, number: int) -> WindowPast:
         """What is known of one window."""
         past = WindowPast()
-        for start, size in self._parts.get(number, ()):
+        for start, end in self._parts.get(number, ()):
             self._spool.seek(start)
-            record = _decoder.decode(self._spool.read(size))
-            if isinstance(record, Intent):
-                past.sent.update(record.rows)
-            elif isinstance(record, Settled):
-                past.outcomes[record.row.row] = record.row
-            elif isinstance(record, Withdrawn):
-                past.sent.discard(record.row)
-            elif isinstance(record, Closed):
-                past.is_closed = True
+            for line in self._spool.read(end - start).splitlines():
+                record = _decoder.decode(line)
+                if isinstance(record, Intent):
+                    past.sent.update(record.rows)
+                elif isinstance(record, Settled):
+                    past.outcomes[record.row.row] = record.row
+                elif isinstance(record, Numbers):
+                    past.told[record.row] = record.told
+                elif isinstance(record, Withdrawn):
+                    past.sent.discard(record.row)
+                elif isinstance(record, Closed):
+                    past.is_closed = True
         return past
 
     def close(self) -> None:
@@ -156,29 +171,43 @@ class Past:
         self._spool.close()
 
 
-def _files(destination: Destination, folder: str) -> Iterator[tuple[str, bytes]]:
-    """The files of all tries, in order; hundreds of small objects are asked for together."""
+def _lines(destination: Destination, folder: str) -> Iterator[tuple[str, bytes]]:
+    """(file, record) of all tries, in order; of a file on the disk one at a time, of hundreds of small objects those of some together.
+
+    The last line on a disk may be torn, because the machine may have stopped while it was written: then nothing was sent for it.
+    """
     names = [entry.name for entry in destination.entries(f"{folder}/{_FOLDER}") if entry.name.endswith(".jsonl")]
-    together = 1 if destination.is_local else _TOGETHER
-    for start in range(0, len(names), together):
-        paths = {destination.fs._strip_protocol(destination.full(name)): name for name in names[start : start + together]}
+    if destination.is_local:
+        for name in names:
+            for line in _lines_on_disk(destination, name):
+                yield name, line
+        return
+    for start in range(0, len(names), _TOGETHER):
+        paths = {destination.fs._strip_protocol(destination.full(name)): name for name in names[start : start + _TOGETHER]}
         try:
             found: dict[str, bytes] = destination.fs.cat(list(paths))  # by fsspec's own spelling of them
         except OSError as error:
-            raise DestinationError(
-                f"{destination.url}/{names[start]} could not be read: {error.strerror or type(error).__name__}."
-            ) from error
+            raise _unreadable(destination, names[start], error) from error
         for path, name in paths.items():
-            yield name, found[path]
+            *lines, rest = found[path].split(b"\n")
+            if rest:
+                raise _damaged(destination, name)  # an object is there whole, or not at all
+            for line in lines:
+                yield name, line
 
 
-def _lines(destination: Destination, name: str, data: bytes) -> Iterator[bytes]:
-    """The whole lines; the last one may be torn, because the machine may have stopped while it was written: then nothing was sent for
-    it."""
-    lines = data.split(b"\n")
-    if lines[-1] and not destination.is_local:
-        raise _damaged(destination, name)  # an object is there whole, or not at all
-    yield from lines[:-1]
+def _lines_on_disk(destination: Destination, name: str) -> Iterator[bytes]:
+    try:
+        with Path(destination.full(name)).open("rb") as stream:
+            for line in stream:
+                if line.endswith(b"\n"):
+                    yield line[:-1]
+    except OSError as error:
+        raise _unreadable(destination, name, error) from error
+
+
+def _unreadable(destination: Destination, name: str, error: OSError) -> DestinationError:
+    return DestinationError(f"{destination.url}/{name} could not be read: {error.strerror or type(error).__name__}.")
 
 
 def _decoded(destination: Destination, name: str, line: bytes) -> Record:

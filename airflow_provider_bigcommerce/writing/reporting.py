@@ -7,23 +7,19 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.core.ended_rows import Ended
 from airflow_provider_bigcommerce.core.keys import Key
-from airflow_provider_bigcommerce.core.writing.outcomes import GOOD_OUTCOMES
+from airflow_provider_bigcommerce.core.writing.outcomes import GOOD_OUTCOMES, OnRejected
 from airflow_provider_bigcommerce.writing.columns import plain_value
 from airflow_provider_bigcommerce.writing.folder import OUTCOME_ROWS, REJECTED_ROWS, AttemptFolder
 from airflow_provider_bigcommerce.writing.formats import OutcomeManifest, OutcomeRow, PlannedOperation
 from airflow_provider_bigcommerce.writing.results import AGAIN, UNDO_ROWS
 from airflow_provider_bigcommerce.writing.undoing import UndoRow
-
-#: What rejected rows do to a task: it fails when all others are sent; nothing more is sent; it succeeds and tells.
-OnRejected = Literal["fail", "stop", "warn"]
-ON_REJECTED: tuple[OnRejected, ...] = ("fail", "stop", "warn")
 
 #: Rows that take back what was done, as input of the same operator.
 BACK_ROWS = "take_back.jsonl.gz"

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+import msgspec
+
 from airflow_provider_bigcommerce.core.catalog import Resource, Write
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.writing.outcomes import GOOD_OUTCOMES, OutcomeKind
@@ -21,6 +23,8 @@ from airflow_provider_bigcommerce.writing.folder import OUTCOME_ROWS, REJECTED_R
 from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlanManifest, PlanRow
 from airflow_provider_bigcommerce.writing.journal import Past
 from airflow_provider_bigcommerce.writing.undoing import RELATIVE, STOCK, UndoRow, undo_of_stock, undo_row
+
+_NOTHING: Mapping[str, Any] = {}
 
 UNDO_ROWS = "undo.jsonl.gz"
 
@@ -72,9 +76,9 @@ def write_results(
             counts[outcome.outcome] += 1
         for again in refused:
             rejected.write(dict(again))
-        for row, outcome in _outcomes(rows, past, size, folder.number):
+        for row, outcome, numbers in _outcomes(rows, past, size, folder.number):
             came = next(own, None) if own is not None else None
-            outcomes.write(outcome)
+            outcomes.write({**msgspec.structs.asdict(outcome), **numbers} if numbers else outcome)
             counts[outcome.outcome] += 1
             if outcome.outcome in AGAIN:
                 values = as_input(row, manifest) if came is None or came.get("_row") != row.row else came
@@ -109,7 +113,7 @@ def call_of(resource: Resource, row: PlanRow) -> Write:
     return route.call("upsert" if row.operation == "create" and route.create is None else row.operation)
 
 
-def _outcomes(rows: Iterable[PlanRow], past: Past, size: int, attempt: int) -> Iterable[tuple[PlanRow, OutcomeRow]]:
+def _outcomes(rows: Iterable[PlanRow], past: Past, size: int, attempt: int) -> Iterable[tuple[PlanRow, OutcomeRow, Mapping[str, Any]]]:
     left, number = iter(rows), 0
     while window := list(islice(left, size)):
         known = past.window(number)
@@ -121,7 +125,7 @@ def _outcomes(rows: Iterable[PlanRow], past: Past, size: int, attempt: int) -> I
                     row=row.row, key=row.key, id=row.id, outcome="unknown" if was_sent else "not_sent", fields=row.fields, attempt=attempt,
                     error=UNCLEAR if was_sent else "The run ended before the row's turn.",
                 )  # fmt: skip
-            yield row, found
+            yield row, found, known.told.get(row.row, _NOTHING)
         number += 1
 
 

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, Literal
+from typing import Any
 
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.client.writing import Writing
@@ -23,7 +23,7 @@ from airflow_provider_bigcommerce.core.repeating import may_repeat
 from airflow_provider_bigcommerce.core.writing.comparing import is_same
 from airflow_provider_bigcommerce.core.writing.items import Item, request_of
 from airflow_provider_bigcommerce.core.writing.keys import value_at
-from airflow_provider_bigcommerce.core.writing.outcomes import Outcome, OutcomeKind
+from airflow_provider_bigcommerce.core.writing.outcomes import OnRejected, Outcome, OutcomeKind
 from airflow_provider_bigcommerce.core.writing.preparing import prepared
 from airflow_provider_bigcommerce.core.writing.route import Route, route_of
 from airflow_provider_bigcommerce.core.writing.steps import Send
@@ -36,9 +36,6 @@ from airflow_provider_bigcommerce.writing.reading_back import Verify
 from airflow_provider_bigcommerce.writing.secrets import Secrets, with_secret
 
 log = logging.getLogger(__name__)
-
-#: What becomes of a run that has rejected rows: all rows are sent and then the task fails, nothing more is sent, or the log tells.
-OnRejected = Literal["fail", "stop", "warn"]
 
 #: Rows of a window: enough requests that its end, at which all answers are awaited, costs little.
 FEWEST_ROWS = 2_000

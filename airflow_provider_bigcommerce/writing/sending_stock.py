@@ -17,7 +17,7 @@ from airflow_provider_bigcommerce.core.ended_rows import Ended
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
 from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlanManifest, PlanRow
 from airflow_provider_bigcommerce.writing.holding import while_held
-from airflow_provider_bigcommerce.writing.journal import Closed, Intent, Journal, Past, Settled, Window, WindowPast, Withdrawn
+from airflow_provider_bigcommerce.writing.journal import Closed, Intent, Journal, Numbers, Past, Settled, Window, WindowPast, Withdrawn
 from airflow_provider_bigcommerce.writing.sending_plan import SendingManner, StoppedByRejectionError
 from airflow_provider_bigcommerce.writing.stock import CALLS, ROWS_IN_HAND, StockWriting
 from airflow_provider_bigcommerce.writing.stock_notes import StockNotes
@@ -96,6 +96,8 @@ class StockSending:
     def _take(self, row: PlanRow, ended: Ended) -> None:
         """Note a row's outcome; of a run that was ended, those that are not clear are left to the next try."""
         outcome = ended.outcome
+        if ended.told:
+            self._journal.note(Numbers(row.row, dict(ended.told)))
         if outcome.outcome == "not_sent":
             self._journal.note(Withdrawn(row.row))
         elif outcome.outcome == "unknown" and self.error is not None:

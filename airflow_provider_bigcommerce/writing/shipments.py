@@ -81,24 +81,25 @@ class ShipmentWriting:
                 self._ended.add(found)
             else:
                 read.put(place, found, key=str(found.order))
-        parcels = 0
+        parcels: Kept[Parcel] = Kept()
         for order in read.groups():
             good, refused = parcels_of(order)
-            parcels += len(good)
+            for parcel in good:
+                parcels.put(parcel.places[0], parcel, key=str(parcel.order))
             for ended in refused:
                 self._ended.add(ended)
         if self._guards is not None:
-            self._guards.rows, self._guards.changes = count, parcels
+            self._guards.rows, self._guards.changes = count, len(parcels)
             self._guards.check()
-        self._chosen = Chosen(self._verify, parcels)
-        waiting = read.groups()  # each worker takes the next order when it is done with one
+        self._chosen = Chosen(self._verify, len(parcels))
+        waiting = parcels.groups()  # each worker takes the next order when it is done with one
 
         async def work() -> None:
             for order in waiting:
-                for parcel in parcels_of(order)[0]:
+                for parcel in order:
                     await self._one(parcel)
 
-        await _all(work() for _ in range(min(_AT_ONCE, parcels)))
+        await _all(work() for _ in range(min(_AT_ONCE, len(parcels))))
         return self._ended
 
     async def _one(self, parcel: Parcel) -> None:

@@ -130,7 +130,8 @@ class Undoing:
                     found.update(await _named(store, outcome, rows, names))
 
                 drive(ask)
-                yield from (_with(each, found.get(each.row), names) if each in lacking else each for each in block)
+                places = {each.row for each in lacking}
+                yield from (_with(each, found.get(each.row), names) if each.row in places else each for each in block)
 
 
 def _stock_settings(outcome: OutcomeManifest) -> dict[str, Any]:

@@ -130,6 +130,8 @@ def test_upserts_into_a_lake_are_judged_and_a_tool_that_did_not_run_says_why() -
 def test_writing_is_judged_by_quota_round_trips_cpu_and_memory() -> None:
     step = {"seconds": 184.0, "cpu": 9.0, "requests": 60}
     stock = {"rows": 10_000, "write": step, "growth_mb": 20.0, "mb": 150.0}
+    small = {**step, "growth_mb": 8.0, "mb": 140.0}
+    few = {"rows": 10, "plan": small, "apply": {**small, "growth_mb": 9.0}}
     found = {
         "products": {
             "rows": 25_000, "plan": step, "apply": step, "seconds": 184.0, "throttled": 1, "floor": 180.0,
@@ -138,6 +140,7 @@ def test_writing_is_judged_by_quota_round_trips_cpu_and_memory() -> None:
         "loop": {"rows": 25_000, "seconds": 8_750.0, "requests": 50_000, "throttled": 0},
         "records": {"rows": 10_000, "plan": step, "apply": {**step, "seconds": 15.9}, "floor": 15.0, "writing": 3.0},
         "plan": {"rows": 100_000, "plan": {**step, "cpu": 61.0}, "growth_mb": 8.0, "mb": 140.0},
+        "many": {"10": few, "100": {"rows": 100, "plan": small, "apply": {**small, "growth_mb": 16.0}}},
         "stock": {"10000": stock, "100000": {**stock, "rows": 100_000, "growth_mb": 28.0}},
     }  # fmt: skip
     page = rendered({"writes": {"date": "2026-01-01", "commit": "abc", "quick": False, "found": found}})
@@ -147,6 +150,10 @@ def test_writing_is_judged_by_quota_round_trips_cpu_and_memory() -> None:
     assert "two in flight | ≤ 1.05 x | 1.06 x | **missed** |" in page
     assert "| Writing, plan of 100,000 rows: CPU | ≤ 60 s | 61 s | **missed** |" in page
     assert "memory over the imports, against 10,000 | ≤ 1.5 x | 1.4 x | met |" in page
+    records = "Writing, 100 price records"
+    assert f"| {records} planned: memory over the imports, against 10 | ≤ 1.5 x | 1 x | met |" in page
+    assert f"| {records} planned and applied: memory over the imports, against 10 | ≤ 1.5 x | 1.78 x | **missed** |" in page
+    assert "| price records, then applied | 100 | 9.0 | 16 | 140 |" in page
     assert "| one by one, 25,000 of them | 8,750 | | 48 x ours a row | 50,000 | 0 | |" in page
 
 

@@ -34,8 +34,9 @@ def run(*, quick: bool) -> dict[str, Any]:
     found["records"] = {"rows": 10_000, **_step("records", 10_000)}
     found["records"]["floor"] = records_floor(10_000, found["records"]["writing"])
     found["plan"] = {"rows": 100_000 // scale, **_step("plan", 100_000 // scale)}
-    sizes = (100_000 // scale, 1_000_000 // scale)
-    found["stock"] = {str(size): {"rows": size, **_step("stock", size)} for size in sizes}
+    sizes = (10_000 // scale, 100_000 // scale, 1_000_000 // scale)
+    found["many"] = {str(size): {"rows": size, **_step("many", size)} for size in sizes}
+    found["stock"] = {str(size): {"rows": size, **_step("stock", size)} for size in sizes[1:]}
     return found
 
 

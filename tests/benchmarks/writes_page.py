@@ -22,6 +22,10 @@ def write_goals(found: Mapping[str, Any]) -> Iterator[tuple[str, float, float, s
     yield what, TIMES, records["apply"]["seconds"] / records["floor"], "x", ""
     plan = found["plan"]
     yield f"Writing, plan of {plan['rows']:,} rows: CPU", PLAN_CPU * plan["rows"] / 100_000, plan["plan"]["cpu"], "s", ""
+    *_, few, many = found["many"].values()
+    for step, said in (("plan", "planned"), ("apply", "planned and applied")):
+        what = f"Writing, {many['rows']:,} price records {said}: memory over the imports, against {few['rows']:,}"
+        yield what, MEMORY, many[step]["growth_mb"] / few[step]["growth_mb"], "x", ""
     few, *more = found["stock"].values()
     for many in more:
         what = f"Writing, {many['rows']:,} rows of stock: memory over the imports, against {few['rows']:,}"
@@ -75,6 +79,10 @@ def write_section(found: Mapping[str, Any]) -> list[str]:
         "|---|---:|---:|---:|---:|",
         f"| plan of products by SKU | {plan['rows']:,} | {plan['plan']['cpu']:.1f} | {memory} |",
     ]
+    for one in found["many"].values():
+        for step, said in (("plan", "planned"), ("apply", "then applied")):
+            numbers = f"{one[step]['cpu']:.1f} | {one[step]['growth_mb']:.0f} | {one[step]['mb']:.0f}"
+            lines += [f"| price records, {said} | {one['rows']:,} | {numbers} |"]
     for one in found["stock"].values():
         numbers = f"{one['write']['cpu']:.1f} | {one['growth_mb']:.0f} | {one['mb']:.0f}"
         lines += [f"| stock, written and read back | {one['rows']:,} | {numbers} |"]

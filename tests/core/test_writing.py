@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.core.messages import Response
+from airflow_provider_bigcommerce.core.writing import keys
 from airflow_provider_bigcommerce.core.writing.answers import read_answer
 from airflow_provider_bigcommerce.core.writing.items import Item
 from airflow_provider_bigcommerce.core.writing.machine import WriteMachine
@@ -577,3 +578,13 @@ def test_an_error_has_no_customers_data_and_one_line() -> None:
     assert "Jane" not in str(outcome.error)
     assert "jane" not in str(outcome.error)
     assert "\n" not in str(outcome.error)
+
+
+def test_a_key_is_known_again_however_the_runs_of_digests_were_merged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "_BLOCK", 5)
+    monkeypatch.setattr(keys.SeenKeys, "_MOST_FRESH", 8)
+    seen = keys.SeenKeys()
+    numbers = [(str(number * 7919 % 1_000),) for number in range(1_000)]
+
+    assert all(map(seen.add, numbers))
+    assert not any(map(seen.add, numbers))

@@ -33,6 +33,9 @@ from tests.writing.test_kills import FEW, KINDS, KilledError, killing, shipments
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 
+#: Bytes of a row's outcome in a journal, about.
+_RECORD = 150
+
 PRICES, PRODUCTS, SHIPMENTS = (
     "PUT /v3/pricelists/{price_list_id}/records",
     "PUT /v3/catalog/products",
@@ -80,12 +83,12 @@ class Flow:
         with BlockingStore(BigCommerceStore(credentials, StoreSettings())) as store:
             yield store
 
-    def apply(self, plan: object, *, kills: int = 3, points: int = 8, window: int | None = None) -> Applied:
-        """Apply a plan that is killed three times on the way."""
+    def apply(self, plan: object, *, kills: int = 3, points: int = 8, window: int | None = None, rows: int = 100) -> Applied:
+        """Apply a plan that is killed three times on the way; of so many rows, which says how far it comes between two kills."""
         more: dict[str, Any] = {"approval": "none needed", "max_age": None, "is_last_try": False, "settings": FEW, "stale": 0}
         for _ in range(kills):
             if self.is_killed:
-                self.kill(plan if isinstance(plan, str) else plan["manifest"])  # type: ignore[index]  # the XCom of an undo
+                self.kill(plan if isinstance(plan, str) else plan["manifest"], rows)  # type: ignore[index]  # the XCom of an undo
                 continue
             try:
                 applying(self.sandbox, plan, at=killing(self.dice.randrange(points)), window=window, **more)
@@ -98,19 +101,19 @@ class Flow:
                 last = error
         raise last
 
-    def kill(self, plan: str) -> None:
-        """Apply in a process of its own, and end that when it has written some more records into its journal."""
-        wanted = self.records() + self.dice.randrange(2, 40)
+    def kill(self, plan: str, rows: int) -> None:
+        """Apply in a process of its own, and end that when it has written some more into its journal."""
+        wanted = self.journaled() + self.dice.randrange(1_000, 1_000 + rows * _RECORD // 4)
         arguments = [sys.executable, "-m", "tests.writing.killed", self.sandbox.url, self.sandbox.store_hash, self.sandbox.token, plan]
         process = subprocess.Popen(arguments, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while process.poll() is None and self.records() < wanted:
+        while process.poll() is None and self.journaled() < wanted:
             time.sleep(0.02)
         process.kill()
         process.wait()
 
-    def records(self) -> int:
-        files = (self.path / "reports").rglob("journal/*.jsonl")
-        return sum(file.read_bytes().count(b"\n") for file in files)
+    def journaled(self) -> int:
+        """Bytes of all journals."""
+        return sum(file.stat().st_size for file in (self.path / "reports").glob("*/*/*/journal/*.jsonl"))
 
     def rejected(self, applied: Applied) -> list[dict[str, Any]]:
         return lines(applied, "rejected.jsonl.gz")
@@ -120,6 +123,19 @@ def one_outcome_each(applied: Applied, rows: int) -> Counter[str]:
     found = outcomes(applied)
     assert [row.row for row in found] == list(range(rows)), "every row has exactly one outcome"
     return Counter(row.outcome for row in found)
+
+
+def add_records(sandbox: Sandbox, price_list: int, keys: Sequence[tuple[str, str]]) -> None:
+    """Give variants a record each: what is new in the input is taken back by a DELETE a record, so that is to be its smaller part."""
+    table = sandbox.store.tables["price_list_records"]
+    model = next(iter(table.rows()))
+    variants = {row["sku"]: row for row in sandbox.store.rows("product_variants")}
+    there = {(row["sku"], row["currency"]) for row in table.rows() if row["price_list_id"] == price_list}
+    for sku, currency in keys:
+        if (sku, currency) not in there:
+            number, variant = table.next_id(), variants[sku]
+            own = {"variant_id": variant["id"], "product_id": variant["product_id"], "sku": sku, "currency": currency}
+            table.put(number, {**model, **own, "price_list_id": price_list, "price": 20.5, "calculated_price": 20.5, "_id": number})
 
 
 @pytest.mark.parametrize(
@@ -133,12 +149,13 @@ def test_price_records(tmp_path: Path, bigcommerce_sandbox: Sandbox, count: int,
     path = f"/v3/pricelists/{price_list}/records"
     keys = [(row["sku"], currency) for row in store.rows("product_variants") if row["sku"] for currency in ("usd", "gbp", "eur")][:count]
     assert len(keys) == count
+    add_records(bigcommerce_sandbox, price_list, keys[count // 10 :])
     rows = [{"price_list_id": price_list, "sku": sku, "currency": currency, "price": 3.25} for sku, currency in keys]
     bad = set(range(5, count, 50))
     before = {(row["sku"], row["currency"]): row for row in bigcommerce_sandbox.listed(path)}
 
     wrong = [{**row, "sku": f"NO-{place}"} if place in bad else row for place, row in enumerate(rows)]
-    applied = flow.apply(flow.plan("price_list_records", wrong, "upsert"), window=30 if not is_killed else None)
+    applied = flow.apply(flow.plan("price_list_records", wrong, "upsert"), window=30 if not is_killed else None, rows=count)
 
     told = one_outcome_each(applied, count)
     assert told["rejected"] == len(bad)
@@ -150,7 +167,8 @@ def test_price_records(tmp_path: Path, bigcommerce_sandbox: Sandbox, count: int,
     assert {now[key] for key in keys} == {3.25}
 
     for each in (again, applied):
-        undone = flow.apply(undoing(bigcommerce_sandbox, each.uri, run=f"undo-{each.manifest.plan_digest[:8]}"), kills=1)
+        taking_back = undoing(bigcommerce_sandbox, each.uri, run=f"undo-{each.manifest.plan_digest[:8]}")
+        undone = flow.apply(taking_back, kills=1, rows=each.manifest.rows)
         assert undone.is_good
     after = {(row["sku"], row["currency"]): row["price"] for row in bigcommerce_sandbox.listed(path)}
     assert after == {key: row["price"] for key, row in before.items()}
@@ -169,7 +187,7 @@ def test_products(tmp_path: Path, bigcommerce_sandbox: Sandbox, count: int, is_k
     bad = set(range(9, count, 50))
 
     wrong = [{**row, "name": other["name"]} if place in bad else row for place, row in enumerate(rows)]
-    applied = flow.apply(flow.plan("products", wrong, "update", "sku"), window=30 if not is_killed else None)
+    applied = flow.apply(flow.plan("products", wrong, "update", "sku"), window=30 if not is_killed else None, rows=count)
 
     told = one_outcome_each(applied, count)
     assert (told["updated"], told["conflict"] + told["rejected"]) == (count - len(bad), len(bad))
@@ -185,7 +203,7 @@ def test_products(tmp_path: Path, bigcommerce_sandbox: Sandbox, count: int, is_k
     for key, price in theirs.items():
         store.tables["products"].put(key, {**store.tables["products"].get(key), "price": price})
     for each in (again, applied):
-        flow.apply(undoing(bigcommerce_sandbox, each.uri, run=f"undo-{each.manifest.plan_digest[:8]}"), kills=1)
+        flow.apply(undoing(bigcommerce_sandbox, each.uri, run=f"undo-{each.manifest.plan_digest[:8]}"), kills=1, rows=each.manifest.rows)
     for row in store.rows("products"):
         if row["id"] in theirs:
             assert row["price"] == theirs[row["id"]], "nobody's later change is overwritten"
@@ -203,7 +221,7 @@ def test_shipments(tmp_path: Path, bigcommerce_sandbox: Sandbox, count: int, is_
     lost = [{"order_product_id": 999_999_999, "quantity": 1}]
     wrong = [{**row, "items": lost} if place in bad else row for place, row in enumerate(rows)]
 
-    applied = flow.apply(flow.plan("order_shipments", wrong, "create"), points=40, window=30 if not is_killed else None)
+    applied = flow.apply(flow.plan("order_shipments", wrong, "create"), points=40, window=30 if not is_killed else None, rows=count)
 
     told = one_outcome_each(applied, count)
     assert told["rejected"] <= len(bad), "one may be unknown: its answer was lost"

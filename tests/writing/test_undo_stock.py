@@ -44,6 +44,13 @@ def apply(plan: dict[str, Any], context: Any = None, **more: Any) -> dict[str, A
     return BigCommerceApplyOperator(task_id="back", plan=plan, approval="none needed", **more).execute(context or {})
 
 
+def plan_change(plan: dict[str, Any]) -> int:
+    """By what the only row of a plan changes the pieces."""
+    with open_plan(plan["manifest"]) as opened:
+        [row] = opened.rows()
+    return int(row.body["quantity"])
+
+
 def adjusted(sandbox: Sandbox) -> int:
     return sum(request.path == RELATIVE for request in sandbox.store.requests)
 
@@ -62,6 +69,10 @@ def test_stock_is_taken_back_by_the_difference_and_so_is_its_undo(connected: San
 
     assert (plan["rows"], plan["cannot"], back["counts"]) == (2, {}, {"updated": 2})
     assert on_hand(connected) == [before[0] - 4, before[1]]
+    assert [{name: row[name] for name in ("old", "sent", "seen", "mode")} for row in lines(back["manifest"], "outcomes.jsonl.gz")] == [
+        {"old": was, "sent": now - was, "seen": now, "mode": "relative"}
+        for was, now in (((set_to[0] or 0) - 4, before[0] - 4), (set_to[1], before[1]))
+    ]
     with open_plan(plan["manifest"]) as opened:
         assert [(row.old, row.new) for row in opened.rows()] == [
             ({"quantity": (set_to[0] or 0) - 4}, {"quantity": before[0] - 4}),
@@ -117,6 +128,10 @@ def test_an_unclear_answer_is_never_sent_again_not_by_a_cleared_task_either(
         with pytest.raises(AirflowFailException, match=f"1 {outcome}"):
             apply(plan, task.context)
     assert adjusted(connected) == 1
+    [manifest] = (tmp_path / "r").glob("*/*/apply-1/manifest.json")
+    [row] = lines(str(manifest), "outcomes.jsonl.gz")
+    assert (row["old"], row["sent"]) == (900, plan_change(plan))
+    assert row["seen"] in (900, 900 + row["sent"])
 
 
 def test_a_worker_that_was_killed_before_its_request_sends_it_no_second_time(

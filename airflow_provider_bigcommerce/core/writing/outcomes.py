@@ -23,6 +23,10 @@ OUTCOME_KINDS: tuple[OutcomeKind, ...] = get_args(OutcomeKind)
 #: What needs nobody's attention.
 GOOD_OUTCOMES: frozenset[OutcomeKind] = frozenset({"created", "updated", "unchanged", "deleted"})
 
+#: What rejected rows do to a run: it fails when all others are sent; nothing more is sent; it succeeds, and the log tells.
+OnRejected = Literal["fail", "stop", "warn"]
+ON_REJECTED: tuple[OnRejected, ...] = ("fail", "stop", "warn")
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

@@ -137,7 +137,7 @@ def _can_ask(lookup: Lookup, item: Item) -> bool:
 
 
 def _chunks(lookup: Lookup, items: Sequence[Item]) -> Iterable[list[Item]]:
-    """As many rows as one request asks for."""
+    """As many rows as one request asks for: as its line takes, and, where several rows have one key, as fit into one page of the answer."""
     if lookup.filter is None:
         yield list(items)
         return
@@ -146,7 +146,8 @@ def _chunks(lookup: Lookup, items: Sequence[Item]) -> Iterable[list[Item]]:
     for item in items:
         value = str(_value(lookup, item))
         more = 0 if value in values else len(quote_plus(f"{value},"))
-        if chunk and (not lookup.many or len(values) >= MOST_KEYS or size + more > MOST_LINE - 300):
+        is_full = len(values) >= MOST_KEYS or size + more > MOST_LINE - 300 or (more and len(chunk) >= PAGE_SIZE)
+        if chunk and (not lookup.many or is_full):
             yield chunk
             chunk, size, values = [], 0, set()
             more = len(quote_plus(f"{value},"))

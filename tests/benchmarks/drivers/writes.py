@@ -150,6 +150,23 @@ def plan(rows: int, folder: Path) -> dict[str, Any]:
     return found | {"mb": _peak(), "growth_mb": _peak() - before}
 
 
+def many(rows: int, folder: Path) -> dict[str, Any]:
+    """So many price records, planned and applied, for their memory: an update of products would send a hundred times the requests."""
+    bench = Bench(VirtualStore(rows=rows // len(CURRENCIES), at_once=_AT_ONCE, reading=0.1, writing=3.0), folder)
+    keys = ((number, name) for number in range(1, rows // len(CURRENCIES) + 1) for name in CURRENCIES)
+    path = _written(folder / "in.jsonl", ({"price_list_id": 1, "sku": f"S{one}", "currency": name, "price": 5.5} for one, name in keys))
+    found: dict[str, Any] = {}
+    before = _peak()
+    with bench.measured(found, "plan"):
+        plan = bench.plan(path, "price_list_records", "upsert", None)
+    found["plan"] |= {"mb": _peak(), "growth_mb": _peak() - before}
+    with bench.measured(found, "apply"):
+        applied = bench.apply(plan)
+    assert applied.manifest.counts == {"updated": rows}, applied.manifest.counts
+    found["apply"] |= {"mb": _peak(), "growth_mb": _peak() - before}
+    return found | {"throttled": bench.store.throttled}
+
+
 def stock(rows: int, folder: Path) -> dict[str, Any]:
     """So many quantities of stock, as the operator sends and reports them."""
     bench = Bench(VirtualStore(rows=rows, at_once=_AT_ONCE), folder)
@@ -214,6 +231,6 @@ if __name__ == "__main__":
 
     _NOW = datetime.now(UTC)
     steps: dict[str, Callable[[int, Path], dict[str, Any]]] = {
-        "products": products, "records": records, "plan": plan, "stock": stock, "loop": loop,
+        "products": products, "records": records, "plan": plan, "stock": stock, "many": many, "loop": loop,
     }  # fmt: skip
     print(json.dumps(steps[sys.argv[1]](int(sys.argv[2]), Path(sys.argv[3]))))
