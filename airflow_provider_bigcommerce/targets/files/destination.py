@@ -100,7 +100,7 @@ class NewFile(io.RawIOBase):
             self._digest.close()
 
     def forgo_digest(self) -> None:
-        """Compute no digest, before the first byte: where nobody notes it, it is 3 % of the CPU of a rewrite, and more on other processors."""
+        """Compute no digest, said before the first byte: where nobody notes it, it is 3 % of the CPU of a rewrite (measured)."""
         self._digest = None
 
     @property
