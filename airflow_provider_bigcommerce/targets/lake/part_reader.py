@@ -111,9 +111,11 @@ def _without_repeats(metadata: Any) -> frozenset[str]:
     A dictionary that takes a third of its column or more, both compressed, saves nothing. Columns with less than a byte a row are not among
     them, whatever they have.
     """
-    found = set()
-    group = metadata.row_group(0) if metadata.num_row_groups else None
-    for number in range(0 if group is None else group.num_columns):
+    found = set[str]()
+    if not metadata.num_row_groups:
+        return frozenset()
+    group = metadata.row_group(0)
+    for number in range(group.num_columns):
         column = group.column(number)
         size = column.total_compressed_size
         of_dictionary = column.data_page_offset - column.dictionary_page_offset if column.has_dictionary_page else size
