@@ -141,9 +141,7 @@ def _remove_copies(destination: Destination, look: Look, runs: Iterable[str], be
                 destination.remove(copy.entry.name)
 
 
-def _remove_left(
-    destination: Destination, look: Look, replaced: set[str], now: datetime, removed: Removed, *, dry_run: bool
-) -> None:
+def _remove_left(destination: Destination, look: Look, replaced: set[str], now: datetime, removed: Removed, *, dry_run: bool) -> None:
     """Remove the files of killed compactions and of killed removals: of runs without a manifest, none of whose files is of today.
 
     :param replaced: the runs that compactions stand for.

@@ -9,7 +9,8 @@ import contextlib
 import io
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,10 +80,13 @@ class PartWriter:
     :param folder: the table's directory below it.
     :param schema: Arrow schema of the part.
     :param key: the key's fields, for the statistics of the first.
+    :param plain: paths in Parquet of the columns that get no dictionary.
     :raises DestinationError: the file cannot be created.
     """
 
-    def __init__(self, destination: Destination, folder: str, schema: Any, key: Sequence[str]) -> None:
+    def __init__(
+        self, destination: Destination, folder: str, schema: Any, key: Sequence[str], plain: AbstractSet[str] = frozenset()
+    ) -> None:
         import pyarrow.parquet
 
         self.rows = 0
@@ -90,9 +94,13 @@ class PartWriter:
         self._key = key[0] if key else None
         self._bounds: list[Any] = []
         self._output = Output(destination, f"{folder}/{self._name}")
+        self._output.file.forgo_digest()  # a Delta log has none
         self._buffer = io.BufferedWriter(self._output.file, _BUFFER_BYTES)
         try:
-            self._parquet = pyarrow.parquet.ParquetWriter(self._buffer, schema, compression="zstd", compression_level=_LEVEL)
+            dictionaries = [path for path in _leaves(schema) if path not in plain] if plain else True
+            self._parquet = pyarrow.parquet.ParquetWriter(
+                self._buffer, schema, compression="zstd", compression_level=_LEVEL, use_dictionary=dictionaries
+            )
         except BaseException:
             self._output.abandon()
             raise
@@ -133,6 +141,19 @@ class PartWriter:
         with contextlib.suppress(DestinationError, OSError, ValueError, load_pyarrow().ArrowException):
             self._parquet.close()
         self._output.abandon()
+
+
+def _leaves(fields: Iterable[Any], above: str = "") -> Iterator[str]:
+    """The paths that columns have in Parquet, those of lists and objects as they are laid out there."""
+    types: Any = load_pyarrow().types
+    for field in fields:
+        path, kind = above + field.name, field.type
+        while types.is_list(kind):
+            path, kind = f"{path}.list.element", kind.value_type
+        if types.is_struct(kind):
+            yield from _leaves(kind, f"{path}.")
+        else:
+            yield path
 
 
 class RecordReader:

@@ -9,6 +9,7 @@ become a large one when they are many. So each row is written a bounded number o
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,9 @@ GROWING_BYTES: Final = 8 * 2**20
 #: parts that have grown become one of some 64 MB.
 SMALL_BYTES: Final = 16 * 2**20
 MOST_SMALL: Final = 8
+#: Rows to one that is dropped, from which on leaving it out piece by piece takes less CPU than a copy of all columns without it: 3 of 17 us
+#: a row of products where one in 1,000 is dropped, nothing where one in 300 is (measured).
+FEW_DROPPED: Final = 500
 
 
 @dataclass(slots=True, eq=False)
@@ -194,7 +198,8 @@ class Rewriter:
         try:
             for table in self._rows(unit, cut):
                 if writer is None:
-                    writer = PartWriter(self._destination, self._folder, self._schema, self._layout.key)
+                    plain = self._reader.without_repeats(unit.sources[0].part.name) if unit.sources else frozenset[str]()
+                    writer = PartWriter(self._destination, self._folder, self._schema, self._layout.key, plain)
                 writer.write(table)
                 written += table.num_rows
                 # A full part has room for the rows that replace some of its own.
@@ -257,10 +262,18 @@ class Rewriter:
             table = self._marked(table, _slice(source.marked, start, count), _slice(source.unmarked, start, count), source)
             dropped = _slice(source.dropped, start, count)
             if dropped is not None:
-                table = table.filter(self._pc.invert(dropped))
+                table = self._without(table, dropped)
             start += count
             if table.num_rows:
                 yield table
+
+    def _without(self, table: Any, dropped: Any) -> Any:
+        """The rows that are not dropped; what stands between few of them is not copied."""
+        gaps = self._pc.indices_nonzero(dropped)
+        if len(gaps) * FEW_DROPPED > table.num_rows:
+            return table.filter(self._pc.invert(dropped))
+        edges = [-1, *gaps.to_pylist(), table.num_rows]
+        return load_pyarrow().concat_tables([table.slice(gap + 1, until - gap - 1) for gap, until in itertools.pairwise(edges)])
 
     def _marked(self, table: Any, marked: Any, unmarked: Any, source: Touched) -> Any:
         if source.marked is None and source.unmarked is None:
