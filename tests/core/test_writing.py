@@ -17,9 +17,11 @@ from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.core.messages import Response
 from airflow_provider_bigcommerce.core.writing import keys
 from airflow_provider_bigcommerce.core.writing.answers import read_answer
+from airflow_provider_bigcommerce.core.writing.finding import keys_of
 from airflow_provider_bigcommerce.core.writing.items import Item
 from airflow_provider_bigcommerce.core.writing.machine import WriteMachine
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome
+from airflow_provider_bigcommerce.core.writing.questions import MOST_KEYS, PAGE_SIZE, questions
 from airflow_provider_bigcommerce.core.writing.route import route_of
 from airflow_provider_bigcommerce.core.writing.steps import Send
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, PermissionDeniedError
@@ -489,6 +491,23 @@ def test_a_store_that_is_down_ends_the_run_and_not_after_every_row() -> None:
     assert counts["unknown"] < 15
     assert counts["unknown"] + counts["not_sent"] == 100
     assert done.error is not None
+
+
+# -- what is asked -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("currencies", [1, 3, 7, 8, 300])
+def test_a_look_up_asks_for_no_more_rows_than_one_page_holds(currencies: int) -> None:
+    """Rows of one key stay in one request, which then may have more: 300 currencies of an SKU are two pages, however they are asked for."""
+    route = route_of(CATALOG["price_list_records"], "upsert")
+    rows = [{"price_list_id": 1, "sku": f"S{number}", "currency": f"c{at}"} for number in range(900) for at in range(currencies)]
+    items = [Item(place=place, key=None, action="upsert", row=row, body=row) for place, row in enumerate(rows)]
+    asked, left = questions(route, items, keys_of(route, needs_rows=True), "match")
+    assert not left
+    assert [item.place for question in asked for item in question.items] == [*range(len(items))]
+    sizes = [len(question.items) for question in asked]
+    assert max(sizes) <= max(PAGE_SIZE, 2 * currencies)
+    assert len(asked) <= 2 + len(items) / (min(MOST_KEYS, max(1, PAGE_SIZE // currencies)) * currencies)
 
 
 # -- what an answer says ----------------------------------------------------------------------------------------------------

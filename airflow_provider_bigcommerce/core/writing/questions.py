@@ -143,10 +143,15 @@ def _chunks(lookup: Lookup, items: Sequence[Item]) -> Iterable[list[Item]]:
         return
     chunk: list[Item] = []
     size, values = 0, set[str]()
+    rows_of_key = most_of_key = 0
     for item in items:
         value = str(_value(lookup, item))
         more = 0 if value in values else len(quote_plus(f"{value},"))
-        is_full = len(values) >= MOST_KEYS or size + more > MOST_LINE - 300 or (more and len(chunk) >= PAGE_SIZE)
+        if more:
+            most_of_key, rows_of_key = max(most_of_key, rows_of_key), 0
+        rows_of_key += 1
+        is_page_full = more and most_of_key > 1 and len(chunk) + most_of_key > PAGE_SIZE
+        is_full = len(values) >= MOST_KEYS or size + more > MOST_LINE - 300 or is_page_full
         if chunk and (not lookup.many or is_full):
             yield chunk
             chunk, size, values = [], 0, set()
