@@ -152,7 +152,7 @@ def test_writing_is_judged_by_quota_round_trips_cpu_and_memory() -> None:
     assert "memory over the imports, against 10,000 | ≤ 1.5 x | 1.4 x | met |" in page
     records = "Writing, 100 price records"
     assert f"| {records} planned: memory over the imports, against 10 | ≤ 1.5 x | 1 x | met |" in page
-    applied = f"| {records} planned and applied: memory over the imports, against 10 | ≤ 1.5 x | 1.78 x | **missed**: 16 MB in place of 9;"
+    applied = f"| {records} planned and applied: memory over the imports, against 10 | ≤ 1.5 x | 1.78 x | **missed**: 16 MB instead of 9;"
     assert applied in page
     assert "| price records, then applied | 100 | 9.0 | 16 | 140 |" in page
     assert "| one by one, 25,000 of them | 8,750 | | 48 x ours a row | 50,000 | 0 | |" in page

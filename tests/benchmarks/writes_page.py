@@ -26,7 +26,7 @@ def write_goals(found: Mapping[str, Any]) -> Iterator[tuple[str, float, float, s
     for step, said in (("plan", "planned"), ("apply", "planned and applied")):
         what = f"Writing, {many['rows']:,} price records {said}: memory over the imports, against {few['rows']:,}"
         before, after = few[step]["growth_mb"], many[step]["growth_mb"]
-        yield what, MEMORY, after / before, "x", f"{after:.0f} MB in place of {before:.0f}; the keys that have come take eight bytes a row"
+        yield what, MEMORY, after / before, "x", f"{after:.0f} MB instead of {before:.0f}; the keys that have come take eight bytes a row"
     few, *more = found["stock"].values()
     for many in more:
         what = f"Writing, {many['rows']:,} rows of stock: memory over the imports, against {few['rows']:,}"
