@@ -282,12 +282,7 @@ class _Page:
 
 
 def _page(
-    listing: Listing,
-    chosen: Sequence[Any],
-    load: Callable[[Any], Row],
-    query: Mapping[str, str],
-    limit: int,
-    source: Source,
+    listing: Listing, chosen: Sequence[Any], load: Callable[[Any], Row], query: Mapping[str, str], limit: int, source: Source
 ) -> _Page:
     total = len(chosen)
     if listing.paging == "none":
@@ -359,12 +354,7 @@ def _cursor(listing: Listing, row: Row, place: int, query: Mapping[str, str]) ->
 
 
 def _after(
-    listing: Listing,
-    chosen: Sequence[Any],
-    load: Callable[[Any], Row],
-    query: Mapping[str, str],
-    limit: int,
-    source: Source,
+    listing: Listing, chosen: Sequence[Any], load: Callable[[Any], Row], query: Mapping[str, str], limit: int, source: Source
 ) -> int:
     name = "after" if query.get("after") else "before"
     try:

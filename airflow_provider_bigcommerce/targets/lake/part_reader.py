@@ -59,7 +59,8 @@ class PartReader:
             source = self._destination.fs.open(full, "rb") if self._destination.is_local else arrow.BufferReader(self._whole(name))
             with source:
                 part = pyarrow.parquet.ParquetFile(source, pre_buffer=False)
-                self._without_repeats[name] = _without_repeats(part.metadata)
+                if name not in self._without_repeats:  # a part never changes
+                    self._without_repeats[name] = _without_repeats(part.metadata)
                 yield part
         except FileNotFoundError as error:
             raise DestinationError(
@@ -82,7 +83,7 @@ class PartReader:
             return part.read(columns=[column for column in columns if column in there])
 
     def without_repeats(self, name: str) -> frozenset[str]:
-        """The columns of a part whose values hardly repeat, by their paths in Parquet; known from the part's last reading."""
+        """The columns of a part whose values hardly repeat, by their paths in Parquet; known once the part was opened."""
         if name not in self._without_repeats:
             with self._open(name):
                 pass
