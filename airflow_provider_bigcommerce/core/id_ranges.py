@@ -81,6 +81,8 @@ class IdRanges:
         self._bounds: dict[Request, range | None] = {}  # request -> ids it covers, None for open-ended
         self._width_under_way = 0  # ids that bounded requests under way cover
         self._is_open = False  # an open-ended request is under way: nothing can be planned behind it
+        self._behind: Request | None = None  # looks behind a last page that is expected to be full, while that is on its way
+        self._behind_id: int | None = None  # the first id that it asks for
         self._is_beyond = False  # a range came back empty: a hole, or the end; only an open-ended request tells
         self._is_done = False
         self._was_short = False  # the last open-ended answer was short, and nothing else told that it was the last
@@ -98,7 +100,7 @@ class IdRanges:
     def next_request(self) -> Request | None:
         """The next range by the density so far; the last one ends where the list does, so that nothing above it is missed."""
         if self._is_done or self._is_open:
-            return None
+            return self._look_behind()
         if self._next_id is None:
             return self._plan(self._base, None)
         if self._next_id > self._last:
@@ -119,6 +121,8 @@ class IdRanges:
         last = self._next_id + width - 1
         if is_end or last >= self._last:
             self._is_beyond = False
+            if self._has_meta and density == 1.0 and remaining == self._page == self._limit and last < self._last:
+                self._behind_id = last + 1
             return self._plan(self._base.with_params({self._id_min: self._next_id}), None)
         request = self._base.with_params({self._id_min: self._next_id, self._id_max: last})
         ids = range(self._next_id, last + 1)
@@ -133,6 +137,8 @@ class IdRanges:
         :raises IncompleteReadError: rows that the store counts do not come, or come in no order.
         """
         covered = self._bounds.get(request)
+        if request is self._behind and (self._is_done or self._next_id != self._behind_id):
+            return self._asked_in_vain(request)
         params = dict(request.params)
         asked = covered or range(int(params.get(self._id_min, 0)), 2**63)
         if request is self._count:
@@ -168,6 +174,10 @@ class IdRanges:
             if rows:
                 self._place = self._next_id = max(keys) + 1
                 self._is_done = is_whole or self._next_id > self._last
+            if self._behind in (None, request):
+                self._behind_id = None
+            # What is behind this page may be on its way already.
+            self._is_open = self._behind_id is not None and self._next_id == self._behind_id and not self._is_done
         else:
             self._width_under_way -= len(covered)
             self._expected.pop(0)
@@ -178,6 +188,19 @@ class IdRanges:
                 self._expected.insert(0, 0.0)
         self._is_beyond = not rows
         return Step(listing.records, follow, total=of_all)
+
+    def _look_behind(self) -> Request | None:
+        """Ask what is behind the last page before it has come, where it will be full: then nothing else can tell that it is the last."""
+        if self._is_done or self._behind_id is None or self._behind is not None:
+            return None
+        self._behind = self._plan(self._base.with_params({self._id_min: self._behind_id}), None)
+        return self._behind
+
+    def _asked_in_vain(self, request: Request) -> Step:
+        """The last page did not end where it was expected to: what was asked for behind it tells nothing."""
+        del self._bounds[request]
+        self._behind_id = None
+        return Step(())
 
     def go_on(self) -> bool:
         """Read on from the last row, until nothing comes; tells whether anything can be behind it."""

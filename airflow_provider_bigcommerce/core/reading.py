@@ -140,7 +140,7 @@ def read_listing(
     body = response.body
     if response.status == 204 and (may_be_204 or request.path.startswith("/v2/")):
         return Listing([], _NO_META)
-    if not body.strip():
+    if not body or body.isspace():
         raise NoListError(f"status {response.status} without a body")
     try:
         if envelope == "data":

@@ -52,6 +52,18 @@ def bounds_of(runs: Sequence[Manifest], resource: Resource) -> Bounds:
     return Bounds(filters, dates, first_since(live), max(map(end_of, live)), backfilled=backfilled)
 
 
+def is_of_whole_store(runs: Sequence[Manifest], resource: Resource) -> bool:
+    """Whether a copy's newest runs alone tell that it goes back to the beginning of the store: what runs before them covered adds nothing.
+
+    :param runs: committed, in any order.
+    """
+    if not runs:
+        return False
+    newest_first = sorted(runs, key=lambda run: run.order, reverse=True)
+    from_the_beginning = [run for run in runs_compared(newest_first, resource) if run.window.since is None]
+    return any(run.watermark is not None or (run.mode == "full" and run.window.until is None) for run in from_the_beginning)
+
+
 def first_since(runs: Sequence[Manifest]) -> datetime | None:
     """Where the first of the windows of some runs begins; None for the beginning of the store."""
     begins = [moment(run.window.since, "since") for run in runs]

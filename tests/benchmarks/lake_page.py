@@ -9,6 +9,9 @@ from tests.benchmarks.lake import TOOLS
 
 #: Step -> most CPU seconds, and most MB over the imports, for the sizes of a full measure.
 BOUNDS: Mapping[str, tuple[float, float | None]] = {"random": (25, 400), "newest": (1.5, None), "many": (110, 900)}
+#: Step -> CPU seconds of ``deltalake``'s merge on the machine for which the bounds in seconds were set. Both together are a bound that does
+#: not depend on the machine.
+MERGE_THERE: Mapping[str, float] = {"random": 25, "many": 145}
 #: Most times the CPU of the log after many commits.
 LOG_BOUND = 2.0
 
@@ -25,9 +28,12 @@ def section(found: Mapping[str, Any]) -> list[str]:
         "## Upserts into a table of a lake",
         "",
         "Products of 237 columns in parts of 64 MB; a tenth of the rows that come are new. From rows in memory (ours as the raw records",
-        "that a store answers, the others' as Arrow) to the commit, each in a process of its own on the same parts, once. CPU is of all",
-        "threads; MB is the peak over libraries and changes. Rewritten: files that the tool wrote, of those that the table had.",
-        "The others take part at 1,000,000 rows alone.",
+        "that a store answers, the others' as Arrow) to the commit, each in a process of its own on the same parts. At 1,000,000 rows",
+        "ours and the merge take turns, and the run in the middle of three is shown; all else is run once. CPU is of all threads; MB is",
+        "the peak over libraries and changes. Rewritten: files that the tool wrote, of those that the table had.",
+        "",
+        "The goals in seconds were set on another machine, on which the merge took 25 and 145 s. The goals against the merge are the same",
+        "goals on any machine.",
     ]
     for step in (found[name] for name in BOUNDS):
         lines += ["", f"### {titled(step)}", "", "| | CPU s | x ours | seconds | MB | rewritten |", "|---|---:|---:|---:|---:|---:|"]

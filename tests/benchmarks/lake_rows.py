@@ -32,8 +32,8 @@ STORE = "abc123"
 READ_AT, CHANGED_AT = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
 #: Different products; a table of more repeats them under other ids, names, SKUs and URLs. More than a few row groups hold.
 DIFFERENT = 10_000
-#: Rows of a row group, as 8 MB of JSON have.
-_GROUP = 2_500
+#: Rows of a row group, as 16 MB of JSON have.
+_GROUP = 5_000
 #: Share of the changes that are new rows.
 _NEW = 0.1
 #: Characters of a description, so that a product has 3.3 KB.

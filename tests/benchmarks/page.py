@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import events_page
-from tests.benchmarks.lake_page import BOUNDS, LOG_BOUND, section, titled
+from tests.benchmarks.lake_page import BOUNDS, LOG_BOUND, MERGE_THERE, section, titled
 from tests.benchmarks.measures import LOOP, OURS, PEERS, QUOTAS, SOCKETS, TASKS, UNDIGESTED, WHOLE_TASKS
 from tests.benchmarks.processes import DLT_CONSTRAINTS
 from tests.benchmarks.writes_page import write_goals, write_section
@@ -113,6 +113,10 @@ def _lake_goals(found: Mapping[str, Any]) -> Iterator[Goal]:
         for name, (seconds, megabytes) in BOUNDS.items():
             step, ours = lake[name], lake[name]["tools"]["ours"]
             yield Goal(f"Lake, {titled(step)}: CPU", seconds, True, ours["cpu"], "s", is_decisive=False)
+            merge = step["tools"].get("merge", {}).get("cpu")
+            if name in MERGE_THERE and merge:
+                bound = round(seconds / MERGE_THERE[name], 2)
+                yield Goal(f"Lake, {titled(step)}: CPU against the merge", bound, True, ours["cpu"] / merge, is_decisive=False)
             if megabytes is not None:
                 yield Goal(f"Lake, {titled(step)}: memory over the imports", megabytes, True, ours["mb"], "MB", is_decisive=False)
         log = lake["log"]

@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from deltalake import DeltaTable
 
 from airflow_provider_bigcommerce.operators.reconcile import BigCommerceReconcileOperator
 from airflow_provider_bigcommerce.targets.files.destination import Destination
@@ -234,3 +235,32 @@ def test_after_any_commits_all_costs_as_after_a_week_and_a_run_no_more_than_afte
         (calls, seconds), (few, short) = found[history][title], found[than][title]
         assert calls <= 2 * few, (title, history, calls, few)
         assert seconds <= 2 * short, (title, history, seconds, short)
+
+
+def test_a_proof_reads_the_log_back_to_the_last_read_of_all_alone(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a DAG with ``full_every`` of a week has it: what ran before says nothing more of which rows the copy covers."""
+    for _ in range(2):
+        run(lake)
+    put(lake, 350)
+    store = lake.sandbox.store
+    lake.moment += HOUR
+    store.edit(NAME, min(row["id"] for row in store.rows(NAME)), notes="before all were read")
+    assert lake.run(NAME, "weekly", mode="full")["window"]["since"] is None
+    run(lake)
+    put(lake, 100)
+
+    asked: list[int | None] = []
+    history = DeltaTable.history
+
+    def counted_history(table: DeltaTable, limit: int | None = None) -> list[dict[str, Any]]:
+        asked.append(limit)
+        return history(table, limit)
+
+    monkeypatch.setattr(DeltaTable, "history", counted_history)
+    assert prove(lake)
+    assert asked == [200]
+
+    put(lake, 150)  # the last read of all is further back now
+    asked.clear()
+    assert prove(lake)
+    assert asked == [200, 400]

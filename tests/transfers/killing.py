@@ -14,12 +14,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_bigcommerce.engine.copying import WRITTEN_AT_ONCE
+
 #: Rows of a page and of a part file in these tests, and requests at once.
 PAGE, PART, AT_ONCE = 10, 50, 4
-#: Rows that may be read twice: those of the part that was open, of the page that would have closed it, and of the pages that were
-#: under way ahead of it. The client looks ahead by ``max_concurrency`` requests, and by twice as many while the next page in order
-#: is late.
-BOUND = PART + PAGE + 2 * AT_ONCE * PAGE
+#: Rows that may be read twice: those of the part that was open, of the page that would have closed it, of the pages that were
+#: under way ahead of it, and of those that were written together with it or waited for that. The client looks ahead by
+#: ``max_concurrency`` requests, and by twice as many while the next page in order is late.
+BOUND = PART + PAGE + 2 * AT_ONCE * PAGE + 2 * WRITTEN_AT_ONCE * PAGE
 
 
 def die() -> None:

@@ -16,7 +16,7 @@ import msgspec
 from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.reconciling import Bounds, Key
 from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, Window
-from airflow_provider_bigcommerce.engine.bounds import bounds_of, runs_compared
+from airflow_provider_bigcommerce.engine.bounds import bounds_of, is_of_whole_store, runs_compared
 from airflow_provider_bigcommerce.engine.copying import Copied
 from airflow_provider_bigcommerce.engine.manifest import Manifest
 from airflow_provider_bigcommerce.engine.selection import Span, select
@@ -60,7 +60,7 @@ class LakeCopy:
         self._store_hash = str(identity["store_hash"])
         self._table = LakeTable(self._destination, folder, self._layout, self._store_hash, storage)
         self._stands = self._table.look()
-        runs = [] if self._stands is None else self._table.runs(self._stands)
+        runs = [] if self._stands is None else self._table.runs(self._stands, partial(is_of_whole_store, resource=resource))
         if not runs:
             raise InvalidQueryError(
                 f"The log of {self._table.uri} holds no run any more, because the last one is older than the log keeps it. So it "

@@ -37,6 +37,9 @@ CHECKPOINT_EVERY: Final = 10
 MIRRORED_CHECKPOINT_EVERY: Final = 3
 #: Days for which commits stay in the log, and for which a run is known to have been made.
 LOG_DAYS: Final = 30
+#: Commits whose runs are read at first, and twice as many each time that these are not enough: a week of hourly ones, after which a
+#: compared or full read comes again, and the runs before it tell nothing more.
+_COMMITS: Final = 200
 #: What readers and writers of the table must know; more is a feature that somebody else has turned on.
 _PROTOCOL: Final = (1, 2)
 #: The member of a commit's information that holds the run's manifest.
@@ -195,11 +198,20 @@ class LakeTable:
         found = (msgspec.json.decode(line).get("commitInfo") for line in (data or b"").splitlines())
         return next((info for info in found if info is not None), None)
 
-    def runs(self, snapshot: Snapshot) -> list[Manifest]:
-        """The manifests of the runs that the log still has, whatever their filters."""
+    def runs(self, snapshot: Snapshot, is_enough: Callable[[Sequence[Manifest]], bool] = lambda _: False) -> list[Manifest]:
+        """The manifests of the runs that the log still has, whatever their filters, newest first.
+
+        :param is_enough: whether those before these need not be read.
+        """
         table = snapshot.table if self._mirror is None else self._in_store()  # a mirror begins with the last checkpoint
-        infos = (info.get(_INFO) for info in table.history())
-        return [Manifest.decode(msgspec.json.encode(info)) for info in infos if info is not None]
+        most = _COMMITS
+        while True:
+            commits = table.history(most)
+            infos = (commit.get(_INFO) for commit in commits)
+            found = [Manifest.decode(msgspec.json.encode(info)) for info in infos if info is not None]
+            if len(commits) < most or is_enough(found):
+                return found
+            most *= 2
 
     def before_restore(self, snapshot: Snapshot, commit: int) -> tuple[bool, Snapshot | None]:
         """Whether somebody has put the table back to an earlier version since a run's commit: rows went back, and numbers did not.
