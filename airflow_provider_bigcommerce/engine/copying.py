@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import logging
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -26,6 +25,7 @@ from airflow_provider_bigcommerce.core.positions import Position
 from airflow_provider_bigcommerce.core.windows import Window, window_query
 from airflow_provider_bigcommerce.engine.by_ids import NamedRows
 from airflow_provider_bigcommerce.engine.manifest import DataFile, FieldDrift
+from airflow_provider_bigcommerce.engine.pages_ahead import WRITTEN_AT_ONCE, in_thread, together
 from airflow_provider_bigcommerce.engine.progress import Progress
 from airflow_provider_bigcommerce.engine.selection import Selection, without_include
 from airflow_provider_bigcommerce.engine.writing_rows import Parts, RowWriter, WrittenRows
@@ -43,15 +43,11 @@ from airflow_provider_bigcommerce.rows.row_keys import KeyReader, SeenKeys
 from airflow_provider_bigcommerce.rows.schemas import Schema, schema
 from airflow_provider_bigcommerce.state import Reached
 
-T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 #: Include value -> the child resource that has the same rows, for a store that refuses the include and for parents that came
 #: with fewer rows than they have.
 _LINES: Mapping[str, str] = {"consignments.line_items": "order_products"}
-#: Pages that wait for the writer's thread at most. Each change of threads costs a wait for the interpreter, some milliseconds while
-#: answers are being read, so pages that come in a burst are written in few steps. Twice as many make it no faster (measured).
-WRITTEN_AT_ONCE = 4
 
 
 @dataclass(slots=True)
@@ -240,8 +236,8 @@ class Copy:
         copied = self._copied
         # Orders whose lines are asked for cost requests of their own, which a retry would repeat for every page that was not written.
         most = 1 if self._child is not None else WRITTEN_AT_ONCE
-        async with contextlib.aclosing(self._pages(store)) as pages, contextlib.aclosing(_together(pages, most)) as together:
-            async for came in together:
+        async with contextlib.aclosing(self._pages(store)) as pages, contextlib.aclosing(together(pages, most)) as written:
+            async for came in written:
                 copied.totals += [page.total for page in came if page.total is not None]
                 waiting = deque([(await self.completed(store, page.records), page.position) for page in came])
                 await begun
@@ -436,47 +432,3 @@ def drift_of(discrepancies: Discrepancies) -> tuple[FieldDrift, ...]:
         )
         for found in discrepancies.drift
     )
-
-
-async def in_thread(thread: Executor, function: Callable[..., T], *args: Any) -> T:
-    """Run a function in that thread; when this is cancelled, wait until the function has ended, because it is using the file."""
-    running = asyncio.get_running_loop().run_in_executor(thread, contextvars.copy_context().run, function, *args)
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait([running])
-        raise
-
-
-async def _together(pages: AsyncGenerator[Page, None], most: int) -> AsyncGenerator[list[Page], None]:
-    """The pages, read on while those before are being written; each time all that have come meanwhile.
-
-    :param most: pages that wait at most; then the read does, too.
-    """
-    waiting: list[Page] = []
-    changed, taken = asyncio.Event(), asyncio.Event()
-
-    async def read() -> None:
-        async for page in pages:
-            waiting.append(page)
-            changed.set()
-            while len(waiting) >= most:
-                taken.clear()
-                await taken.wait()
-
-    reading = asyncio.create_task(read())
-    reading.add_done_callback(lambda _: changed.set())
-    try:
-        while waiting or not reading.done():
-            if not waiting:
-                changed.clear()
-                await changed.wait()
-                continue
-            came = waiting[:]
-            waiting.clear()
-            taken.set()
-            yield came
-        reading.result()
-    finally:
-        reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)

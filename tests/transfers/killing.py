@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_bigcommerce.engine.copying import WRITTEN_AT_ONCE
+from airflow_provider_bigcommerce.engine.pages_ahead import WRITTEN_AT_ONCE
 
 #: Rows of a page and of a part file in these tests, and requests at once.
 PAGE, PART, AT_ONCE = 10, 50, 4
