@@ -247,7 +247,7 @@ class Walker:
         return [{**known.get(str(parent[name]), {}), **parent} for parent in wanted]
 
     async def _walk(self, walk: Walk, row: Resource, *, parent_may_vanish: bool = False) -> AsyncGenerator[Found, None]:
-        """Send what the walk plans, look ahead a little further than ``max_concurrency``, deliver in order.
+        """Send what the walk plans, as many requests ahead as ``max_concurrency``, deliver in order.
 
         An answer makes room for the next request at once, however long the page before is being written. When the next page in order is
         late (it is being repeated, say) and half of the others have come, the read continues up to twice as far.
@@ -260,7 +260,7 @@ class Walker:
         def fill() -> None:
             under_way = sum(not task.done() for _, task in slots)
             is_late = len(slots) - under_way >= max(1, most // 2) and not slots[0][1].done()
-            ahead = min(2 * most if is_late else most + most // 4, len(slots) + most - under_way)
+            ahead = min(2 * most if is_late else most, len(slots) + most - under_way)
             while len(slots) < ahead and (planned := walk.next_request()) is not None:
                 slots.append(start(planned))
 

@@ -16,8 +16,8 @@ from airflow_provider_bigcommerce.client.verbs import Page
 T = TypeVar("T")
 
 #: Pages that wait for the writer's thread at most. Each change of threads costs a wait for the interpreter, some milliseconds while
-#: answers are being read, so pages that come in a burst are written in few steps. Twice as many make it no faster (measured).
-WRITTEN_AT_ONCE: Final = 4
+#: answers are being read, so pages that come in a burst are written in few steps. More make it no faster, and take memory (measured).
+WRITTEN_AT_ONCE: Final = 2
 
 
 async def in_thread(thread: Executor, function: Callable[..., T], *args: Any) -> T:

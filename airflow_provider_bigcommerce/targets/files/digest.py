@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 #: Bytes from which handing over to another thread (some 50 microseconds) costs less than the digest itself.
 _WORTH_A_THREAD = 128 * 1024
 #: Bytes that may wait for their turn: pages come in bursts, faster than the digest, which catches up while the next ones are on their way.
-_MOST_WAITING = 8 * 2**20
+_MOST_WAITING = 4 * 2**20
 
 
 class Digest:

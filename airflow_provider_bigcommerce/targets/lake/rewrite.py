@@ -144,7 +144,8 @@ class Rewriter:
         if not coming.parts:
             return
         tables = [conformed(table, self._schema) for part in coming.parts for table in self._reader.batches(part.name)]
-        staged = pa.concat_tables(tables)
+        # In one piece: rows are taken from it for each part, and Arrow would put the pieces together each time.
+        staged = pa.concat_tables(tables).combine_chunks()
         for touched in units:
             taken = touched.sources[0].taken
             if len(taken):
