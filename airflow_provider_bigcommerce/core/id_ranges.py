@@ -168,7 +168,6 @@ class IdRanges:
         self._note(covered, rows, in_range)
         follow: tuple[Request, ...] = ()
         if covered is None:
-            self._is_open = False
             self._is_done = is_whole
             self._was_short = not is_full and not is_whole
             if rows:

@@ -69,7 +69,7 @@ async def taken(pages: Pages, waiting: int, most: int = 9) -> list[tuple[list[in
         (8, [([0], [0, 1, 2]), ([1, 2], [0, 1, 2])]),
     ],
 )
-def test_pages_are_read_while_others_are_written_and_those_that_came_are_writtentogether(
+def test_pages_are_read_while_others_are_written_and_those_that_came_are_written_together(
     waiting: int, expected: list[tuple[list[int], list[int]]]
 ) -> None:
     assert asyncio.run(taken(Pages(), waiting)) == expected
