@@ -11,7 +11,7 @@ import typer
 from airflow_provider_bigcommerce.cli.output import only_results, say
 
 if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.dbt.tables import Described
+    from airflow_provider_bigcommerce.dbt.copied_tables import Described
 
 
 @only_results
@@ -35,8 +35,8 @@ def dbt(
     airflow-bigcommerce dbt shop_dbt --conn-id warehouse --schema public
     airflow-bigcommerce dbt shop_dbt orders order_products products
     """
+    from airflow_provider_bigcommerce.dbt.copied_tables import STAGED, described, one_each
     from airflow_provider_bigcommerce.dbt.project import MARK, files
-    from airflow_provider_bigcommerce.dbt.tables import STAGED, described, one_each
 
     if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", name):
         raise typer.BadParameter(f"{name!r} is no name of a dbt project. Accepted: small letters, digits and '_'", param_hint="--name")

@@ -53,7 +53,7 @@ def plan(
     airflow-bigcommerce write plan products prices.csv --match-on sku
     airflow-bigcommerce write plan products '/data/in/*.parquet' --operation upsert --match-on sku --map Artikel=sku --map Preis=price
     """
-    from airflow_provider_bigcommerce.writing.arguments import attempt_of, input_of
+    from airflow_provider_bigcommerce.writing.input_arguments import attempt_of, input_of
     from airflow_provider_bigcommerce.writing.plan import PlanSettings, plan_rows
 
     settings = PlanSettings(

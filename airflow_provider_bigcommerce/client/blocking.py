@@ -15,11 +15,11 @@ from airflow_provider_bigcommerce.client.writing import Writing, take
 from airflow_provider_bigcommerce.core.deleting import RowKey
 from airflow_provider_bigcommerce.core.messages import Query, Response
 from airflow_provider_bigcommerce.core.positions import ParentId, Position
-from airflow_provider_bigcommerce.core.writing.finding import Held
 from airflow_provider_bigcommerce.core.writing.items import Item
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome
 from airflow_provider_bigcommerce.core.writing.route import Operation, Route
 from airflow_provider_bigcommerce.core.writing.source import RowSource
+from airflow_provider_bigcommerce.core.writing.store_rows import Held
 
 
 class BlockingStore:

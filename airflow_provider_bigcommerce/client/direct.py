@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_bigcommerce.client.asking import MOST_PAGES, page, readable
+from airflow_provider_bigcommerce.client.look_up_pages import MOST_PAGES, page, readable
 from airflow_provider_bigcommerce.client.sending import Sender
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.core.catalog.operations import operation_of

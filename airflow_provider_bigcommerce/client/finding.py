@@ -1,4 +1,4 @@
-"""Finds what the store has of rows that are to be written: sends what ``core/writing/finding.py`` hands out. Decides only which is cheaper.
+"""Finds what the store has of rows to be written: sends what ``core/writing/store_rows.py`` hands out. Decides only which is cheaper.
 
 Where rows can be asked for but one by one, and a list has fewer pages than there are rows, it is read whole, once, into a file.
 """
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from airflow_provider_bigcommerce.client.asking import answers
+from airflow_provider_bigcommerce.client.look_up_pages import answers
 from airflow_provider_bigcommerce.client.sending import Sender
 from airflow_provider_bigcommerce.core.planning import placeholders
-from airflow_provider_bigcommerce.core.writing.finding import Finder, Held, as_written, includes_of, whole_fields, whole_key
 from airflow_provider_bigcommerce.core.writing.items import Item
-from airflow_provider_bigcommerce.core.writing.questions import PAGE_SIZE, Question
+from airflow_provider_bigcommerce.core.writing.look_ups import PAGE_SIZE, Question
 from airflow_provider_bigcommerce.core.writing.route import Route
+from airflow_provider_bigcommerce.core.writing.store_rows import Finder, Held, as_written, includes_of, whole_fields, whole_key
 from airflow_provider_bigcommerce.exceptions import PermissionDeniedError
 
 if TYPE_CHECKING:

@@ -49,10 +49,10 @@ from airflow_provider_bigcommerce.core.planning import (
 from airflow_provider_bigcommerce.core.positions import ParentId, Position
 from airflow_provider_bigcommerce.core.reading import error_from, read_record
 from airflow_provider_bigcommerce.core.windows import whole_seconds, window_between, window_query
-from airflow_provider_bigcommerce.core.writing.merging import merged
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome
 from airflow_provider_bigcommerce.core.writing.route import Operation, Route, route_of
 from airflow_provider_bigcommerce.core.writing.steps import Hopeless, Send, Unclear
+from airflow_provider_bigcommerce.core.writing.whole_records import merged
 from airflow_provider_bigcommerce.exceptions import (
     InvalidQueryError,
     NotFoundError,

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_bigcommerce.client.asking import answers, readable
+from airflow_provider_bigcommerce.client.look_up_pages import answers, readable
 from airflow_provider_bigcommerce.client.sending import Sender
 from airflow_provider_bigcommerce.core.catalog.write_fields import fields_of
 from airflow_provider_bigcommerce.core.writing.items import Item
+from airflow_provider_bigcommerce.core.writing.look_ups import Question
 from airflow_provider_bigcommerce.core.writing.machine import WriteMachine
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome
-from airflow_provider_bigcommerce.core.writing.questions import Question
 from airflow_provider_bigcommerce.core.writing.route import Route
 from airflow_provider_bigcommerce.core.writing.source import Part, RowSource
 from airflow_provider_bigcommerce.core.writing.steps import READ_STATUSES, Found, Result, Send, Step, told_by

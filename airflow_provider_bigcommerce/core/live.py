@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
-from airflow_provider_bigcommerce.core.catalog.events import EVENT_KEYS
+from airflow_provider_bigcommerce.core.catalog.event_members import EVENT_KEYS
 from airflow_provider_bigcommerce.core.id_ways import tells_what_is_gone
 
 #: ``batches``: by the filter of ids; ``parts``: by a filter that takes one part of the key; ``each``: one request per row; ``parents``: one

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from airflow_provider_bigcommerce.core.catalog.events import is_published, known_scope, resources_of
+from airflow_provider_bigcommerce.core.catalog.event_members import is_published, known_scope, resources_of
 from airflow_provider_bigcommerce.core.webhooks import (
     SECRET_HEADER,
     SIGNATURE,

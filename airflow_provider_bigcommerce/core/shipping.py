@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from airflow_provider_bigcommerce.core.ended_rows import Ended, Refusal
 from airflow_provider_bigcommerce.core.row_values import is_blank, objects, plain_text, whole_number
-from airflow_provider_bigcommerce.core.writing.keys import fold
+from airflow_provider_bigcommerce.core.writing.row_identity import fold
 
 #: How a row names what is in the parcel.
 LineName = Literal["order_product_id", "sku", "product_id"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from airflow_provider_bigcommerce.core.stock import Target
+from airflow_provider_bigcommerce.core.stocking import Target
 
 #: ``[product_id 113]``, ``[Item with variant_id 106 is tracked by product, ...]``, ``[variant_id 1, variant_id 2]``.
 _NAMED = re.compile(r"\b(product_id|variant_id)[\s:=]*(\d+)")

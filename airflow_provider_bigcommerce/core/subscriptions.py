@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
-from airflow_provider_bigcommerce.core.catalog.events import is_published, scopes_to_subscribe
+from airflow_provider_bigcommerce.core.catalog.event_members import is_published, scopes_to_subscribe
 from airflow_provider_bigcommerce.core.webhooks import SECRET_HEADER
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnknownResourceError
 

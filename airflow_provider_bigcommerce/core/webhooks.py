@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from airflow_provider_bigcommerce.core.catalog.events import EVENT_KEYS, EventKey, known_scope, resources_of
+from airflow_provider_bigcommerce.core.catalog.event_members import EVENT_KEYS, EventKey, known_scope, resources_of
 from airflow_provider_bigcommerce.core.windows import written
 
 Signature = Literal["if_present", "required"]

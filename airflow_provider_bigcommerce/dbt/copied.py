@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_bigcommerce.dbt.tables import Described, described
+from airflow_provider_bigcommerce.dbt.copied_tables import Described, described
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.targets.sql.opening import hook_of, open_database
 from airflow_provider_bigcommerce.targets.sql.syncs import SYNCS

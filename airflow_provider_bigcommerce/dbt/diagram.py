@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airflow_provider_bigcommerce.dbt.tables import POINTERS, Described
+from airflow_provider_bigcommerce.dbt.copied_tables import POINTERS, Described
 
 #: Columns that an entity shows in addition to its keys.
 _SHOWN = 6

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from airflow_provider_bigcommerce.dbt.copied_tables import POINTERS, RESERVED, Described, told
 from airflow_provider_bigcommerce.dbt.diagram import diagram
-from airflow_provider_bigcommerce.dbt.tables import POINTERS, RESERVED, Described, told
 from airflow_provider_bigcommerce.dbt.words import TABLES
 from airflow_provider_bigcommerce.rows.schemas import DELETED_AT, SYNCED_AT
 from airflow_provider_bigcommerce.targets.sql.layout import Table

@@ -29,8 +29,8 @@ from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.operators.writes import accounted, drive, failing_for_good, is_last_try, write_run
 from airflow_provider_bigcommerce.writing.apply import MAX_AGE, Applied, Applying, plan_uri
-from airflow_provider_bigcommerce.writing.arguments import PLANNED, refuse_absent, store_settings
 from airflow_provider_bigcommerce.writing.conflicts import OnConflict
+from airflow_provider_bigcommerce.writing.input_arguments import PLANNED, refuse_absent, store_settings
 from airflow_provider_bigcommerce.writing.reading_back import Verify, verify_of
 from airflow_provider_bigcommerce.writing.sending_plan import SendingManner
 

@@ -15,7 +15,7 @@ from airflow_provider_bigcommerce.engine.mapped import named_by_connection
 from airflow_provider_bigcommerce.engine.packages import failing_without_package
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.operators.writes import failing_for_good
-from airflow_provider_bigcommerce.writing.arguments import (
+from airflow_provider_bigcommerce.writing.input_arguments import (
     INPUT_CHECKS,
     PLAN_CHECKS,
     SENDING,
@@ -33,7 +33,7 @@ from airflow_provider_bigcommerce.writing.summary import Seen, summary
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.core.catalog.names import ResourceName
     from airflow_provider_bigcommerce.core.writing.route import Operation
-    from airflow_provider_bigcommerce.writing.columns import Nulls
+    from airflow_provider_bigcommerce.writing.input_columns import Nulls
     from airflow_provider_bigcommerce.writing.input_files import Kind
     from airflow_provider_bigcommerce.writing.plan import Unchanged
 

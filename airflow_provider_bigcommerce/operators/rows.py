@@ -41,13 +41,13 @@ from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQue
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.operators.writes import failing_for_good
 from airflow_provider_bigcommerce.targets.files.destination import Destination
-from airflow_provider_bigcommerce.writing.arguments import input_of, refuse_absent, store_settings
 from airflow_provider_bigcommerce.writing.claims import Lease
-from airflow_provider_bigcommerce.writing.columns import OURS, Columns, InputRow, Rows, checked_mapping
 from airflow_provider_bigcommerce.writing.folder import begin_attempt
 from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlannedOperation, PlanRow
 from airflow_provider_bigcommerce.writing.guards import Guards
 from airflow_provider_bigcommerce.writing.holding import while_held
+from airflow_provider_bigcommerce.writing.input_arguments import input_of, refuse_absent, store_settings
+from airflow_provider_bigcommerce.writing.input_columns import OURS, Columns, InputRow, Rows, checked_mapping
 from airflow_provider_bigcommerce.writing.input_files import FILE_FORMATS, Kind
 from airflow_provider_bigcommerce.writing.reporting import Report, write_report
 from airflow_provider_bigcommerce.writing.results import call_of

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, number, one_of, optional, span, text
 from airflow_provider_bigcommerce.core.ended_rows import Ended
-from airflow_provider_bigcommerce.core.stock import Mode
+from airflow_provider_bigcommerce.core.stocking import Mode
 from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, InvalidQueryError
 from airflow_provider_bigcommerce.operators.rows import BigCommerceRowsOperator
-from airflow_provider_bigcommerce.writing.arguments import limit
 from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlannedOperation
 from airflow_provider_bigcommerce.writing.guards import Guards, checked_limit
+from airflow_provider_bigcommerce.writing.input_arguments import limit
 from airflow_provider_bigcommerce.writing.plan import UNCHANGED, Unchanged
 from airflow_provider_bigcommerce.writing.sent_notes import Notes
 from airflow_provider_bigcommerce.writing.stock import StockWriting

@@ -19,7 +19,7 @@ from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.operators.writes import drive, failing_for_good, write_run
 from airflow_provider_bigcommerce.writing.apply import plan_uri
-from airflow_provider_bigcommerce.writing.arguments import PLANNED, SENDING, refuse_absent, store_settings
+from airflow_provider_bigcommerce.writing.input_arguments import PLANNED, SENDING, refuse_absent, store_settings
 from airflow_provider_bigcommerce.writing.undo import Undoing
 
 

@@ -43,7 +43,7 @@ def is_last_try(context: Mapping[str, Any]) -> bool:
 def drive(hook: BigCommerceHook, working: StoppableReading, settings: Mapping[str, Any]) -> Drive:
     """What opens the store and runs a coroutine with it, until it ends or is told to stop.
 
-    :param settings: of the store, as :func:`~airflow_provider_bigcommerce.writing.arguments.store_settings` makes them.
+    :param settings: of the store, as :func:`~airflow_provider_bigcommerce.writing.input_arguments.store_settings` makes them.
     """
 
     def run(send: Callable[[BigCommerceStore], Coroutine[Any, Any, None]]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_bigcommerce.core.arguments import Checks, check_arguments, text
 from airflow_provider_bigcommerce.core.your_line import shows_your_line
 from airflow_provider_bigcommerce.transfers.write_back import ToBigCommerceOperator
-from airflow_provider_bigcommerce.writing.arguments import refuse_absent
+from airflow_provider_bigcommerce.writing.input_arguments import refuse_absent
 from airflow_provider_bigcommerce.writing.input_query import InputQuery
 
 if TYPE_CHECKING:

@@ -21,13 +21,13 @@ from airflow_provider_bigcommerce.engine.telling import files_at
 from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.lake.lake_target import LakeTarget, refuse_without_key
-from airflow_provider_bigcommerce.targets.lake.layout import NESTED, layout_of
 from airflow_provider_bigcommerce.targets.lake.storage import load_deltalake, table_storage
 from airflow_provider_bigcommerce.targets.lake.table import LakeTable
+from airflow_provider_bigcommerce.targets.lake.table_schema import NESTED, layout_of
 from airflow_provider_bigcommerce.transfers.transfer import BigCommerceTransferOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.targets.lake.layout import Nested
+    from airflow_provider_bigcommerce.targets.lake.table_schema import Nested
     from airflow_provider_bigcommerce.transfers.typed import OperatorArguments
 
 

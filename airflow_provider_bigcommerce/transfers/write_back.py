@@ -19,7 +19,7 @@ from airflow_provider_bigcommerce.hooks.bigcommerce import BigCommerceHook
 from airflow_provider_bigcommerce.operators.writes import accounted, drive, failing_for_good, is_last_try, write_run
 from airflow_provider_bigcommerce.writing.apply import Applied, Applying
 from airflow_provider_bigcommerce.writing.approval import NO_APPROVAL
-from airflow_provider_bigcommerce.writing.arguments import PLAN_CHECKS, check_settings, settings_of, store_settings
+from airflow_provider_bigcommerce.writing.input_arguments import PLAN_CHECKS, check_settings, settings_of, store_settings
 from airflow_provider_bigcommerce.writing.one_task import begun_plan, made_plan
 from airflow_provider_bigcommerce.writing.reading_back import verify_of
 from airflow_provider_bigcommerce.writing.secrets import secrets_of
@@ -28,8 +28,8 @@ from airflow_provider_bigcommerce.writing.sending_plan import SendingManner
 if TYPE_CHECKING:
     from airflow_provider_bigcommerce.core.catalog.names import ResourceName
     from airflow_provider_bigcommerce.core.writing.route import Operation
-    from airflow_provider_bigcommerce.writing.columns import Nulls
     from airflow_provider_bigcommerce.writing.conflicts import OnConflict
+    from airflow_provider_bigcommerce.writing.input_columns import Nulls
     from airflow_provider_bigcommerce.writing.plan import Input, Unchanged
     from airflow_provider_bigcommerce.writing.reading_back import Verify
 

@@ -18,8 +18,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from airflow_provider_bigcommerce.core.writing.comparing import is_same
-from airflow_provider_bigcommerce.core.writing.keys import value_at
 from airflow_provider_bigcommerce.core.writing.outcomes import OutcomeKind
+from airflow_provider_bigcommerce.core.writing.row_identity import value_at
 from airflow_provider_bigcommerce.writing.formats import PlanRow
 
 #: What becomes of a row whose planned fields have changed since the plan.

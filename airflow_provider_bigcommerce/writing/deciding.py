@@ -10,12 +10,12 @@ from airflow_provider_bigcommerce.core.catalog import Write
 from airflow_provider_bigcommerce.core.catalog.write_fields import WriteFields
 from airflow_provider_bigcommerce.core.keys import Key
 from airflow_provider_bigcommerce.core.writing.comparing import is_same
-from airflow_provider_bigcommerce.core.writing.finding import CLEARING, Held
 from airflow_provider_bigcommerce.core.writing.items import Item
-from airflow_provider_bigcommerce.core.writing.merging import writable
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome, OutcomeKind
 from airflow_provider_bigcommerce.core.writing.preparing import Fields, prepared
 from airflow_provider_bigcommerce.core.writing.route import Action, Route, route_of
+from airflow_provider_bigcommerce.core.writing.store_rows import CLEARING, Held
+from airflow_provider_bigcommerce.core.writing.whole_records import writable
 from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlannedOperation, PlanRow
 
 #: Where all that the input has of a row is sent, and not what differs alone.

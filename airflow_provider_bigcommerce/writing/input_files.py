@@ -1,7 +1,7 @@
 """The rows of an input's files: Parquet, JSON lines, CSV; by a path or a glob. A file that is not whole is an error that names it.
 
 Values keep their exactness: a JSON number with a fraction is a decimal, and so is a decimal of Parquet. CSV has texts alone; what they
-mean is told by the field that they go to (``writing/columns.py``).
+mean is told by the field that they go to (``writing/input_columns.py``).
 """
 
 from __future__ import annotations

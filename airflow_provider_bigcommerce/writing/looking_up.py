@@ -10,10 +10,10 @@ from typing import Any
 from airflow_provider_bigcommerce.client.blocking import BlockingFinder, BlockingStore
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.writing.items import Item
-from airflow_provider_bigcommerce.core.writing.keys import fold, is_key_value
 from airflow_provider_bigcommerce.core.writing.route import Route, route_of
+from airflow_provider_bigcommerce.core.writing.row_identity import fold, is_key_value
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
-from airflow_provider_bigcommerce.writing.columns import InputRow
+from airflow_provider_bigcommerce.writing.input_columns import InputRow
 
 _TARGET = re.compile(r"(?P<resource>\w+)\.(?P<field>\w+(?:\.\w+)*)")
 #: Values whose ids are kept; an input names the same product again and again.

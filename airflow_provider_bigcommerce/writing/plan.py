@@ -25,12 +25,12 @@ from airflow_provider_bigcommerce.core.writing.preparing import Fields, prepared
 from airflow_provider_bigcommerce.core.writing.route import Operation, Route, route_of
 from airflow_provider_bigcommerce.core.writing.source import Part, RowSource
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
-from airflow_provider_bigcommerce.writing.columns import Columns, InputRow, Nulls, Rows, checked_mapping, fields_of_route, plain_value
 from airflow_provider_bigcommerce.writing.deciding import decided, effects_of, told
 from airflow_provider_bigcommerce.writing.folder import OUTCOME_ROWS, PLAN_ROWS, REJECTED_ROWS, AttemptFolder
 from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlanManifest, PlanRow
 from airflow_provider_bigcommerce.writing.guards import Guards, checked_limit
 from airflow_provider_bigcommerce.writing.hiding import without_secrets
+from airflow_provider_bigcommerce.writing.input_columns import Columns, InputRow, Nulls, Rows, checked_mapping, fields_of_route, plain_value
 from airflow_provider_bigcommerce.writing.looking_up import LookUps, checked_lookup
 from airflow_provider_bigcommerce.writing.spool import Row, Spool
 

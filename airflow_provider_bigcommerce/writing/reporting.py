@@ -15,9 +15,9 @@ from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.core.ended_rows import Ended
 from airflow_provider_bigcommerce.core.keys import Key
 from airflow_provider_bigcommerce.core.writing.outcomes import GOOD_OUTCOMES, OnRejected
-from airflow_provider_bigcommerce.writing.columns import plain_value
 from airflow_provider_bigcommerce.writing.folder import OUTCOME_ROWS, REJECTED_ROWS, AttemptFolder
 from airflow_provider_bigcommerce.writing.formats import OutcomeManifest, OutcomeRow, PlannedOperation
+from airflow_provider_bigcommerce.writing.input_columns import plain_value
 from airflow_provider_bigcommerce.writing.results import AGAIN, UNDO_ROWS
 from airflow_provider_bigcommerce.writing.undoing import UndoRow
 

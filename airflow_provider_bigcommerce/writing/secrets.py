@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 
 from airflow_provider_bigcommerce.core.writing.route import Route
-from airflow_provider_bigcommerce.writing.columns import Columns, checked_mapping, fields_of_route
 from airflow_provider_bigcommerce.writing.deciding import keys_of
 from airflow_provider_bigcommerce.writing.formats import PlanRow
+from airflow_provider_bigcommerce.writing.input_columns import Columns, checked_mapping, fields_of_route
 from airflow_provider_bigcommerce.writing.plan import Input, PlanSettings, secret_fields
 
 

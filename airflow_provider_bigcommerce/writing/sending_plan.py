@@ -22,10 +22,10 @@ from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.repeating import may_repeat
 from airflow_provider_bigcommerce.core.writing.comparing import is_same
 from airflow_provider_bigcommerce.core.writing.items import Item, request_of
-from airflow_provider_bigcommerce.core.writing.keys import value_at
 from airflow_provider_bigcommerce.core.writing.outcomes import OnRejected, Outcome, OutcomeKind
 from airflow_provider_bigcommerce.core.writing.preparing import prepared
 from airflow_provider_bigcommerce.core.writing.route import Route, route_of
+from airflow_provider_bigcommerce.core.writing.row_identity import value_at
 from airflow_provider_bigcommerce.core.writing.steps import Send
 from airflow_provider_bigcommerce.exceptions import BigCommerceError
 from airflow_provider_bigcommerce.writing.claims import BEAT, Lease

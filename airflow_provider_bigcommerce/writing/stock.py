@@ -1,4 +1,4 @@
-"""Sends quantities of stock, one call at a time, and proves each by reading it back. ``core/stock.py`` decides.
+"""Sends quantities of stock, one call at a time, and proves each by reading it back. ``core/stocking.py`` decides.
 
 The order of things: items, products and locations are read; rows that cannot work are rejected; a request's rows are noted, then sent, then
 what came of it is noted; what was sent is read back until it shows or the time is over. Rows are looked at and sent some thousands at a
@@ -15,8 +15,8 @@ from airflow_provider_bigcommerce.core.ended_rows import Ended, Refusal
 from airflow_provider_bigcommerce.core.messages import Request, Response
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.reading import error_body, error_from
-from airflow_provider_bigcommerce.core.stock import Mode, Target, Wanted, find_target, read_row, refusal_of, sight
 from airflow_provider_bigcommerce.core.stock_answers import named_in
+from airflow_provider_bigcommerce.core.stocking import Mode, Target, Wanted, find_target, read_row, refusal_of, sight
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome, OutcomeKind
 from airflow_provider_bigcommerce.core.writing.steps import Hopeless, Unclear
 from airflow_provider_bigcommerce.exceptions import BigCommerceError

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
 from airflow_provider_bigcommerce.core.row_values import whole_number
-from airflow_provider_bigcommerce.core.stock import Locations, Shelf, Stocked, Tracked, Wanted, stocked
+from airflow_provider_bigcommerce.core.stocking import Locations, Shelf, Stocked, Tracked, Wanted, stocked
 from airflow_provider_bigcommerce.core.writing.items import MOST_LINE
-from airflow_provider_bigcommerce.core.writing.keys import fold
+from airflow_provider_bigcommerce.core.writing.row_identity import fold
 from airflow_provider_bigcommerce.exceptions import PermissionDeniedError
 
 if TYPE_CHECKING:

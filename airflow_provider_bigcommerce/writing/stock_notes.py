@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from airflow_provider_bigcommerce.core.stock import Identity, Target
+from airflow_provider_bigcommerce.core.stocking import Identity, Target
 from airflow_provider_bigcommerce.exceptions import DestinationError
 from airflow_provider_bigcommerce.writing.kept import KeptByKey
 from airflow_provider_bigcommerce.writing.sent_notes import Note, Notes

@@ -22,8 +22,8 @@ from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.writing.items import Item
-from airflow_provider_bigcommerce.core.writing.keys import is_key_value
 from airflow_provider_bigcommerce.core.writing.route import Route, route_of
+from airflow_provider_bigcommerce.core.writing.row_identity import is_key_value
 from airflow_provider_bigcommerce.exceptions import OtherStoreError, PlanChangedError
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.writing.apply import Drive, places_of

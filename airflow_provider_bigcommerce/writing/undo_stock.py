@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from airflow_provider_bigcommerce.core.ended_rows import Ended, Refusal
-from airflow_provider_bigcommerce.core.stock import Wanted, find_target, read_row, refusal_of
+from airflow_provider_bigcommerce.core.stocking import Wanted, find_target, read_row, refusal_of
 from airflow_provider_bigcommerce.writing.stock_facts import Facts, learn
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ import msgspec
 
 from airflow_provider_bigcommerce.core.catalog import Resource, Write
 from airflow_provider_bigcommerce.core.catalog.write_fields import fields_of
-from airflow_provider_bigcommerce.core.writing.keys import is_key_value, value_at
 from airflow_provider_bigcommerce.core.writing.route import Route, column_in
+from airflow_provider_bigcommerce.core.writing.row_identity import is_key_value, value_at
 from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlannedOperation, PlanRow
 
 #: What an undo asks of all its rows, by what its plan did; rows that are to be deleted say so themselves.

@@ -20,10 +20,10 @@ import msgspec
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.targets.files.destination import Destination
-from airflow_provider_bigcommerce.targets.lake.layout import Layout, layout_of
 from airflow_provider_bigcommerce.targets.lake.parts import PART_BYTES, Part, PartWriter, RecordReader
 from airflow_provider_bigcommerce.targets.lake.storage import table_storage
 from airflow_provider_bigcommerce.targets.lake.table import LakeTable
+from airflow_provider_bigcommerce.targets.lake.table_schema import Layout, layout_of
 from tests.benchmarks.writers import product
 
 RESOURCE = "products"

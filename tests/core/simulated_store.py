@@ -17,9 +17,9 @@ from airflow_provider_bigcommerce.core.catalog import CATALOG, Write
 from airflow_provider_bigcommerce.core.catalog.operations import operation_of
 from airflow_provider_bigcommerce.core.catalog.write_fields import fields_of
 from airflow_provider_bigcommerce.core.messages import Request, Response
+from airflow_provider_bigcommerce.core.writing.look_ups import Question
 from airflow_provider_bigcommerce.core.writing.machine import WriteMachine
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome
-from airflow_provider_bigcommerce.core.writing.questions import Question
 from airflow_provider_bigcommerce.core.writing.route import route_of
 from airflow_provider_bigcommerce.core.writing.source import RowSource
 from airflow_provider_bigcommerce.core.writing.steps import Found, Result, Send, Unclear

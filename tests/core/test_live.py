@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
-from airflow_provider_bigcommerce.core.catalog.events import EVENT_KEYS
+from airflow_provider_bigcommerce.core.catalog.event_members import EVENT_KEYS
 from airflow_provider_bigcommerce.core.id_ways import id_way
 from airflow_provider_bigcommerce.core.live import MOST_EACH, PARENT_FILTERS, Reading, Wanted, live_way, readings, sources_of, wanted
 from tests.tools.generate_live_page import PAGE, page

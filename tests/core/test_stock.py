@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_bigcommerce.core.stock import MOST_QUANTITY, Shelf, Stocked, Target, Wanted, read_row, sight
 from airflow_provider_bigcommerce.core.stock_answers import named_in
+from airflow_provider_bigcommerce.core.stocking import MOST_QUANTITY, Shelf, Stocked, Target, Wanted, read_row, sight
 
 PIECES = st.integers(0, 60)
 

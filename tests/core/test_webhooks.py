@@ -15,7 +15,13 @@ from hypothesis import strategies as st
 
 from airflow_provider_bigcommerce.core import webhooks
 from airflow_provider_bigcommerce.core.catalog import CATALOG
-from airflow_provider_bigcommerce.core.catalog.events import EVENT_KEYS, WITHOUT_RESOURCE, known_scope, resources_of, scopes_to_subscribe
+from airflow_provider_bigcommerce.core.catalog.event_members import (
+    EVENT_KEYS,
+    WITHOUT_RESOURCE,
+    known_scope,
+    resources_of,
+    scopes_to_subscribe,
+)
 from airflow_provider_bigcommerce.core.webhooks import Change, Event, Refused, Secrets, changes_of, parse, payloads, verify
 
 NOW = 1_800_000_000.0

@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.core.messages import Response
-from airflow_provider_bigcommerce.core.writing import keys
+from airflow_provider_bigcommerce.core.writing import row_identity
 from airflow_provider_bigcommerce.core.writing.answers import read_answer
-from airflow_provider_bigcommerce.core.writing.finding import keys_of
 from airflow_provider_bigcommerce.core.writing.items import Item
+from airflow_provider_bigcommerce.core.writing.look_ups import MOST_KEYS, PAGE_SIZE, questions
 from airflow_provider_bigcommerce.core.writing.machine import WriteMachine
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome
-from airflow_provider_bigcommerce.core.writing.questions import MOST_KEYS, PAGE_SIZE, questions
 from airflow_provider_bigcommerce.core.writing.route import route_of
 from airflow_provider_bigcommerce.core.writing.steps import Send
+from airflow_provider_bigcommerce.core.writing.store_rows import keys_of
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, PermissionDeniedError
 from tests.core.simulated_store import BAD, FATES, Fate, Row, SimulatedStore, run
 
@@ -600,9 +600,9 @@ def test_an_error_has_no_customers_data_and_one_line() -> None:
 
 
 def test_a_key_is_known_again_however_the_runs_of_digests_were_merged(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "_BLOCK", 5)
-    monkeypatch.setattr(keys.SeenKeys, "_MOST_FRESH", 8)
-    seen = keys.SeenKeys()
+    monkeypatch.setattr(row_identity, "_BLOCK", 5)
+    monkeypatch.setattr(row_identity.SeenKeys, "_MOST_FRESH", 8)
+    seen = row_identity.SeenKeys()
     numbers = [(str(number * 7919 % 1_000),) for number in range(1_000)]
 
     assert all(map(seen.add, numbers))

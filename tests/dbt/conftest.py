@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from airflow_provider_bigcommerce.dbt.tables import STAGED, described
+from airflow_provider_bigcommerce.dbt.copied_tables import STAGED, described
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.targets.sql.layout import ColumnKind, Table
 from airflow_provider_bigcommerce.targets.sql.syncs import SYNCS

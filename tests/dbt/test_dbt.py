@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from airflow_provider_bigcommerce import cli
-from airflow_provider_bigcommerce.dbt.tables import POINTERS, STAGED
+from airflow_provider_bigcommerce.dbt.copied_tables import POINTERS, STAGED
 from tests.conftest import PROJECT, missing_tool
 from tests.dbt.conftest import SCHEMA, carry
 from tests.sql.warehouse import Warehouse

@@ -16,8 +16,8 @@ import yaml
 
 from airflow_provider_bigcommerce import cli
 from airflow_provider_bigcommerce.core.catalog import CATALOG
+from airflow_provider_bigcommerce.dbt.copied_tables import POINTERS, RENAMED, STAGED, Described, described, one_each
 from airflow_provider_bigcommerce.dbt.project import files
-from airflow_provider_bigcommerce.dbt.tables import POINTERS, RENAMED, STAGED, Described, described, one_each
 from airflow_provider_bigcommerce.dbt.words import OWN, TABLES, meaning
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from tests.dbt.conftest import SCHEMA, carry

@@ -1,4 +1,4 @@
-"""No module of the package imports another in a circle, be it inside a function or for types alone."""
+"""No module of the package imports another in a circle, be it inside a function or for types alone; no two share a name."""
 
 from __future__ import annotations
 
@@ -90,3 +90,27 @@ def test_a_circle_is_found_whatever_kind_of_import_closes_it(tmp_path: Path) -> 
         (package / name).write_text(text)
 
     assert list(circles(imports_of(modules(package, "shop")))) == [["shop.plain", "shop.room.inner", "shop.typed"]]
+
+
+#: Rooms where Airflow or a person meets something: a module there has the name of what it offers, which another room carries out.
+THIN = ("cli", "operators", "plugins", "sensors", "transfers", "triggers")
+
+
+def doubled(files: Mapping[str, Path]) -> list[list[str]]:
+    """Modules outside of thin rooms that share a name; the sandbox, which shares no code with the rest, is held against itself."""
+    named: dict[tuple[str, bool], list[str]] = {}
+    for module, file in files.items():
+        room, name = module.split(".")[1:2], module.split(".")[-1]
+        if file.name != "__init__.py" and not set(room) & set(THIN):
+            named.setdefault((name, room == ["sandbox"]), []).append(module)
+    return [found for found in named.values() if len(found) > 1]
+
+
+def test_no_two_modules_have_one_name() -> None:
+    assert doubled(modules(ROOT, NAME)) == []
+
+
+def test_two_modules_of_one_name_are_found_in_rooms_that_carry_out() -> None:
+    names = ("core.keys", "core.plan", "operators.plan", "rows.keys", "sandbox.keys", "sandbox.main.keys", "sandbox.state", "state")
+    found = doubled({f"shop.{name}": Path(f"{name.replace('.', '/')}.py") for name in names})
+    assert found == [["shop.core.keys", "shop.rows.keys"], ["shop.sandbox.keys", "shop.sandbox.main.keys"]]

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
+from airflow_provider_bigcommerce.dbt.copied_tables import described
 from airflow_provider_bigcommerce.dbt.project import files
-from airflow_provider_bigcommerce.dbt.tables import described
 from tests.conftest import PROJECT
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)

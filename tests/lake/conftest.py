@@ -15,7 +15,7 @@ import pytest
 from deltalake import DeltaTable
 
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
-from airflow_provider_bigcommerce.targets.lake.layout import conformed
+from airflow_provider_bigcommerce.targets.lake.table_schema import conformed
 from airflow_provider_bigcommerce.transfers.to_lake import BigCommerceToLakeOperator
 from tests.airflow_memory import START, Airflow
 

@@ -15,7 +15,7 @@ from deltalake.transaction import create_table_with_add_actions
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError
-from airflow_provider_bigcommerce.targets.lake.layout import layout_of
+from airflow_provider_bigcommerce.targets.lake.table_schema import layout_of
 from airflow_provider_bigcommerce.transfers.to_lake import BigCommerceToLakeOperator
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from tests.lake.conftest import Lake

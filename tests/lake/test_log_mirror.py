@@ -20,10 +20,10 @@ import pytest
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.lake import table as lake_table
-from airflow_provider_bigcommerce.targets.lake.layout import as_identity, layout_of
 from airflow_provider_bigcommerce.targets.lake.log_mirror import LogMirror
 from airflow_provider_bigcommerce.targets.lake.storage import table_storage
 from airflow_provider_bigcommerce.targets.lake.table import LakeTable
+from airflow_provider_bigcommerce.targets.lake.table_schema import as_identity, layout_of
 
 LAYOUT, STORE = layout_of(CATALOG["brands"], "struct"), "abc123"
 #: Checkpoints of the log; deltalake makes none by itself before its hundredth commit.

@@ -17,11 +17,11 @@ from airflow_provider_bigcommerce.rows.schemas import DELETED_AT, STORE_HASH, SY
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.lake import parts as lake_parts
 from airflow_provider_bigcommerce.targets.lake import rewrite
-from airflow_provider_bigcommerce.targets.lake.layout import conformed, key_array, layout_of
 from airflow_provider_bigcommerce.targets.lake.part_reader import PartReader
 from airflow_provider_bigcommerce.targets.lake.parts import Part, PartWriter
-from airflow_provider_bigcommerce.targets.lake.planning import Coming, planned
 from airflow_provider_bigcommerce.targets.lake.rewrite import Rewriter
+from airflow_provider_bigcommerce.targets.lake.rewrite_plan import Coming, planned
+from airflow_provider_bigcommerce.targets.lake.table_schema import conformed, key_array, layout_of
 
 LAYOUT = layout_of(CATALOG["brands"], "struct")
 BEGAN, THEN = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)

@@ -18,11 +18,11 @@ from airflow_provider_bigcommerce.rows.schemas import SYNCED_AT
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.lake import parts as lake_parts
 from airflow_provider_bigcommerce.targets.lake import rewrite
-from airflow_provider_bigcommerce.targets.lake.layout import conformed, key_array, layout_of
 from airflow_provider_bigcommerce.targets.lake.part_reader import PartReader
 from airflow_provider_bigcommerce.targets.lake.parts import Part, PartWriter, RecordReader, StagingWriter
-from airflow_provider_bigcommerce.targets.lake.planning import Coming, planned
 from airflow_provider_bigcommerce.targets.lake.rewrite import MOST_SMALL, Rewriter
+from airflow_provider_bigcommerce.targets.lake.rewrite_plan import Coming, planned
+from airflow_provider_bigcommerce.targets.lake.table_schema import conformed, key_array, layout_of
 
 GROWING, SMALL, PART = 16_000, 32_000, 128_000
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)

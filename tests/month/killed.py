@@ -17,7 +17,7 @@ from typing import Any
 
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 
-from airflow_provider_bigcommerce.targets.sql.direct import DirectDatabase
+from airflow_provider_bigcommerce.targets.sql.native_databases import DirectDatabase
 from tests.airflow_memory import Airflow, StateStore
 from tests.month.places import operator_of
 

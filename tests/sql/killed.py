@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 from airflow_provider_bigcommerce.targets.sql.any_database import AnyDatabase
-from airflow_provider_bigcommerce.targets.sql.direct import DirectDatabase
+from airflow_provider_bigcommerce.targets.sql.native_databases import DirectDatabase
 from airflow_provider_bigcommerce.targets.sql.postgres import Postgres
 from airflow_provider_bigcommerce.targets.sql.sqlite import Sqlite
 from airflow_provider_bigcommerce.transfers.to_sql import BigCommerceToSqlOperator

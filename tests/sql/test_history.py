@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_bigcommerce.operators.reconcile import BigCommerceReconcileOperator
-from airflow_provider_bigcommerce.targets.sql.direct import DirectDatabase
+from airflow_provider_bigcommerce.targets.sql.native_databases import DirectDatabase
 from tests.sql.test_syncs import HOUR, hourly, put
 from tests.sql.warehouse import CONN_ID, Warehouse
 

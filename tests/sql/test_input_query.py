@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_bigcommerce.exceptions import DestinationError
-from airflow_provider_bigcommerce.writing.columns import plain_value
+from airflow_provider_bigcommerce.writing.input_columns import plain_value
 from airflow_provider_bigcommerce.writing.input_query import InputQuery
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
-from airflow_provider_bigcommerce.core.catalog.events import EVENT_KEYS
+from airflow_provider_bigcommerce.core.catalog.event_members import EVENT_KEYS
 from airflow_provider_bigcommerce.core.live import MOST_EACH, PARENT_FILTERS, is_told_by_parent, live_way
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "live.md"

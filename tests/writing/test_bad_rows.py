@@ -11,11 +11,11 @@ from typing import Any, cast
 import pytest
 
 from airflow_provider_bigcommerce.client.blocking import BlockingStore
-from airflow_provider_bigcommerce.core.writing.finding import Held
 from airflow_provider_bigcommerce.core.writing.items import Item
-from airflow_provider_bigcommerce.writing.columns import InputRow
+from airflow_provider_bigcommerce.core.writing.store_rows import Held
 from airflow_provider_bigcommerce.writing.folder import begin_attempt, open_plan
 from airflow_provider_bigcommerce.writing.formats import OutcomeRow, PlanRow
+from airflow_provider_bigcommerce.writing.input_columns import InputRow
 from airflow_provider_bigcommerce.writing.input_files import InputFiles
 from airflow_provider_bigcommerce.writing.plan import PlanSettings, plan_rows, planned
 
@@ -200,7 +200,7 @@ def test_an_input_is_never_held_whole(tmp_path: Path, monkeypatch: pytest.Monkey
             nonlocal alive
             alive -= 1
 
-    monkeypatch.setattr("airflow_provider_bigcommerce.writing.columns.InputRow", Counted)
+    monkeypatch.setattr("airflow_provider_bigcommerce.writing.input_columns.InputRow", Counted)
     monkeypatch.setattr("airflow_provider_bigcommerce.writing.plan.PART_ROWS", 100)
     settings, store = PlanSettings(resource="products", operation="update", match_on="sku"), Store(product)
     folder = begin_attempt(tmp_path, "products", "run-1", "plan")

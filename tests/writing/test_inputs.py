@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_bigcommerce.core.catalog.write_fields import WriteField
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, DestinationError, InvalidQueryError
-from airflow_provider_bigcommerce.writing.columns import Columns
+from airflow_provider_bigcommerce.writing.input_columns import Columns
 from airflow_provider_bigcommerce.writing.input_files import InputFiles
 from airflow_provider_bigcommerce.writing.spool import Spool
 

@@ -17,8 +17,8 @@ from airflow_provider_bigcommerce.core.messages import Response
 from airflow_provider_bigcommerce.core.reading import error_body, error_texts
 from airflow_provider_bigcommerce.core.writing.comparing import has_all, is_same
 from airflow_provider_bigcommerce.core.writing.items import Item, RowError
-from airflow_provider_bigcommerce.core.writing.keys import fold, is_key_value, value_at
 from airflow_provider_bigcommerce.core.writing.route import Route, plain
+from airflow_provider_bigcommerce.core.writing.row_identity import fold, is_key_value, value_at
 
 #: Names of a row in a sentence: ``[product_id 113]``, ``[Item with variant_id 106 ...]``, ``[sku: ABC]``.
 _IDENTITY = re.compile(r"\b(product_id|variant_id|sku)\b[\s:=]*([^\s,\]]+)")

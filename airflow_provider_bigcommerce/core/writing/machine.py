@@ -21,12 +21,12 @@ from airflow_provider_bigcommerce.core.reading import error_from
 from airflow_provider_bigcommerce.core.repeating import may_repeat
 from airflow_provider_bigcommerce.core.writing.answers import Reading, read_answer
 from airflow_provider_bigcommerce.core.writing.items import Item, RowError, request_of
-from airflow_provider_bigcommerce.core.writing.keys import Folded
+from airflow_provider_bigcommerce.core.writing.look_ups import Purpose, Question, by_id, hits, id_in, questions
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome, OutcomeKind
 from airflow_provider_bigcommerce.core.writing.pools import Pools
 from airflow_provider_bigcommerce.core.writing.preparing import Fields, prepared
-from airflow_provider_bigcommerce.core.writing.questions import Purpose, Question, by_id, hits, id_in, questions
 from airflow_provider_bigcommerce.core.writing.route import Action, Route
+from airflow_provider_bigcommerce.core.writing.row_identity import Folded
 from airflow_provider_bigcommerce.core.writing.settling import UNCLEAR, settled
 from airflow_provider_bigcommerce.core.writing.steps import Found, Hopeless, Result, Send, Step, Unclear
 from airflow_provider_bigcommerce.exceptions import BigCommerceError, PermissionDeniedError

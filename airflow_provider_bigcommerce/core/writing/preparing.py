@@ -10,9 +10,9 @@ from airflow_provider_bigcommerce.core.keys import Key
 from airflow_provider_bigcommerce.core.planning import column_of
 from airflow_provider_bigcommerce.core.writing.checking import faults_of, told
 from airflow_provider_bigcommerce.core.writing.items import Item, RowError, body_of, is_json, path_of
-from airflow_provider_bigcommerce.core.writing.keys import CASELESS, Folded, is_key_value, value_at
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome
 from airflow_provider_bigcommerce.core.writing.route import Action, Route, column_in, ending
+from airflow_provider_bigcommerce.core.writing.row_identity import CASELESS, Folded, is_key_value, value_at
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 from airflow_provider_bigcommerce.core.catalog import Lookup, Resource, Write
 from airflow_provider_bigcommerce.core.keys import Key, key_of
 from airflow_provider_bigcommerce.core.planning import column_of, placeholders
-from airflow_provider_bigcommerce.core.writing.keys import Folded, fold, is_key_value, value_at
+from airflow_provider_bigcommerce.core.writing.row_identity import Folded, fold, is_key_value, value_at
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 
 Operation = Literal["create", "update", "upsert", "delete"]

@@ -9,8 +9,8 @@ from typing import Any, Literal
 from airflow_provider_bigcommerce.core.catalog import Write
 from airflow_provider_bigcommerce.core.writing.comparing import has_all
 from airflow_provider_bigcommerce.core.writing.items import Item, RowError
+from airflow_provider_bigcommerce.core.writing.look_ups import Purpose
 from airflow_provider_bigcommerce.core.writing.outcomes import OutcomeKind
-from airflow_provider_bigcommerce.core.writing.questions import Purpose
 from airflow_provider_bigcommerce.core.writing.route import Route
 
 UNCLEAR = "The answer did not come, or was unclear, and the store's rows do not tell whether the row was written."

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from airflow_provider_bigcommerce.core.writing.keys import Folded, SeenKeys, doubled_keys
 from airflow_provider_bigcommerce.core.writing.route import Route
+from airflow_provider_bigcommerce.core.writing.row_identity import Folded, SeenKeys, doubled_keys
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from airflow_provider_bigcommerce.core.catalog import Write
 from airflow_provider_bigcommerce.core.messages import Request, Response
 from airflow_provider_bigcommerce.core.writing.items import Item
-from airflow_provider_bigcommerce.core.writing.questions import Question
+from airflow_provider_bigcommerce.core.writing.look_ups import Question
 from airflow_provider_bigcommerce.exceptions import (
     BigCommerceError,
     LongWaitError,

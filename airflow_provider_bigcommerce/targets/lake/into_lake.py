@@ -26,14 +26,14 @@ from airflow_provider_bigcommerce.rows.schemas import load_pyarrow
 from airflow_provider_bigcommerce.state import Watermark
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.lake.lake_keys import LakeKeys
-from airflow_provider_bigcommerce.targets.lake.layout import Layout, keys_as_array
 from airflow_provider_bigcommerce.targets.lake.log_records import Change, Names, OvertakenError, Snapshot
 from airflow_provider_bigcommerce.targets.lake.maintenance import is_due
 from airflow_provider_bigcommerce.targets.lake.part_reader import PartReader
 from airflow_provider_bigcommerce.targets.lake.parts import RecordReader, StagingWriter
-from airflow_provider_bigcommerce.targets.lake.planning import Coming, Plan, planned
 from airflow_provider_bigcommerce.targets.lake.rewrite import Rewriter, Rewritten
+from airflow_provider_bigcommerce.targets.lake.rewrite_plan import Coming, Plan, planned
 from airflow_provider_bigcommerce.targets.lake.table import LakeTable
+from airflow_provider_bigcommerce.targets.lake.table_schema import Layout, keys_as_array
 
 log = logging.getLogger(__name__)
 

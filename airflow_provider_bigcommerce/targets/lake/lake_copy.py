@@ -27,12 +27,12 @@ from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.rows.schemas import OURS, SYNCED_AT
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.lake.into_lake import IntoLake
-from airflow_provider_bigcommerce.targets.lake.layout import ROW_HASH, Layout, conformed, key_values, layout_of
 from airflow_provider_bigcommerce.targets.lake.log_records import Names
 from airflow_provider_bigcommerce.targets.lake.part_reader import PartReader
 from airflow_provider_bigcommerce.targets.lake.parts import RecordReader
 from airflow_provider_bigcommerce.targets.lake.storage import table_storage
 from airflow_provider_bigcommerce.targets.lake.table import LakeTable, identity_of
+from airflow_provider_bigcommerce.targets.lake.table_schema import ROW_HASH, Layout, conformed, key_values, layout_of
 
 #: Rows that are compared at once.
 _ROWS = 5_000

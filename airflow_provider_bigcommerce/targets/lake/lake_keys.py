@@ -8,9 +8,9 @@ from typing import Any
 from airflow_provider_bigcommerce.engine.deletes import Compared
 from airflow_provider_bigcommerce.rows.row_keys import Key
 from airflow_provider_bigcommerce.rows.schemas import DELETED_AT, load_pyarrow
-from airflow_provider_bigcommerce.targets.lake.layout import Layout, key_array, key_values, keys_as_array
 from airflow_provider_bigcommerce.targets.lake.part_reader import PartReader
 from airflow_provider_bigcommerce.targets.lake.parts import Part
+from airflow_provider_bigcommerce.targets.lake.table_schema import Layout, key_array, key_values, keys_as_array
 
 
 class LakeKeys:

@@ -17,10 +17,10 @@ from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.state import Checkpoint, RunCheckpoint, Watermark
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.lake.into_lake import IntoLake
-from airflow_provider_bigcommerce.targets.lake.layout import Layout
 from airflow_provider_bigcommerce.targets.lake.log_records import Names, Snapshot
 from airflow_provider_bigcommerce.targets.lake.maintenance import tidy
 from airflow_provider_bigcommerce.targets.lake.table import LakeTable
+from airflow_provider_bigcommerce.targets.lake.table_schema import Layout
 
 log = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ from airflow_provider_bigcommerce.rows.row_digest import digest
 from airflow_provider_bigcommerce.rows.schemas import DELETED_AT, STORE_HASH, SYNCED_AT, load_pyarrow
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.files.writers import Output
-from airflow_provider_bigcommerce.targets.lake.layout import ROW_HASH, Layout, column_at, key_array
+from airflow_provider_bigcommerce.targets.lake.table_schema import ROW_HASH, Layout, column_at, key_array
 
 Record = bytes | msgspec.Raw
 

@@ -18,10 +18,10 @@ from typing import Any, Final
 from airflow_provider_bigcommerce.exceptions import DestinationError
 from airflow_provider_bigcommerce.rows.schemas import DELETED_AT, load_pyarrow
 from airflow_provider_bigcommerce.targets.files.destination import Destination
-from airflow_provider_bigcommerce.targets.lake.layout import Layout, conformed
 from airflow_provider_bigcommerce.targets.lake.part_reader import READ_ROWS, PartReader
 from airflow_provider_bigcommerce.targets.lake.parts import PART_BYTES, PART_ROWS, Part, PartWriter
-from airflow_provider_bigcommerce.targets.lake.planning import Coming, Plan, Touched
+from airflow_provider_bigcommerce.targets.lake.rewrite_plan import Coming, Plan, Touched
+from airflow_provider_bigcommerce.targets.lake.table_schema import Layout, conformed
 
 log = logging.getLogger(__name__)
 

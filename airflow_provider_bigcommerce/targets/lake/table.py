@@ -22,12 +22,12 @@ from airflow_provider_bigcommerce.engine.manifest import Manifest
 from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError
 from airflow_provider_bigcommerce.rows.schemas import load_pyarrow
 from airflow_provider_bigcommerce.targets.files.destination import Destination, is_temporary
-from airflow_provider_bigcommerce.targets.lake.layout import FORMAT, MADE_BY, Layout, as_identity
 from airflow_provider_bigcommerce.targets.lake.log_columns import lacking_columns
 from airflow_provider_bigcommerce.targets.lake.log_mirror import LogMirror
 from airflow_provider_bigcommerce.targets.lake.log_records import Change, OvertakenError, Snapshot
 from airflow_provider_bigcommerce.targets.lake.parts import PART_NAME, Part
 from airflow_provider_bigcommerce.targets.lake.storage import TableStorage, load_deltalake
+from airflow_provider_bigcommerce.targets.lake.table_schema import FORMAT, MADE_BY, Layout, as_identity
 
 log = logging.getLogger(__name__)
 

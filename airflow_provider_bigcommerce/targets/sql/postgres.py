@@ -13,8 +13,8 @@ from typing import Any
 from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError
 from airflow_provider_bigcommerce.rows.schemas import load_pyarrow
 from airflow_provider_bigcommerce.targets.sql import refusals
-from airflow_provider_bigcommerce.targets.sql.direct import DirectDatabase
 from airflow_provider_bigcommerce.targets.sql.layout import ColumnKind, Table
+from airflow_provider_bigcommerce.targets.sql.native_databases import DirectDatabase
 
 _COLUMNS = """
 SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)

@@ -9,8 +9,8 @@ from typing import Any
 from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError
 from airflow_provider_bigcommerce.rows.schemas import load_pyarrow
 from airflow_provider_bigcommerce.targets.sql import refusals
-from airflow_provider_bigcommerce.targets.sql.direct import DirectDatabase
 from airflow_provider_bigcommerce.targets.sql.layout import ColumnKind, Table
+from airflow_provider_bigcommerce.targets.sql.native_databases import DirectDatabase
 
 #: Milliseconds to wait for another connection's transaction.
 _BUSY_MS = 60_000

@@ -21,8 +21,8 @@ from airflow_provider_bigcommerce.core.credentials import StoreCredentials
 from airflow_provider_bigcommerce.operators.stock import BigCommerceStockOperator
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.writing.apply import Applied, Applying
-from airflow_provider_bigcommerce.writing.columns import Columns
 from airflow_provider_bigcommerce.writing.folder import begin_attempt
+from airflow_provider_bigcommerce.writing.input_columns import Columns
 from airflow_provider_bigcommerce.writing.input_files import InputFiles
 from airflow_provider_bigcommerce.writing.plan import PlanSettings, plan_rows
 from airflow_provider_bigcommerce.writing.reporting import write_report

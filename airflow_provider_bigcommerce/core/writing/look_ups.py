@@ -15,8 +15,8 @@ from airflow_provider_bigcommerce.core.messages import Request
 from airflow_provider_bigcommerce.core.planning import column_of, filled, placeholders
 from airflow_provider_bigcommerce.core.writing.comparing import is_same
 from airflow_provider_bigcommerce.core.writing.items import MOST_LINE, Item
-from airflow_provider_bigcommerce.core.writing.keys import fold, is_key_value, value_at
 from airflow_provider_bigcommerce.core.writing.route import Route, plain
+from airflow_provider_bigcommerce.core.writing.row_identity import fold, is_key_value, value_at
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 
 #: Why rows are looked up: to find their ids before they are sent; because an answer was unclear, or silent about them; because a request

@@ -1,4 +1,4 @@
-"""Sends what looks rows up, page by page. Decides nothing: ``core/writing/questions.py`` says what is asked."""
+"""Sends what looks rows up, page by page. Decides nothing: ``core/writing/look_ups.py`` says what is asked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airflow_provider_bigcommerce.core.messages import Request, Response
 from airflow_provider_bigcommerce.core.odd_bytes import python_value
 from airflow_provider_bigcommerce.core.planning import resource_of
 from airflow_provider_bigcommerce.core.reading import Listing, read_listing
-from airflow_provider_bigcommerce.core.writing.questions import PAGE_SIZE, Question
+from airflow_provider_bigcommerce.core.writing.look_ups import PAGE_SIZE, Question
 from airflow_provider_bigcommerce.exceptions import NotFoundError, PaginationLoopError
 
 #: Pages that one look-up has at most: keys are asked for by the hundred.

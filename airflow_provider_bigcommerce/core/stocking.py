@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from airflow_provider_bigcommerce.core.ended_rows import Ended, Refusal
 from airflow_provider_bigcommerce.core.row_values import is_blank, plain_text, whole_number
-from airflow_provider_bigcommerce.core.writing.keys import fold
+from airflow_provider_bigcommerce.core.writing.row_identity import fold
 
 #: ``absolute``: the quantity is what lies there. ``relative``: it is what comes or goes.
 Mode = Literal["absolute", "relative"]

@@ -17,9 +17,9 @@ from airflow_provider_bigcommerce.core.catalog.write_fields import fields_of
 from airflow_provider_bigcommerce.core.planning import placeholders
 from airflow_provider_bigcommerce.core.writing.comparing import is_same
 from airflow_provider_bigcommerce.core.writing.items import Item
-from airflow_provider_bigcommerce.core.writing.keys import Folded, fold, is_key_value, value_at
-from airflow_provider_bigcommerce.core.writing.questions import Question, by_id, hits, id_in, questions
+from airflow_provider_bigcommerce.core.writing.look_ups import Question, by_id, hits, id_in, questions
 from airflow_provider_bigcommerce.core.writing.route import Route, column_in, plain
+from airflow_provider_bigcommerce.core.writing.row_identity import Folded, fold, is_key_value, value_at
 
 #: What becomes of fields that are left out, where that may be that they are cleared: then the record is sent whole.
 CLEARING = frozenset({"replace", "unknown", "upsert_overwrites"})

@@ -27,9 +27,9 @@ from airflow_provider_bigcommerce.core.writing.route import OPERATIONS
 from airflow_provider_bigcommerce.engine.manifest import run_key
 from airflow_provider_bigcommerce.engine.stoppable import QUOTA_SHARE
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
-from airflow_provider_bigcommerce.writing.columns import NULLS
 from airflow_provider_bigcommerce.writing.folder import AttemptFolder, AttemptKind, begin_attempt
 from airflow_provider_bigcommerce.writing.guards import checked_limit
+from airflow_provider_bigcommerce.writing.input_columns import NULLS
 from airflow_provider_bigcommerce.writing.input_files import FILE_FORMATS, InputFiles, Kind
 from airflow_provider_bigcommerce.writing.input_query import InputQuery
 from airflow_provider_bigcommerce.writing.plan import UNCHANGED, Input, PlanSettings

@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from airflow_provider_bigcommerce.rows.schemas import DELETED_AT, SYNCED_AT, load_pyarrow
-from airflow_provider_bigcommerce.targets.lake.layout import ROW_HASH, Layout, key_array
 from airflow_provider_bigcommerce.targets.lake.part_reader import PartReader
 from airflow_provider_bigcommerce.targets.lake.parts import Part
+from airflow_provider_bigcommerce.targets.lake.table_schema import ROW_HASH, Layout, key_array
 
 
 @dataclass(frozen=True, slots=True)
