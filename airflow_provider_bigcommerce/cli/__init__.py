@@ -223,7 +223,7 @@ def check(
     BIGCOMMERCE_STORE_HASH=abc123 BIGCOMMERCE_ACCESS_TOKEN=... airflow-bigcommerce check
     """
     from airflow_provider_bigcommerce.access import permissions
-    from airflow_provider_bigcommerce.hooks.bigcommerce import TEST_TIMEOUT
+    from airflow_provider_bigcommerce.hooks.answers_of_requests import TEST_TIMEOUT
 
     hook = hook_for(conn_id, store_hash, token, api_url)
     works, message, lacks_scope = hook.try_connection()

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from airflow_provider_bigcommerce.client.finding import Finding
 from airflow_provider_bigcommerce.client.portal import Portal, is_loop_running
-from airflow_provider_bigcommerce.client.sending import ReadStats
+from airflow_provider_bigcommerce.client.settings import ReadStats
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore, Page
 from airflow_provider_bigcommerce.client.writing import Writing, take
 from airflow_provider_bigcommerce.core.deleting import RowKey

@@ -18,7 +18,8 @@ import msgspec
 
 from airflow_provider_bigcommerce.client import direct
 from airflow_provider_bigcommerce.client.finding import Finding
-from airflow_provider_bigcommerce.client.sending import Sender, StoreSettings
+from airflow_provider_bigcommerce.client.sending import Sender
+from airflow_provider_bigcommerce.client.settings import StoreSettings
 from airflow_provider_bigcommerce.client.walking import Walker
 from airflow_provider_bigcommerce.client.writing import Writing, write_rows
 from airflow_provider_bigcommerce.core.arguments import ids, one_id, optional

@@ -19,9 +19,10 @@ import msgspec
 from airflow_provider_bigcommerce.client.sending import Sender
 from airflow_provider_bigcommerce.core.catalog import Embedded, Resource
 from airflow_provider_bigcommerce.core.ends import PageLengths
+from airflow_provider_bigcommerce.core.fan_out import FanOut
 from airflow_provider_bigcommerce.core.messages import Query, Request
 from airflow_provider_bigcommerce.core.odd_bytes import python_value
-from airflow_provider_bigcommerce.core.paging import Columns, FanOut, Walk, dig, fields_of, with_columns
+from airflow_provider_bigcommerce.core.paging import Walk
 from airflow_provider_bigcommerce.core.planning import (
     check_query,
     column_of,
@@ -30,6 +31,7 @@ from airflow_provider_bigcommerce.core.planning import (
     walk_of,
 )
 from airflow_provider_bigcommerce.core.positions import ParentId, Passed, Position, below, passed_over
+from airflow_provider_bigcommerce.core.raw_fields import Columns, dig, fields_of, with_columns
 from airflow_provider_bigcommerce.core.reading import Listing, Meta, read_listing
 from airflow_provider_bigcommerce.exceptions import (
     ApiError,

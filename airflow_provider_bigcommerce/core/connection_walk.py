@@ -19,7 +19,7 @@ from airflow_provider_bigcommerce.core import odd_bytes
 from airflow_provider_bigcommerce.core.graphql import GraphQLAnswer, find_connection, graphql_request
 from airflow_provider_bigcommerce.core.keys import SeenKeys
 from airflow_provider_bigcommerce.core.messages import Request
-from airflow_provider_bigcommerce.core.paging import dig
+from airflow_provider_bigcommerce.core.raw_fields import dig
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, PaginationLoopError, UnexpectedAnswerError
 
 #: Pages in a row without a node that is new, which may say that more is behind them: a connection can be filtered after it was cut

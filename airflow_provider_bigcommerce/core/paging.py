@@ -7,24 +7,18 @@ answers it can be left and gone on with later, by another walk of the same list 
 
 from __future__ import annotations
 
-import functools
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
-from airflow_provider_bigcommerce.core import odd_bytes
 from airflow_provider_bigcommerce.core.ends import KNOWN_CAPS, SecondLook, lacking_error, loop_error, page_size, told_total
 from airflow_provider_bigcommerce.core.keys import Key, SeenKeys
 from airflow_provider_bigcommerce.core.messages import Request
 from airflow_provider_bigcommerce.core.positions import Position
 from airflow_provider_bigcommerce.core.reading import Listing
-from airflow_provider_bigcommerce.exceptions import IncompleteReadError, UnexpectedAnswerError
-
-#: A parent's keys as columns of its children's rows.
-Columns = Mapping[str, int | str]
+from airflow_provider_bigcommerce.exceptions import IncompleteReadError
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,125 +337,5 @@ class KeysetAfter:
         return sum(self._key_of(record) not in self._seen for record in listing.records)
 
 
-#: Requests of one parent's list under way at once.
-_CHILD_AT_ONCE = 25
 
 
-class FanOut:
-    """The lists of many parents, each read to its end, in the order of the parents.
-
-    :param walks: the parent's key columns and what makes the walk of its list from a position in it, one pair a parent.
-    :param start: ``{"done": lists that need not be read, "within": position in the one behind them}``.
-    """
-
-    def __init__(self, walks: Iterable[tuple[Columns, Callable[[Position | None], Walk]]], start: Position | None = None) -> None:
-        start = start or {}
-        self._done = int(start.get("done", 0))
-        self._waiting = itertools.islice(walks, self._done, None)
-        self._within: Position | None = start.get("within")
-        self._under_way: dict[int, tuple[Request, _Child]] = {}  # by identity: two lists may send equal requests
-        self._current: _Child | None = None  # the one that answered last
-
-    @property
-    def position(self) -> Position | None:
-        """How many lists have come whole, and where the one behind them has got to."""
-        child = self._current
-        within = child.walk.position if child is not None and child.open else None
-        if child is None or within is None:
-            return {"done": self._done} if self._done else None
-        return {"done": self._done, "within": within}
-
-    def next_request(self) -> Request | None:
-        """The first request of the next parent's list."""
-        for columns, walk_from in self._waiting:
-            walk = walk_from(self._within)
-            self._within = None
-            request = walk.next_request()
-            if request is not None:
-                self._under_way[id(request)] = request, _Child(columns, walk)
-                return request
-        return None
-
-    def absorb(self, request: Request, listing: Listing) -> Step:
-        """One parent's rows, with its key columns on each; the rest of that parent's list follows at once."""
-        _, child = self._under_way.pop(id(request))
-        self._current = child
-        if listing.is_gone:
-            child.open -= 1
-            self._done += child.open == 0
-            return Step(())
-        step = child.walk.absorb(request, listing)
-        follow = [*step.follow]
-        child.open -= 1
-        # A list's requests stay together, so more follow when none is under way; and never all the pages that a store may claim.
-        while not child.open and len(follow) < _CHILD_AT_ONCE and (planned := child.walk.next_request()) is not None:
-            follow.append(planned)
-        self._under_way.update((id(planned), (planned, child)) for planned in follow)
-        child.open += len(follow)
-        self._done += child.open == 0
-        return Step(with_columns(step.records, child.columns), follow)
-
-    def go_on(self) -> bool:
-        """Each list continues by itself."""
-        return False
-
-
-@dataclass(slots=True)
-class _Child:
-    """One parent's list: its walk, and how many requests are under way."""
-
-    columns: Columns
-    walk: Walk
-    open: int = 1
-
-
-@functools.lru_cache(maxsize=64)
-def _reader(names: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
-    """Decodes the named fields of a record to raw JSON and skips all others; fields are ``f0``, ``f1`` ... in the names' order."""
-    fields = [(f"f{i}", msgspec.Raw | msgspec.UnsetType, msgspec.UNSET) for i in range(len(names))]
-    rename = {f"f{i}": name for i, name in enumerate(names)}
-    return msgspec.json.Decoder(msgspec.defstruct("Fields", fields, rename=rename))
-
-
-def fields_of(record: msgspec.Raw, names: tuple[str, ...]) -> list[msgspec.Raw | None]:
-    """The raw JSON of some of a record's fields; None for one it does not have."""
-    try:
-        found = odd_bytes.decoded(_reader(names), record)
-    except msgspec.ValidationError:
-        raise UnexpectedAnswerError("A row of a list is no JSON object, so its fields cannot be read. Report the resource.") from None
-    values = [getattr(found, f"f{i}") for i in range(len(names))]
-    return [None if value is msgspec.UNSET else value for value in values]
-
-
-def with_columns(records: Sequence[msgspec.Raw], columns: Columns) -> Sequence[msgspec.Raw]:
-    """The records with the columns added at their end, where they do not have them; bytes are spliced, rows are not decoded."""
-    if not columns:
-        return records
-    names = tuple(columns)
-    encoded = [msgspec.json.encode(name) + b":" + msgspec.json.encode(value) for name, value in columns.items()]
-    out: list[msgspec.Raw] = []
-    for record in records:
-        missing = [text for text, present in zip(encoded, fields_of(record, names), strict=True) if present is None]
-        inner = bytes(record).rstrip()[:-1].rstrip() if missing else b""
-        out.append(msgspec.Raw(inner + (b"" if inner == b"{" else b",") + b",".join(missing) + b"}") if missing else record)
-    return out
-
-
-def dig(record: msgspec.Raw, path: tuple[str, ...]) -> Iterator[msgspec.Raw]:
-    """The objects at a path below a record; lists on the way are walked, what is absent or null is nothing.
-
-    :param path: field names, such as ``("consignments", "shipping", "line_items")``.
-    """
-    kind = bytes(memoryview(record)[:1])
-    if kind == b"[":
-        for item in odd_bytes.decoded(_ITEMS, record):
-            yield from dig(item, path)
-    elif kind == b"{" and not path:
-        yield record
-    elif kind == b"{":
-        (below,) = fields_of(record, path[:1])
-        if below is not None:
-            yield from dig(below, path[1:])
-
-
-_ITEMS = msgspec.json.Decoder(list[msgspec.Raw])

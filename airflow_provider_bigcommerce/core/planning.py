@@ -28,9 +28,10 @@ from airflow_provider_bigcommerce.core.keys import Key, KeyReader
 from airflow_provider_bigcommerce.core.messages import Query, QueryValue, Request, query_text
 from airflow_provider_bigcommerce.core.modified_after import ModifiedAfter
 from airflow_provider_bigcommerce.core.page_numbers import PageNumbers
-from airflow_provider_bigcommerce.core.paging import Cursors, KeysetAfter, SinglePage, Walk, fields_of
+from airflow_provider_bigcommerce.core.paging import Cursors, KeysetAfter, SinglePage, Walk
 from airflow_provider_bigcommerce.core.paths import checked, fault_of
 from airflow_provider_bigcommerce.core.positions import Position
+from airflow_provider_bigcommerce.core.raw_fields import fields_of
 from airflow_provider_bigcommerce.core.whole_list import WholeList
 from airflow_provider_bigcommerce.core.windows import Window, window_query
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError, UnexpectedAnswerError

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import msgspec
 
-from airflow_provider_bigcommerce.client.sending import StoreSettings
+from airflow_provider_bigcommerce.client.settings import StoreSettings
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.client.walking import chunks, keys_of_children
 from airflow_provider_bigcommerce.core.catalog import Embedded, Resource
@@ -25,9 +25,9 @@ from airflow_provider_bigcommerce.core.id_ranges import count_of
 from airflow_provider_bigcommerce.core.messages import Query, Request, query_text
 from airflow_provider_bigcommerce.core.odd_bytes import python_value
 from airflow_provider_bigcommerce.core.order_lines import count_disagrees, may_lack_lines, order_id
-from airflow_provider_bigcommerce.core.paging import dig, fields_of, with_columns
 from airflow_provider_bigcommerce.core.planning import column_of, integer_keys, is_counted, resource_of, walk_of
 from airflow_provider_bigcommerce.core.positions import ParentId
+from airflow_provider_bigcommerce.core.raw_fields import dig, fields_of, with_columns
 from airflow_provider_bigcommerce.core.reading import Listing, header_number, read_listing
 from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, Window, window_query
 from airflow_provider_bigcommerce.engine.paper_list import Facts, requests_of

@@ -15,7 +15,8 @@ from typing import Any, cast
 
 import msgspec
 
-from airflow_provider_bigcommerce.client.sending import ReadStats, Sender
+from airflow_provider_bigcommerce.client.sending import Sender
+from airflow_provider_bigcommerce.client.settings import ReadStats
 from airflow_provider_bigcommerce.client.walking import Walker
 from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.messages import Query, Request

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.client.sending import ReadStats
+    from airflow_provider_bigcommerce.client.settings import ReadStats
 
 #: Seconds between two lines at first; a read that continues tells its progress after each further quarter of its time ...
 EVERY = 10.0

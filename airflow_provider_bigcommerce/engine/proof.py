@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -21,7 +21,7 @@ from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.odd_bytes import python_value
-from airflow_provider_bigcommerce.core.paging import fields_of
+from airflow_provider_bigcommerce.core.raw_fields import fields_of
 from airflow_provider_bigcommerce.core.reconciling import (
     Ask,
     Changed,
@@ -47,7 +47,8 @@ from airflow_provider_bigcommerce.core.reconciling import (
 )
 from airflow_provider_bigcommerce.core.windows import Window, moment, written
 from airflow_provider_bigcommerce.engine.copying import Copy
-from airflow_provider_bigcommerce.engine.manifest import DataFile, Manifest, ManifestWindow
+from airflow_provider_bigcommerce.engine.findings import Findings, KeptRows, StaysOpen, only
+from airflow_provider_bigcommerce.engine.manifest import Manifest, ManifestWindow
 from airflow_provider_bigcommerce.engine.progress import Progress
 from airflow_provider_bigcommerce.engine.selection import Selection
 from airflow_provider_bigcommerce.engine.stored_copy import Columns, CopyBatch, StoredCopy, seconds, units_of
@@ -62,67 +63,6 @@ _FEW = 1000
 _AT_ONCE = 5000
 
 
-@dataclass(slots=True)
-class Findings:
-    """What a look at some rows found; keys, and for rows that differ the names of their fields."""
-
-    changed: dict[Key, list[str]] = field(default_factory=dict)
-    missing: set[Key] = field(default_factory=set)
-    deleted: set[Key] = field(default_factory=set)
-    newer: set[Key] = field(default_factory=set)
-    compared: int = 0
-    amounts: list[int | None] = field(default_factory=list)
-    amounts_of: list[Key] = field(default_factory=list)
-
-    @property
-    def keys(self) -> set[Key]:
-        """All that differ."""
-        return {*self.changed, *self.missing, *self.deleted}
-
-
-class _Rows:
-    """Takes rows in and keeps them, where others write them."""
-
-    def __init__(self) -> None:
-        self.records: list[msgspec.Raw] = []
-
-    @property
-    def rows(self) -> int:
-        return len(self.records)
-
-    def prepare(self) -> None:
-        """Nothing to prepare."""
-
-    def write(self, records: Sequence[msgspec.Raw]) -> list[DataFile]:
-        self.records += records
-        return []
-
-    def close(self) -> list[DataFile]:
-        return []
-
-    def abort(self) -> None:
-        """Nothing to give up."""
-
-
-class _StaysOpen(_Rows):
-    """A writer that several reads write into: it is closed by who made it."""
-
-    def __init__(self, writer: Any) -> None:
-        super().__init__()
-        self._writer = writer
-        self.files: list[DataFile] = []
-
-    @property
-    def rows(self) -> int:
-        return int(self._writer.rows)
-
-    def write(self, records: Sequence[msgspec.Raw]) -> list[DataFile]:
-        self.files += self._writer.write(records)
-        return []
-
-
-def _only(batch: CopyBatch, _: set[Key]) -> list[CopyBatch]:
-    return [batch]
 
 
 class Reconciliation:
@@ -360,7 +300,7 @@ class Reconciliation:
             return findings
         for batch in self._copy.batches(None):
             known = [key for key in batch.keys if key in self._index]
-            await self._compare(store, known, findings, partial(_only, batch))
+            await self._compare(store, known, findings, partial(only, batch))
         return findings
 
     async def _compare(
@@ -419,7 +359,7 @@ class Reconciliation:
         """The store's rows of these keys, and what came with them."""
         found: dict[Key, msgspec.Raw] = {}
         for selection in self._selections(keys):
-            rows = _Rows()
+            rows = KeptRows()
             await self._copy_of(selection, rows).run(store)
             for record, (key, _) in zip(rows.records, self._keys.read(rows.records), strict=True):
                 found[key] = record
@@ -429,7 +369,7 @@ class Reconciliation:
                     self._parents_of_missing[key] = dict(zip(self._columns.parents, values, strict=True))
         return found
 
-    def _copy_of(self, selection: Selection, rows: _Rows, window: Window = Window()) -> Copy:  # noqa: B008  # it is frozen
+    def _copy_of(self, selection: Selection, rows: KeptRows, window: Window = Window()) -> Copy:  # noqa: B008  # it is frozen
         return Copy(selection, window, rows, before=None, progress=Progress(self._resource.name), tell=self._tell)
 
     # -- afterwards ---------------------------------------------------------------------------------------------------
@@ -457,7 +397,7 @@ class Reconciliation:
         )
         window = Window(moment(last.window.since, "since"), moment(last.window.until, "window end")) if is_whole else Window()
         writer = self._copy.repair(run, now)
-        rows = _StaysOpen(writer)
+        rows = StaysOpen(writer)
         repeated = 0
         try:
             for selection in selections:

@@ -21,7 +21,8 @@ from airflow_provider_bigcommerce.engine.copying import Copied, Copy, drift_of
 from airflow_provider_bigcommerce.engine.deletes import Deletions, find_deleted, find_named
 from airflow_provider_bigcommerce.engine.manifest import Manifest, ManifestWindow
 from airflow_provider_bigcommerce.engine.progress import Progress
-from airflow_provider_bigcommerce.engine.selection import Selection, Span, fixed_span, span_until, tell_nothing, tell_window
+from airflow_provider_bigcommerce.engine.selection import Selection
+from airflow_provider_bigcommerce.engine.spans import Span, fixed_span, span_until, tell_nothing, tell_window
 from airflow_provider_bigcommerce.engine.stoppable import StoppableReading, store_settings
 from airflow_provider_bigcommerce.engine.target import Run, Standing, Taking, Target
 from airflow_provider_bigcommerce.engine.telling import Learnt

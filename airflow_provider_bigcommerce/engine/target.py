@@ -20,7 +20,8 @@ from airflow_provider_bigcommerce.core.clocks import Heard
 from airflow_provider_bigcommerce.engine.copying import Copied
 from airflow_provider_bigcommerce.engine.deletes import CopyKeys, Deletions
 from airflow_provider_bigcommerce.engine.manifest import Manifest, run_key, task_key
-from airflow_provider_bigcommerce.engine.selection import Selection, Span
+from airflow_provider_bigcommerce.engine.selection import Selection
+from airflow_provider_bigcommerce.engine.spans import Span
 from airflow_provider_bigcommerce.engine.writing_rows import Parts, RowWriter, WrittenRows
 from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.rows.row_keys import SeenKeys

@@ -22,7 +22,7 @@ from airflow_provider_bigcommerce.exceptions import BigCommerceError
 if TYPE_CHECKING:
     from airflow.sdk import Asset, AssetAlias, BaseOperator, Connection
 
-    from airflow_provider_bigcommerce.client.sending import ReadStats
+    from airflow_provider_bigcommerce.client.settings import ReadStats
     from airflow_provider_bigcommerce.engine.manifest import Manifest
 
 #: Requests a window from which on a quota is none: stores without one tell the highest number that they have.

@@ -9,50 +9,48 @@ from __future__ import annotations
 import json
 import logging
 import os
-import socket
-import ssl
-import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-import msgspec
 import requests
 from airflow.providers.http.hooks.http import HttpHook
 
 from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.client.blocking import BlockingStore
 from airflow_provider_bigcommerce.client.portal import is_loop_running
-from airflow_provider_bigcommerce.client.sending import StoreSettings
+from airflow_provider_bigcommerce.client.settings import StoreSettings
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.compat import AIRFLOW_VERSION, amask_secrets, connection_and_extra, correlation_id, mask_secrets
-from airflow_provider_bigcommerce.core import outside_text
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials, from_connection_fields
 from airflow_provider_bigcommerce.core.extras import check_extras, settings_of, value_of
 from airflow_provider_bigcommerce.core.hosts import B2B, STORE, Host, host_of
-from airflow_provider_bigcommerce.core.messages import Request, Response, query_text
+from airflow_provider_bigcommerce.core.messages import query_text
 from airflow_provider_bigcommerce.core.paths import checked
 from airflow_provider_bigcommerce.core.planning import unknown_filters
 from airflow_provider_bigcommerce.core.policy import after_one_sending, is_strange, strange_status
-from airflow_provider_bigcommerce.core.reading import error_from, header_number
-from airflow_provider_bigcommerce.core.redaction import redact, redacted
+from airflow_provider_bigcommerce.core.reading import error_from
+from airflow_provider_bigcommerce.core.redaction import redacted
 from airflow_provider_bigcommerce.core.redirects import MOST_REDIRECTS
 from airflow_provider_bigcommerce.exceptions import (
-    ApiError,
-    AuthenticationError,
     BigCommerceError,
     CredentialsError,
     InvalidQueryError,
-    NotFoundError,
-    PermissionDeniedError,
-    StoreSuspendedError,
-    TransportError,
 )
 from airflow_provider_bigcommerce.get_provider_info import CONN_FIELDS, CONN_TYPE, HOOK_NAME, UI_FIELD_BEHAVIOUR
+from airflow_provider_bigcommerce.hooks.answers_of_requests import (
+    TEST_TIMEOUT,
+    UNANSWERED,
+    read_within,
+    transport_error,
+    wire_head,
+    wire_response,
+)
 from airflow_provider_bigcommerce.hooks.session import DEFAULT_ANSWER_BYTES, DEFAULT_TOTAL_TIMEOUT, StoreSession, described
+from airflow_provider_bigcommerce.hooks.tried import STORE_PATH, Tried, is_page, tell_test_result
 
 log = logging.getLogger(__name__)
 
@@ -63,38 +61,6 @@ USER_AGENT: Final = f"airflow-provider-bigcommerce/{__version__} Airflow/{AIRFLO
 
 #: Seconds without an answer after which ``run`` gives up, where the connection's extra names no ``timeout``.
 DEFAULT_TIMEOUT: Final = 60.0
-
-#: Seconds after which a connection test gives up: a person is waiting in front of the form.
-TEST_TIMEOUT: Final = 15.0
-
-#: Bytes of an answer to a connection test that are looked at; a store's description has some 3,000.
-TEST_BYTES: Final = 100_000
-
-#: What ``test_connection`` reads, and the scope it needs. Source: store_information.v2.yml.
-_STORE_PATH: Final = "/v2/store"
-_TOLD: Final = ("name", "domain", "plan_level")
-_STORE_SCOPE: Final = "store_v2_information_read_only"
-
-#: What requests raises where no answer arrived, or none that can be unpacked.
-_UNANSWERED: Final = (
-    requests.ConnectionError,
-    requests.Timeout,
-    requests.exceptions.ChunkedEncodingError,
-    requests.exceptions.ContentDecodingError,
-)
-
-
-class Tried(NamedTuple):
-    """What a test of a connection found.
-
-    :param works: whether the store told its name.
-    :param message: a sentence for a person; never a secret.
-    :param lacks_scope: whether all that is wrong is that the token may not read the store's name.
-    """
-
-    works: bool
-    message: str
-    lacks_scope: bool = False
 
 
 class BigCommerceHook(HttpHook):
@@ -335,8 +301,8 @@ class BigCommerceHook(HttpHook):
                 allow_redirects=extra_options.get("allow_redirects", True),
                 **settings,
             )
-        except _UNANSWERED as error:
-            failure: BigCommerceError = _transport_error(error, prepped_request.method or self.method, self._path(url), url)
+        except UNANSWERED as error:
+            failure: BigCommerceError = transport_error(error, prepped_request.method or self.method, self._path(url), url)
             failure = after_one_sending(described(prepped_request, self._path(url)), failure)
             raise failure from failure.__cause__  # not from requests' exception, whose text holds the URL with its filters
         if extra_options.get("check_response", True):
@@ -353,7 +319,7 @@ class BigCommerceHook(HttpHook):
             raise strange_status(request, response.status_code)
         if response.status_code >= 400:
             token = str(response.request.headers.get("X-Auth-Token") or "")
-            raise redacted(after_one_sending(request, error_from(request, _wire_response(response))), [token])
+            raise redacted(after_one_sending(request, error_from(request, wire_response(response))), [token])
 
     def _path(self, url: str) -> str:
         """API path below the store, without the query."""
@@ -375,16 +341,16 @@ class BigCommerceHook(HttpHook):
             credentials, extra = self._resolve()
             self._check(extra)
             session = self.get_conn(extra_options={"total_timeout": TEST_TIMEOUT})
-            request = session.prepare_request(requests.Request("GET", f"{credentials.store_url}{_STORE_PATH}"))
+            request = session.prepare_request(requests.Request("GET", f"{credentials.store_url}{STORE_PATH}"))
             options = {
                 "timeout": min(self.merged_extra["timeout"], TEST_TIMEOUT),
                 "check_response": False,
             }
             session.stream = True  # so that the body's time can be bounded: a time-out is of one read
             with session, self.run_and_check(session, request, options) as response:
-                answer = replace(_wire_head(response), body=_read_within(response, _STORE_PATH))
+                answer = replace(wire_head(response), body=read_within(response, STORE_PATH))
                 works, message = tell_test_result(credentials, answer)
-                return Tried(works, message, lacks_scope=answer.status == 403 and not _is_page(answer))
+                return Tried(works, message, lacks_scope=answer.status == 403 and not is_page(answer))
         except BigCommerceError as error:
             return Tried(False, str(error))
         except requests.RequestException as error:  # nothing could be sent; the exception's own text may hold a proxy's password
@@ -422,145 +388,6 @@ class BigCommerceHook(HttpHook):
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """What becomes of the form's standard fields, for Airflow 3.1."""
         return {key.replace("-", "_"): value for key, value in UI_FIELD_BEHAVIOUR.items()}
-
-
-def tell_test_result(credentials: StoreCredentials, response: Response) -> tuple[bool, str]:
-    """What the answer to ``GET /v2/store`` says about a connection.
-
-    :param credentials: of the connection.
-    :param response: the answer, of any status.
-    :returns: whether the connection works, with a sentence that tells the causes apart.
-    """
-    store_hash, base_url = credentials.store_hash, credentials.base_url
-    if response.status < 300:
-        return _tell_store(credentials, response)
-    error = error_from(Request("GET", _STORE_PATH), response, scopes=(_STORE_SCOPE,))
-    said = f" BigCommerce says: {error.title!r}." if error.title else ""
-    match error:
-        case AuthenticationError():
-            return False, (
-                f"BigCommerce refused the access token for store {store_hash!r} (401). Either the token is mistyped or its API account was "
-                "deleted, or it is the token of another store: compare the store hash with the API path in the token's .txt file." + said
-            )
-        case StoreSuspendedError():
-            return False, f"Store {store_hash!r} is suspended (503): its API is closed until the store's owner has settled that.{said}"
-        case ApiError(status=503):
-            return False, f"Store {store_hash!r} is down for maintenance or overloaded (503). Try again in a few minutes.{said}"
-        case _ if _is_page(response):
-            return False, _not_json(credentials, response)
-        case PermissionDeniedError():
-            return False, (
-                f"BigCommerce knows the access token for store {store_hash!r}, but the token lacks a scope (403): reading the store's name "
-                f"needs 'Information & settings: read-only' ({_STORE_SCOPE}). Tasks that need only the scopes the token has will work. "
-                f"A token's scopes cannot be changed; for this test to pass, create another API account with that scope.{said}"
-            )
-        case NotFoundError():
-            return False, (
-                f"There is no store {store_hash!r} at {base_url} (404). Compare the store hash with the control panel's address, "
-                f"https://store-<hash>.mybigcommerce.com.{said}"
-            )
-        case ApiError(status=429):
-            return False, f"Store {store_hash!r} answers, but its quota of requests is used up (429). Try again in a minute.{said}"
-        case _:
-            return False, f"{base_url} answered {response.status} for store {store_hash!r}, so nothing can be said about the token.{said}"
-
-
-def _tell_store(credentials: StoreCredentials, response: Response) -> tuple[bool, str]:
-    try:
-        store = response.json()
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False, _not_json(credentials, response)
-    if not isinstance(store, dict) or not store.get("name") or not store.get("domain"):
-        return False, (
-            f"{credentials.base_url} answered {'JSON' if response.body else 'an empty body'} that does not describe a store. "
-            "Is the API base URL (host) BigCommerce's? "
-            "Leave it empty unless you use a proxy or the sandbox."
-        )
-    quota, left, window_ms = (
-        header_number(response.headers, f"x-rate-limit-{name}") for name in ("requests-quota", "requests-left", "time-window-ms")
-    )
-    told = "not told"
-    if quota is not None and left is not None and window_ms:
-        told = f"{quota:.0f} requests / {window_ms / 1000:g} s, {left:.0f} left"
-    # The store's own name is the merchant's, not a customer's: it is shown as it is, on one line, without what must not be in it.
-    name, domain, plan = (redact(outside_text.one_line(store.get(field) or "unknown", 100), credentials.secrets) for field in _TOLD)
-    return True, f"Connected to {name} ({domain}), plan {plan}; quota {told}"
-
-
-def _not_json(credentials: StoreCredentials, response: Response) -> str:
-    kind = outside_text.content_type(response.headers.get("content-type"))
-    return (
-        f"{credentials.base_url} answered {response.status} with {kind} that is not JSON: probably the page of a proxy, a firewall or a "
-        "login in between. Check the API base URL (host) and the proxies of this machine."
-    )
-
-
-def _is_page(response: Response) -> bool:
-    return response.headers.get("content-type", "").lower().startswith("text/html")
-
-
-def _wire_head(response: requests.Response) -> Response:
-    return Response(response.status_code, {name.lower(): value for name, value in response.headers.items()}, b"")
-
-
-def _wire_response(response: requests.Response) -> Response:
-    return replace(_wire_head(response), body=response.content)
-
-
-def _read_within(response: requests.Response, path: str, clock: Callable[[], float] = time.monotonic) -> bytes:
-    """The body of a connection test's answer, within the time that a person waits; no more of it than a store's description can be.
-
-    :raises TransportError: it did not come in time.
-    """
-    began, body = clock(), bytearray()
-    try:
-        for byte in response.iter_content(1):  # a larger piece would be waited for until it is whole
-            body += byte
-            if len(body) >= TEST_BYTES:
-                break
-            if clock() - began > TEST_TIMEOUT:
-                raise requests.ReadTimeout
-    except _UNANSWERED as error:
-        raise _transport_error(error, "GET", path, response.url) from None
-    return bytes(body)
-
-
-def _transport_error(error: requests.RequestException, method: str, path: str, url: str) -> TransportError:
-    """The typed error for a request without an answer; takes host and reason from the exception and nothing else."""
-    parts = urlsplit(url)
-    host = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
-    via = " through the configured proxy" if isinstance(error, requests.exceptions.ProxyError) else ""
-    causes = list(_causes(error))
-    check = "Check the connection's API base URL (host) and the network of the machine this ran on."
-    if any(isinstance(cause, socket.gaierror) for cause in causes):
-        cause, what = "dns", f"the host was not found{via}. {check}"
-    elif tls := next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None):
-        reason = getattr(tls, "verify_message", "") or getattr(tls, "reason", "") or "handshake failed"
-        cause = "tls"
-        what = (
-            f"TLS failed{via}: {reason}. If a proxy or a private endpoint uses a certificate of its own, put the path of its CA file "
-            'into the connection\'s extra as "verify"; if the server speaks plain http, write http:// before the host.'
-        )
-    elif isinstance(error, requests.Timeout):
-        cause, what = "timeout", f"no answer in time{via}. {check}"
-    elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        cause, what = "refused", f"the connection was refused{via}. {check}"
-    else:
-        cause, what = "cut", f"the connection was cut before the answer was complete{via}. {check}"
-    was_sent = cause in ("timeout", "cut") and not isinstance(error, requests.ConnectTimeout)
-    return TransportError(f"{method} {path} at {host}: {what}", cause=cause, method=method, path=path, was_sent=was_sent)
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An exception and everything it was made of: urllib3 keeps reasons in arguments and attributes as well as in ``__cause__``."""
-    seen: set[int] = set()
-    waiting: list[object] = [error]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, BaseException) and id(item) not in seen:
-            seen.add(id(item))
-            yield item
-            waiting += [item.__cause__, item.__context__, getattr(item, "reason", None), *item.args]
 
 
 # -- the extra, and files that it names -------------------------------------------------------------------------------

@@ -50,10 +50,11 @@ from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.targets.files.beginning import begin, discard_unfinished
 from airflow_provider_bigcommerce.targets.files.commits import begin_try, commit, run_folder
 from airflow_provider_bigcommerce.targets.files.destination import Destination
-from airflow_provider_bigcommerce.targets.files.writers import FileFormat, PartWriter, Stamp
+from airflow_provider_bigcommerce.targets.files.part_writer import PartWriter
+from airflow_provider_bigcommerce.targets.files.writers import FileFormat, Stamp
 
 if TYPE_CHECKING:
-    from airflow_provider_bigcommerce.client.sending import ReadStats
+    from airflow_provider_bigcommerce.client.settings import ReadStats
     from airflow_provider_bigcommerce.client.verbs import BigCommerceStore, Page
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")

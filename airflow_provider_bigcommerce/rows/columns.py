@@ -15,27 +15,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from airflow_provider_bigcommerce.exceptions import UnexpectedAnswerError
-from airflow_provider_bigcommerce.rows.careful import RecordCleaner, empty_of
+from airflow_provider_bigcommerce.rows.careful import RecordCleaner
 from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies, extra_text
-from airflow_provider_bigcommerce.rows.schemas import EXCHANGE_RATE, MONEY, Schema, Type, arrow_schema, arrow_type, load_pyarrow
+from airflow_provider_bigcommerce.rows.long_numbers import may_hold_long_number, may_hold_tiny_number
+from airflow_provider_bigcommerce.rows.read_types import empties, holds, read_type
+from airflow_provider_bigcommerce.rows.schemas import MONEY, Schema, Type, arrow_schema, arrow_type, load_pyarrow
 from airflow_provider_bigcommerce.rows.shaping import Extras, RefusedError, Shaped, Shaper, UnfitError
 
 if TYPE_CHECKING:
     import pyarrow
 
-#: Digits and points to zeros, so that a long number is found by one search for zeros.
-_DIGITS = bytes(48 if 48 <= byte <= 57 or byte == 46 else byte for byte in range(256))
-_SIXTEEN = b"0" * 16
-_FOUR = b"0" * 4
-#: So many short runs are separated from long ones singly; where there are more, all bytes are looked at.
-_SHORT_RUNS = 1000
-#: Up to 15 significant digits a double gives back the decimal number that was written (C's DBL_DIG).
-_LONG_NUMBER = re.compile(rb"[:\[,]\s*-?[0-9.]{16}")
-#: What a number below 1e-99 has; its literal start is found twelve times as fast as the number (measured).
-_TINY = (re.compile(rb"e-\d{3}"), re.compile(rb"E-\d{3}"))
-#: What stands before the exponent of a number, of which so many bytes are looked at; digits alone are taken for one.
-_MANTISSA = re.compile(rb"(?:[:\[,\s]|\A)-?[0-9.]+\Z")
-_LOOK_BACK = 64
+
+
 #: Below this, four decimal places stay within 15 significant digits.
 _LARGEST_MONEY = 1e11
 
@@ -71,12 +62,12 @@ class ColumnReader:
         self._texts = tuple(name for name, kind in schema.fields.items() if kind == "json")
         self._has_numbers = holds(dict(schema.fields), {"money", "float"})
         # Times at the top are read as text, where an empty one is common; inside lists Arrow reads them itself.
-        fast = {name: self._pa.string() if kind == "time" else _read_type(kind, exact=False) for name, kind in schema.fields.items()}
+        fast = {name: self._pa.string() if kind == "time" else read_type(kind, exact=False) for name, kind in schema.fields.items()}
         self._fast_types = self._reading(fast)
-        self._exact_types = self._reading({name: _read_type(kind, exact=True) for name, kind in schema.fields.items()})
+        self._exact_types = self._reading({name: read_type(kind, exact=True) for name, kind in schema.fields.items()})
         self._starts_trimmed = self._shaper.is_needed or not schema.fields
         self._starts_deep = False
-        self._empties = _empties(schema.fields)
+        self._empties = empties(schema.fields)
         self._starts_emptied = False
 
     def table(self, lines: bytes, count: int, stamp: Mapping[str, Any] | None = None) -> pyarrow.Table:
@@ -185,7 +176,7 @@ class ColumnReader:
             return []
         if not block.isascii() and not self._is_utf8(block):
             raise RefusedError
-        if options is self._fast_types and self._has_numbers and (_may_hold_long_number(block) or may_hold_tiny_number(block)):
+        if options is self._fast_types and self._has_numbers and (may_hold_long_number(block) or may_hold_tiny_number(block)):
             raise RefusedError
         try:
             table = self._json.read_json(
@@ -371,84 +362,3 @@ _CONVERTED = {"money", "float", "float_text", "int_text", "time_rfc", "time_unix
 _UNIX = {"time_unix", "time_unix_text"}
 
 
-def _empties(fields: Mapping[str, Type]) -> dict[tuple[bytes, bytes], bytes]:
-    """Name and first byte of an empty value -> what its column holds for it, for names whose columns all want the same."""
-    wanted: dict[tuple[bytes, bytes], set[bytes]] = {}
-    for name, kind in _named(fields):
-        for raw in (b'""', b"[]", b"{}"):
-            fits = kind in _AS_IT_IS[raw] or (raw == b"{}" and isinstance(kind, dict)) or (raw == b"[]" and isinstance(kind, list))
-            is_link = raw == b"{}" and isinstance(kind, list) and len(kind) > 1
-            empty = b"null" if is_link else None if fits else empty_of(kind, raw)
-            wanted.setdefault((name.encode(), raw[:1]), set()).add(raw if empty is None else empty)
-    return {key: empty for key, values in wanted.items() if len(values) == 1 for empty in values if empty[:1] != key[1]}
-
-
-#: Empty value -> the codes whose columns hold it as it is.
-_AS_IT_IS: dict[bytes, tuple[str, ...]] = {b'""': ("text", "scalar", "json"), b"[]": ("json",), b"{}": ("json",)}
-
-
-def _named(fields: Mapping[str, Type]) -> Iterator[tuple[str, Type]]:
-    """Every name of these fields and below them, with its type."""
-    for name, kind in fields.items():
-        yield name, kind
-        inner = kind[0] if isinstance(kind, list) else kind
-        if isinstance(inner, dict):
-            yield from _named(inner)
-
-
-def holds(kind: Type, codes: set[str]) -> bool:
-    """Whether a type is, or has inside, one of the codes."""
-    if isinstance(kind, dict):
-        return any(holds(part, codes) for part in kind.values())
-    return holds(kind[0], codes) if isinstance(kind, list) else kind in codes
-
-
-def _read_type(kind: Type, *, exact: bool) -> Any:
-    """What Arrow's JSON reader is asked to read: types that it parses without loss, or refuses.
-
-    :param exact: for records that were cleaned, whose numbers are numbers and whose times are ISO-8601.
-    """
-    pa = load_pyarrow()
-    if isinstance(kind, dict):
-        return pa.struct([pa.field(name, _read_type(part, exact=exact)) for name, part in kind.items()])
-    if isinstance(kind, list):
-        return pa.list_(_read_type(kind[0], exact=exact))
-    if kind == "time_unix":
-        return pa.int64()
-    if exact:
-        return arrow_type(kind)
-    return {
-        # A decimal column would take 12.5 and "12.5" alike; where the spec says number, text must be noticed.
-        "money": pa.float64(),
-        "money_text": pa.decimal128(*MONEY),
-        "rate_text": pa.decimal128(*EXCHANGE_RATE),
-        # Decimals are the one type that the reader takes from numbers and from text.
-        "float_text": pa.decimal128(38, 18),
-        "int_text": pa.decimal128(19, 0),
-        "time_unix_text": pa.decimal128(19, 0),
-        "time_rfc": pa.string(),
-    }.get(kind) or arrow_type(kind)
-
-
-def _may_hold_long_number(block: bytes) -> bool:
-    """Whether a number has more digits than a double keeps; may say yes for digits in a text, never no for a number."""
-    return has_long_run(block) and _LONG_NUMBER.search(block) is not None
-
-
-def may_hold_tiny_number(block: bytes) -> bool:
-    """Whether a number may be too small for a double, which would make it zero."""
-    found = (match.start() for mark in _TINY for match in mark.finditer(block))
-    return any(_MANTISSA.search(block[max(0, at - _LOOK_BACK) : at]) for at in found)
-
-
-def has_long_run(block: bytes) -> bool:
-    """Whether sixteen digits and points stand in a row: four in a row among every fourth byte tell where to look."""
-    sampled = block[::4].translate(_DIGITS)
-    at = sampled.find(_FOUR)
-    for _ in range(_SHORT_RUNS):
-        if at < 0:
-            return False
-        if _SIXTEEN in block[max(0, 4 * at - 3) : 4 * at + 16].translate(_DIGITS):
-            return True
-        at = sampled.find(_FOUR, at + 1)
-    return _SIXTEEN in block.translate(_DIGITS)

@@ -25,7 +25,8 @@ from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-
 from airflow_provider_bigcommerce.rows.row_keys import KeyReader, SeenKeys
 from airflow_provider_bigcommerce.rows.schemas import schema
 from airflow_provider_bigcommerce.targets.files.destination import Destination
-from airflow_provider_bigcommerce.targets.files.writers import FileFormat, PartWriter, Stamp
+from airflow_provider_bigcommerce.targets.files.part_writer import PartWriter
+from airflow_provider_bigcommerce.targets.files.writers import FileFormat, Stamp
 
 PAGE = 250
 STAMP = Stamp(datetime(2026, 1, 1, tzinfo=UTC), "abc123")

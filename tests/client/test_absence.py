@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 
 from airflow_provider_bigcommerce.client.portal import run
-from airflow_provider_bigcommerce.client.sending import StoreSettings
+from airflow_provider_bigcommerce.client.settings import StoreSettings
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.core.concurrency import Place
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials

@@ -11,7 +11,7 @@ from aiohttp import web
 from airflow_provider_bigcommerce import __version__
 from airflow_provider_bigcommerce.client.blocking import BlockingStore
 from airflow_provider_bigcommerce.client.portal import run
-from airflow_provider_bigcommerce.client.sending import StoreSettings
+from airflow_provider_bigcommerce.client.settings import StoreSettings
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.exceptions import (
     AuthenticationError,

@@ -17,7 +17,7 @@ import pytest
 
 from airflow_provider_bigcommerce.client import walking
 from airflow_provider_bigcommerce.client.portal import run
-from airflow_provider_bigcommerce.client.sending import StoreSettings
+from airflow_provider_bigcommerce.client.settings import StoreSettings
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.core import budget, id_ranges, paging, policy, reading, windows
 from airflow_provider_bigcommerce.core.catalog import CATALOG, DateFilter, Embedded

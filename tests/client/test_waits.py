@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from airflow_provider_bigcommerce.client.sending import Sender, StoreSettings
+from airflow_provider_bigcommerce.client.sending import Sender
+from airflow_provider_bigcommerce.client.settings import StoreSettings
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials
 
 

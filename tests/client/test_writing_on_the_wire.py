@@ -15,7 +15,7 @@ from aiohttp import web
 
 from airflow_provider_bigcommerce.client.blocking import BlockingStore
 from airflow_provider_bigcommerce.client.portal import run
-from airflow_provider_bigcommerce.client.sending import StoreSettings
+from airflow_provider_bigcommerce.client.settings import StoreSettings
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.core.writing.outcomes import Outcome
 from airflow_provider_bigcommerce.exceptions import (

@@ -16,9 +16,10 @@ import pytest
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG, Resource
 from airflow_provider_bigcommerce.core.ends import PageLengths
+from airflow_provider_bigcommerce.core.fan_out import FanOut
 from airflow_provider_bigcommerce.core.messages import Request, Response
 from airflow_provider_bigcommerce.core.page_numbers import PageNumbers
-from airflow_provider_bigcommerce.core.paging import FanOut, Walk
+from airflow_provider_bigcommerce.core.paging import Walk
 from airflow_provider_bigcommerce.core.planning import filled, walk_of
 from airflow_provider_bigcommerce.core.reading import Listing, read_listing
 from airflow_provider_bigcommerce.core.whole_list import WholeList

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_bigcommerce.client.sending import StoreSettings
+from airflow_provider_bigcommerce.client.settings import StoreSettings
 from airflow_provider_bigcommerce.core.extras import EXTRAS, check_extras, settings_of, value_of
 from airflow_provider_bigcommerce.exceptions import CredentialsError
 

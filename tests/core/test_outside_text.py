@@ -19,7 +19,7 @@ from airflow_provider_bigcommerce.core.messages import Request, Response
 from airflow_provider_bigcommerce.core.plain_words import CAPITAL_WORDS, PLAIN_WORDS
 from airflow_provider_bigcommerce.core.reading import error_from
 from airflow_provider_bigcommerce.exceptions import GraphQLError
-from airflow_provider_bigcommerce.hooks.bigcommerce import tell_test_result
+from airflow_provider_bigcommerce.hooks.tried import tell_test_result
 
 CREDENTIALS = from_connection_fields("", {"store_hash": "abc123", "access_token": "k3v0u2mzsolhwqj1p9xwy8tnb4c7d6e"})
 

@@ -12,20 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
+from airflow_provider_bigcommerce.core.fan_out import FanOut
 from airflow_provider_bigcommerce.core.id_ranges import IdRanges
 from airflow_provider_bigcommerce.core.messages import Request
 from airflow_provider_bigcommerce.core.page_numbers import PageNumbers
-from airflow_provider_bigcommerce.core.paging import (
-    Cursors,
-    FanOut,
-    KeysetAfter,
-    SinglePage,
-    Step,
-    Walk,
-    with_columns,
-)
+from airflow_provider_bigcommerce.core.paging import Cursors, KeysetAfter, SinglePage, Step, Walk
 from airflow_provider_bigcommerce.core.planning import integer_key, walk_of
 from airflow_provider_bigcommerce.core.positions import Position
+from airflow_provider_bigcommerce.core.raw_fields import with_columns
 from airflow_provider_bigcommerce.core.reading import CursorLinks, CursorPagination, Listing, Meta, Pagination
 from airflow_provider_bigcommerce.exceptions import IncompleteReadError, PaginationLoopError, UnexpectedAnswerError
 

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from airflow_provider_bigcommerce.client.portal import run
-from airflow_provider_bigcommerce.client.sending import StoreSettings
+from airflow_provider_bigcommerce.client.settings import StoreSettings
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox
 from airflow_provider_bigcommerce.sandbox.quota import Concurrency

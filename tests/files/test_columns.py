@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_bigcommerce.exceptions import UnexpectedAnswerError
-from airflow_provider_bigcommerce.rows.columns import ColumnReader, has_long_run, may_hold_tiny_number
+from airflow_provider_bigcommerce.rows.columns import ColumnReader
 from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies, Drift
+from airflow_provider_bigcommerce.rows.long_numbers import has_long_run, may_hold_tiny_number
 from airflow_provider_bigcommerce.rows.schemas import Schema, Type, arrow_schema, schema
 from tests.benchmarks.writers import product
 from tests.files.conftest import encoded

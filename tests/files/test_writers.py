@@ -23,15 +23,8 @@ from airflow_provider_bigcommerce.engine.manifest import DataFile
 from airflow_provider_bigcommerce.exceptions import DestinationError, InvalidQueryError, UnexpectedAnswerError
 from airflow_provider_bigcommerce.rows.schemas import arrow_schema, schema
 from airflow_provider_bigcommerce.targets.files.destination import Destination
-from airflow_provider_bigcommerce.targets.files.writers import (
-    FORMATS,
-    FileFormat,
-    JsonLinesWriter,
-    ParquetWriter,
-    PartWriter,
-    Stamp,
-    load_zstd,
-)
+from airflow_provider_bigcommerce.targets.files.part_writer import PartWriter
+from airflow_provider_bigcommerce.targets.files.writers import FORMATS, FileFormat, JsonLinesWriter, ParquetWriter, Stamp, load_zstd
 from tests.benchmarks.writers import DRIVERS, PAGE, bodies, peak_growth_mb
 from tests.files.conftest import encoded
 

@@ -22,7 +22,7 @@ from airflow_provider_bigcommerce.core.fields import FieldSelection
 from airflow_provider_bigcommerce.core.graphql import read_graphql
 from airflow_provider_bigcommerce.core.keys import KeyReader
 from airflow_provider_bigcommerce.core.messages import Request, Response
-from airflow_provider_bigcommerce.core.paging import dig, with_columns
+from airflow_provider_bigcommerce.core.raw_fields import dig, with_columns
 from airflow_provider_bigcommerce.core.reading import read_listing, read_record
 from airflow_provider_bigcommerce.engine.copying import columns_of
 from airflow_provider_bigcommerce.exceptions import UnexpectedAnswerError

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_bigcommerce.client import certificates
-from airflow_provider_bigcommerce.client.sending import Sender, StoreSettings
+from airflow_provider_bigcommerce.client.sending import Sender
+from airflow_provider_bigcommerce.client.settings import StoreSettings
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials
 from airflow_provider_bigcommerce.sandbox import tls
 

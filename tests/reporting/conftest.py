@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from airflow_provider_bigcommerce.client.blocking import BlockingStore
-from airflow_provider_bigcommerce.client.sending import StoreSettings
+from airflow_provider_bigcommerce.client.settings import StoreSettings
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials

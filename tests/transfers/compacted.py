@@ -20,7 +20,8 @@ from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.files.file_copy import FileCopy
 from airflow_provider_bigcommerce.targets.files.file_reader import FileReader, column_values, newest_first, record_values
 from airflow_provider_bigcommerce.targets.files.known_keys import FileKeys
-from airflow_provider_bigcommerce.targets.files.writers import PartWriter, Stamp
+from airflow_provider_bigcommerce.targets.files.part_writer import PartWriter
+from airflow_provider_bigcommerce.targets.files.writers import Stamp
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -19,7 +19,7 @@ from airflow_provider_bigcommerce.state import Checkpoint, Part, Reached
 from airflow_provider_bigcommerce.targets.files import into_files
 from airflow_provider_bigcommerce.targets.files.commits import committed
 from airflow_provider_bigcommerce.targets.files.destination import Destination
-from airflow_provider_bigcommerce.targets.files.writers import PartWriter
+from airflow_provider_bigcommerce.targets.files.part_writer import PartWriter
 from airflow_provider_bigcommerce.transfers.to_object_storage import BigCommerceToObjectStorageOperator
 from tests.transfers.conftest import Night
 

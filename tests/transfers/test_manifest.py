@@ -34,7 +34,8 @@ from airflow_provider_bigcommerce.targets.files.commits import (
     read_manifest,
     run_folder,
 )
-from airflow_provider_bigcommerce.targets.files.destination import Destination, NewFile, is_temporary
+from airflow_provider_bigcommerce.targets.files.destination import Destination, is_temporary
+from airflow_provider_bigcommerce.targets.files.new_file import NewFile
 from airflow_provider_bigcommerce.targets.files.snapshots import find_copy
 
 SCHEMA_FILE = Path(__file__).parents[2] / "docs" / "reference" / "manifest.schema.json"

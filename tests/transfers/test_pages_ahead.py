@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from airflow_provider_bigcommerce.client.sending import ReadStats
+from airflow_provider_bigcommerce.client.settings import ReadStats
 from airflow_provider_bigcommerce.client.verbs import Page
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.core.windows import Window
@@ -22,7 +22,7 @@ from airflow_provider_bigcommerce.engine.progress import Progress
 from airflow_provider_bigcommerce.engine.selection import select
 from airflow_provider_bigcommerce.exceptions import UnexpectedAnswerError
 from airflow_provider_bigcommerce.targets.files.destination import Destination
-from airflow_provider_bigcommerce.targets.files.writers import PartWriter
+from airflow_provider_bigcommerce.targets.files.part_writer import PartWriter
 
 
 class Pages:

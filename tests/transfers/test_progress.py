@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_bigcommerce.client.sending import ReadStats
+from airflow_provider_bigcommerce.client.settings import ReadStats
 from airflow_provider_bigcommerce.engine import run as run_module
 from airflow_provider_bigcommerce.engine.progress import Progress, duration
 from airflow_provider_bigcommerce.sandbox.pytest_plugin import Sandbox

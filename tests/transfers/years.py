@@ -27,8 +27,9 @@ from airflow_provider_bigcommerce.targets.files.beginning import begin
 from airflow_provider_bigcommerce.targets.files.commits import begin_try, commit, committed, manifest_name, run_folder
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.files.overlap import Overlap, overlap_name
+from airflow_provider_bigcommerce.targets.files.part_writer import PartWriter
 from airflow_provider_bigcommerce.targets.files.snapshots import settle
-from airflow_provider_bigcommerce.targets.files.writers import PartWriter, Stamp
+from airflow_provider_bigcommerce.targets.files.writers import Stamp
 from tests.transfers.conftest import Night
 
 #: After which a sync compacts.

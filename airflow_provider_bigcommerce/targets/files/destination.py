@@ -7,21 +7,20 @@ makes an object visible when its upload ends. It never logs or stores a path's c
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_provider_bigcommerce.core.file_names import is_plain, shown
 from airflow_provider_bigcommerce.core.pages import page
 from airflow_provider_bigcommerce.core.places import fault_of
 from airflow_provider_bigcommerce.exceptions import DestinationError
-from airflow_provider_bigcommerce.targets.files.digest import Digest
+from airflow_provider_bigcommerce.targets.files.new_file import NewFile, failed
 from airflow_provider_bigcommerce.targets.files.object_stores import require_packages
 
 if TYPE_CHECKING:
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
 
 _TEMPORARY = ".tmp"
 
-#: Bytes of a local file after which the system is told to begin writing them to the disk; the wait at the file's end is for the
-#: rest only (12 ms less for 33 MB, measured).
-_BYTES_BEFORE_DISK = 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,65 +44,6 @@ class Entry:
     modified: datetime | None
 
 
-class NewFile(io.RawIOBase):
-    """A file being written: counts its bytes and their SHA-256 on the way; it can only grow.
-
-    Made by :meth:`Destination.create`; closing it does not make it appear, leaving the ``with`` block without an error does.
-    """
-
-    def __init__(self, stream: IO[bytes], name: str, *, is_local: bool = False) -> None:
-        super().__init__()
-        self.name = name
-        self.bytes = 0
-        self._hastens = is_local and hasattr(os, "posix_fadvise")
-        self._hastened = 0
-        self._digest: Digest | None = Digest()
-        self._stream = stream
-
-    def writable(self) -> bool:
-        """True: writing is all it can do."""
-        return True
-
-    def write(self, data: Any, /) -> int:
-        """Append all of ``data`` (any bytes-like object).
-
-        :raises DestinationError: the disk is full, or the destination is gone.
-        """
-        try:
-            view = memoryview(data).cast("B")
-            self._stream.write(view)
-        except OSError as error:
-            raise _failed("written", self.name, error) from error
-        if self._digest is not None:
-            self._digest.update(data if isinstance(data, bytes) else view)
-        self.bytes += view.nbytes
-        if self._hastens and self.bytes - self._hastened >= _BYTES_BEFORE_DISK:
-            self._hasten()
-        return view.nbytes
-
-    def _hasten(self) -> None:
-        """Let the system begin to write what it still holds in memory: on Linux this advice does so for pages that are dirty."""
-        with contextlib.suppress(OSError):
-            os.posix_fadvise(self._stream.fileno(), self._hastened, self.bytes - self._hastened, os.POSIX_FADV_DONTNEED)
-        self._hastened = self.bytes
-
-    def tell(self) -> int:
-        """Bytes written so far."""
-        return self.bytes
-
-    def end_digest(self) -> None:
-        """End the thread that computes the digest, which can still be asked for."""
-        if self._digest is not None:
-            self._digest.close()
-
-    def forgo_digest(self) -> None:
-        """Compute no digest, said before the first byte: where nobody notes it, it is 3 % of the CPU of a rewrite (measured)."""
-        self._digest = None
-
-    @property
-    def sha256(self) -> str:
-        """Hex digest of all that was written; empty where it was forgone."""
-        return "" if self._digest is None else self._digest.hexdigest()
 
 
 class Destination:
@@ -181,7 +118,7 @@ class Destination:
         try:
             stream = self._opened(written_to, folder)
         except OSError as error:
-            raise _failed("created", f"{_shown(self.url)}/{name}", error) from error
+            raise failed("created", f"{_shown(self.url)}/{name}", error) from error
         new = NewFile(stream, f"{_shown(self.url)}/{name}", is_local=self.is_local)
         done = False
         try:
@@ -196,7 +133,7 @@ class Destination:
                     Path(written_to).replace(final)
                     _sync_folder(folder)
             except OSError as error:
-                raise _failed("written", new.name, error) from error
+                raise failed("written", new.name, error) from error
             done = True
         finally:
             new.end_digest()
@@ -244,7 +181,7 @@ class Destination:
                 self.fs.makedirs(full.rpartition("/")[0], exist_ok=True)
                 self.fs.pipe_file(full, data)
         except OSError as error:
-            raise _failed(verb, f"{_shown(self.url)}/{name}", error) from error
+            raise failed(verb, f"{_shown(self.url)}/{name}", error) from error
 
     def write_new(self, name: str, data: bytes) -> bool:
         """Write a small file whole under a name that nothing has yet, as far as the place can tell.
@@ -275,7 +212,7 @@ class Destination:
                 Path(temporary).replace(final)
             _sync_folder(folder)
         except OSError as error:
-            raise _failed("written", f"{_shown(self.url)}/{name}", error) from error
+            raise failed("written", f"{_shown(self.url)}/{name}", error) from error
         finally:
             with contextlib.suppress(OSError):
                 self.fs.rm_file(temporary)
@@ -299,7 +236,7 @@ class Destination:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise _failed("read", f"{_shown(self.url)}/{name}", error) from error
+            raise failed("read", f"{_shown(self.url)}/{name}", error) from error
 
     def whole(self, name: str) -> bytes:
         """All bytes of a file by one request: asked from its start on, since s3fs asks for the size first otherwise.
@@ -327,7 +264,7 @@ class Destination:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise _failed("listed", f"{_shown(self.url)}/{folder}", error) from error
+            raise failed("listed", f"{_shown(self.url)}/{folder}", error) from error
         start = len(self.fs._strip_protocol(self.root).rstrip("/")) + 1  # fsspec's own spelling of paths
         # S3 has directories too: objects that a console made, and the folder itself where its first file appears while it is listed.
         files = [(path, found[path]) for path in sorted(found) if found[path].get("type") != "directory" and not path.endswith("/")]
@@ -343,7 +280,7 @@ class Destination:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise _failed("removed", f"{_shown(self.url)}/{name}", error) from error
+            raise failed("removed", f"{_shown(self.url)}/{name}", error) from error
 
     def remove_all(self, names: Iterable[str]) -> int:
         """Remove files; how many that were."""
@@ -421,9 +358,3 @@ def _shown(url: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-def _failed(verb: str, what: str, error: OSError) -> DestinationError:
-    reason = error.strerror or str(error) or type(error).__name__
-    return DestinationError(
-        f"{what} could not be {verb}: {reason}. Check that the directory or bucket exists, that the worker may write, list and remove "
-        "there, and that there is room."
-    )

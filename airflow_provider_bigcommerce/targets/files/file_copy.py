@@ -15,7 +15,7 @@ import msgspec
 
 from airflow_provider_bigcommerce.core.catalog import Resource
 from airflow_provider_bigcommerce.core.odd_bytes import python_value
-from airflow_provider_bigcommerce.core.paging import fields_of
+from airflow_provider_bigcommerce.core.raw_fields import fields_of
 from airflow_provider_bigcommerce.core.reconciling import Bounds, Key
 from airflow_provider_bigcommerce.engine.bounds import began, bounds_of, filters_of, runs_compared
 from airflow_provider_bigcommerce.engine.manifest import DataFile, Manifest
@@ -29,7 +29,8 @@ from airflow_provider_bigcommerce.targets.files.commits import commit, committed
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.files.file_reader import BLOCK_ROWS, FileReader, column_values, newest_first, record_values
 from airflow_provider_bigcommerce.targets.files.kept_files import KeptFiles
-from airflow_provider_bigcommerce.targets.files.writers import FileFormat, PartWriter, Stamp
+from airflow_provider_bigcommerce.targets.files.part_writer import PartWriter
+from airflow_provider_bigcommerce.targets.files.writers import FileFormat, Stamp
 
 #: A row's place is the number of its file, and below these bits its number there.
 _PLACE_BITS = 32

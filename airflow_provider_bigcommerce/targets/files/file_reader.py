@@ -16,7 +16,7 @@ from typing import IO, Any
 import msgspec
 
 from airflow_provider_bigcommerce.core.odd_bytes import python_value
-from airflow_provider_bigcommerce.core.paging import fields_of
+from airflow_provider_bigcommerce.core.raw_fields import fields_of
 from airflow_provider_bigcommerce.engine.manifest import DataFile, Manifest
 from airflow_provider_bigcommerce.exceptions import DestinationError
 from airflow_provider_bigcommerce.rows.schemas import load_pyarrow

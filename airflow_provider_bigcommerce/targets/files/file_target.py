@@ -12,7 +12,7 @@ from airflow_provider_bigcommerce.compat import try_number
 from airflow_provider_bigcommerce.core.partitions import Partition
 from airflow_provider_bigcommerce.core.windows import moment
 from airflow_provider_bigcommerce.engine.manifest import Manifest
-from airflow_provider_bigcommerce.engine.selection import Span, full_at
+from airflow_provider_bigcommerce.engine.spans import Span, full_at
 from airflow_provider_bigcommerce.engine.target import Run, Standing, Target
 from airflow_provider_bigcommerce.engine.telling import Learnt
 from airflow_provider_bigcommerce.state import Checkpoint, RunCheckpoint, WatermarkState, state_key, watermark_of

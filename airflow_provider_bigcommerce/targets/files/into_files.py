@@ -19,7 +19,7 @@ from airflow_provider_bigcommerce.core.windows import written
 from airflow_provider_bigcommerce.engine.copying import Copied, columns_of
 from airflow_provider_bigcommerce.engine.deletes import Deletions
 from airflow_provider_bigcommerce.engine.manifest import DataFile, Manifest
-from airflow_provider_bigcommerce.engine.selection import Span
+from airflow_provider_bigcommerce.engine.spans import Span
 from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies
 from airflow_provider_bigcommerce.rows.row_keys import Key, SeenKeys, key_of
 from airflow_provider_bigcommerce.state import Checkpoint, Watermark
@@ -30,8 +30,9 @@ from airflow_provider_bigcommerce.targets.files.file_reader import FileReader
 from airflow_provider_bigcommerce.targets.files.file_run import FileRun
 from airflow_provider_bigcommerce.targets.files.known_keys import FileKeys, marker
 from airflow_provider_bigcommerce.targets.files.overlap import Overlap, written_by
+from airflow_provider_bigcommerce.targets.files.part_writer import PartWriter
 from airflow_provider_bigcommerce.targets.files.row_hashes import KnownRows, RowHashes, rows_known_to
-from airflow_provider_bigcommerce.targets.files.writers import FileFormat, PartWriter, Stamp
+from airflow_provider_bigcommerce.targets.files.writers import FileFormat, Stamp
 from airflow_provider_bigcommerce.targets.files.written import SavedRows
 
 log = logging.getLogger(__name__)

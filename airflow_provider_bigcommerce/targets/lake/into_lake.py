@@ -17,7 +17,7 @@ from airflow_provider_bigcommerce.core.windows import moment, written
 from airflow_provider_bigcommerce.engine.copying import Copied
 from airflow_provider_bigcommerce.engine.deletes import Deletions
 from airflow_provider_bigcommerce.engine.manifest import Manifest
-from airflow_provider_bigcommerce.engine.selection import Span, full_at
+from airflow_provider_bigcommerce.engine.spans import Span, full_at
 from airflow_provider_bigcommerce.engine.target import Run
 from airflow_provider_bigcommerce.exceptions import DestinationError
 from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies

@@ -19,7 +19,8 @@ from airflow_provider_bigcommerce.core.windows import DEFAULT_OVERLAP, Window
 from airflow_provider_bigcommerce.engine.bounds import bounds_of, is_of_whole_store, runs_compared
 from airflow_provider_bigcommerce.engine.copying import Copied
 from airflow_provider_bigcommerce.engine.manifest import Manifest
-from airflow_provider_bigcommerce.engine.selection import Span, select
+from airflow_provider_bigcommerce.engine.selection import select
+from airflow_provider_bigcommerce.engine.spans import Span
 from airflow_provider_bigcommerce.engine.stored_copy import Columns, CopyIndex, Repair, seconds
 from airflow_provider_bigcommerce.engine.target import Run
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from airflow_provider_bigcommerce.core.windows import written
 from airflow_provider_bigcommerce.engine.manifest import Manifest
-from airflow_provider_bigcommerce.engine.selection import Span
+from airflow_provider_bigcommerce.engine.spans import Span
 from airflow_provider_bigcommerce.engine.target import Run, Standing, Target
 from airflow_provider_bigcommerce.exceptions import InvalidQueryError
 from airflow_provider_bigcommerce.state import Checkpoint, RunCheckpoint, Watermark

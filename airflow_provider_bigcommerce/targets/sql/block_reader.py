@@ -15,9 +15,10 @@ from typing import Any
 import msgspec
 
 from airflow_provider_bigcommerce.rows.careful import is_link, members_of
-from airflow_provider_bigcommerce.rows.columns import ColumnReader, holds
+from airflow_provider_bigcommerce.rows.columns import ColumnReader
 from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies, below, extra_text
 from airflow_provider_bigcommerce.rows.lines import one_line_each
+from airflow_provider_bigcommerce.rows.read_types import holds
 from airflow_provider_bigcommerce.rows.row_digest import digest
 from airflow_provider_bigcommerce.rows.schemas import DELETED_AT, EXTRA, STORE_HASH, SYNCED_AT, Schema, Type, load_pyarrow
 from airflow_provider_bigcommerce.targets.sql.layout import PARENT_PATH, PATH, POSITION, ROW_HASH, ColumnKind, Layout, Table, short

@@ -18,7 +18,7 @@ from airflow_provider_bigcommerce.core.windows import written
 from airflow_provider_bigcommerce.engine.copying import Copied
 from airflow_provider_bigcommerce.engine.deletes import Deletions
 from airflow_provider_bigcommerce.engine.manifest import Manifest
-from airflow_provider_bigcommerce.engine.selection import Span
+from airflow_provider_bigcommerce.engine.spans import Span
 from airflow_provider_bigcommerce.engine.target import Run, Standing, Target
 from airflow_provider_bigcommerce.engine.telling import Learnt, table_at
 from airflow_provider_bigcommerce.rows.discrepancies import Discrepancies

@@ -63,7 +63,8 @@ def one_run(table: Any, folder: Path, ids: list[int], run_key: str, after: timed
 
     from airflow_provider_bigcommerce.core.windows import Window
     from airflow_provider_bigcommerce.engine.copying import Copied
-    from airflow_provider_bigcommerce.engine.selection import Span, select
+    from airflow_provider_bigcommerce.engine.selection import select
+    from airflow_provider_bigcommerce.engine.spans import Span
     from airflow_provider_bigcommerce.engine.target import Run
     from airflow_provider_bigcommerce.targets.files.destination import Destination
     from airflow_provider_bigcommerce.targets.lake.into_lake import IntoLake
