@@ -133,12 +133,13 @@ def _measured(tool: str, folder: Path) -> dict[str, Any]:
 
 
 def _written(folder: Path, before: set[str]) -> dict[str, int]:
-    """How many rows a Delta table has now, and how many parts it has that it had not before."""
+    """How many rows a Delta table has now, how many parts it has that it had not before, and how many MB these take."""
     from deltalake import DeltaTable
 
     table = DeltaTable(str(folder / "products"))
     names = {uri.rpartition("/")[2] for uri in table.file_uris()}
-    return {"rows": table.count(), "parts": len(names - before), "of": len(before)}
+    written = sum((folder / "products" / name).stat().st_size for name in names - before)
+    return {"rows": table.count(), "parts": len(names - before), "of": len(before), "written_mb": round(written / 2**20)}
 
 
 def _log(top: Path, commits: int) -> dict[str, Any]:

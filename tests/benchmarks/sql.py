@@ -12,7 +12,6 @@ import asyncio
 import importlib
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -27,6 +26,7 @@ import msgspec
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
 from airflow_provider_bigcommerce.rows.schemas import EXTRA, STORE_HASH, SYNCED_AT
+from tests.benchmarks.drivers.measured import status_mb
 from tests.benchmarks.processes import peer_python
 from tests.postgres import PostgresServer, running_postgres
 
@@ -170,7 +170,7 @@ def measure(driver: str, seeds: Path, count: int) -> None:
     started, cpu = time.perf_counter(), time.process_time()
     DRIVERS[driver](read)
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
-    print(json.dumps({"seconds": seconds, "cpu": cpu, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "mb": status_mb("VmHWM")}))
 
 
 def server_seconds(server: PostgresServer) -> float:

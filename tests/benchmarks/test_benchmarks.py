@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import urllib.request
 
 import pytest
@@ -178,3 +180,11 @@ def test_time_of_a_virtual_store_passes_without_waiting_and_its_limits_hold() ->
         assert (loop.now, store.throttled) == (58.0, 1)
     finally:
         loop.close()
+
+
+def test_the_memory_of_a_step_is_its_own_and_not_that_of_who_started_it() -> None:
+    """A process inherits ``ru_maxrss`` over ``exec``, so that a step of a large benchmark would seem to take no memory at all."""
+    step = "from tests.benchmarks.drivers.measured import status_mb; print(status_mb('VmHWM'))"
+    large = f"import subprocess, sys; held = b'x' * (300 * 2**20); sys.exit(subprocess.call([sys.executable, '-c', {step!r}]))"
+    told = subprocess.run([sys.executable, "-c", large], capture_output=True, text=True, check=True, timeout=60).stdout
+    assert 1 < float(told) < 150

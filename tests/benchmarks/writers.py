@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import resource
 import statistics
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from airflow_provider_bigcommerce.rows.schemas import schema
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.files.part_writer import PartWriter
 from airflow_provider_bigcommerce.targets.files.writers import FileFormat, Stamp
+from tests.benchmarks.drivers.measured import status_mb
 
 PAGE = 250
 STAMP = Stamp(datetime(2026, 1, 1, tzinfo=UTC), "abc123")
@@ -145,9 +145,9 @@ def _measure_memory(driver: str, rows: int) -> None:
     pages = bodies(PAGE * 4)
     with tempfile.TemporaryDirectory() as folder:
         DRIVERS[driver](iter(pages[:1]), Path(folder))
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = status_mb("VmHWM")
         DRIVERS[driver]((_renumbered(pages[at % 4], at) for at in range(rows // PAGE)), Path(folder))
-        sys.stdout.write(str((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024))
+        sys.stdout.write(str(status_mb("VmHWM") - before))
 
 
 def _renumbered(page: bytes, number: int) -> bytes:

@@ -13,10 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from airflow_provider_bigcommerce.core.catalog import CATALOG
+from airflow_provider_bigcommerce.exceptions import DestinationError
 from airflow_provider_bigcommerce.rows.schemas import DELETED_AT, STORE_HASH, SYNCED_AT
 from airflow_provider_bigcommerce.targets.files.destination import Destination
+from airflow_provider_bigcommerce.targets.lake import part_reader, rewrite
 from airflow_provider_bigcommerce.targets.lake import parts as lake_parts
-from airflow_provider_bigcommerce.targets.lake import rewrite
 from airflow_provider_bigcommerce.targets.lake.part_reader import PartReader
 from airflow_provider_bigcommerce.targets.lake.parts import Part, PartWriter
 from airflow_provider_bigcommerce.targets.lake.rewrite import Rewriter
@@ -87,6 +88,43 @@ def test_all_other_rows_stay_in_their_order_however_many_are_replaced(
     assert found.drop_columns([DELETED_AT]).equals(expected.drop_columns([DELETED_AT]))
     marked = found.filter(found.column(DELETED_AT).is_valid()).column("id").to_pylist()
     assert marked == [number for number in gone if number not in ids]
+
+
+@pytest.mark.parametrize("fails_at", range(ROWS // GROUP + 1))
+@pytest.mark.parametrize("where", ["written", "ended"])
+def test_a_disk_that_is_full_at_any_row_group_fails_the_rewrite_and_leaves_nothing_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails_at: int, where: str
+) -> None:
+    part = part_of(tmp_path, list(range(1, ROWS + 1)), BEGAN)
+    before = read(tmp_path, part)
+    monkeypatch.setattr(part_reader, "READ_ROWS", GROUP)
+    took: list[int] = []
+    write, close = PartWriter.write, PartWriter.close
+
+    def written(self: PartWriter, table: Any) -> None:
+        if len(took) == fails_at and where == "written":
+            raise DestinationError("No space left on the disk.")
+        took.append(table.num_rows)
+        write(self, table)
+
+    def ended(self: PartWriter) -> Part:
+        if where == "ended" and len(took) > fails_at:
+            self.abort()
+            raise DestinationError("No space left on the disk.")
+        return close(self)
+
+    staged = part_of(tmp_path, [3, ROWS], THEN)
+    destination, reader = Destination.at(str(tmp_path)), PartReader(Destination.at(str(tmp_path)), "brands")
+    none = pa.array([], pa.int64())
+    coming = Coming([staged], key_array(rows_of([3, ROWS], THEN), LAYOUT.key), None, THEN, none, none, removes=False)
+    plan = planned(coming, [part], LAYOUT, reader)
+    monkeypatch.setattr(PartWriter, "write", written)
+    monkeypatch.setattr(PartWriter, "close", ended)
+    with pytest.raises(DestinationError, match="No space left"):
+        Rewriter(destination, "brands", LAYOUT, LAYOUT.arrow, reader).write(coming, plan, [part])
+
+    assert {file.name for file in (tmp_path / "brands").iterdir()} == {part.name, staged.name}
+    assert read(tmp_path, part).equals(before)
 
 
 def chunks(path: Path, part: Part) -> dict[str, bool]:

@@ -33,7 +33,7 @@ from airflow_provider_bigcommerce.targets.lake.table_schema import ROW_HASH, Lay
 Record = bytes | msgspec.Raw
 
 #: Bytes and rows after which a new part begins. Readers like parts of 64 to 128 MB, and one row that changes costs the rewrite of its
-#: part: 30 us a row of products (measured).
+#: part: 10 to 30 us a row of products (measured).
 PART_BYTES: Final = 64 * 2**20
 PART_ROWS: Final = 160_000
 #: What our parts are called; nothing else in a directory is taken for a part that a killed try left.
@@ -144,6 +144,35 @@ class PartWriter:
         self._output.abandon()
 
 
+class EncodingThread:
+    """Encodes a row group while the next one is read or made; at most one is under way, so that memory holds no more than two."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "bigcommerce-lake")
+        self._under_way: Future[None] | None = None
+
+    def encode(self, part: PartWriter, table: Any) -> None:
+        """Append rows to a part as one row group.
+
+        :raises DestinationError: the row group before could not be written.
+        """
+        self.wait()
+        self._under_way = self._thread.submit(part.write, table)
+
+    def wait(self) -> None:
+        """Wait until nothing is under way.
+
+        :raises DestinationError: the row group could not be written.
+        """
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            under_way.result()
+
+    def end(self) -> None:
+        """Wait for what uses the file, whatever becomes of it; nothing more is encoded."""
+        self._thread.shutdown()
+
+
 def _leaves(fields: Iterable[Any], above: str = "") -> Iterator[str]:
     """The paths that columns have in Parquet, those of lists and objects as they are laid out there."""
     types: Any = load_pyarrow().types
@@ -222,8 +251,7 @@ class StagingWriter:
         self._tables: list[Any] = []
         self._tables_bytes = 0
         self._held: Any = None  # a row group that may turn out to be the last whole one
-        self._encoder = ThreadPoolExecutor(1, "bigcommerce-lake")
-        self._under_way: Future[None] | None = None
+        self._encoder = EncodingThread()
 
     def prepare(self) -> None:
         """Nothing: the reader has what it needs."""
@@ -260,7 +288,7 @@ class StagingWriter:
             self._encode()
 
     def _encode(self) -> None:
-        """Encode the row group before the one that is whole now, in the other thread; at most one is under way."""
+        """Encode the row group before the one that is whole now."""
         if self._tables:
             table, self._tables, self._tables_bytes = load_pyarrow().concat_tables(self._tables), [], 0
             held, self._held = self._held, table
@@ -269,22 +297,17 @@ class StagingWriter:
 
     def _submit(self, table: Any, most_bytes: int) -> None:
         """Encode a row group; into the next part, if this one has so many bytes."""
-        self._encoded()
+        self._encoder.wait()
         if self._part is not None and self._part.is_full(most_bytes):
             self._roll()
         if self._part is None:
             self._part = PartWriter(self._destination, self._folder, self._schema, self._reader.layout.key)
-        self._under_way = self._encoder.submit(self._part.write, table)
+        self._encoder.encode(self._part, table)
 
     def _roll(self) -> None:
         part, self._part = self._part, None
         if part is not None:
             self.parts.append(part.close())
-
-    def _encoded(self) -> None:
-        under_way, self._under_way = self._under_way, None
-        if under_way is not None:
-            under_way.result()
 
     def close(self) -> list[DataFile]:
         """Finish the last part; a run without rows has none."""
@@ -294,14 +317,14 @@ class StagingWriter:
         self._held, self._tables, self._tables_bytes = None, [], 0
         for number, table in enumerate(tail):
             self._submit(table, self._part_bytes if number else min(self._part_bytes, _TAIL_BEHIND_BYTES))
-        self._encoded()
-        self._encoder.shutdown()
+        self._encoder.wait()
+        self._encoder.end()
         self._roll()
         return []
 
     def abort(self) -> None:
         """Give up the part being written; after ``close`` there is none."""
-        self._encoder.shutdown()  # waits: what is under way uses the file
+        self._encoder.end()
         part, self._part = self._part, None
         if part is not None:
             part.abort()

@@ -19,7 +19,7 @@ from airflow_provider_bigcommerce.exceptions import DestinationError
 from airflow_provider_bigcommerce.rows.schemas import DELETED_AT, load_pyarrow
 from airflow_provider_bigcommerce.targets.files.destination import Destination
 from airflow_provider_bigcommerce.targets.lake.part_reader import READ_ROWS, PartReader
-from airflow_provider_bigcommerce.targets.lake.parts import PART_BYTES, PART_ROWS, Part, PartWriter
+from airflow_provider_bigcommerce.targets.lake.parts import PART_BYTES, PART_ROWS, EncodingThread, Part, PartWriter
 from airflow_provider_bigcommerce.targets.lake.rewrite_plan import Coming, Plan, Touched
 from airflow_provider_bigcommerce.targets.lake.table_schema import Layout, conformed
 
@@ -195,22 +195,26 @@ class Rewriter:
             self._done.removed += [source.part for source in unit.sources]
         cut = None if is_staged else self._cut(unit)
         writer: PartWriter | None = None
+        encoder = EncodingThread()
         written = 0
         try:
             for table in self._rows(unit, cut):
+                encoder.wait()
+                # A full part has room for the rows that replace some of its own.
+                if writer is not None and (writer.is_full(self._part_bytes * 5 // 4, PART_ROWS * 5 // 4) or written == cut):
+                    closing, writer = writer, None
+                    self._take(closing)
                 if writer is None:
                     plain = self._reader.without_repeats(unit.sources[0].part.name) if unit.sources else frozenset[str]()
                     writer = PartWriter(self._destination, self._folder, self._schema, self._layout.key, plain)
-                writer.write(table)
+                encoder.encode(writer, table)
                 written += table.num_rows
-                # A full part has room for the rows that replace some of its own.
-                if writer.is_full(self._part_bytes * 5 // 4, PART_ROWS * 5 // 4) or written == cut:
-                    closing, writer = writer, None
-                    self._take(closing)
+            encoder.wait()
             if writer is not None:
                 closing, writer = writer, None
                 self._take(closing)
         finally:
+            encoder.end()
             if writer is not None:
                 writer.abort()
 

@@ -7,7 +7,6 @@ Runs in an environment of its own: ``python -m tests.benchmarks.drivers.dlt_post
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -18,6 +17,8 @@ from typing import Any
 import dlt  # type: ignore[import-not-found,unused-ignore]  # lives in an environment of its own
 import orjson
 from dlt.destinations import postgres  # type: ignore[import-not-found,unused-ignore]
+
+from tests.benchmarks.drivers.measured import status_mb
 
 PAGE = 250
 
@@ -39,7 +40,7 @@ def main() -> None:
         orders = dlt.resource(pages(records, count), name="orders", primary_key="id", write_disposition="merge", max_table_nesting=0)
         pipeline.run(orders)
         seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
-    print(json.dumps({"seconds": seconds, "cpu": cpu, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "mb": status_mb("VmHWM")}))
 
 
 if __name__ == "__main__":

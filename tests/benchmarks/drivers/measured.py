@@ -66,7 +66,10 @@ def cpu_seconds() -> float:
 
 
 def status_mb(name: str) -> float:
-    """A line of Linux's own account of this process; elsewhere the peak so far, which is all there is."""
+    """A line of Linux's own account of this process; elsewhere the peak so far, which is all there is.
+
+    ``ru_maxrss`` of Linux would be that of the parent where it had more, for a process inherits it over ``exec``.
+    """
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except FileNotFoundError:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
@@ -29,6 +28,7 @@ from airflow_provider_bigcommerce.writing.reporting import write_report
 from airflow_provider_bigcommerce.writing.sent_notes import RunNotes
 from airflow_provider_bigcommerce.writing.spool import Spool
 from airflow_provider_bigcommerce.writing.stock import StockWriting
+from tests.benchmarks.drivers.measured import status_mb
 from tests.benchmarks.drivers.virtual_store import CURRENCIES, VirtualLoop, VirtualStore, stands_in_for_the_network
 
 QUOTA = (450, 30.0)
@@ -144,10 +144,10 @@ def plan(rows: int, folder: Path) -> dict[str, Any]:
     bench = Bench(VirtualStore(rows=rows), folder)
     path = _written(folder / "in.jsonl", ({"sku": f"S{number}", "price": 5.5} for number in range(1, rows + 1)))
     found: dict[str, Any] = {}
-    before = _peak()
+    before = status_mb("VmHWM")
     with bench.measured(found, "plan"):
         bench.plan(path, "products", "update", "sku")
-    return found | {"mb": _peak(), "growth_mb": _peak() - before}
+    return found | {"mb": status_mb("VmHWM"), "growth_mb": status_mb("VmHWM") - before}
 
 
 def many(rows: int, folder: Path) -> dict[str, Any]:
@@ -156,14 +156,14 @@ def many(rows: int, folder: Path) -> dict[str, Any]:
     keys = ((number, name) for number in range(1, rows // len(CURRENCIES) + 1) for name in CURRENCIES)
     path = _written(folder / "in.jsonl", ({"price_list_id": 1, "sku": f"S{one}", "currency": name, "price": 5.5} for one, name in keys))
     found: dict[str, Any] = {}
-    before = _peak()
+    before = status_mb("VmHWM")
     with bench.measured(found, "plan"):
         plan = bench.plan(path, "price_list_records", "upsert", None)
-    found["plan"] |= {"mb": _peak(), "growth_mb": _peak() - before}
+    found["plan"] |= {"mb": status_mb("VmHWM"), "growth_mb": status_mb("VmHWM") - before}
     with bench.measured(found, "apply"):
         applied = bench.apply(plan)
     assert applied.manifest.counts == {"updated": rows}, applied.manifest.counts
-    found["apply"] |= {"mb": _peak(), "growth_mb": _peak() - before}
+    found["apply"] |= {"mb": status_mb("VmHWM"), "growth_mb": status_mb("VmHWM") - before}
     return found | {"throttled": bench.store.throttled}
 
 
@@ -174,7 +174,7 @@ def stock(rows: int, folder: Path) -> dict[str, Any]:
     operator = BigCommerceStockOperator(task_id="stock", path=str(path), report_path=str(folder / "reports"))
     destination = Destination.at(str(folder / "reports"))
     found: dict[str, Any] = {}
-    before = _peak()
+    before = status_mb("VmHWM")
     with bench.measured(found, "write"), Spool(InputFiles(path).rows) as spool:
         given = Columns(None, "skip", False, {}).rows(_read(spool))
         attempt = begin_attempt(destination, operator.resource, "run", "write")
@@ -192,7 +192,7 @@ def stock(rows: int, folder: Path) -> dict[str, Any]:
             operation="upsert", started_at=_NOW, settings={}, undo=operator.undo, can_be_taken_back=True,
         )  # fmt: skip
     assert report.manifest.counts == {"updated": rows}, report.manifest.counts
-    return found | {"mb": _peak(), "growth_mb": _peak() - before, "throttled": bench.store.throttled}
+    return found | {"mb": status_mb("VmHWM"), "growth_mb": status_mb("VmHWM") - before, "throttled": bench.store.throttled}
 
 
 def loop(rows: int, folder: Path) -> dict[str, Any]:
@@ -220,10 +220,6 @@ def _read(spool: Spool) -> Spool:
     for _ in spool:
         pass
     return spool
-
-
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":
