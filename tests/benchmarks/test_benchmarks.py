@@ -115,7 +115,7 @@ def test_a_load_is_judged_by_orders_without_line_items_as_json_columns() -> None
 
 
 def test_upserts_into_a_lake_are_judged_and_a_tool_that_did_not_run_says_why() -> None:
-    one = {"cpu": 20.0, "seconds": 12.0, "mb": 401.0, "rows": 1_000_100, "parts": 7, "of": 8}
+    one = {"cpu": 20.0, "seconds": 12.0, "mb": 401.0, "rows": 1_000_100, "parts": 7, "of": 8, "written_mb": 353}
     random = {"rows": 1_000_000, "changed": 1_000, "which": "random", "tools": {"ours": one, "dlt": {"why": "stopped after 600 s"}}}
     newest = {**random, "which": "newest", "tools": {"ours": {**one, "cpu": 0.5}, "merge": {**one, "cpu": 1.5, "mb": 1_380.0}}}
     found = {"random": random, "newest": newest, "many": {**random, "tools": {"ours": one}}}
@@ -126,7 +126,7 @@ def test_upserts_into_a_lake_are_judged_and_a_tool_that_did_not_run_says_why() -
     assert f"| {memory} | ≤ 400 MB | 401 MB | **missed** |" in page
     assert "| Lake, one more run after 1,000 commits: CPU of the log against none | ≤ 2 x | 2.1 x | **missed** |" in page
     assert "| dlt, delta table | stopped after 600 s | | | | |" in page
-    assert "| deltalake, merge | 1.50 | 3.0 | 12.0 | 1,380 | 7 of 8 |" in page
+    assert "| deltalake, merge | 1.50 | 3.0 | 12.0 | 1,380 | 7 of 8, 353 MB |" in page
 
 
 def test_writing_is_judged_by_quota_round_trips_cpu_and_memory() -> None:
