@@ -14,6 +14,8 @@ import pytest
 
 from airflow_provider_bigcommerce import access, cli
 from airflow_provider_bigcommerce.core.catalog import CATALOG
+from airflow_provider_bigcommerce.core.messages import Response
+from airflow_provider_bigcommerce.hooks import answers_of_requests
 from airflow_provider_bigcommerce.hooks import bigcommerce as hooks
 from tests.listener import Answer, Arrived, Listener
 
@@ -148,7 +150,7 @@ def test_a_store_that_does_not_answer_in_time_ends_it(check: Check) -> None:
 
 @pytest.mark.timeout(60)
 def test_a_store_that_sends_without_end_ends_it(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hooks, "TEST_TIMEOUT", 0.5)
+    monkeypatch.setattr(answers_of_requests, "TEST_TIMEOUT", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def drip() -> None:
@@ -244,7 +246,7 @@ def test_the_time_for_all_questions_is_bounded() -> None:
 
         def request(self, method: str, path: str, *, params: Any) -> Any:
             self.paths.append(path)
-            return hooks.Response(200, {}, b"{}")
+            return Response(200, {}, b"{}")
 
     store, seconds = Asked(), iter(range(1000))
     found = list(access.permissions(store, seconds=5, clock=lambda: float(next(seconds))))  # type: ignore[arg-type]  # a second a look
