@@ -19,7 +19,7 @@ from airflow_provider_bigcommerce.client import walking
 from airflow_provider_bigcommerce.client.portal import run
 from airflow_provider_bigcommerce.client.settings import StoreSettings
 from airflow_provider_bigcommerce.client.verbs import BigCommerceStore
-from airflow_provider_bigcommerce.core import budget, id_ranges, paging, policy, reading, windows
+from airflow_provider_bigcommerce.core import budget, fan_out, id_ranges, paging, policy, reading, windows
 from airflow_provider_bigcommerce.core.catalog import CATALOG, DateFilter, Embedded
 from airflow_provider_bigcommerce.core.credentials import StoreCredentials
 from airflow_provider_bigcommerce.core.reading import Listing
@@ -178,7 +178,7 @@ def a_gap_between_ranges(walk: id_ranges.IdRanges) -> Any:
     return request
 
 
-def first_page_of_children(walk: paging.FanOut, request: Any, listing: Listing) -> paging.Step:
+def first_page_of_children(walk: fan_out.FanOut, request: Any, listing: Listing) -> paging.Step:
     return replace(ABSORB_CHILDREN(walk, request, listing), follow=())
 
 
@@ -199,7 +199,7 @@ def seconds_for_milliseconds(headers: Mapping[str, str], name: str) -> float | N
     return number / 1000 if number is not None and name == "x-rate-limit-time-reset-ms" else number
 
 
-PLAN_RANGE, ABSORB_CHILDREN = id_ranges.IdRanges.next_request, paging.FanOut.absorb
+PLAN_RANGE, ABSORB_CHILDREN = id_ranges.IdRanges.next_request, fan_out.FanOut.absorb
 ABSORB_CURSOR, READ_LISTING, HEADER_NUMBER = paging.Cursors.absorb, reading.read_listing, reading.header_number
 FIRST_CURSORS: dict[int, str | None] = {}
 
@@ -238,11 +238,11 @@ DEFECTS: dict[str, tuple[Callable[[Shop], None], Callable[[], Any]]] = {
     "another field for the parent's key": (line_items, lambda: changed("order_products", parent_keys={"order_id": "customer_id"})),
     "a gap between ranges of ids": (PRODUCTS, lambda: patched(id_ranges.IdRanges, "next_request", a_gap_between_ranges)),
     "a swapped cursor": (CUSTOMERS, lambda: patched(paging.Cursors, "absorb", the_first_cursor_again)),
-    "children's first page only": (line_items_one_by_one, lambda: patched(paging.FanOut, "absorb", first_page_of_children)),
+    "children's first page only": (line_items_one_by_one, lambda: patched(fan_out.FanOut, "absorb", first_page_of_children)),
     "the last row of a page dropped": (BRANDS, lambda: patched(walking, "read_listing", without_the_last_row)),
     "no parent's key on the rows": (
         metafields_with_their_product,
-        lambda: patched(paging, "with_columns", lambda records, columns: records),
+        lambda: patched(fan_out, "with_columns", lambda records, columns: records),
     ),
     "seconds for milliseconds": (within_the_quota, lambda: patched(budget, "header_number", seconds_for_milliseconds)),
     "a server error given up at once": (through_a_server_error, lambda: patched(policy, "RETRYABLE_STATUSES", frozenset())),
