@@ -19,6 +19,7 @@ from airflow_provider_bigcommerce.targets.lake import parts as lake_parts
 from airflow_provider_bigcommerce.targets.lake import rewrite
 from airflow_provider_bigcommerce.targets.lake import table as lake_table
 from airflow_provider_bigcommerce.targets.lake.part_reader import PartReader
+from airflow_provider_bigcommerce.targets.lake.table import CHECKPOINT_EVERY
 from tests.lake.conftest import Lake
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -150,6 +151,35 @@ def test_a_bucket_without_delete_rights_fails_no_run(lake: Lake, monkeypatch: py
 
     assert notes(lake)[0] == notes(lake)[1]
     assert "could not be tidied: DeltaError" in caplog.text
+
+
+def test_commits_older_than_the_log_keeps_go_with_a_checkpoint_and_no_other_run_looks_for_them(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[bool] = []
+    plain = DeltaTable.create_write_transaction
+
+    def commit(self: DeltaTable, *arguments: Any, post_commithook_properties: Any, **more: Any) -> None:
+        looked.append(post_commithook_properties.cleanup_expired_logs is not False)
+        plain(self, *arguments, post_commithook_properties=post_commithook_properties, **more)
+
+    monkeypatch.setattr(DeltaTable, "create_write_transaction", commit)
+    folder = lake.path / "customers" / "_delta_log"
+
+    def commits() -> set[int]:
+        return {int(file.stem) for file in folder.glob("*.json")}
+
+    for _ in range(CHECKPOINT_EVERY + 2):
+        lake.run("customers", after=HOUR, mode="incremental")
+    assert 0 in commits()
+    aged(folder, 31)
+    for _ in range(CHECKPOINT_EVERY):
+        lake.run("customers", after=HOUR, mode="incremental")
+
+    checkpoint = min(int(file.name[:20]) for file in folder.glob("*.checkpoint.parquet"))
+    assert min(commits()) >= checkpoint > 0
+    assert sum(looked) == 2
+    assert lake.rows("customers").keys() == {row["id"] for row in lake.sandbox.store.rows("customers")}
 
 
 def test_ids_of_old_runs_are_forgotten_and_the_watermark_is_not(lake: Lake) -> None:

@@ -295,7 +295,10 @@ class LakeTable:
             if snapshot is None:
                 self._create(deltalake, change, actions, properties)
             else:
-                hooks = None if self._mirror is None else deltalake.PostCommitHookProperties(create_checkpoint=False)
+                # Old commits go with a checkpoint alone: to look for them is to list the log, 6 ms after 1,000 commits (measured).
+                hooks = deltalake.PostCommitHookProperties(
+                    create_checkpoint=self._mirror is None, cleanup_expired_logs=None if self._sums_up(version) else False
+                )
                 self._to_write(snapshot).create_write_transaction(
                     actions,
                     "append",
@@ -310,9 +313,14 @@ class LakeTable:
         self._sum_up(version)
         return version
 
+    def _sums_up(self, version: int) -> bool:
+        """Whether a checkpoint comes with this version: on a disk by ``deltalake``, which counts as here, in an object store by us."""
+        every = CHECKPOINT_EVERY if self._mirror is None else MIRRORED_CHECKPOINT_EVERY
+        return version % every == every - 1
+
     def _sum_up(self, version: int) -> None:
         """In an object store, write a checkpoint now and then; ``deltalake``'s own way asks for the whole log again. Readers do without."""
-        if self._mirror is None or version % MIRRORED_CHECKPOINT_EVERY != MIRRORED_CHECKPOINT_EVERY - 1:
+        if self._mirror is None or not self._sums_up(version):
             return
         deltalake = load_deltalake()
         try:
