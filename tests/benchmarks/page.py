@@ -260,8 +260,9 @@ def _machine(kept: Mapping[str, Mapping[str, Any]]) -> list[str]:
     quick = [name for name, one in kept.items() if one["quick"]]
     provisional = []
     if len(commits) > 1 or any(commit.endswith("+") for commit in commits):  # "+": the tree differed from the commit
-        of = ", ".join(f"{name} {one['commit']}" for name, one in kept.items())
-        provisional = [f"**Provisional**: not one run of one commit on a clean clone, but put together of: {of}.", ""]
+        at = [f"at {commit} {', '.join(name for name, one in kept.items() if one['commit'] == commit)}" for commit in commits]
+        clean = "" if not any(commit.endswith("+") for commit in commits) else " A plus means changes that were not committed."
+        provisional = [f"**Not one run of one commit**, but put together: {'; '.join(at)}.{clean}", ""]
     short = [f"Measured with `--quick`, so less exact: {', '.join(quick)}.", ""] if quick else []
     cores = os.cpu_count()
     when = f"{dates[0]} to {dates[-1]}" if len(dates) > 1 else dates[0]

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 import urllib.request
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,17 @@ def test_the_page_says_what_was_missed() -> None:
     assert "the decisive ones: 0 of 1 met" in page
     assert "| 2% faults: time against none | **≤ 1.3 x** | 3 x | **missed** |" in page
     assert "Measured with `--quick`" in page
+
+
+def test_the_page_says_which_commits_it_is_of() -> None:
+    one: dict[str, Any] = {
+        "date": "2026-01-01",
+        "quick": False,
+        "found": {"with": {"seconds": 1.0, "lost": 0, "doubled": 0}, "without": {"seconds": 1.0}, "faults": [4]},
+    }
+    assert "put together" not in rendered({"faults": {**one, "commit": "abc"}})
+    both = rendered({"faults": {**one, "commit": "abc"}, "profile": {**one, "commit": "def+", "found": {}}})
+    assert "put together: at abc faults; at def+ profile. A plus means changes that were not committed." in both
 
 
 def test_a_miss_is_explained_by_the_profile() -> None:
