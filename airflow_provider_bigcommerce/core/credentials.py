@@ -365,7 +365,17 @@ def connection_json(credentials: StoreCredentials) -> str:
 def connection_uri(credentials: StoreCredentials) -> str:
     """The connection as the URI that Airflow reads from ``AIRFLOW_CONN_...``; contains the secrets."""
     host, extra = _written(credentials)
+    if any(map(_reads_as_other, connection_extra(credentials).values())):
+        extra = {"__extra__": json.dumps(extra)}  # Airflow's own name for all of them as one JSON text
     return f"bigcommerce://{quote(host, safe='')}/?{urlencode(extra, quote_via=quote)}"
+
+
+def _reads_as_other(value: str) -> bool:
+    """Whether Airflow 3.1 makes another value of it: it reads what is JSON in a URI, so that ``1e5`` comes back as ``100000.0``."""
+    try:
+        return str(json.loads(value, parse_float=lambda _: None)) != value
+    except (ValueError, RecursionError):
+        return False
 
 
 def _written(credentials: StoreCredentials) -> tuple[str, dict[str, str]]:
