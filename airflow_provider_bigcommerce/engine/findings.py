@@ -8,9 +8,7 @@ from typing import Any
 
 import msgspec
 
-from airflow_provider_bigcommerce.core.reconciling import (
-    Key,
-)
+from airflow_provider_bigcommerce.core.reconciling import Key
 from airflow_provider_bigcommerce.engine.manifest import DataFile
 from airflow_provider_bigcommerce.engine.stored_copy import CopyBatch
 

@@ -6,13 +6,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from airflow_provider_bigcommerce.core.windows import (
-    Window,
-    full_read_due,
-    incremental_window,
-    moment,
-    written,
-)
+from airflow_provider_bigcommerce.core.windows import Window, full_read_due, incremental_window, moment, written
 from airflow_provider_bigcommerce.engine.manifest import Manifest
 from airflow_provider_bigcommerce.engine.selection import Selection
 from airflow_provider_bigcommerce.state import Checkpoint, Watermark

@@ -20,7 +20,7 @@ from airflow_provider_bigcommerce.targets.lake import part_reader, rewrite
 from airflow_provider_bigcommerce.targets.lake import parts as lake_parts
 from airflow_provider_bigcommerce.targets.lake.part_reader import PartReader
 from airflow_provider_bigcommerce.targets.lake.parts import Part, PartWriter
-from airflow_provider_bigcommerce.targets.lake.rewrite import Rewriter
+from airflow_provider_bigcommerce.targets.lake.rewrite import Rewriter, Rewritten
 from airflow_provider_bigcommerce.targets.lake.rewrite_plan import Coming, planned
 from airflow_provider_bigcommerce.targets.lake.table_schema import conformed, key_array, layout_of
 
@@ -45,14 +45,19 @@ def part_of(path: Path, ids: list[int], at: datetime) -> Part:
     return writer.close()
 
 
-def upsert(path: Path, part: Part, ids: list[int], gone: list[int]) -> Part:
-    """The part that replaces this one after a run that brings some brands, while others are gone."""
+def rewritten(path: Path, part: Part, staged: list[Part], ids: list[int], gone: list[int]) -> Rewritten:
+    """What becomes of the part by a run that staged some brands, while others are gone."""
     destination, reader = Destination.at(str(path)), PartReader(Destination.at(str(path)), "brands")
     none = pa.array([], pa.int64())
     keys = key_array(rows_of(ids, THEN), LAYOUT.key) if ids else none
-    coming = Coming([part_of(path, ids, THEN)] if ids else [], keys, None, THEN, pa.array(gone, pa.int64()), none, removes=False)
+    coming = Coming(staged, keys, None, THEN, pa.array(gone, pa.int64()), none, removes=False)
     plan = planned(coming, [part], LAYOUT, reader)
-    done = Rewriter(destination, "brands", LAYOUT, LAYOUT.arrow, reader).write(coming, plan, [part])
+    return Rewriter(destination, "brands", LAYOUT, LAYOUT.arrow, reader).write(coming, plan, [part])
+
+
+def upsert(path: Path, part: Part, ids: list[int], gone: list[int]) -> Part:
+    """The part that replaces this one after a run that brings some brands, while others are gone."""
+    done = rewritten(path, part, [part_of(path, ids, THEN)] if ids else [], ids, gone)
     assert done.removed == [part]
     [added] = done.added
     return added
@@ -114,14 +119,10 @@ def test_a_disk_that_is_full_at_any_row_group_fails_the_rewrite_and_leaves_nothi
         return close(self)
 
     staged = part_of(tmp_path, [3, ROWS], THEN)
-    destination, reader = Destination.at(str(tmp_path)), PartReader(Destination.at(str(tmp_path)), "brands")
-    none = pa.array([], pa.int64())
-    coming = Coming([staged], key_array(rows_of([3, ROWS], THEN), LAYOUT.key), None, THEN, none, none, removes=False)
-    plan = planned(coming, [part], LAYOUT, reader)
     monkeypatch.setattr(PartWriter, "write", written)
     monkeypatch.setattr(PartWriter, "close", ended)
     with pytest.raises(DestinationError, match="No space left"):
-        Rewriter(destination, "brands", LAYOUT, LAYOUT.arrow, reader).write(coming, plan, [part])
+        rewritten(tmp_path, part, [staged], [3, ROWS], [])
 
     assert {file.name for file in (tmp_path / "brands").iterdir()} == {part.name, staged.name}
     assert read(tmp_path, part).equals(before)
